@@ -1,0 +1,21 @@
+//! Tokens, as a provider counted them.
+
+/// What one answer used. Unknown is not zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    pub prompt: Option<u64>,
+    /// The part of `prompt` read from the provider's cache.
+    pub cached: Option<u64>,
+    /// The part of `prompt` written to the provider's cache.
+    pub cache_write: Option<u64>,
+    /// Tokens of reasoning; a part of `completion` at `OpenAI`, beside it at some others.
+    pub reasoning: Option<u64>,
+    pub completion: Option<u64>,
+}
+
+impl Usage {
+    /// Whether the provider said anything at all.
+    pub fn is_known(&self) -> bool {
+        *self != Self::default()
+    }
+}

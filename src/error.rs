@@ -1,0 +1,219 @@
+//! What the caller is told when there is no answer.
+//!
+//! [`GatewayError`] is the one error that leaves the process. [`GatewayError::wire`] gives its
+//! status, `error.type` and `error.code`; the code is also the metric's label. Only
+//! [`crate::listen::respond`] writes it. The words are ours: the one exception is a provider's own
+//! 4xx text ([`Said`](crate::outcome::Said)), which was judged fit to be passed on.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::outcome::{Class, Failure};
+
+/// Why the caller gets no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GatewayError {
+    /// The request is not one that we or any provider could serve: 400.
+    Invalid {
+        code: &'static str,
+        param: Option<String>,
+        message: Cow<'static, str>,
+    },
+    /// HTTP that must not reach a provider: the door's own statuses (403, 404, 405, 408, 413, …).
+    Refused {
+        status: StatusCode,
+        code: &'static str,
+        message: Cow<'static, str>,
+    },
+    /// No token, a wrong one, an expired one, one of another environment: told apart in the log only.
+    InvalidToken,
+    RouteNotAllowed {
+        route: Arc<str>,
+    },
+    /// No route bears this model string, and this key has nowhere else to send it.
+    UnknownModel {
+        model: String,
+        routes: Vec<Arc<str>>,
+    },
+    /// The plan is empty; says what emptied it.
+    NoEligibleTarget {
+        why: String,
+    },
+    /// Every attempt that was allowed failed; the failure is the one that decides what is said.
+    Unanswered(Failure),
+    /// The deadline passed before any attempt could end.
+    DeadlineExceeded,
+    /// The process is about to end.
+    ShuttingDown,
+    /// A fault of ours.
+    Internal,
+}
+
+impl GatewayError {
+    /// Status, `error.type` and `error.code`.
+    pub fn wire(&self) -> (StatusCode, &str, &str) {
+        use StatusCode as S;
+        match self {
+            Self::Invalid { code, .. } => (S::BAD_REQUEST, "invalid_request_error", code),
+            Self::Refused { status, code, .. } => (*status, "invalid_request_error", code),
+            Self::InvalidToken => (S::UNAUTHORIZED, "invalid_request_error", "invalid_api_key"),
+            Self::RouteNotAllowed { .. } => {
+                (S::FORBIDDEN, "invalid_request_error", "route_not_allowed")
+            }
+            Self::UnknownModel { .. } => (S::NOT_FOUND, "invalid_request_error", "model_not_found"),
+            Self::NoEligibleTarget { .. } => {
+                (S::SERVICE_UNAVAILABLE, "server_error", "no_eligible_target")
+            }
+            Self::DeadlineExceeded => (S::GATEWAY_TIMEOUT, "upstream_error", "deadline_exceeded"),
+            Self::ShuttingDown => (S::SERVICE_UNAVAILABLE, "server_error", "overloaded"),
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, "server_error", "internal"),
+            Self::Unanswered(failure) => unanswered(failure),
+        }
+    }
+
+    /// The field of the request that is at fault.
+    pub fn param(&self) -> Option<&str> {
+        match self {
+            Self::Invalid { param, .. } => param.as_deref(),
+            Self::UnknownModel { .. } => Some("model"),
+            Self::Unanswered(Failure {
+                said: Some(said), ..
+            }) => said.param.as_deref(),
+            Self::Refused { .. }
+            | Self::InvalidToken
+            | Self::RouteNotAllowed { .. }
+            | Self::NoEligibleTarget { .. }
+            | Self::Unanswered(_)
+            | Self::DeadlineExceeded
+            | Self::ShuttingDown
+            | Self::Internal => None,
+        }
+    }
+
+    /// How long the caller should wait before it asks again: set only where asking again makes
+    /// sense, and then `x-should-retry` is true. The official SDKs retry by themselves; all that
+    /// could be tried has been tried here.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unanswered(Failure {
+                class: Class::RateLimited,
+                wait,
+                ..
+            }) => *wait,
+            _ => None,
+        }
+    }
+}
+
+fn unanswered(failure: &Failure) -> (StatusCode, &str, &str) {
+    use StatusCode as S;
+    match failure.class {
+        Class::Timeout => (S::GATEWAY_TIMEOUT, "upstream_error", "deadline_exceeded"),
+        Class::RateLimited => (
+            S::TOO_MANY_REQUESTS,
+            "rate_limit_error",
+            "rate_limit_exceeded",
+        ),
+        Class::QuotaExhausted => (
+            S::SERVICE_UNAVAILABLE,
+            "upstream_error",
+            "upstream_quota_exhausted",
+        ),
+        Class::Auth => (
+            S::BAD_GATEWAY,
+            "upstream_error",
+            "upstream_authentication_error",
+        ),
+        Class::TargetMissing => (S::BAD_GATEWAY, "upstream_error", "upstream_model_not_found"),
+        Class::InvalidRequest | Class::ContextLength => {
+            let status = failure
+                .status
+                .filter(StatusCode::is_client_error)
+                .unwrap_or(S::BAD_REQUEST);
+            (
+                status,
+                "invalid_request_error",
+                said_code(failure).unwrap_or("invalid_request"),
+            )
+        }
+        Class::Policy => (
+            S::BAD_REQUEST,
+            "invalid_request_error",
+            said_code(failure).unwrap_or("content_policy"),
+        ),
+        Class::Connect
+        | Class::Reset
+        | Class::Overloaded
+        | Class::ServerError
+        | Class::Broken
+        | Class::Ok
+        | Class::Cancelled => (S::BAD_GATEWAY, "upstream_error", "upstream_failed"),
+    }
+}
+
+fn said_code(failure: &Failure) -> Option<&str> {
+    failure.said.as_ref()?.code.as_deref()
+}
+
+impl fmt::Display for GatewayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid { message, .. } | Self::Refused { message, .. } => f.write_str(message),
+            Self::InvalidToken => {
+                f.write_str("The token is missing, unknown, or no longer valid here.")
+            }
+            Self::RouteNotAllowed { route } => {
+                write!(f, "This token may not use the route `{route}`.")
+            }
+            Self::UnknownModel { model, routes } if routes.is_empty() => {
+                write!(
+                    f,
+                    "No route is named `{model}`, and this token may use none."
+                )
+            }
+            Self::UnknownModel { model, routes } => {
+                write!(
+                    f,
+                    "No route is named `{model}`. This token may use: {}.",
+                    routes.join(", ")
+                )
+            }
+            Self::NoEligibleTarget { why } => write!(f, "No target may serve this request: {why}."),
+            Self::Unanswered(failure) => unanswered_message(failure, f),
+            Self::DeadlineExceeded => {
+                f.write_str("No provider answered within the route's deadline.")
+            }
+            Self::ShuttingDown => f.write_str("This sidecar is shutting down."),
+            Self::Internal => f.write_str("Pillion failed to handle this request."),
+        }
+    }
+}
+
+fn unanswered_message(failure: &Failure, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if let Some(said) = &failure.said {
+        return f.write_str(&said.message);
+    }
+    f.write_str(match failure.class {
+        Class::Timeout => "No provider answered within the route's deadline.",
+        Class::RateLimited => "Every provider of this route is at its rate limit.",
+        Class::QuotaExhausted => "The provider's account has no quota left.",
+        Class::Auth => "The provider refused the credentials of this sidecar.",
+        Class::TargetMissing => "The provider does not have the model that this route names.",
+        Class::InvalidRequest => "The provider refused the request as invalid.",
+        Class::ContextLength => "The request is too long for the models of this route.",
+        Class::Policy => "The provider refused the request by its content policy.",
+        Class::Connect
+        | Class::Reset
+        | Class::Overloaded
+        | Class::ServerError
+        | Class::Broken
+        | Class::Ok
+        | Class::Cancelled => "No provider of this route could answer.",
+    })
+}
+
+impl std::error::Error for GatewayError {}

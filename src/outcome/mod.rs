@@ -1,0 +1,89 @@
+//! What an attempt's end means: one pure judgement, made once.
+//!
+//! [`Class`] is the table of outcomes; [`Failure`] is one attempt that did not answer, with all
+//! that later decisions, the record and the caller's error need. [`judge`](judge()) makes a `Failure` of
+//! a status, headers and body; nothing else in the crate decides what an error means.
+//! Never here: sockets, clocks, retries. What is tried next is [`crate::plan`]'s to say.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// How an attempt ended. The order of the variants is that of the table in `ARCHITECTURE.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    Ok,
+    Connect,
+    Timeout,
+    Reset,
+    RateLimited,
+    QuotaExhausted,
+    Overloaded,
+    ServerError,
+    Broken,
+    Auth,
+    InvalidRequest,
+    TargetMissing,
+    ContextLength,
+    Policy,
+    Cancelled,
+}
+
+impl Class {
+    /// The name in records, metrics and `x-pillion-reason`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Connect => "connect",
+            Self::Timeout => "timeout",
+            Self::Reset => "reset",
+            Self::RateLimited => "rate_limited",
+            Self::QuotaExhausted => "quota_exhausted",
+            Self::Overloaded => "overloaded",
+            Self::ServerError => "server_error",
+            Self::Broken => "broken",
+            Self::Auth => "auth",
+            Self::InvalidRequest => "invalid_request",
+            Self::TargetMissing => "target_missing",
+            Self::ContextLength => "context_length",
+            Self::Policy => "policy",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// An attempt that did not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub class: Class,
+    /// The provider's status, when a head arrived.
+    pub status: Option<StatusCode>,
+    /// Why, in our words and at most a line: for the record and the log, never the provider's text.
+    pub reason: Cow<'static, str>,
+    /// What the provider said, for the classes whose text the caller may see.
+    pub said: Option<Said>,
+    /// How long the provider asked us to wait. Already sane: positive, at most a day.
+    pub wait: Option<Duration>,
+}
+
+impl Failure {
+    pub fn new(class: Class, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            class,
+            status: None,
+            reason: reason.into(),
+            said: None,
+            wait: None,
+        }
+    }
+}
+
+/// A provider's own error, brought to OpenAI's four fields.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Said {
+    pub message: String,
+    pub kind: Option<String>,
+    pub param: Option<String>,
+    pub code: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! The current value of every secret that the configuration names.

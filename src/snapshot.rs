@@ -1,0 +1,312 @@
+//! What the proxy runs on: one immutable view of routes, targets, providers and keys.
+//!
+//! Made by [`crate::config`] from what the operator wrote, published whole, and held by each
+//! request to its last byte. A value that exists is valid: a [`Route`] owns its targets, a
+//! [`Target`] owns its provider, so no look-up on the request path can miss.
+//! Never here: I/O, secrets (a [`Reference`] names one), or anything that changes with traffic.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use jiff::Timestamp;
+
+use crate::secret::Reference;
+
+/// One configuration, resolved.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Identifies the operator's text: the first 12 hex digits of its SHA-256.
+    pub version: Arc<str>,
+    pub identity: Identity,
+    /// Routes by their own name.
+    pub routes: BTreeMap<Arc<str>, Arc<Route>>,
+    /// Other model strings that mean a route (`accepts`).
+    pub aliases: HashMap<Arc<str>, Arc<Route>>,
+    pub providers: BTreeMap<Arc<str>, Arc<Provider>>,
+    pub callers: Callers,
+    /// The largest request body, in bytes.
+    pub body_limit: usize,
+    /// `Host` names accepted beside the loopback ones, in lower case.
+    pub hosts: BTreeSet<String>,
+}
+
+impl Snapshot {
+    /// The route that a `model` string means, by name or by alias.
+    pub fn route(&self, model: &str) -> Option<&Arc<Route>> {
+        self.routes.get(model).or_else(|| self.aliases.get(model))
+    }
+}
+
+/// Where this instance runs; written into every record. Absent facts are null there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    pub team: Option<Arc<str>>,
+    pub service: Option<Arc<str>>,
+    pub environment: Option<Arc<str>>,
+    pub instance: Option<Arc<str>>,
+}
+
+/// Who may call.
+#[derive(Debug)]
+pub enum Callers {
+    /// Everyone who can connect (`allow_anonymous`), as this key.
+    Anyone(Arc<Key>),
+    /// The holders of these tokens, by the SHA-256 of the token. A key in rotation has two entries.
+    Keys(HashMap<[u8; 32], Arc<Key>>),
+}
+
+/// An internal key: what one application may do.
+#[derive(Debug)]
+pub struct Key {
+    pub id: Arc<str>,
+    pub team: Option<Arc<str>>,
+    pub service: Option<Arc<str>>,
+    pub environment: Option<Arc<str>>,
+    /// The routes it may use; `None` is all of them.
+    pub routes: Option<BTreeSet<Arc<str>>>,
+    /// Where a model string goes that no route bears.
+    pub default_route: Option<Arc<Route>>,
+    /// The provider that gets what no route takes.
+    pub passthrough: Option<Arc<Provider>>,
+    /// The first instant at which the key is no longer good.
+    pub expires: Option<Timestamp>,
+}
+
+impl Key {
+    pub fn may_use(&self, route: &Route) -> bool {
+        self.routes
+            .as_ref()
+            .is_none_or(|routes| routes.contains(&route.name))
+    }
+}
+
+/// What an application names in `model`.
+#[derive(Debug)]
+pub struct Route {
+    pub name: Arc<str>,
+    /// The fallback order: at least one place, by construction.
+    pub places: Vec<Place>,
+    pub timeouts: Timeouts,
+    /// The share of what is left of the deadline that an attempt leaves to the next target.
+    pub reserve: Percent,
+    /// Attempts per request, retries and fallbacks together; at least 1.
+    pub max_attempts: u32,
+    /// Whether the caller sees the upstream's model name instead of the string it sent.
+    pub expose_model: bool,
+    /// Whether a connection to every target is kept open, so that a switch pays no handshake.
+    pub warm: bool,
+}
+
+impl Route {
+    /// Every target, in the order written.
+    pub fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
+        self.places
+            .iter()
+            .flat_map(|place| place.members.iter().map(|member| &member.target))
+    }
+}
+
+/// One place in the fallback order: a single target, or a group that shares the place by weight.
+#[derive(Debug)]
+pub struct Place {
+    /// At least one; the weights are not all zero.
+    pub members: Vec<Member>,
+}
+
+#[derive(Debug)]
+pub struct Member {
+    pub target: Arc<Target>,
+    pub weight: u32,
+}
+
+/// How long a request may take. All of them are positive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// A plain answer whole; a stream until its commit point.
+    pub whole: Duration,
+    /// A streamed attempt until its first meaningful event.
+    pub first_token: Duration,
+    /// A plain attempt until its whole answer.
+    pub answer: Duration,
+    /// Between two events of a stream.
+    pub idle: Duration,
+    /// A stream from its commit point to its end.
+    pub stream: Duration,
+}
+
+/// A whole number of hundredths, 0 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Percent(u8);
+
+impl Percent {
+    pub fn try_new(hundredths: u8) -> Option<Self> {
+        (hundredths <= 100).then_some(Self(hundredths))
+    }
+
+    /// This share of `span`.
+    pub fn of(self, span: Duration) -> Duration {
+        span * u32::from(self.0) / 100
+    }
+}
+
+/// Provider and upstream model: one place that a request may be sent.
+#[derive(Debug)]
+pub struct Target {
+    /// `provider/model`, as written in routes, records and metrics.
+    pub id: Arc<str>,
+    pub provider: Arc<Provider>,
+    /// The model's name at the provider.
+    pub model: Arc<str>,
+    /// The context length in tokens, where the operator declared it.
+    pub context: Option<u64>,
+    /// Whether `stream_options.include_usage` may be added to a request that did not ask for it.
+    pub stream_usage: bool,
+}
+
+/// One upstream account.
+#[derive(Debug)]
+pub struct Provider {
+    pub name: Arc<str>,
+    pub kind: Kind,
+    pub base_url: BaseUrl,
+    /// Where its key is; some servers inside need none.
+    pub secret: Option<Reference>,
+    /// A PEM file of authorities trusted for this provider beside the system's.
+    pub ca: Option<PathBuf>,
+}
+
+/// How a provider is addressed. What it speaks is one dialect for all three.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    OpenAi,
+    OpenAiCompatible,
+    /// Azure's v1 form: `{base}/openai/v1/…`, no `api-version`.
+    AzureV1,
+    /// Azure's classic form: `{base}/openai/deployments/{model}/…?api-version=…`.
+    AzureDeployments {
+        api_version: Arc<str>,
+    },
+}
+
+/// `scheme://authority` and a path prefix without a trailing slash; ends where `/v1` would.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    scheme: Scheme,
+    authority: Authority,
+    prefix: String,
+}
+
+impl BaseUrl {
+    /// # Errors
+    /// What is wrong with it, for the operator: not a URL, another scheme than http or https,
+    /// user information, a query or a fragment.
+    pub fn try_new(text: &str) -> Result<Self, String> {
+        if text.contains('#') {
+            return Err("has a fragment".into());
+        }
+        let uri: Uri = text
+            .parse()
+            .map_err(|error| format!("is not a URL: {error}"))?;
+        let parts = uri.into_parts();
+        let scheme = match parts.scheme {
+            Some(scheme) if scheme == Scheme::HTTP || scheme == Scheme::HTTPS => scheme,
+            Some(other) => return Err(format!("has the scheme `{other}`; use http or https")),
+            None => return Err("lacks http:// or https://".into()),
+        };
+        let authority = parts.authority.ok_or("lacks a host")?;
+        if authority.as_str().contains('@') {
+            return Err("holds credentials; put them into `secret`".into());
+        }
+        let path = parts
+            .path_and_query
+            .unwrap_or_else(|| PathAndQuery::from_static("/"));
+        if path.query().is_some() {
+            return Err("has a query".into());
+        }
+        Ok(Self {
+            scheme,
+            authority,
+            prefix: path.path().trim_end_matches('/').to_owned(),
+        })
+    }
+
+    pub fn host(&self) -> &str {
+        self.authority.host()
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
+
+    /// The path prefix, without a trailing slash.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// `path_and_query` (which starts with `/`) under this URL.
+    ///
+    /// # Errors
+    /// When it is no valid path, which only a caller's pass-through path can be.
+    pub fn join(&self, path_and_query: &str) -> Result<Uri, http::Error> {
+        let path = format!("{}{path_and_query}", self.prefix);
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(path)
+            .build()
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.prefix)
+    }
+}
+
+impl fmt::Debug for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_ends_where_v1_would() {
+        for (base, path, joined) in [
+            (
+                "http://h:8000/v1",
+                "/chat/completions",
+                "http://h:8000/v1/chat/completions",
+            ),
+            (
+                "http://h:8000/v1/",
+                "/models?limit=2",
+                "http://h:8000/v1/models?limit=2",
+            ),
+            ("https://x.example", "/files", "https://x.example/files"),
+        ] {
+            assert_eq!(BaseUrl::try_new(base).unwrap().join(path).unwrap(), joined);
+        }
+    }
+
+    #[test]
+    fn a_base_url_that_cannot_be_one_says_why() {
+        for (base, why) in [
+            ("ftp://h/v1", "scheme"),
+            ("h:80", "http"),
+            ("https://user:pw@h/v1", "credentials"),
+            ("https://h/v1?x=1", "query"),
+            ("https://h/v1#x", "fragment"),
+        ] {
+            let error = BaseUrl::try_new(base).unwrap_err();
+            assert!(error.contains(why), "{base}: {error}");
+        }
+    }
+}
