@@ -2,8 +2,10 @@
 
 pub mod body;
 pub mod chat;
+pub mod dialect;
 pub mod error;
 pub mod outcome;
 pub mod secret;
 pub mod snapshot;
 pub mod tasks;
+pub mod wire;

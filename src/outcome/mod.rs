@@ -62,7 +62,8 @@ pub struct Failure {
     /// Why, in our words and at most a line: for the record and the log, never the provider's text.
     pub reason: Cow<'static, str>,
     /// What the provider said, for the classes whose text the caller may see.
-    pub said: Option<Said>,
+    /// Boxed: an error is rare, and every result on the request path has room for one.
+    pub said: Option<Box<Said>>,
     /// How long the provider asked us to wait. Already sane: positive, at most a day.
     pub wait: Option<Duration>,
 }
@@ -86,4 +87,7 @@ pub struct Said {
     pub kind: Option<String>,
     pub param: Option<String>,
     pub code: Option<String>,
+}
+pub fn judge_reported(_: &[u8]) -> Failure {
+    Failure::new(Class::Broken, "reported")
 }
