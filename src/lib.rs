@@ -5,6 +5,7 @@ pub mod chat;
 pub mod dialect;
 pub mod error;
 pub mod outcome;
+pub mod plan;
 pub mod secret;
 pub mod snapshot;
 pub mod tasks;
