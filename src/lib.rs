@@ -4,6 +4,8 @@ pub mod body;
 pub mod chat;
 pub mod error;
 pub mod outcome;
+pub mod record;
 pub mod secret;
 pub mod snapshot;
 pub mod tasks;
+pub mod telemetry;
