@@ -71,7 +71,12 @@ pub fn init(format: Format, filter: Targets) -> Result<(), TryInitError> {
         .log_internal_errors(false);
     let lines = match format {
         Format::Human => lines.boxed(),
-        Format::Json => lines.json().flatten_event(true).boxed(),
+        // Fields stay in an object of their own: one that is named `target` is not the module.
+        Format::Json => lines
+            .json()
+            .with_current_span(false)
+            .with_span_list(false)
+            .boxed(),
     };
     tracing_subscriber::registry()
         .with(lines.with_filter(filter))

@@ -60,21 +60,9 @@ impl Metrics {
         Self {
             requests: add(all, n::REQUESTS, "Requests by how they ended"),
             attempts: add(all, n::ATTEMPTS, "Tries at a target by how they ended"),
-            fallbacks: add(
-                all,
-                n::FALLBACKS,
-                "Switches of target and the failure before",
-            ),
-            rejections: add(
-                all,
-                n::REJECTIONS,
-                "Requests that no provider was asked for",
-            ),
-            stream_ends: add(
-                all,
-                n::STREAM_ENDS,
-                "Streams that had begun by how they ended",
-            ),
+            fallbacks: add(all, n::FALLBACKS, "Switches of target by what failed"),
+            rejections: add(all, n::REJECTIONS, "Requests refused here"),
+            stream_ends: add(all, n::STREAM_ENDS, "Streams begun by how they ended"),
             tokens: add(all, n::TOKENS, "Tokens as the providers counted them"),
             first_token_seconds: latency(all, n::FIRST_TOKEN_SECONDS, "Arrival to first token"),
             request_seconds: latency(all, n::REQUEST_SECONDS, "Arrival to the end"),
