@@ -5,10 +5,24 @@
 //! a status, headers and body; nothing else in the crate decides what an error means.
 //! Never here: sockets, clocks, retries. What is tried next is [`crate::plan`]'s to say.
 
+mod envelope;
+mod judge;
+mod lists;
+mod scrub;
+mod wait;
+
+#[cfg(test)]
+mod recordings;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
+
+pub use judge::{judge, judge_reported};
+pub use wait::wait;
 
 /// How an attempt ended. The order of the variants is that of the table in `ARCHITECTURE.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
