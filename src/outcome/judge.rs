@@ -30,27 +30,20 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTi
     if let Some(word) = exception(headers) {
         error.add_word(word);
     }
-    let verdict = if status.is_client_error() || status.is_server_error() {
-        refused(Some(status.as_u16()), &error)
-    } else if status.is_redirection() {
+    let Verdict(class, why) = if status.is_redirection() {
         Verdict(Class::Broken, "a redirect, which is never followed")
     } else {
-        Verdict(Class::Broken, "")
+        refused(Some(status.as_u16()), &error)
     };
-    let wait = wait_of(verdict.0, headers, &error, now);
-    let why = if verdict.1.is_empty() {
-        status.canonical_reason().unwrap_or_default()
-    } else {
-        verdict.1
+    let why = match why {
+        "" => status.canonical_reason().unwrap_or("of no known meaning"),
+        why => why,
     };
     Failure {
         status: Some(status),
-        wait,
-        said: said(verdict.0, &error),
-        ..Failure::new(
-            verdict.0,
-            format!("{} {why}", status.as_u16()).trim_end().to_owned(),
-        )
+        wait: wait_of(class, headers, &error, now),
+        said: said(class, &error),
+        ..Failure::new(class, format!("{} {why}", status.as_u16()))
     }
 }
 
@@ -248,7 +241,6 @@ fn prose(status: Option<u16>, error: &Envelope, phrase: &str) -> Option<Verdict>
 fn by_status(status: u16, error: &Envelope, phrase: &str) -> Verdict {
     let class = match status {
         401 | 403 => Class::Auth,
-        402 => Class::QuotaExhausted,
         404 | 410 if names_model(phrase) => return Verdict(Class::TargetMissing, "no such model"),
         // Between us and the provider: nothing that the caller sent or the provider judged.
         407 => Class::Broken,
@@ -257,7 +249,7 @@ fn by_status(status: u16, error: &Envelope, phrase: &str) -> Verdict {
         // Fireworks: the account is suspended, or an adapter of the model failed to load. No request
         // of ours has a precondition, so it is never the caller's fault.
         412 if phrase.contains("lora") => Class::ServerError,
-        412 => Class::QuotaExhausted,
+        402 | 412 => Class::QuotaExhausted,
         429 if error.relayed => return Verdict(Class::RateLimited, "of the provider behind it"),
         429 => Class::RateLimited,
         // 498 is Groq's flex tier when full; 520 to 527 are Cloudflare's; 529 is Anthropic's.

@@ -71,11 +71,12 @@ impl Class {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub class: Class,
-    /// The provider's status, when a head arrived.
+    /// The provider's status, when a head arrived: 200 for an error that came inside a 200.
     pub status: Option<StatusCode>,
     /// Why, in our words and at most a line: for the record and the log, never the provider's text.
     pub reason: Cow<'static, str>,
-    /// What the provider said, for the classes whose text the caller may see.
+    /// What the provider said, for the classes whose text the caller may see: `InvalidRequest`,
+    /// `ContextLength` and `Policy`. Scrubbed of secrets and cut; absent when nothing could be read.
     pub said: Option<Said>,
     /// How long the provider asked us to wait. Already sane: positive, at most a day.
     pub wait: Option<Duration>,

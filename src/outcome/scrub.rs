@@ -15,9 +15,14 @@ const MAX_MESSAGE: usize = 2048;
 /// Codes, types and the paths of parameters are short; beyond is something else.
 const MAX_WORD: usize = 128;
 
+/// Letters and digits mixed are a key from here on: the shortest in use have 32, less a margin.
+const SHORTEST_KEY: usize = 24;
+/// What has a telling prefix is one from here on; English words with such a start are shorter.
+const SHORTEST_ID: usize = 12;
+
 const REDACTED: &str = "[redacted]";
 
-/// What keys of known make start with, and organisations: whatever follows is not shown.
+/// What keys of known make start with: whatever follows is not shown.
 const SECRET_PREFIXES: &[&str] = &[
     "sk-",
     "sk_",
@@ -34,13 +39,10 @@ const SECRET_PREFIXES: &[&str] = &[
     "tgp_",
     "ghp_",
     "github_pat_",
-    "AKIA",
-    "ASIA",
-    "AIza",
-    "ABSK",
-    "eyJ",
-    "ya29",
 ];
+
+/// Those that could start a word too, and so need the length of a key: AWS, Google, tokens (JWT).
+const BARE_PREFIXES: &[&str] = &["AKIA", "ASIA", "ABSK", "AIza", "eyJ"];
 
 /// What the callers' own things start with.
 const PUBLIC_PREFIXES: &[&str] = &[
@@ -66,7 +68,6 @@ const ANNOUNCED: &[(&str, bool)] = &[
     ("api_key", true),
     ("apikey", true),
     ("access_token", true),
-    ("token", true),
     ("authorization", true),
     ("password", true),
 ];
@@ -109,40 +110,39 @@ fn clean(text: &str, most: usize) -> String {
 
 /// Line ends become spaces; control and invisible formatting characters go, lest they split a key.
 fn printable(text: &str) -> String {
-    let invisible = |c: &char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    let spaced = text.chars().map(|c| {
-        if matches!(c, '\n' | '\r' | '\t') {
-            ' '
-        } else {
-            c
-        }
-    });
-    let text: String = spaced.filter(|c| !invisible(c)).collect();
-    text.trim().to_owned()
+    let spaced = text.replace(['\n', '\r', '\t'], " ");
+    let visible = spaced.trim().chars().filter(|c| !is_invisible(*c));
+    visible.collect()
 }
 
-/// URLs lose user info and query: both are where credentials travel.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        )
+}
+
+/// URLs lose their query, where credentials travel, and are lost whole with any `@`: a password may
+/// hold every character that would tell where it ends.
 fn without_url_secrets(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
         let (before, url) = rest.split_at(at + 3);
         out.push_str(before);
-        let end = word_end(url, |c| {
-            !c.is_whitespace() && !matches!(c, '"' | '\'' | '`' | '<' | '>' | '(' | ')')
-        });
-        let (url, after) = url.split_at(end);
-        let (url, query) = url
-            .split_once('?')
-            .map_or((url, false), |(url, _)| (url, true));
-        // Passwords may hold a `/` unescaped: the last `@` counts, wherever it stands.
-        out.push_str(url.rsplit_once('@').map_or(url, |(_, host)| host));
-        if query {
+        let (url, after) = url.split_at(word_end(url, |c| {
+            !c.is_whitespace() && !matches!(c, '"' | '\'' | '`' | '<' | '>')
+        }));
+        if url.contains('@') {
+            out.push_str(REDACTED);
+        } else if let Some((url, _)) = url.split_once('?') {
+            out.push_str(url);
             out.push('?');
             out.push_str(REDACTED);
+        } else {
+            out.push_str(url);
         }
         rest = after;
     }
@@ -186,29 +186,29 @@ fn announces_secret(so_far: &str) -> bool {
 }
 
 fn is_secret(word: &str) -> bool {
-    let starts = |prefix: &&str| {
-        let head = word.get(..prefix.len());
-        word.len() > prefix.len() && head.is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+    let starts = |list: &[&str]| {
+        let mut starts = list.iter().filter(|prefix| word.starts_with(**prefix));
+        starts.any(|prefix| word.len() > prefix.len())
     };
-    if SECRET_PREFIXES.iter().any(|prefix| starts(prefix)) || word.contains("***") {
+    let known = starts(SECRET_PREFIXES) || starts(BARE_PREFIXES) && word.len() >= SHORTEST_ID;
+    // `***` is how providers mask the middle of a key; its ends are no one else's business either.
+    if known || word.contains("***") || word.contains("-sk-") || word.contains("_sk-") {
         return true;
     }
-    if starts(&"org-") || starts(&"proj_") {
+    if starts(&["org-", "proj_"]) {
         return names_organisation(word);
     }
-    let public = PUBLIC_PREFIXES.iter().any(|prefix| starts(prefix));
-    !public && word.split(['-', '_']).any(is_random)
+    !starts(PUBLIC_PREFIXES) && word.split(['-', '_']).any(is_random)
 }
 
 /// `org-` with an id behind it; `org-wide` is a word.
 fn names_organisation(word: &str) -> bool {
     let id = &word[word.find(['-', '_']).map_or(0, |at| at + 1)..];
-    id.len() >= 12 || id.contains(|c: char| c.is_ascii_digit() || c.is_ascii_uppercase())
+    id.len() >= SHORTEST_ID || id.contains(|c: char| c.is_ascii_digit() || c.is_ascii_uppercase())
 }
 
 /// Letters and digits mixed, as long as the shortest keys in use: no one's prose, nor a model's name.
 fn is_random(part: &str) -> bool {
-    const SHORTEST_KEY: usize = 24;
     let digits = part.bytes().filter(u8::is_ascii_digit).count();
     part.len() >= SHORTEST_KEY && digits >= 3 && digits < part.len()
 }
@@ -257,10 +257,15 @@ mod tests {
             ("key 0123456789abcdef0123456789abcdef", "key [redacted]"),
             ("s\u{0}k-\u{200b}abc", "[redacted]"),
             (
-                "at https://me:pw@host.example/v1?key=1 now",
+                "at https://host.example/v1?key=1 now",
                 "at https://host.example/v1?[redacted] now",
             ),
-            ("see https://u:p/w@h/x", "see https://h/x"),
+            ("see https://u:p/w?@h/x now", "see https://[redacted] now"),
+            (
+                "in asia-east1, by call_sk-abc",
+                "in asia-east1, by [redacted]",
+            ),
+            ("AKIAIOSFODNN7EXAMPLE", "[redacted]"),
             (
                 "see https://platform.openai.com/docs.",
                 "see https://platform.openai.com/docs.",

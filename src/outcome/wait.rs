@@ -141,12 +141,14 @@ mod tests {
 
     const MS: fn(u64) -> Option<Duration> = |ms| Some(Duration::from_millis(ms));
 
-    /// Sun, 22 Nov 2026 12:00:00 GMT.
+    /// Sun, 22 Nov 2026 12:00:00 GMT, which is 1795348800.
     fn noon() -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_348_800)
+        SystemTime::UNIX_EPOCH + Duration::from_hours(498_708)
     }
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    type Pairs = &'static [(&'static str, &'static str)];
+
+    fn headers(pairs: Pairs) -> HeaderMap {
         let pair = |(name, value): &(&'static str, &'static str)| {
             (
                 HeaderName::from_static(name),
@@ -158,7 +160,7 @@ mod tests {
 
     #[test]
     fn every_header_form_is_read() {
-        let table: &[(&[(&str, &str)], Option<Duration>)] = &[
+        let table: &[(Pairs, Option<Duration>)] = &[
             (&[("retry-after", "7")], MS(7000)),
             (&[("retry-after", " 0.5 ")], MS(500)),
             (
