@@ -84,7 +84,7 @@ fn refused(status: Option<u16>, error: &Envelope) -> Verdict {
     money(status, error, &phrase)
         .or_else(|| policy(status, error, &phrase))
         .or_else(|| length(status, error, &phrase))
-        .or_else(|| capacity(status, &phrase))
+        .or_else(|| capacity(status, error, &phrase))
         .or_else(|| word(status, error))
         .or_else(|| prose(status, error, &phrase))
         .unwrap_or_else(|| by_status(status.unwrap_or_default(), error, &phrase))
@@ -175,9 +175,11 @@ fn never_fits(phrase: &str) -> bool {
     }
 }
 
-fn capacity(status: Option<u16>, phrase: &str) -> Option<Verdict> {
+fn capacity(status: Option<u16>, error: &Envelope, phrase: &str) -> Option<Verdict> {
     let asked = matches!(status, None | Some(429 | 500..));
-    (asked && lists::has(phrase, lists::CAPACITY)).then_some(Verdict(Class::Overloaded, "capacity"))
+    let told = asked && lists::has(phrase, lists::CAPACITY);
+    let verdict = Verdict(Class::Overloaded, "capacity");
+    told.then(|| listed(error, Class::Overloaded).unwrap_or(verdict))
 }
 
 /// What a listed word means at a status where it can mean it. The caller's mistakes are left to the
@@ -209,8 +211,8 @@ fn prose(status: Option<u16>, error: &Envelope, phrase: &str) -> Option<Verdict>
     match status {
         None | Some(400 | 422) => {
             let of_model = error.said.param.as_deref() == Some("model");
-            if lists::starts(phrase, lists::WRONG_KEY) {
-                Some(Verdict(Class::Auth, "wrong key"))
+            if lists::starts(phrase, lists::NOT_ADMITTED) {
+                Some(Verdict(Class::Auth, "key or region refused"))
             } else if lists::starts(phrase, lists::NO_SUCH_MODEL)
                 || phrase.trim_end_matches('.').ends_with(lists::NOT_A_MODEL)
                 || of_model && phrase.contains("does not exist")
@@ -223,15 +225,10 @@ fn prose(status: Option<u16>, error: &Envelope, phrase: &str) -> Option<Verdict>
         // llama.cpp: the next target may have what this one was started without, but a request
         // must not be able to trip the breaker of a healthy server.
         Some(500 | 501) => {
-            if lists::has(phrase, lists::UNSUPPORTED) {
-                return Some(Verdict(Class::InvalidRequest, "unsupported by this server"));
-            }
-            error
-                .words()
-                .filter_map(lists::known)
-                .find_map(|(word, class)| {
-                    (word == lists::NOT_SUPPORTED).then_some(Verdict(class, word))
-                })
+            let mut words = error.words();
+            let typed = words.any(|word| word.eq_ignore_ascii_case(lists::NOT_SUPPORTED));
+            (typed || lists::has(phrase, lists::UNSUPPORTED))
+                .then_some(Verdict(Class::InvalidRequest, "unsupported by this server"))
         }
         Some(_) => None,
     }

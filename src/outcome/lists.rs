@@ -183,8 +183,12 @@ pub(super) const CAPACITY: &[&str] = &[
     "loading model",
 ];
 
-/// How a message *starts* that says the key is wrong with a 400: xAI; Gemini.
-pub(super) const WRONG_KEY: &[&str] = &["incorrect api key provided", "api key not valid"];
+/// How a message *starts* that refuses the key or the region with a 400: xAI; Gemini, twice.
+pub(super) const NOT_ADMITTED: &[&str] = &[
+    "incorrect api key provided",
+    "api key not valid",
+    "user location is not supported",
+];
 
 /// How a message *starts* that says the model does not exist, with a 400 or inside a 200:
 /// xAI; Venice; `DeepSeek`; Bedrock.
@@ -254,7 +258,7 @@ mod tests {
             POLICY,
             CONTEXT,
             CAPACITY,
-            WRONG_KEY,
+            NOT_ADMITTED,
             NO_SUCH_MODEL,
             &[NOT_A_MODEL],
             ABSENT,

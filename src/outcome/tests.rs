@@ -164,6 +164,7 @@ fn a_key_is_wrong_in_more_ways_than_401() {
         403 auth            {"error":{"message":"The project may not use the model","code":"model_not_found"}}
         400 auth            {"code":"invalid-argument","error":"Incorrect API key provided. You can obtain one."}
         400 auth            [{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}]
+        400 auth            {"error":{"code":400,"message":"User location is not supported.","status":"FAILED_PRECONDITION"}}
         # A request that quotes such a text must not bench the account.
         400 invalid_request {"error":{"message":"Invalid value: 'incorrect api key provided'","type":"invalid_request_error"}}
         "#,
@@ -394,6 +395,8 @@ fn a_reason_is_our_own_words() {
         reason(400, r#"{"error":{"code":"unsupported_value"}}"#),
         "400 unsupported_value"
     );
+    let busy = r#"{"error":{"type":"overloaded_error","message":"Overloaded"}}"#;
+    assert_eq!(reason(529, busy), "529 overloaded_error");
     assert_eq!(reason(302, ""), "302 a redirect, which is never followed");
     assert_eq!(reason(599, ""), "599 of no known meaning");
     let reported = |body: &str| judge_reported(body.as_bytes()).reason;
@@ -452,4 +455,19 @@ fn no_failure_carries_a_key() {
             );
         }
     }
+}
+
+#[test]
+fn a_body_cut_anywhere_is_judged_by_its_status() {
+    let body = r#"{"error":{"message":"Ключ sk-canary: Limit 1, Requested 2. Try again in 6m0s at https://a:b@h/?q","code":"rate_limit_exceeded"}}"#;
+    for end in 0..body.len() {
+        let failure = judge(
+            StatusCode::TOO_MANY_REQUESTS,
+            &HeaderMap::new(),
+            &body.as_bytes()[..end],
+            SystemTime::UNIX_EPOCH,
+        );
+        assert_eq!(failure.class, RateLimited, "{end}");
+    }
+    assert_eq!(judged(429, body).class, ContextLength);
 }
