@@ -129,17 +129,16 @@ fn unanswered(failure: &Failure) -> (StatusCode, &str, &str) {
             "upstream_authentication_error",
         ),
         Class::TargetMissing => (S::BAD_GATEWAY, "upstream_error", "upstream_model_not_found"),
-        Class::InvalidRequest | Class::ContextLength => {
-            let status = failure
-                .status
-                .filter(StatusCode::is_client_error)
-                .unwrap_or(S::BAD_REQUEST);
-            (
-                status,
-                "invalid_request_error",
-                said_code(failure).unwrap_or("invalid_request"),
-            )
-        }
+        Class::InvalidRequest => (
+            client_status(failure),
+            "invalid_request_error",
+            said_code(failure).unwrap_or("invalid_request"),
+        ),
+        Class::ContextLength => (
+            client_status(failure),
+            "invalid_request_error",
+            said_code(failure).unwrap_or("context_length_exceeded"),
+        ),
         Class::Policy => (
             S::BAD_REQUEST,
             "invalid_request_error",
@@ -153,6 +152,13 @@ fn unanswered(failure: &Failure) -> (StatusCode, &str, &str) {
         | Class::Ok
         | Class::Cancelled => (S::BAD_GATEWAY, "upstream_error", "upstream_failed"),
     }
+}
+
+/// A provider's own status for a request that is at fault, where it is one that says so: some say it
+/// with 403 or 429, which would mean something else from us.
+fn client_status(failure: &Failure) -> StatusCode {
+    let says_so = |status: &StatusCode| matches!(status.as_u16(), 400 | 404 | 413 | 415 | 422);
+    failure.status.filter(says_so).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
 fn said_code(failure: &Failure) -> Option<&str> {

@@ -169,10 +169,10 @@ fn what_is_not_known_is_null() {
 fn a_providers_code_is_not_a_reason() {
     let (mut facts, after) = planned();
     let mut failure = Failure::new(Class::InvalidRequest, "400");
-    failure.said = Some(crate::outcome::Said {
+    failure.said = Some(Box::new(crate::outcome::Said {
         code: Some("anything the provider likes".into()),
         ..Default::default()
-    });
+    }));
     let error = GatewayError::Unanswered(failure);
     let verdict = facts.end(End::Failed(&error), after(1));
     assert_eq!(verdict.reason, Some("invalid_request"));
