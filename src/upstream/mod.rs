@@ -14,7 +14,8 @@ mod sign;
 mod tls;
 mod warm;
 
-pub use attempt::{Answered, Upstream, attempt};
+pub use attempt::{Upstream, attempt};
 pub use client::Clients;
-pub use passthrough::pass;
-pub use send::Streaming;
+pub use passthrough::{Passed, pass};
+pub(crate) use send::cut;
+pub use send::{Sent, Streaming, Whole};
