@@ -3,6 +3,7 @@
 pub mod body;
 pub mod chat;
 pub mod error;
+pub mod listen;
 pub mod outcome;
 pub mod secret;
 pub mod snapshot;
