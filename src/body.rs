@@ -7,7 +7,6 @@
 
 use std::error::Error;
 use std::io;
-use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -162,11 +161,10 @@ impl Pace {
 
 /// Reads and forgets what is left of a refused body: so much, or for so long, and a client that
 /// still sends then is cut off. What is enough for any honest body, and no more work than that.
-async fn throw_away<B: http_body::Body<Error: Error> + Unpin>(body: B) {
+async fn throw_away<B: http_body::Body<Error: Error> + Unpin>(mut body: B) {
     const MOST: usize = 64 * 1024 * 1024;
     const LONGEST: Duration = Duration::from_secs(5);
     let reading = async {
-        let mut body = pin!(body);
         let mut left = MOST;
         while let Some(Ok(frame)) = body.frame().await {
             let size = frame.data_ref().map_or(0, bytes::Buf::remaining);
@@ -215,4 +213,168 @@ fn broken(error: &(dyn Error + 'static)) -> ReadError {
         param: None,
         message: "The body is not well-formed HTTP.".into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll, ready};
+
+    use http::header::HeaderValue;
+    use http_body::{Frame, SizeHint};
+    use tokio::time::{Sleep, sleep};
+
+    use super::*;
+
+    /// A body of equal pieces, each after the same wait, and what it ends with.
+    struct Drip {
+        pieces: usize,
+        piece: Bytes,
+        wait: Duration,
+        timer: Pin<Box<Sleep>>,
+        end: Option<io::ErrorKind>,
+        announced: Option<u64>,
+        polled: Arc<AtomicUsize>,
+    }
+
+    fn drip(pieces: usize, size: usize, wait: Duration) -> Drip {
+        Drip {
+            pieces,
+            piece: vec![b'x'; size].into(),
+            wait,
+            timer: Box::pin(sleep(wait)),
+            end: None,
+            announced: None,
+            polled: Arc::default(),
+        }
+    }
+
+    impl http_body::Body for Drip {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            self.polled.fetch_add(1, Ordering::Relaxed);
+            ready!(self.timer.as_mut().poll(cx));
+            self.timer = Box::pin(sleep(self.wait));
+            let Some(left) = self.pieces.checked_sub(1) else {
+                return Poll::Ready(self.end.take().map(|kind| Err(kind.into())));
+            };
+            self.pieces = left;
+            Poll::Ready(Some(Ok(Frame::data(self.piece.clone()))))
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.announced.is_some() && self.pieces == 0
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            self.announced
+                .map_or_else(SizeHint::default, SizeHint::with_exact)
+        }
+    }
+
+    const NONE: Duration = Duration::ZERO;
+
+    async fn outcome(body: Drip, limit: usize) -> Result<usize, u16> {
+        let tasks = Tasks::default();
+        let read = read(&HeaderMap::new(), body, limit, &tasks).await;
+        tasks.idle().await;
+        match read {
+            Ok(bytes) => Ok(bytes.len()),
+            Err(ReadError::Refused(error)) => Err(error.wire().0.as_u16()),
+            Err(ReadError::Gone) => Err(0),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_had_whole_up_to_its_limit() {
+        for (pieces, size, limit, expected) in [
+            (0, 0, 0, Ok(0)),
+            (1, 10, 10, Ok(10)),
+            (1, 11, 10, Err(413)),
+            (5, 2, 10, Ok(10)),
+            (6, 2, 10, Err(413)),
+            (3, 1_000_000, 3_000_000, Ok(3_000_000)),
+        ] {
+            let body = drip(pieces, size, NONE);
+            assert_eq!(outcome(body, limit).await, expected, "{pieces} of {size}");
+            let mut announced = drip(pieces, size, NONE);
+            announced.announced = Some((pieces * size) as u64);
+            assert_eq!(outcome(announced, limit).await, expected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_of_one_piece_is_that_piece() {
+        let mut body = drip(1, 10, NONE);
+        body.announced = Some(10);
+        let sent = body.piece.as_ptr();
+        let tasks = Tasks::default();
+        let read = read(&HeaderMap::new(), body, 10, &tasks).await.unwrap();
+        assert_eq!(read.as_ptr(), sent);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_be_slow_but_neither_stall_nor_drip() {
+        let secs = Duration::from_secs;
+        for (pieces, size, wait, expected) in [
+            (10, 10, secs(2), Ok(100)),
+            (3, 10, secs(11), Err(408)),
+            (100, 1, secs(1), Err(408)),
+            (100, 1024, secs(1), Ok(102_400)),
+            (100, 1023, secs(1), Err(408)),
+        ] {
+            let body = drip(pieces, size, wait);
+            assert_eq!(
+                outcome(body, 1 << 20).await,
+                expected,
+                "{size} per {wait:?}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_leaves_is_told_from_one_that_sends_nonsense() {
+        for (kind, expected) in [
+            (io::ErrorKind::UnexpectedEof, Err(0)),
+            (io::ErrorKind::ConnectionReset, Err(0)),
+            (io::ErrorKind::InvalidInput, Err(400)),
+            (io::ErrorKind::InvalidData, Err(400)),
+        ] {
+            let mut body = drip(1, 10, NONE);
+            body.end = Some(kind);
+            assert_eq!(outcome(body, 100).await, expected, "{kind}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_body_is_thrown_away_within_bounds_and_never_asked_for() {
+        let tasks = Tasks::default();
+        for (pieces, size, wait, looks) in [
+            (3, 10, NONE, 1..=8),
+            (1_000_000, 1 << 20, NONE, 64..=200),
+            (1_000_000, 1, Duration::from_secs(1), 4..=20),
+        ] {
+            let body = drip(pieces, size, wait);
+            let polled = Arc::clone(&body.polled);
+            let start = Instant::now();
+            discard(&HeaderMap::new(), body, &tasks);
+            tasks.idle().await;
+            assert!(looks.contains(&polled.load(Ordering::Relaxed)));
+            assert!(start.elapsed() <= Duration::from_secs(5));
+        }
+        let expects = HeaderMap::from_iter([(EXPECT, HeaderValue::from_static("100-continue"))]);
+        let mut body = drip(1, 10, NONE);
+        body.announced = Some(10);
+        let polled = Arc::clone(&body.polled);
+        assert!(read(&expects, body, 5, &tasks).await.is_err());
+        tasks.idle().await;
+        assert_eq!(polled.load(Ordering::Relaxed), 0);
+    }
 }

@@ -31,42 +31,26 @@ impl Endpoint {
     /// # Errors
     /// 404 for a path that has a second reading, 405 for another method on a path of ours.
     pub fn of(method: &Method, path: &str) -> Result<Self, GatewayError> {
-        let raw = segments(path).ok_or_else(not_found)?;
-        let decoded = raw
-            .iter()
-            .map(|segment| decode(segment))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(not_found)?;
-
-        let version = usize::from(raw.first() == Some(&"v1"));
-        let (raw, decoded) = (&raw[version..], &decoded[version..]);
-        let known = Known::of(raw.iter().copied());
-        // Ours in another spelling, also behind another spelling of `/v1` or a second one.
-        let folded = decoded.iter().map(|segment| segment.to_ascii_lowercase());
-        let folded: Vec<_> = folded
-            .flat_map(|segment| segment.split('/').map(str::to_owned).collect::<Vec<_>>())
-            .collect();
-        let behind = folded.iter().take_while(|segment| *segment == "v1").count();
-        if raw.is_empty()
-            || behind > 0
-            || (known.is_none() && Known::of(folded.iter().map(String::as_str)).is_some())
-        {
-            return Err(not_found());
-        }
-
-        let Some(known) = known else {
-            // Only the name of a model may hold a slash that is none.
-            if decoded.iter().any(|segment| segment.contains('/')) {
-                return Err(not_found());
-            }
-            return Ok(Self::Passthrough(format!("/{}", raw.join("/"))));
+        let path = without_version(path).unwrap_or(path);
+        let Some(known) = Known::of(path) else {
+            return passthrough(path).ok_or_else(not_found);
         };
-        known.allows(method)?;
-        Ok(match known {
+        let (fits, allow) = match known {
+            Known::Surface(_) => (method == Method::POST, "POST"),
+            Known::Models | Known::Model(_) => {
+                (matches!(*method, Method::GET | Method::HEAD), "GET, HEAD")
+            }
+        };
+        let endpoint = match known {
             Known::Surface(surface) => Self::Surface(surface),
             Known::Models => Self::Models,
-            Known::Model => Self::Model(decoded[1].clone().into_owned()),
-        })
+            Known::Model(id) => Self::Model(decode(id).ok_or_else(not_found)?.into_owned()),
+        };
+        if fits {
+            Ok(endpoint)
+        } else {
+            Err(GatewayError::MethodNotAllowed { allow })
+        }
     }
 
     pub fn surface(&self) -> Surface {
@@ -79,51 +63,52 @@ impl Endpoint {
 }
 
 /// A path of ours.
-#[derive(Clone, Copy)]
-enum Known {
+enum Known<'a> {
     Surface(Surface),
     Models,
-    Model,
+    /// The model as it is written in the path.
+    Model(&'a str),
 }
 
-impl Known {
-    fn of<'a>(mut segments: impl Iterator<Item = &'a str>) -> Option<Self> {
-        let first = [segments.next(), segments.next(), segments.next()];
-        Some(match first {
-            [Some("chat"), Some("completions"), None] => Self::Surface(Surface::Chat),
-            [Some("completions"), None, None] => Self::Surface(Surface::Completions),
-            [Some("embeddings"), None, None] => Self::Surface(Surface::Embeddings),
-            [Some("models"), None, None] => Self::Models,
-            [Some("models"), Some(_), None] => Self::Model,
-            _ => return None,
+impl<'a> Known<'a> {
+    fn of(path: &'a str) -> Option<Self> {
+        Some(match path {
+            "/chat/completions" => Self::Surface(Surface::Chat),
+            "/completions" => Self::Surface(Surface::Completions),
+            "/embeddings" => Self::Surface(Surface::Embeddings),
+            "/models" => Self::Models,
+            _ => {
+                let id = path.strip_prefix("/models/")?;
+                return (!id.is_empty() && !id.contains('/')).then_some(Self::Model(id));
+            }
         })
     }
-
-    fn allows(self, method: &Method) -> Result<(), GatewayError> {
-        let (fits, allow) = match self {
-            Self::Surface(_) => (method == Method::POST, "POST"),
-            Self::Models | Self::Model => {
-                (matches!(*method, Method::GET | Method::HEAD), "GET, HEAD")
-            }
-        };
-        if fits {
-            return Ok(());
-        }
-        Err(GatewayError::MethodNotAllowed { allow })
-    }
 }
 
-/// The segments of a path that has none empty, so no `//` and no slash at its end.
-fn segments(path: &str) -> Option<Vec<&str>> {
-    let segments: Vec<_> = path.strip_prefix('/')?.split('/').collect();
-    segments
-        .iter()
-        .all(|segment| !segment.is_empty())
-        .then_some(segments)
+/// The path behind `/v1`, if that is where it begins.
+fn without_version(path: &str) -> Option<&str> {
+    path.strip_prefix("/v1")
+        .filter(|rest| rest.starts_with('/'))
+}
+
+/// A path that is not ours in any spelling, and has one reading alone.
+fn passthrough(path: &str) -> Option<Endpoint> {
+    let segments = path
+        .strip_prefix('/')?
+        .split('/')
+        .map(decode)
+        .collect::<Option<Vec<_>>>()?;
+    // Only the name of a model may hold a slash that divides nothing.
+    let divided = segments.iter().all(|segment| !segment.contains('/'));
+    let plain = format!("/{}", segments.join("/").to_ascii_lowercase());
+    // What begins with a version still has another spelling of it, or a second one.
+    let versioned = plain == "/v1" || without_version(&plain).is_some();
+    (divided && !versioned && Known::of(&plain).is_none())
+        .then(|| Endpoint::Passthrough(path.to_owned()))
 }
 
 /// A segment percent-decoded; `None` when it is not UTF-8, or could act as more than a name:
-/// dots, a backslash, a control character, or one of these before or after an encoded slash.
+/// nothing, dots, a backslash, a control character, or one of these beside an encoded slash.
 fn decode(segment: &str) -> Option<Cow<'_, str>> {
     let decoded = if segment.contains('%') {
         Cow::Owned(String::from_utf8(unescape(segment.as_bytes())?).ok()?)

@@ -56,7 +56,7 @@ impl Default for Settings {
         Self {
             head: Duration::from_secs(10),
             write: Duration::from_secs(30),
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
             h2c: false,
         }
     }

@@ -22,7 +22,7 @@ const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// The longest wait that a caller is told of: an SDK sleeps through whatever it is told.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// The answer to a request that failed. `request_id` is the record's; empty, it is left out.
 pub fn error(error: &GatewayError, request_id: &str) -> Response<Body> {
