@@ -27,8 +27,8 @@ use crate::body::Body;
 use crate::error::GatewayError;
 use crate::tasks::Tasks;
 
-/// The largest head, and the most of a body or an answer that is held for a connection. A third
-/// of hyper's own, and several times what any SDK sends.
+/// The largest head, and the most of a body or an answer that is held for a connection. A sixth
+/// of hyper's own, and many times what any SDK sends.
 const BUFFER: usize = 64 * 1024;
 /// A silent HTTP/2 client is asked this often, and given as long to answer.
 const PING: Duration = Duration::from_secs(20);
@@ -48,6 +48,8 @@ impl Protocol {
                 .timer(TokioTimer::new())
                 .header_read_timeout(settings.idle)
                 .max_buf_size(BUFFER)
+                // The buffer may be twice as large by the time it is looked at.
+                .max_header_size(BUFFER)
                 .half_close(false);
             return Self::Http1(http1);
         }
