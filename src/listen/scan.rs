@@ -120,6 +120,16 @@ impl Scanner {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn is_between_requests(&self) -> bool {
+        matches!(self.place, Place::Between)
+    }
+
+    #[cfg(test)]
+    pub(super) fn heads(&self) -> u64 {
+        self.heads
+    }
+
     /// Takes the next bytes of the connection. Returns at most one [`Ending`] in its life; from
     /// then on every byte is let through unseen.
     pub(super) fn feed(&mut self, mut bytes: &[u8]) -> Option<Ending> {
