@@ -29,6 +29,10 @@ pub enum GatewayError {
         code: &'static str,
         message: Cow<'static, str>,
     },
+    /// Another method than this path, or any path here, takes: 405 with the `Allow` header.
+    MethodNotAllowed {
+        allow: &'static str,
+    },
     /// No token, a wrong one, an expired one, one of another environment: told apart in the log only.
     InvalidToken,
     RouteNotAllowed {
@@ -60,6 +64,11 @@ impl GatewayError {
         match self {
             Self::Invalid { code, .. } => (S::BAD_REQUEST, "invalid_request_error", code),
             Self::Refused { status, code, .. } => (*status, "invalid_request_error", code),
+            Self::MethodNotAllowed { .. } => (
+                S::METHOD_NOT_ALLOWED,
+                "invalid_request_error",
+                "method_not_allowed",
+            ),
             Self::InvalidToken => (S::UNAUTHORIZED, "invalid_request_error", "invalid_api_key"),
             Self::RouteNotAllowed { .. } => {
                 (S::FORBIDDEN, "invalid_request_error", "route_not_allowed")
@@ -84,6 +93,7 @@ impl GatewayError {
                 said: Some(said), ..
             }) => said.param.as_deref(),
             Self::Refused { .. }
+            | Self::MethodNotAllowed { .. }
             | Self::InvalidToken
             | Self::RouteNotAllowed { .. }
             | Self::NoEligibleTarget { .. }
@@ -92,6 +102,14 @@ impl GatewayError {
             | Self::ShuttingDown
             | Self::Internal => None,
         }
+    }
+
+    /// The methods that would have been allowed: the `Allow` header.
+    pub fn allow(&self) -> Option<&'static str> {
+        if let Self::MethodNotAllowed { allow } = self {
+            return Some(allow);
+        }
+        None
     }
 
     /// How long the caller should wait before it asks again: set only where asking again makes
@@ -169,6 +187,9 @@ impl fmt::Display for GatewayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid { message, .. } | Self::Refused { message, .. } => f.write_str(message),
+            Self::MethodNotAllowed { allow } => {
+                write!(f, "This method does not fit the request; allowed: {allow}.")
+            }
             Self::InvalidToken => {
                 f.write_str("The token is missing, unknown, or no longer valid here.")
             }

@@ -5,6 +5,7 @@ pub mod body;
 pub mod chat;
 pub mod dialect;
 pub mod error;
+pub mod listen;
 pub mod outcome;
 pub mod plan;
 pub mod record;
