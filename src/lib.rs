@@ -5,5 +5,6 @@ pub mod chat;
 pub mod error;
 pub mod outcome;
 pub mod secret;
+pub mod simulate;
 pub mod snapshot;
 pub mod tasks;
