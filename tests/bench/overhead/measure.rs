@@ -82,7 +82,8 @@ impl Load {
             took,
             cpu: cpu_after
                 .zip(cpu_before)
-                .map(|(after, before)| Duration::from_nanos(after - before)),
+                // A thread that ended in between takes its time with it.
+                .map(|(after, before)| Duration::from_nanos(after.saturating_sub(before))),
             first,
             whole,
         })

@@ -75,6 +75,8 @@ impl Scratch {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("overhead");
         fs::create_dir_all(&folder)?;
         let scratch = Self { folder };
+        // The last run's; there may be none.
+        let _ = fs::remove_file(scratch.records());
         tls::write_certificate(&scratch.certificate(), &scratch.file("key.pem"))?;
         fs::write(scratch.file("secret"), "sk-upstream-0123456789")?;
         Ok(scratch)
@@ -82,6 +84,10 @@ impl Scratch {
 
     pub(crate) fn certificate(&self) -> PathBuf {
         self.file("certificate.pem")
+    }
+
+    fn records(&self) -> PathBuf {
+        self.file("audit.jsonl")
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -179,13 +185,15 @@ fn configuration(
     address: SocketAddr,
     admin: SocketAddr,
 ) -> Result<String, Error> {
-    let provider = format!(
-        "{{ kind: openai-compatible, base_url: {to}/v1, secret: \"file:{}\", ca: {} }}",
+    let mut provider = format!(
+        "kind: openai-compatible, base_url: {to}/v1, secret: \"file:{}\"",
         scratch.file("secret").display(),
-        scratch.certificate().display(),
     );
+    if to.starts_with("https:") {
+        write!(provider, ", ca: {}", scratch.certificate().display())?;
+    }
     let mut text = format!(
-        "listen: {address}\nadmin: {admin}\nproviders:\n  first: {provider}\n  second: {provider}\nroutes:\n"
+        "listen: {address}\nadmin: {admin}\nproviders:\n  first: {{ {provider} }}\n  second: {{ {provider} }}\nroutes:\n"
     );
     for model in models {
         writeln!(
@@ -199,7 +207,7 @@ fn configuration(
         write!(text, "{byte:02x}")?;
     }
     writeln!(text, "\" }}")?;
-    let records = scratch.file("audit.jsonl");
+    let records = scratch.records();
     writeln!(text, "audit: {{ to: [file], file: {} }}", records.display())?;
     Ok(text)
 }

@@ -7,7 +7,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 
 use crate::client::{Door, Lane, request};
-use crate::machine::{self, Cores};
+use crate::machine::{self, Cores, Memory};
 use crate::measure::{Load, Tally, Until, hold};
 use crate::process::{self, Proxy, Scratch, Upstream};
 use crate::report::{Book, Metric, Way, median};
@@ -296,31 +296,23 @@ impl Run<'_> {
 
     /// Memory of processes that are fresh: idle after one request, then with many streams open.
     async fn memory(&mut self, upstream: &'static str) -> Result<(), Error> {
-        let paths = self.paths(upstream)?;
-        for path in &paths {
+        for path in self.paths(upstream)? {
             let Some(proxy) = &path.proxy else { continue };
-            let pid = proxy.process.pid();
-            Lane::open(&path.door)
-                .await?
-                .ask(&request(PLAIN, 1024, false))
-                .await?;
-            settle().await;
-            let idle = machine::memory(pid)?;
-            let held = hold(&path.door, &request(HOLD, 1024, true), HELD_STREAMS).await?;
-            settle().await;
-            let busy = machine::memory(pid)?;
-            drop(held);
-            let grown = float(busy.resident.saturating_sub(idle.resident));
             let way = path.way;
-            self.book.add(upstream, &IDLE, way, float(idle.resident));
-            self.book
-                .add(upstream, &IDLE_ANON, way, float(idle.anonymous));
-            self.book.add(
-                upstream,
-                &STREAM_RSS,
-                way,
-                grown / float(HELD_STREAMS as u64),
-            );
+            match occupied(&path.door, proxy.process.pid()).await {
+                Ok((idle, busy)) => {
+                    let grown = float(busy.resident.saturating_sub(idle.resident));
+                    let (resident, anonymous) = (float(idle.resident), float(idle.anonymous));
+                    let each = grown / float(HELD_STREAMS as u64);
+                    self.book.add(upstream, &IDLE, way, resident);
+                    self.book.add(upstream, &IDLE_ANON, way, anonymous);
+                    self.book.add(upstream, &STREAM_RSS, way, each);
+                }
+                Err(error) if way == Way::Pillion => {
+                    self.book.note(format!("pillion failed at {HOLD}: {error}"));
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -347,6 +339,19 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// What the process `pid` behind `door` occupies: idle, and with all the streams open.
+async fn occupied(door: &Door, pid: u32) -> Result<(Memory, Memory), Error> {
+    let mut lane = Lane::open(door).await?;
+    lane.ask(&request(PLAIN, 1024, false)).await?;
+    settle().await;
+    let idle = machine::memory(pid)?;
+    let held = hold(door, &request(HOLD, 1024, true), HELD_STREAMS).await?;
+    settle().await;
+    let busy = machine::memory(pid)?;
+    drop(held);
+    Ok((idle, busy))
 }
 
 /// Until what a burst of work left behind is done with.
