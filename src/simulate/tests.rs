@@ -110,13 +110,11 @@ async fn chat(simulator: &Simulator, rest: Value) -> Result<Got, hyper::Error> {
     body.as_object_mut()
         .unwrap()
         .extend(rest.as_object().unwrap().clone());
-    send(
-        simulator,
-        Method::POST,
-        "/v1/chat/completions",
-        &body.to_string(),
-    )
-    .await
+    post(simulator, "/v1/chat/completions", &body).await
+}
+
+async fn post(simulator: &Simulator, path: &str, body: &Value) -> Result<Got, hyper::Error> {
+    send(simulator, Method::POST, path, &body.to_string()).await
 }
 
 #[tokio::test]
@@ -248,11 +246,9 @@ async fn completions_stream_their_text() {
         ..fast()
     })
     .await;
-    for (stream, text) in [(false, "one two"), (true, "one two")] {
-        let body = json!({ "model": "m", "prompt": "hi", "stream": stream }).to_string();
-        let got = send(&simulator, Method::POST, "/v1/completions", &body)
-            .await
-            .unwrap();
+    for stream in [false, true] {
+        let body = json!({ "model": "m", "prompt": "hi", "stream": stream });
+        let got = post(&simulator, "/v1/completions", &body).await.unwrap();
         let events = if stream {
             got.events()
         } else {
@@ -262,7 +258,7 @@ async fn completions_stream_their_text() {
             .iter()
             .filter_map(|event| event["choices"][0]["text"].as_str())
             .collect();
-        assert_eq!(joined, text);
+        assert_eq!(joined, "one two");
     }
 }
 
@@ -270,28 +266,18 @@ async fn completions_stream_their_text() {
 async fn embeddings_come_as_numbers_or_base64() {
     let simulator = start(fast()).await;
     let body = json!({ "model": "m", "input": ["a", "b"], "dimensions": 3 });
-    let got = send(
-        &simulator,
-        Method::POST,
-        "/v1/embeddings",
-        &body.to_string(),
-    )
-    .await
-    .unwrap()
-    .json();
+    let got = post(&simulator, "/v1/embeddings", &body)
+        .await
+        .unwrap()
+        .json();
     assert_eq!(got["data"].as_array().unwrap().len(), 2);
     assert_eq!(got["data"][1]["embedding"].as_array().unwrap().len(), 3);
 
     let body = json!({ "model": "m", "input": "a", "dimensions": 3, "encoding_format": "base64" });
-    let got = send(
-        &simulator,
-        Method::POST,
-        "/v1/embeddings",
-        &body.to_string(),
-    )
-    .await
-    .unwrap()
-    .json();
+    let got = post(&simulator, "/v1/embeddings", &body)
+        .await
+        .unwrap()
+        .json();
     assert_eq!(got["data"][0]["embedding"].as_str().unwrap().len(), 16);
 }
 

@@ -86,7 +86,7 @@ impl Book {
                 // Writing to a string does not fail.
                 let _ = writeln!(
                     text,
-                    "\n{upstream:<44}{:>12}{:>12}{:>12}{:>8}",
+                    "\n{upstream:<44}{:>12}{:>12}{:>12}{:>8}  of the rounds",
                     "direct", "bare", "pillion", "ratio"
                 );
             }
@@ -99,13 +99,15 @@ impl Book {
                 })
             };
             let sign = if row.metric.added { "+" } else { "" };
+            let ratios = row.ratios();
             let _ = writeln!(
                 text,
-                "  {label:<42}{:>12}{:>12}{:>12}{:>8}",
+                "  {label:<42}{:>12}{:>12}{:>12}{:>8}  {}",
                 cell(median(&row.direct), ""),
                 cell(median(&row.told(&row.bare)), sign),
                 cell(median(&row.told(&row.pillion)), sign),
-                cell(row.ratio(), ""),
+                cell(median(&ratios), ""),
+                spread(&ratios),
             );
         }
         for note in &self.notes {
@@ -127,7 +129,7 @@ impl Book {
                     "direct": median(&row.direct),
                     "bare": median(&row.told(&row.bare)),
                     "pillion": median(&row.told(&row.pillion)),
-                    "ratio": row.ratio(),
+                    "ratio": median(&row.ratios()),
                     "rounds": {
                         "direct": row.direct,
                         "bare": row.bare,
@@ -153,17 +155,25 @@ impl Row {
             .collect()
     }
 
-    /// The median of the rounds' ratios.
-    fn ratio(&self) -> Option<f64> {
-        let ratios: Vec<f64> = self
-            .told(&self.pillion)
+    /// Pillion's cost in bare proxies, by round.
+    fn ratios(&self) -> Vec<f64> {
+        self.told(&self.pillion)
             .iter()
             .zip(self.told(&self.bare))
             .filter(|(_, bare)| *bare > 0.0)
             .map(|(pillion, bare)| pillion / bare)
-            .collect();
-        median(&ratios)
+            .collect()
     }
+}
+
+/// Least and most, where there is more than one.
+fn spread(ratios: &[f64]) -> String {
+    if ratios.len() < 2 {
+        return String::new();
+    }
+    let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    format!("{least:.2} to {most:.2}")
 }
 
 pub(crate) fn median(values: &[f64]) -> Option<f64> {
