@@ -147,6 +147,10 @@ impl Percent {
         (hundredths <= 100).then_some(Self(hundredths))
     }
 
+    pub fn hundredths(self) -> u8 {
+        self.0
+    }
+
     /// This share of `span`.
     pub fn of(self, span: Duration) -> Duration {
         span * u32::from(self.0) / 100

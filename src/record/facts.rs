@@ -258,6 +258,7 @@ fn reason(error: &GatewayError) -> &str {
         GatewayError::Unanswered(failure) => failure.class.name(),
         GatewayError::Invalid { .. }
         | GatewayError::Refused { .. }
+        | GatewayError::MethodNotAllowed { .. }
         | GatewayError::InvalidToken
         | GatewayError::RouteNotAllowed { .. }
         | GatewayError::UnknownModel { .. }
@@ -275,6 +276,7 @@ fn rejection(error: &GatewayError) -> Option<&str> {
         }
         GatewayError::Invalid { .. }
         | GatewayError::Refused { .. }
+        | GatewayError::MethodNotAllowed { .. }
         | GatewayError::InvalidToken
         | GatewayError::RouteNotAllowed { .. }
         | GatewayError::UnknownModel { .. }
