@@ -5,9 +5,15 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// A value that is replaced whole. Clones see the same value.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Live<T> {
     receiver: watch::Receiver<Arc<T>>,
+}
+
+impl<T> Clone for Live<T> {
+    fn clone(&self) -> Self {
+        Self { receiver: self.receiver.clone() }
+    }
 }
 
 /// The one hand that may replace it.

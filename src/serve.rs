@@ -32,7 +32,7 @@ use crate::tasks::Tasks;
 use crate::upstream::{Passed, Sent, Upstream, attempt, pass};
 
 /// What every request is served with. Clones are one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Gateway {
     pub snapshot: Live<Snapshot>,
     pub upstream: Upstream,
@@ -109,8 +109,8 @@ async fn answer(
     peer: Peer,
     recorder: &mut Recorder,
 ) -> Result<Answer, Refused> {
+    let identified = identify(snapshot, &request, peer, recorder);
     let (head, incoming) = request.into_parts();
-    let identified = identify(snapshot, &head, &incoming, peer, recorder);
     let (key, endpoint) = match identified {
         Ok(Some(identified)) => identified,
         Ok(None) => return Ok(Answer::Ready(no_content())),
@@ -150,24 +150,23 @@ async fn answer(
 /// Who is calling, and for what; `None` for a question about the server itself.
 fn identify(
     snapshot: &Snapshot,
-    head: &http::request::Parts,
-    incoming: &Incoming,
+    request: &Request<Incoming>,
     peer: Peer,
     recorder: &mut Recorder,
 ) -> Result<Option<(Arc<Key>, Endpoint)>, GatewayError> {
-    let door = door::check(head, incoming, &snapshot.hosts, peer.violation)?;
-    if let Door::Options = door {
+    if door::check(request, &snapshot.hosts, peer.violation)? == Door::Options {
         return Ok(None);
     }
-    let key = auth::identify(snapshot, &head.headers, Timestamp::now())?;
+    let headers = request.headers();
+    let key = auth::identify(snapshot, headers, Timestamp::now())?;
     recorder.caller(&key);
-    let endpoint = Endpoint::of(&head.method, head.uri.path())?;
+    let endpoint = Endpoint::of(request.method(), request.uri().path())?;
     recorder.surface(endpoint.surface());
-    if let Some(trace) = trace_id(&head.headers) {
+    if let Some(trace) = trace_id(headers) {
         recorder.trace(trace);
     }
     if let Endpoint::Surface(_) = endpoint {
-        door::wants_json(&head.headers)?;
+        door::wants_json(headers)?;
     }
     Ok(Some((key, endpoint)))
 }
@@ -183,11 +182,13 @@ async fn judged(
 ) -> Result<Answer, GatewayError> {
     recorder.streamed(request.stream);
     let route = match route(snapshot, key, &request.model)? {
-        Some(route) => route,
+        Some(route) => {
+            recorder.route(&route);
+            route
+        }
         // A model that no route bears, for a key with a provider of its own: a plan of one target.
         None => Arc::new(unrouted(snapshot, key, &request.model)?),
     };
-    recorder.route(&route);
     let plan = Plan::make(&route, |target| usable(gateway, target), &mut fastrand::Rng::new())?;
     recorder.plan(plan.targets());
     let started = Instant::now();

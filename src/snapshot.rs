@@ -102,6 +102,19 @@ pub struct Route {
 }
 
 impl Route {
+    /// A route that nobody configured: to one target, with the limits of the `interactive` profile.
+    pub fn to(target: Target) -> Self {
+        Self {
+            name: "-".into(),
+            places: vec![Place { members: vec![Member { target: Arc::new(target), weight: 1 }] }],
+            timeouts: Timeouts::INTERACTIVE,
+            reserve: Percent(40),
+            max_attempts: 4,
+            expose_model: false,
+            warm: false,
+        }
+    }
+
     /// Every target, in the order written.
     pub fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
         self.places
@@ -136,6 +149,17 @@ pub struct Timeouts {
     pub idle: Duration,
     /// A stream from its commit point to its end.
     pub stream: Duration,
+}
+
+impl Timeouts {
+    /// Those of the profile that holds where none is named.
+    pub const INTERACTIVE: Self = Self {
+        whole: Duration::from_secs(30),
+        first_token: Duration::from_millis(2500),
+        answer: Duration::from_secs(18),
+        idle: Duration::from_secs(15),
+        stream: Duration::from_mins(10),
+    };
 }
 
 /// A whole number of hundredths, 0 to 100.

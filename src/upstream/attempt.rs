@@ -18,7 +18,7 @@ use crate::secret::{Keyring, Secret};
 use crate::snapshot::{Provider, Route};
 
 /// What attempts are made with.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Upstream {
     pub clients: Clients,
     pub keyring: Keyring,

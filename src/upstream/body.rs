@@ -11,7 +11,7 @@ use crate::dialect::openai::Pieces;
 
 /// Pieces, written one after another; the whole length is known.
 #[derive(Debug)]
-pub struct Outgoing {
+pub(super) struct Outgoing {
     pieces: smallvec::IntoIter<[Bytes; 5]>,
     left: u64,
 }

@@ -193,7 +193,7 @@ pub(crate) fn cut() -> Failure {
 
 /// The request did not come to an answer's head.
 pub(super) fn unsent(error: &hyper_util::client::legacy::Error) -> Failure {
-    tracing::debug!(error = &error as &dyn std::error::Error, "a request found no answer");
+    tracing::debug!(error = error as &dyn std::error::Error, "a request found no answer");
     if error.is_connect() {
         Failure::new(Class::Connect, "no connection to the provider")
     } else {
