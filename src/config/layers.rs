@@ -42,11 +42,13 @@ pub(super) fn environment(variables: &[(String, String)]) -> Layer {
         }
         let dotted = rest.to_ascii_lowercase().replace("__", ".");
         if layer.set(&dotted, name, value).is_none() {
-            let names = keys::bootstrap_names();
-            let known = names.iter().map(|name| variable(name)).collect::<Vec<_>>();
+            let names: Vec<_> = keys::bootstrap_names()
+                .iter()
+                .map(|dotted| dotted.replace('.', "__").to_ascii_uppercase())
+                .collect();
             let mut problem = Problem::of_text(name, "is not a variable that Pillion reads");
-            problem.hint = nearest(name, known.iter().map(String::as_str))
-                .map(|known| format!("did you mean `{known}`?"));
+            problem.hint = nearest(rest, names.iter().map(String::as_str))
+                .map(|near| format!("did you mean `{PREFIX}{near}`?"));
             layer.problems.push(problem);
         }
     }
@@ -149,8 +151,4 @@ pub(super) fn from_text(shape: &Shape, text: &str) -> Value {
         | Shape::Table(_)
         | Shape::AnyOf(_) => text.into(),
     }
-}
-
-fn variable(dotted: &str) -> String {
-    format!("{PREFIX}{}", dotted.replace('.', "__").to_ascii_uppercase())
 }

@@ -270,7 +270,7 @@ mod tests {
     fn what_a_configuration_may_not_hold_is_refused_with_its_place() {
         let deep = format!("a: {}", "[".repeat(100));
         for (text, said) in [
-            ("a: &x 1\n", "f:1:7: a: has an anchor"),
+            ("a: &x 1\n", "f:1:4: a: has an anchor"),
             ("a: 1\nb: *x\n", "unknown anchor"),
             ("a: !!str 1\n", "f:1:10: a: has a tag"),
             ("a: 1\n---\nb: 2\n", "second document"),
