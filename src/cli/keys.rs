@@ -11,6 +11,8 @@ use clap::{Args, Subcommand};
 use ring::digest;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
+use crate::config;
+
 /// Internal keys of applications.
 #[derive(Debug, Args)]
 pub struct Keys {
@@ -73,13 +75,8 @@ impl Keys {
 
 impl New {
     fn entry(&self, token: &str, out: &mut impl Write) -> io::Result<()> {
-        let hash = digest::digest(&digest::SHA256, token.as_bytes());
-        let hash: String = hash
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         writeln!(out, "  - id: {}", quoted(&self.id))?;
+        let hash = config::sha256(token.as_bytes());
         writeln!(out, "    hash: \"sha256:{hash}\"")?;
         for (key, value) in [
             ("team", &self.team),

@@ -76,7 +76,6 @@ pub(super) fn defaults(in_kubernetes: bool) -> Layer {
         // The kubelet's probes and the scraper come from outside of the pod.
         layer.set("admin", "default", "0.0.0.0:4101");
     }
-    layer.sets.clear();
     layer
 }
 

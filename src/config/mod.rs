@@ -61,14 +61,14 @@ pub enum Document {
 }
 
 impl Sources {
-    /// A file, under the environment of this process.
-    pub fn from_process(file: impl Into<PathBuf>, flags: Vec<(String, String)>) -> Self {
+    /// A document under the environment of this process, which is read once, here.
+    pub fn from_process(document: impl Into<Document>, flags: Vec<(String, String)>) -> Self {
         // A variable that is not UTF-8 can be no value of ours.
         let env: Vec<_> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         Self {
-            document: Document::File(file.into()),
+            document: document.into(),
             in_kubernetes: env
                 .iter()
                 .any(|(name, _)| name == "KUBERNETES_SERVICE_HOST"),
@@ -90,6 +90,12 @@ impl Sources {
             in_kubernetes: false,
             now: Timestamp::now(),
         }
+    }
+}
+
+impl From<PathBuf> for Document {
+    fn from(file: PathBuf) -> Self {
+        Self::File(file)
     }
 }
 
@@ -202,14 +208,23 @@ fn read_file(file: &FilePath) -> io::Result<String> {
     Ok(text)
 }
 
+/// The first 12 digits, as they stand in records, metrics and logs.
 fn version(text: &str) -> String {
-    let hash = digest::digest(&digest::SHA256, text.as_bytes());
-    let hex = hash
-        .as_ref()
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"));
-    hex.collect()
+    let mut hash = sha256(text.as_bytes());
+    hash.truncate(12);
+    hash
+}
+
+/// SHA-256 in hexadecimal digits, as `hash` of a key is written.
+pub fn sha256(bytes: &[u8]) -> String {
+    let hash = digest::digest(&digest::SHA256, bytes);
+    let mut digits = String::with_capacity(64);
+    for byte in hash.as_ref() {
+        for half in [byte >> 4, byte & 0xf] {
+            digits.extend(char::from_digit(half.into(), 16));
+        }
+    }
+    digits
 }
 
 #[cfg(test)]

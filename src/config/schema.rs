@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys;
+use super::layers;
 use super::shape::{Key, Presence, Shape};
 
 /// The JSON Schema of the configuration, draft 2020-12.
@@ -45,10 +46,9 @@ fn property(key: &Key) -> Value {
     let mut schema = of(&key.shape);
     schema["description"] = key.help.into();
     if let Presence::Default(text) = key.presence {
-        schema["default"] = match key.shape {
-            Shape::Bool | Shape::Integer { .. } => text.parse().unwrap_or_else(|_| text.into()),
-            _ => text.into(),
-        };
+        // In the type that the shape takes, as a variable of the environment would be.
+        let default = layers::from_text(&key.shape, text);
+        schema["default"] = serde_json::to_value(default).unwrap_or_else(|_| text.into());
     }
     schema
 }

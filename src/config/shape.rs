@@ -157,7 +157,7 @@ pub(super) fn toml_date(value: &Value) -> Option<&str> {
 }
 
 /// The longest span that means anything here; sums of a few stay far from overflow.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
@@ -176,7 +176,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 pub(super) fn duration_text(span: Duration) -> String {
     let millis = span.as_millis();
     for (unit, of) in [("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
-        if millis > 0 && millis % of == 0 {
+        if millis > 0 && millis.is_multiple_of(of) {
             return format!("{}{unit}", millis / of);
         }
     }

@@ -1,6 +1,6 @@
 //! Who may call, and what each key reaches.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -83,13 +83,7 @@ fn keys(
             team: table.text("team"),
             service: table.text("service"),
             environment: table.text("environment"),
-            routes: table.has("routes").then(|| {
-                let names = table.texts("routes");
-                names
-                    .inspect(|(at, name)| know_route(root, at, name, report))
-                    .map(|(_, name)| name)
-                    .collect()
-            }),
+            routes: allowed(root, table, report),
             default_route: table.text("default_route").and_then(|name| {
                 know_route(root, &table.at("default_route"), &name, report);
                 routes.get(&name).cloned()
@@ -129,13 +123,27 @@ fn keys(
 /// One hash, or those of a rotation.
 fn hashes(table: &Table) -> Vec<(Path, [u8; 32])> {
     let one = table.node("hash").map(|node| (table.at("hash"), node));
-    let hashes = one.into_iter().chain(table.list("hash"));
+    let mut hashes = Vec::new();
+    for (at, node) in one.into_iter().chain(table.list("hash")) {
+        if let Node::Hash(hash) = node {
+            hashes.push((at, *hash));
+        }
+    }
     hashes
-        .filter_map(|(at, node)| match node {
-            Node::Hash(hash) => Some((at, *hash)),
-            _ => None,
-        })
-        .collect()
+}
+
+/// The routes a key may use. A list that could not be read has its own problem, and limits nothing
+/// here, so that it brings no other.
+fn allowed(root: &Table, table: &Table, report: &mut Report) -> Option<BTreeSet<Arc<str>>> {
+    let Some(Node::List(_)) = table.node("routes") else {
+        return None;
+    };
+    let mut allowed = BTreeSet::new();
+    for (at, name) in table.texts("routes") {
+        know_route(root, &at, &name, report);
+        allowed.insert(name);
+    }
+    Some(allowed)
 }
 
 fn know_route(root: &Table, at: &Path, name: &str, report: &mut Report) {

@@ -32,9 +32,10 @@ fn provider(name: Arc<str>, table: &Table, report: &mut Report) -> Option<Provid
         "openai" => {
             refuse_api_version(table, report);
             need(table, "secret", "openai", report);
-            let base_url = match table.has("base_url") {
-                true => table.url("base_url"),
-                false => BaseUrl::try_new(OPENAI).ok(),
+            let base_url = if table.has("base_url") {
+                table.url("base_url")
+            } else {
+                BaseUrl::try_new(OPENAI).ok()
             };
             (Kind::OpenAi, base_url)
         }

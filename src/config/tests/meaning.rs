@@ -31,7 +31,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(route.timeouts.first_token, Duration::from_millis(2500));
     assert_eq!(route.timeouts.answer, Duration::from_secs(18));
     assert_eq!(route.timeouts.idle, Duration::from_secs(15));
-    assert_eq!(route.timeouts.stream, Duration::from_secs(600));
+    assert_eq!(route.timeouts.stream, Duration::from_mins(10));
     assert_eq!(route.max_attempts, 4);
     assert_eq!(
         route.reserve.of(Duration::from_secs(10)),
@@ -65,8 +65,8 @@ profiles: { mine: { idle: 7s }, batch: { stream: 45m } }
     assert_eq!(routes["a"].timeouts.idle, Duration::from_secs(7));
     assert_eq!(routes["a"].timeouts.whole, Duration::from_secs(30));
     assert_eq!(routes["a"].max_attempts, 1);
-    assert_eq!(routes["b"].timeouts.stream, Duration::from_secs(45 * 60));
-    assert_eq!(routes["b"].timeouts.whole, Duration::from_secs(180));
+    assert_eq!(routes["b"].timeouts.stream, Duration::from_mins(45));
+    assert_eq!(routes["b"].timeouts.whole, Duration::from_mins(3));
     assert_eq!(routes["b"].timeouts.answer, Duration::from_secs(20));
 }
 

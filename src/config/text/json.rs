@@ -3,7 +3,7 @@
 //! `serde_json` says what is wrong with a text but not where its keys are, so a text that it has
 //! accepted is walked once more. The walk may rely on that: it never judges syntax.
 
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::Marks;
 use crate::config::path::{Lines, Path, Position};
@@ -11,7 +11,7 @@ use crate::config::path::{Lines, Path, Position};
 /// `None` after a problem that ends the reading.
 pub(super) fn mark(text: &str, marks: &mut Marks<'_>) -> Option<()> {
     let root = Path::root();
-    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
+    if let Err(error) = serde_json::from_str::<Value>(text) {
         let position = Position {
             line: error.line(),
             column: error.column().max(1),

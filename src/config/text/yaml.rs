@@ -244,15 +244,10 @@ mod tests {
         ] {
             assert_eq!(value_of(text).as_str(), Some(text), "{text}");
         }
-        for (text, number) in [("0", 0), ("007", 7), ("+12", 12), ("-3", -3)] {
-            assert_eq!(
-                value_of(text)
-                    .to_i128()
-                    .or(value_of(text).to_u128().map(|n| n as i128)),
-                Some(number),
-                "{text}"
-            );
+        for (text, number) in [("0", 0_u64), ("007", 7), ("+12", 12)] {
+            assert_eq!(value_of(text).to_u128(), Some(number.into()), "{text}");
         }
+        assert_eq!(value_of("-3").to_i128(), Some(-3));
         for (text, number) in [("1.5", 1.5), ("1e3", 1000.0), (".5", 0.5), ("-2.", -2.0)] {
             assert_eq!(value_of(text).to_f64(), Some(number), "{text}");
         }
@@ -272,7 +267,7 @@ mod tests {
         for (text, said) in [
             ("a: &x 1\n", "f:1:4: a: has an anchor"),
             ("a: 1\nb: *x\n", "unknown anchor"),
-            ("a: !!str 1\n", "f:1:10: a: has a tag"),
+            ("a: !!str 1\n", "f:1:4: a: has a tag"),
             ("a: 1\n---\nb: 2\n", "second document"),
             ("- a\n- b\n", "f:1:1: is not a map of keys"),
             ("? [a]\n: 1\n", "f:1:3: has a key that is not text"),
