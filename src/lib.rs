@@ -1,8 +1,11 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod admin;
+pub mod app;
 pub mod body;
 pub mod chat;
+pub mod cli;
+pub mod config;
 pub mod dialect;
 pub mod error;
 pub mod listen;

@@ -167,6 +167,8 @@ impl Timeouts {
 pub struct Percent(u8);
 
 impl Percent {
+    pub const ZERO: Self = Self(0);
+
     pub fn try_new(hundredths: u8) -> Option<Self> {
         (hundredths <= 100).then_some(Self(hundredths))
     }

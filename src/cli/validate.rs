@@ -1,0 +1,173 @@
+//! `pillion validate`: what `run` would say of a configuration, without running it.
+//!
+//! It reads under the environment that it is called in, as `run` does, and opens no connection.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::config::{self, Loaded, Problem, Sources};
+use crate::secret::Reference;
+use crate::snapshot::{Place, Route};
+
+/// The exit code of a bad configuration (`EX_CONFIG` of sysexits.h).
+pub const BAD_CONFIGURATION: u8 = 78;
+
+/// Check configurations offline: every problem at once, or the routes that were found.
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// YAML, TOML or JSON, by extension
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Also read the secrets that the providers name
+    #[arg(long)]
+    resolve: bool,
+}
+
+impl Validate {
+    /// `read_secret` says why a secret cannot be read; it is asked with `--resolve` only.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn run(
+        self,
+        read_secret: impl Fn(&Reference) -> Result<(), String>,
+        out: &mut impl Write,
+    ) -> io::Result<ExitCode> {
+        let mut fine = true;
+        for file in self.files {
+            let name = file.display().to_string();
+            let result = config::load(&Sources::from_process(file, Vec::new()));
+            let result = result.and_then(|loaded| {
+                let unread = if self.resolve {
+                    unread_secrets(&name, &loaded, &read_secret)
+                } else {
+                    Vec::new()
+                };
+                if unread.is_empty() {
+                    Ok(loaded)
+                } else {
+                    Err(unread)
+                }
+            });
+            match result {
+                Ok(loaded) => tell(&name, &loaded, out)?,
+                Err(problems) => {
+                    fine = false;
+                    for problem in problems {
+                        writeln!(out, "{problem}")?;
+                    }
+                }
+            }
+        }
+        Ok(if fine {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(BAD_CONFIGURATION)
+        })
+    }
+}
+
+fn unread_secrets(
+    file: &str,
+    loaded: &Loaded,
+    read_secret: &impl Fn(&Reference) -> Result<(), String>,
+) -> Vec<Problem> {
+    let providers = loaded.snapshot.providers.values();
+    providers
+        .filter_map(|provider| {
+            let why = read_secret(provider.secret.as_ref()?).err()?;
+            Some(Problem {
+                path: format!("providers.{}.secret", provider.name),
+                at: None,
+                file: file.to_owned(),
+                message: why,
+                hint: None,
+            })
+        })
+        .collect()
+}
+
+fn tell(file: &str, loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
+    for warning in &loaded.warnings {
+        writeln!(out, "warning: {warning}")?;
+    }
+    let snapshot = &loaded.snapshot;
+    writeln!(out, "ok: {file} ({})", snapshot.version)?;
+    for route in snapshot.routes.values() {
+        let places: Vec<_> = route.places.iter().map(place).collect();
+        write!(out, "  {}: {}", route.name, places.join(", "))?;
+        let aliases = aliases(loaded, route);
+        if !aliases.is_empty() {
+            let aliases: Vec<_> = aliases.into_iter().collect();
+            write!(out, " (accepts {})", aliases.join(", "))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn place(place: &Place) -> String {
+    match &*place.members {
+        [one] => one.target.id.to_string(),
+        members => {
+            let each = members
+                .iter()
+                .map(|m| format!("{} {}", m.weight, m.target.id));
+            format!("[{}]", each.collect::<Vec<_>>().join(" | "))
+        }
+    }
+}
+
+/// Sorted, so that the output repeats.
+fn aliases<'a>(loaded: &'a Loaded, route: &Route) -> BTreeSet<&'a str> {
+    let aliases = loaded.snapshot.aliases.iter();
+    aliases
+        .filter(|(_, meant)| meant.name == route.name)
+        .map(|(alias, _)| &**alias)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(files: &[&str], resolve: bool) -> (String, ExitCode) {
+        let command = Validate {
+            files: files.iter().map(PathBuf::from).collect(),
+            resolve,
+        };
+        let mut out = Vec::new();
+        let refuse = |reference: &Reference| Err(format!("`{reference}` is not there"));
+        let code = command.run(refuse, &mut out).unwrap();
+        (String::from_utf8(out).unwrap(), code)
+    }
+
+    #[test]
+    fn a_good_file_is_told_with_its_routes() {
+        let (said, code) = run(&["examples/support-chat.yaml"], false);
+        assert_eq!(code, ExitCode::SUCCESS, "{said}");
+        assert!(said.contains("ok: examples/support-chat.yaml"), "{said}");
+        assert!(said.contains("  support-chat: openai/"), "{said}");
+        assert!(said.contains("(accepts gpt-4o, gpt-4o-mini)"), "{said}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_a_bad_configuration() {
+        let (said, code) = run(&["examples/support-chat.yaml", "/no/such.yaml"], false);
+        assert_eq!(code, ExitCode::from(BAD_CONFIGURATION));
+        assert!(said.contains("/no/such.yaml: cannot be read: "), "{said}");
+        assert!(said.contains("ok: examples/support-chat.yaml"), "{said}");
+    }
+
+    #[test]
+    fn secrets_are_read_only_when_asked() {
+        let (said, code) = run(&["examples/support-chat.yaml"], true);
+        assert_eq!(code, ExitCode::from(BAD_CONFIGURATION));
+        assert!(said.contains("providers.openai.secret: `"), "{said}");
+        assert!(!said.contains("ok:"), "{said}");
+    }
+}

@@ -1,0 +1,142 @@
+//! One line a key: its name, its shape, whether it must be there, and what an editor says of it.
+//!
+//! Kept from rustfmt, which would give each key six lines.
+
+use crate::config::shape::Presence::{self, Default, Optional, Required};
+use crate::config::shape::Shape::{
+    self, Address, AnyOf, Bool, Date, Duration, File, Hash, Integer, List, Map, Percent, Reference,
+    Size, Table, Text, Url, Word,
+};
+use crate::config::shape::Key;
+
+/// The configuration as a whole.
+pub(in crate::config) static ROOT: &[Key] = &[
+    key("listen", Address, Default("127.0.0.1:4100"), "Where applications connect."),
+    key("admin", Address, Default("127.0.0.1:4101"), "Probes, metrics and the page; 0.0.0.0:4101 inside Kubernetes."),
+    key("identity", Table(IDENTITY), Optional, "Where this instance runs; written into every record."),
+    key("body_limit", Size, Default("32MiB"), "The largest request body."),
+    key("drain", ANY_SPAN, Default("25s"), "How long requests in flight may take to end after SIGTERM."),
+    key("lame_duck", ANY_SPAN, Default("2s"), "How long connections are still accepted after SIGTERM."),
+    key("workers", Integer { least: 1, most: 256 }, Default("1"), "Worker threads."),
+    key("hosts", list(&Text), Optional, "`Host` names accepted beside the loopback ones."),
+    key("h2c", Bool, Default("false"), "Whether HTTP/2 without TLS is accepted."),
+    key("allow_anonymous", Bool, Default("false"), "Whether anyone who can connect may call; on loopback only, and only without `keys`."),
+    key("providers", Map { name: "provider", of: &Table(PROVIDER) }, Optional, "Upstream accounts by name."),
+    key("models", Map { name: "`provider/model`", of: &Table(MODEL) }, Optional, "Facts about targets."),
+    key("profiles", Map { name: "profile", of: &Table(PROFILE) }, Optional, "Named sets of a route's knobs; `interactive` (the default) and `batch` are built in."),
+    key("routes", Map { name: "route", of: &Table(ROUTE) }, Optional, "What applications name in `model`."),
+    key("keys", list(&Table(CALLER)), Optional, "The internal keys of applications; `pillion keys new` makes one."),
+    key("audit", Table(AUDIT), Optional, "Where audit records go."),
+    key("simulate", Map { name: "simulated provider", of: &Table(SIMULATED) }, Optional, "Simulated providers that this process serves itself."),
+];
+
+const IDENTITY: &[Key] = &[
+    key("team", Text, Optional, "`$VAR` and `${VAR}` are expanded here."),
+    key("service", Text, Optional, "`$VAR` and `${VAR}` are expanded here."),
+    key("environment", Text, Optional, "Keys of another environment are refused here; `$VAR` is expanded."),
+    key("instance", Text, Optional, "Such as `$POD_NAME`."),
+];
+
+const PROVIDER: &[Key] = &[
+    key("kind", Word(&["openai", "openai-compatible", "azure"]), Required, "How the provider is addressed."),
+    key("base_url", Url, Optional, "Ends where `/v1` would; the default for `openai` is https://api.openai.com/v1."),
+    key("secret", Reference, Optional, "Where its key is: `env:NAME` or `file:/path`. A file may change at run time."),
+    key("api_version", Text, Optional, "Azure only: its `api-version`, for the classic form with deployments in the path."),
+    key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
+];
+
+const MODEL: &[Key] = &[
+    key("context", Integer { least: 1, most: u64::MAX }, Optional, "Context length in tokens."),
+    key("stream_usage", Bool, Default("true"), "Whether `stream_options.include_usage` may be added; false for servers that reject it."),
+];
+
+const TIMEOUT: Key = key("timeout", SPAN, Optional, "A plain answer whole; a stream until its first event is passed on.");
+const FIRST_TOKEN: Key = key("first_token", SPAN, Optional, "A streamed attempt until its first meaningful event.");
+const ANSWER: Key = key("answer", SPAN, Optional, "A plain attempt until its whole answer.");
+const IDLE: Key = key("idle", SPAN, Optional, "Between two events of a stream.");
+const STREAM: Key = key("stream", SPAN, Optional, "A stream from its first passed event to its end.");
+const MAX_ATTEMPTS: Key = key("max_attempts", Integer { least: 1, most: 100 }, Optional, "Attempts per request, retries and fallbacks together.");
+const RESERVE: Key = key("reserve", Percent, Optional, "The share of what is left of the timeout that an attempt leaves to the next target.");
+const WARM: Key = key("warm", Bool, Optional, "Whether a connection to every target is kept open, so that a switch pays no handshake.");
+
+const PROFILE: &[Key] = &[
+    TIMEOUT, FIRST_TOKEN, ANSWER, IDLE, STREAM, MAX_ATTEMPTS, RESERVE, WARM,
+];
+
+const ROUTE: &[Key] = &[
+    key("accepts", list(&Text), Optional, "Other model strings that mean this route."),
+    key("profile", Text, Default("interactive"), "The profile whose knobs this route has, unless it sets its own."),
+    key("targets", List { of: &AnyOf(&[Text, Table(GROUP)]), least: 1, most: 100 }, Required, "The fallback order: `provider/model`, or a group that shares one place."),
+    key("expose_model", Bool, Default("false"), "Whether the caller sees the upstream's model name instead of the string it sent."),
+    TIMEOUT, FIRST_TOKEN, ANSWER, IDLE, STREAM, MAX_ATTEMPTS, RESERVE, WARM,
+];
+
+const GROUP: &[Key] = &[
+    key("any", List { of: &Table(MEMBER), least: 1, most: 100 }, Required, "The targets that share this place."),
+    key("select", Word(&["weighted"]), Default("weighted"), "How one is chosen for a request."),
+];
+
+const MEMBER: &[Key] = &[
+    key("to", Text, Required, "`provider/model`."),
+    key("weight", Integer { least: 0, most: 1_000_000 }, Default("1"), "Its share among the weights of the group."),
+];
+
+const CALLER: &[Key] = &[
+    key("id", Text, Required, "Names the key in records and metrics."),
+    key("hash", AnyOf(&[Hash, List { of: &Hash, least: 1, most: 2 }]), Required, "SHA-256 of the token; a list of two while it is being rotated."),
+    key("team", Text, Optional, "Written into records."),
+    key("service", Text, Optional, "Written into records."),
+    key("environment", Text, Optional, "Where the key is good; absent means everywhere."),
+    key("routes", list(&Text), Optional, "The routes it may use; absent means all."),
+    key("default_route", Text, Optional, "Where a model string goes that no route bears."),
+    key("passthrough", Text, Optional, "The provider that gets what no route takes."),
+    key("expires", Date, Optional, "The first day, in UTC, on which the key is refused."),
+];
+
+const AUDIT: &[Key] = &[
+    key("to", List { of: &Word(&["stdout", "file"]), least: 1, most: 2 }, Optional, "By default `file` when `file` is set, else `stdout`."),
+    key("file", File, Optional, "One JSON object a line, one line a request."),
+];
+
+const SIMULATED: &[Key] = &[
+    key("listen", Address, Required, "Where this simulated provider is served."),
+    key("models", Map { name: "model", of: &Table(BEHAVIOUR) }, Optional, "How each of its models behaves."),
+];
+
+const BEHAVIOUR: &[Key] = &[
+    key("first_token", ANY_SPAN, Default("150ms"), "Before the first token."),
+    key("pace", ANY_SPAN, Default("15ms"), "Between two tokens."),
+    key("tokens", Integer { least: 0, most: 1_000_000 }, Default("24"), "How long the answer is."),
+    key("text", Text, Optional, "What it answers."),
+    key("tool", Table(TOOL), Optional, "The tool that it calls when the request offers tools."),
+    key("fail", list(&Table(FAULT)), Optional, "How often it fails, and how."),
+    key("script", list(&FAULT_CLASS), Optional, "How the next requests end, one word each, before `fail` applies."),
+];
+
+const TOOL: &[Key] = &[
+    key("name", Text, Required, "The function's name."),
+    key("arguments", Text, Default("{}"), "Its arguments, as JSON in text."),
+];
+
+const FAULT: &[Key] = &[
+    key("class", FAULT_CLASS, Required, "How the request ends."),
+    key("share", Percent, Default("100%"), "Of the requests."),
+    key("wait", ANY_SPAN, Optional, "The `retry-after` it sends, or how long it stays silent."),
+];
+
+const FAULT_CLASS: Shape = Word(&[
+    "ok", "connect", "timeout", "reset", "rate_limited", "quota_exhausted", "overloaded",
+    "server_error", "broken", "empty", "cut", "auth", "invalid_request", "target_missing",
+    "context_length", "policy",
+]);
+
+const SPAN: Shape = Duration { zero: false };
+const ANY_SPAN: Shape = Duration { zero: true };
+
+const fn list(of: &'static Shape) -> Shape {
+    List { of, least: 0, most: usize::MAX }
+}
+
+const fn key(name: &'static str, shape: Shape, presence: Presence, help: &'static str) -> Key {
+    Key { name, shape, presence, help }
+}

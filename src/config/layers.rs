@@ -1,0 +1,153 @@
+//! The layers of a configuration, merged by figment: defaults, text, environment, flags.
+//!
+//! A later layer wins; maps merge by entry, lists replace. From the environment and from flags
+//! come the keys that fixed names reach (`PILLION_LISTEN`, `PILLION_IDENTITY__TEAM`), read by the
+//! shape that the table of keys gives them. Never here: reading the environment itself.
+
+use std::collections::BTreeMap;
+
+use figment::Figment;
+use figment::value::{Dict, Value};
+
+use super::keys;
+use super::path::Path;
+use super::problem::{Problem, nearest};
+use super::shape::Shape;
+use super::text::Document;
+
+const PREFIX: &str = "PILLION_";
+
+/// Read by the command line, not by the configuration.
+const READ_ELSEWHERE: &[&str] = &["PILLION_CONFIG", "PILLION_LOG"];
+
+/// One layer beside the text: its keys, and what was wrong with their names.
+#[derive(Default)]
+pub(super) struct Layer {
+    keys: Dict,
+    /// Each key that it sets, with the name of what set it.
+    pub(super) sets: BTreeMap<Path, String>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// The environment's layer; its `problems` are warnings, for Kubernetes injects `PILLION_PORT`
+/// beside every Service of that name. An empty variable is as one that is not set.
+pub(super) fn environment(variables: &[(String, String)]) -> Layer {
+    let mut layer = Layer::default();
+    for (name, value) in variables {
+        let Some(rest) = name.strip_prefix(PREFIX) else {
+            continue;
+        };
+        if value.is_empty() || READ_ELSEWHERE.contains(&name.as_str()) {
+            continue;
+        }
+        let dotted = rest.to_ascii_lowercase().replace("__", ".");
+        if layer.set(&dotted, name, value).is_none() {
+            let names: Vec<_> = keys::bootstrap_names()
+                .iter()
+                .map(|dotted| dotted.replace('.', "__").to_ascii_uppercase())
+                .collect();
+            let mut problem = Problem::of_text(name, "is not a variable that Pillion reads");
+            problem.hint = nearest(rest, names.iter().map(String::as_str))
+                .map(|near| format!("did you mean `{PREFIX}{near}`?"));
+            layer.problems.push(problem);
+        }
+    }
+    layer
+}
+
+/// The layer of flags, each a dotted key and a value.
+pub(super) fn flags(flags: &[(String, String)]) -> Layer {
+    let mut layer = Layer::default();
+    for (dotted, value) in flags {
+        if layer.set(dotted, "command line", value).is_none() {
+            let message = format!("`{dotted}` cannot be set here");
+            layer
+                .problems
+                .push(Problem::of_text("command line", message));
+        }
+    }
+    layer
+}
+
+/// Below the operator's text: what the table of keys cannot state as a default.
+pub(super) fn defaults(in_kubernetes: bool) -> Layer {
+    let mut layer = Layer::default();
+    if in_kubernetes {
+        // The kubelet's probes and the scraper come from outside of the pod.
+        layer.set("admin", "default", "0.0.0.0:4101");
+    }
+    layer
+}
+
+/// The tree of all layers.
+///
+/// # Errors
+/// When a provider cannot read its text, which the pass over the text should have found.
+pub(super) fn merged(figment: &Figment) -> Result<Dict, String> {
+    figment.extract().map_err(|error| error.to_string())
+}
+
+impl Layer {
+    pub(super) fn provider(&self) -> Document {
+        Document::of(self.keys.clone())
+    }
+
+    fn set(&mut self, dotted: &str, by: &str, value: &str) -> Option<()> {
+        let names: Vec<_> = dotted.split('.').collect();
+        let shape = keys::bootstrap(names.iter().copied())?;
+        let path = names
+            .iter()
+            .fold(Path::root(), |path, name| path.key(*name));
+        let (last, tables) = names.split_last()?;
+        let mut keys = &mut self.keys;
+        for name in tables {
+            let table = keys
+                .entry((*name).to_owned())
+                .or_insert_with(|| Dict::new().into());
+            let Value::Dict(_, inner) = table else {
+                return None;
+            };
+            keys = inner;
+        }
+        keys.insert((*last).to_owned(), from_text(shape, value));
+        self.sets.insert(path, by.to_owned());
+        Some(())
+    }
+}
+
+/// A value that came as text, in the type that its shape takes where the text allows it; what
+/// does not fit stays text, and the checker says so. Lists are separated by commas.
+pub(super) fn from_text(shape: &Shape, text: &str) -> Value {
+    match shape {
+        Shape::Bool => text
+            .parse::<bool>()
+            .map_or_else(|_| text.into(), Value::from),
+        Shape::Integer { .. } => text
+            .parse::<u64>()
+            .map_or_else(|_| text.into(), Value::from),
+        Shape::List { of, .. } => {
+            let items = text
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty());
+            items
+                .map(|item| from_text(of, item))
+                .collect::<Vec<_>>()
+                .into()
+        }
+        Shape::Text
+        | Shape::File
+        | Shape::Word(_)
+        | Shape::Duration { .. }
+        | Shape::Size
+        | Shape::Percent
+        | Shape::Date
+        | Shape::Address
+        | Shape::Url
+        | Shape::Reference
+        | Shape::Hash
+        | Shape::Map { .. }
+        | Shape::Table(_)
+        | Shape::AnyOf(_) => text.into(),
+    }
+}

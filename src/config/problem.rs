@@ -1,0 +1,240 @@
+//! What is wrong with a configuration, said so that the operator can act.
+//!
+//! A [`Report`] gathers every problem of a text; nothing here stops at the first. It never prints
+//! a value that could be a secret: whoever writes a message sees to that.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::path::{Path, Position, Positions};
+
+/// One thing that is wrong, or in a list of warnings: one that is allowed and probably not meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The key, such as `routes.fast.targets[0]`; empty when it is the text as a whole.
+    pub path: String,
+    /// Line and column, from 1, of the key or of the nearest one above it that was written.
+    pub at: Option<(usize, usize)>,
+    /// Who said so: the file's name, the environment variable, or the command line.
+    pub file: String,
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// A problem of the text as a whole, such as that it cannot be read.
+    pub(super) fn of_text(file: &str, message: impl Into<String>) -> Self {
+        Self {
+            path: String::new(),
+            at: None,
+            file: file.to_owned(),
+            message: message.into(),
+            hint: None,
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some((line, column)) = self.at {
+            write!(f, ":{line}:{column}")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, ": {}", self.path)?;
+        }
+        write!(f, ": {}", self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Which layer had the last word on a key.
+#[derive(Debug, Default)]
+pub(super) struct Origins {
+    /// What the text is called.
+    pub(super) file: String,
+    pub(super) positions: Positions,
+    /// Keys that a later layer set, and the name of what set them.
+    pub(super) overrides: BTreeMap<Path, String>,
+}
+
+impl Origins {
+    /// Of the key itself, else of the nearest one above it.
+    fn of(&self, path: &Path) -> (&str, Option<Position>) {
+        let mut nearest = Some(path.clone());
+        while let Some(path) = nearest {
+            if let Some(name) = self.overrides.get(&path) {
+                return (name, None);
+            }
+            if let Some(position) = self.positions.get(&path) {
+                return (&self.file, Some(*position));
+            }
+            nearest = path.parent();
+        }
+        (&self.file, None)
+    }
+}
+
+/// Every problem and warning found so far.
+#[derive(Debug)]
+pub(super) struct Report {
+    origins: Origins,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl Report {
+    pub(super) fn new(origins: Origins) -> Self {
+        Self {
+            origins,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    pub(super) fn problem(&mut self, path: &Path, message: impl Into<String>) {
+        let problem = self.make(path, message.into(), None);
+        self.problems.push(problem);
+    }
+
+    pub(super) fn problem_with_hint(
+        &mut self,
+        path: &Path,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let problem = self.make(path, message.into(), Some(hint.into()));
+        self.problems.push(problem);
+    }
+
+    /// `asked` is not one of `known`: names the nearest, when one is near.
+    pub(super) fn unknown<'a>(
+        &mut self,
+        path: &Path,
+        message: impl Into<String>,
+        asked: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) {
+        let hint = nearest(asked, known).map(|name| format!("did you mean `{name}`?"));
+        let problem = self.make(path, message.into(), hint);
+        self.problems.push(problem);
+    }
+
+    pub(super) fn warning(&mut self, path: &Path, message: impl Into<String>) {
+        let warning = self.make(path, message.into(), None);
+        self.warnings.push(warning);
+    }
+
+    /// What was found before there were paths to speak of.
+    pub(super) fn extend(&mut self, problems: Vec<Problem>, warnings: Vec<Problem>) {
+        self.problems.extend(problems);
+        self.warnings.extend(warnings);
+    }
+
+    /// Problems, then warnings; each in the order of the text, with those that have no place last.
+    pub(super) fn into_parts(mut self) -> (Vec<Problem>, Vec<Problem>) {
+        for list in [&mut self.problems, &mut self.warnings] {
+            list.sort_by_key(|problem| (problem.at.is_none(), problem.at));
+        }
+        (self.problems, self.warnings)
+    }
+
+    fn make(&self, path: &Path, message: String, hint: Option<String>) -> Problem {
+        let (file, position) = self.origins.of(path);
+        Problem {
+            path: path.to_string(),
+            at: position.map(|at| (at.line, at.column)),
+            file: file.to_owned(),
+            message,
+            hint,
+        }
+    }
+}
+
+/// The known name that was probably meant: at most a third of it mistyped, or one letter.
+pub(super) fn nearest<'a>(
+    asked: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let asked = asked.to_lowercase();
+    let allowed = (asked.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|name| {
+            (
+                strsim::damerau_levenshtein(&asked, &name.to_lowercase()),
+                name,
+            )
+        })
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_reads_as_compilers_write_them() {
+        let path = Path::root()
+            .key("routes")
+            .key("fast")
+            .key("targets")
+            .index(0);
+        let origins = Origins {
+            file: "pillion.yaml".into(),
+            positions: Positions::from([(
+                path.clone(),
+                Position {
+                    line: 12,
+                    column: 7,
+                },
+            )]),
+            overrides: BTreeMap::from([(Path::root().key("listen"), "PILLION_LISTEN".into())]),
+        };
+        let mut report = Report::new(origins);
+        report.problem(&Path::root().key("listen"), "is not an address");
+        report.unknown(
+            &path,
+            "no provider is named `opnai`",
+            "opnai",
+            ["azure", "openai"],
+        );
+        report.problem(&path.key("weight"), "is missing");
+        let said: Vec<_> = report
+            .into_parts()
+            .0
+            .iter()
+            .map(Problem::to_string)
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "pillion.yaml:12:7: routes.fast.targets[0]: no provider is named `opnai`; did you mean `openai`?",
+                "pillion.yaml:12:7: routes.fast.targets[0].weight: is missing",
+                "PILLION_LISTEN: listen: is not an address",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_a_near_name_is_offered() {
+        let known = ["routes", "providers", "keys", "h2c"];
+        for (asked, meant) in [
+            ("route", Some("routes")),
+            ("Routes", Some("routes")),
+            ("porviders", Some("providers")),
+            ("kyes", Some("keys")),
+            ("privacy", None),
+            ("x", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(asked, known), meant, "{asked}");
+        }
+    }
+}

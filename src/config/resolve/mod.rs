@@ -1,0 +1,160 @@
+//! The checked tree, key related to key, as what the proxy runs on.
+//!
+//! Pure: no socket, clock, randomness, log or environment; `now` and the look-up of variables are
+//! arguments. It says every problem at once, so it goes on where something is wrong: what cannot
+//! be read is left out, and nobody sees a result that has problems.
+
+mod callers;
+mod process;
+mod providers;
+mod routes;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Process;
+use super::check::Table;
+use super::problem::Report;
+use crate::snapshot::{Identity, Snapshot};
+
+/// What resolving may know beside the text.
+pub(super) struct Facts<'a> {
+    pub(super) version: Arc<str>,
+    pub(super) now: Timestamp,
+    /// The variables that `identity` may name.
+    pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Meaningless unless the report is without problems.
+pub(super) fn resolve(root: &Table, facts: &Facts<'_>, report: &mut Report) -> (Snapshot, Process) {
+    let process = process::resolve(root, report);
+    let providers = providers::resolve(root, report);
+    let targets = routes::Targets::of(root, &providers, report);
+    let (routes, aliases) = routes::resolve(root, &targets, report);
+    let callers = callers::resolve(root, &process, &routes, &providers, facts.now, report);
+    let snapshot = Snapshot {
+        version: facts.version.clone(),
+        identity: identity(root, facts.variable, report),
+        routes,
+        aliases,
+        providers,
+        callers,
+        body_limit: usize::try_from(root.integer("body_limit").unwrap_or(0)).unwrap_or(usize::MAX),
+        hosts: hosts(root, report),
+    };
+    (snapshot, process)
+}
+
+fn hosts(root: &Table, report: &mut Report) -> BTreeSet<String> {
+    let mut hosts = BTreeSet::new();
+    for (at, host) in root.texts("hosts") {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if host.chars().all(is_name) || host.parse::<std::net::Ipv6Addr>().is_ok() {
+            hosts.insert(host.to_ascii_lowercase());
+        } else {
+            report.problem(
+                &at,
+                format!("`{host}` is not a host's name without scheme and port"),
+            );
+        }
+    }
+    hosts
+}
+
+fn identity(
+    root: &Table,
+    variable: &dyn Fn(&str) -> Option<String>,
+    report: &mut Report,
+) -> Identity {
+    let Some(table) = root.table("identity") else {
+        return Identity::default();
+    };
+    let mut fact = |key| {
+        let text = table.text(key)?;
+        match expand(&text, variable) {
+            Ok(text) if text.is_empty() => None,
+            Ok(text) => Some(Arc::from(text)),
+            Err(Unexpanded::Unset(name)) => {
+                let message = format!("the variable `{name}` is not set: this fact stays unknown");
+                report.warning(&table.at(key), message);
+                None
+            }
+            Err(Unexpanded::Malformed) => {
+                let message = "has a `$` that no variable's name follows";
+                report.problem_with_hint(&table.at(key), message, "write `$$` for a `$`");
+                None
+            }
+        }
+    };
+    Identity {
+        team: fact("team"),
+        service: fact("service"),
+        environment: fact("environment"),
+        instance: fact("instance"),
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Unexpanded {
+    Unset(String),
+    Malformed,
+}
+
+/// `$VAR` and `${VAR}` replaced, `$$` a dollar. What a variable holds is not expanded again.
+fn expand(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<String, Unexpanded> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        if let Some(after) = after.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+            continue;
+        }
+        let (name, after) = match after.strip_prefix('{') {
+            Some(braced) => braced.split_once('}').ok_or(Unexpanded::Malformed)?,
+            None => after.split_at(after.find(|c| !is_name(c)).unwrap_or(after.len())),
+        };
+        if name.is_empty() || !name.chars().all(is_name) {
+            return Err(Unexpanded::Malformed);
+        }
+        out.push_str(&variable(name).ok_or_else(|| Unexpanded::Unset(name.to_owned()))?);
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_expanded_once() {
+        let variable = |name: &str| match name {
+            "POD" => Some("chat-0".to_owned()),
+            "SLY" => Some("$POD".to_owned()),
+            _ => None,
+        };
+        for (text, expanded) in [
+            ("$POD", Ok("chat-0")),
+            ("a-${POD}b", Ok("a-chat-0b")),
+            ("$POD-$POD", Ok("chat-0-chat-0")),
+            ("$SLY", Ok("$POD")),
+            ("5$$", Ok("5$")),
+            ("$NONE", Err(Unexpanded::Unset("NONE".into()))),
+            ("${POD", Err(Unexpanded::Malformed)),
+            ("$", Err(Unexpanded::Malformed)),
+            ("${a-b}", Err(Unexpanded::Malformed)),
+        ] {
+            assert_eq!(
+                expand(text, &variable),
+                expanded.map(str::to_owned),
+                "{text}"
+            );
+        }
+    }
+}

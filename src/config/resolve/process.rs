@@ -1,0 +1,132 @@
+//! What the process is, beside what it serves: addresses, threads, audit, simulated providers.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::config::check::Table;
+use crate::config::path::Path;
+use crate::config::problem::Report;
+use crate::config::{AuditConfig, Process};
+use crate::simulate::{Behaviour, Fault, FaultClass, SimulatedProvider};
+
+pub(super) fn resolve(root: &Table, report: &mut Report) -> Process {
+    let unread = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let process = Process {
+        listen: root.address("listen").unwrap_or(unread),
+        admin: root.address("admin").unwrap_or(unread),
+        workers: root
+            .integer("workers")
+            .map_or(1, |n| usize::try_from(n).unwrap_or(1)),
+        drain: root.duration("drain").unwrap_or_default(),
+        lame_duck: root.duration("lame_duck").unwrap_or_default(),
+        h2c: root.flag("h2c").unwrap_or(false),
+        audit: audit(root, report),
+        simulate: root
+            .map("simulate")
+            .map(|(name, table)| simulated(name, table, report))
+            .collect(),
+    };
+    let mut taken: BTreeMap<SocketAddr, Path> = BTreeMap::new();
+    let simulated = process.simulate.iter();
+    let simulated = simulated.map(|s| (root.at("simulate").key(&*s.name).key("listen"), s.listen));
+    for (at, address) in [
+        (root.at("listen"), process.listen),
+        (root.at("admin"), process.admin),
+    ]
+    .into_iter()
+    .chain(simulated)
+    // Port 0 is a different one each time.
+    .filter(|(_, address)| address.port() != 0)
+    {
+        if let Some(first) = taken.get(&address) {
+            report.problem(&at, format!("{address} is already the address of {first}"));
+        } else {
+            taken.insert(address, at);
+        }
+    }
+    process
+}
+
+fn audit(root: &Table, report: &mut Report) -> AuditConfig {
+    let Some(table) = root.table("audit") else {
+        return AuditConfig {
+            stdout: true,
+            file: None,
+        };
+    };
+    let file = table.text("file").map(|file| file.as_ref().into());
+    if !table.has("to") {
+        return AuditConfig {
+            stdout: file.is_none(),
+            file,
+        };
+    }
+    let to = |word: &str| table.texts("to").any(|(_, to)| &*to == word);
+    if to("file") && !table.has("file") {
+        report.problem(&table.at("file"), "is missing; `to` names it");
+    }
+    if file.is_some() && !to("file") {
+        report.warning(&table.at("file"), "has no effect: `to` does not name it");
+    }
+    AuditConfig {
+        stdout: to("stdout"),
+        file: file.filter(|_| to("file")),
+    }
+}
+
+fn simulated(name: &str, table: &Table, report: &mut Report) -> SimulatedProvider {
+    let listen = table.address("listen");
+    if let Some(listen) = listen.filter(|listen| !listen.ip().is_loopback()) {
+        let message =
+            format!("{listen} is not a loopback address, and any token is accepted there");
+        report.warning(&table.at("listen"), message);
+    }
+    SimulatedProvider {
+        name: name.into(),
+        listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+        models: table
+            .map("models")
+            .map(|(model, table)| (model.to_owned(), behaviour(table, report)))
+            .collect(),
+    }
+}
+
+fn behaviour(table: &Table, report: &mut Report) -> Behaviour {
+    let owned = |text: std::sync::Arc<str>| text.as_ref().to_owned();
+    let fail: Vec<_> = table.tables("fail").filter_map(fault).collect();
+    let share = |fault: &Fault| {
+        fault
+            .share
+            .of(std::time::Duration::from_secs(100))
+            .as_secs()
+    };
+    if fail.iter().map(share).sum::<u64>() > 100 {
+        report.problem(&table.at("fail"), "has shares of more than `100%` together");
+    }
+    let default = Behaviour::default();
+    Behaviour {
+        first_token: table.duration("first_token").unwrap_or(default.first_token),
+        pace: table.duration("pace").unwrap_or(default.pace),
+        tokens: table
+            .integer("tokens")
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(default.tokens),
+        text: table.text("text").map(owned),
+        tool: table
+            .table("tool")
+            .and_then(|tool| Some((owned(tool.text("name")?), owned(tool.text("arguments")?)))),
+        fail,
+        script: table
+            .texts("script")
+            .filter_map(|(_, word)| FaultClass::from_name(&word))
+            .collect(),
+    }
+}
+
+fn fault(table: &Table) -> Option<Fault> {
+    Some(Fault {
+        class: FaultClass::from_name(&table.text("class")?)?,
+        share: table.percent("share")?,
+        wait: table.duration("wait"),
+    })
+}
