@@ -1,5 +1,81 @@
-//! The commands, one file each. A command writes to the writer it is given.
+//! The commands, one file each. A command writes to the writer it is given and returns its exit code.
 
+mod dev;
+mod healthcheck;
 pub mod keys;
-pub mod schema;
-pub mod validate;
+mod run;
+mod schema;
+mod validate;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::secret::Keyring;
+use crate::telemetry::log;
+
+/// The port is taken, a check failed, or something else that trying again may cure.
+pub(crate) const FAILED: u8 = 1;
+/// `EX_CONFIG` of sysexits.h.
+pub(crate) const BAD_CONFIGURATION: u8 = 78;
+
+/// The LLM gateway that rides with the application.
+#[derive(Debug, Parser)]
+#[command(name = "pillion", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Run),
+    Dev(dev::Dev),
+    Validate(validate::Validate),
+    Schema(schema::Schema),
+    Keys(keys::Keys),
+    Healthcheck(healthcheck::Healthcheck),
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    ///
+    /// # Errors
+    /// Those of `out`, and of the system where a command cannot do without it.
+    pub fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
+        if let Err(problem) = start_log() {
+            writeln!(io::stderr(), "pillion: {problem}")?;
+            return Ok(ExitCode::from(BAD_CONFIGURATION));
+        }
+        match self.command {
+            Command::Run(run) => run.run(),
+            Command::Dev(dev) => dev.run(out),
+            Command::Validate(validate) => validate.run(
+                |reference| match Keyring::default().load([reference]).pop() {
+                    Some((_, error)) => Err(error.to_string()),
+                    None => Ok(()),
+                },
+                out,
+            ),
+            Command::Schema(schema) => schema.run(out),
+            Command::Keys(keys) => keys.run(out),
+            Command::Healthcheck(healthcheck) => healthcheck.run(),
+        }
+    }
+}
+
+fn start_log() -> Result<(), String> {
+    let format = match variable("PILLION_LOG_FORMAT") {
+        Some(format) => log::Format::try_new(&format).map_err(|error| format!("PILLION_LOG_FORMAT: {error}"))?,
+        None => log::Format::suited(),
+    };
+    let filter = log::filter(variable("PILLION_LOG").as_deref()).map_err(|error| format!("PILLION_LOG: {error}"))?;
+    log::init(format, filter).map_err(|error| error.to_string())
+}
+
+/// A variable of the environment that a command reads before there is any configuration.
+fn variable(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "commands read the environment here")]
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

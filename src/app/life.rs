@@ -1,0 +1,114 @@
+//! How the process lives and ends: signals, lame duck, drain.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::Options;
+use super::reload::Reloader;
+use crate::admin::Status;
+use crate::config::Process;
+use crate::listen::Phase;
+use crate::record::Records;
+use crate::tasks::Tasks;
+
+/// How often the files that may change are looked at. Polling needs no watch that a mount could
+/// break, and is quicker than the kubelet.
+const LOOK: Duration = Duration::from_secs(1);
+/// What was cut has this long to tell its caller.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The signals that mean something to us.
+#[derive(Debug)]
+pub(super) struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From here on a signal is ours to answer: before anything slow begins, since it may come early.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Told to end, either way.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Serves: looks at the files and listens to signals until one says that it is over.
+pub(super) async fn until_told_to_end(signals: &mut Signals, reloader: &Reloader, records: &Records) {
+    let mut next_look = Instant::now() + LOOK;
+    loop {
+        let Signals { hangup, terminate, interrupt } = signals;
+        tokio::select! {
+            _ = terminate.recv() => return,
+            _ = interrupt.recv() => return,
+            _ = hangup.recv() => {
+                records.reopen();
+                reloader.reload();
+            }
+            () = sleep_until(next_look) => {
+                reloader.look();
+                next_look = Instant::now() + LOOK;
+            }
+        }
+    }
+}
+
+/// The way out.
+#[derive(Clone, Copy)]
+pub(super) struct Drain<'a> {
+    pub(super) process: &'a Process,
+    pub(super) options: Options,
+    pub(super) status: &'a Status,
+    pub(super) phase: &'a watch::Sender<Phase>,
+    pub(super) connections: &'a Tasks,
+    pub(super) cut: &'a CancellationToken,
+}
+
+impl Drain<'_> {
+    /// Not ready at once; accepts for the lame duck's time; finishes what runs; at the limit, or at
+    /// a second signal, what is left gets its error and its record.
+    pub(super) async fn run(self, signals: &mut Signals) {
+        tracing::info!("told to end: draining");
+        self.status.draining();
+        let limit = Instant::now() + self.process.drain;
+        let finished = async {
+            if !self.options.native {
+                sleep(self.process.lame_duck).await;
+            }
+            self.phase.send_replace(Phase::Draining);
+            self.connections.idle().await;
+        };
+        tokio::select! {
+            () = finished => return,
+            () = sleep_until(limit) => tracing::warn!("requests still run at the drain limit: cutting them"),
+            () = signals.end() => tracing::warn!("told to end again: cutting what still runs"),
+        }
+        self.phase.send_replace(Phase::Draining);
+        self.cut.cancel();
+        let _ = timeout(LAST_WORDS, self.connections.idle()).await;
+    }
+}
+
+/// Writes every record down. A sink that hangs cannot keep the process.
+pub(super) async fn close(records: Records) {
+    let closing = tokio::task::spawn_blocking(move || records.close());
+    if timeout(LAST_WORDS, closing).await.is_err() {
+        tracing::error!("some audit records could not be written before the end");
+    }
+}

@@ -1,0 +1,168 @@
+//! The composition root: builds each part once, spawns the tasks, and ends them in order.
+//!
+//! What is decided here is only who knows whom, and the order in which things start and stop.
+
+mod life;
+mod reload;
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{self, AdminState, Status};
+use crate::body::Body;
+use crate::config::{Loaded, Process, Sources};
+use crate::listen::{self, BindError, Peer, Phase, Settings};
+use crate::live::Live;
+use crate::record::{AuditSinks, Records};
+use crate::secret::Keyring;
+use crate::serve::{self, Gateway};
+use crate::simulate::Simulator;
+use crate::snapshot::Snapshot;
+use crate::tasks::Tasks;
+use crate::telemetry::Metrics;
+use crate::upstream::{Clients, Upstream};
+
+use self::reload::Reloader;
+
+/// How long a connection that is kept open for a `warm` route may wait for its use.
+const WARM_AGAIN: Duration = Duration::from_secs(20);
+
+/// What `run` was told beside its configuration.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// As a native sidecar: when we are told to end, the application has ended.
+    pub native: bool,
+}
+
+/// Why the process could not start.
+#[derive(Debug)]
+pub enum StartError {
+    Bind(BindError),
+    Audit(io::Error),
+    Simulator { name: Arc<str>, error: io::Error },
+    Signals(io::Error),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bind(error) => error.fmt(f),
+            Self::Audit(error) => error.fmt(f),
+            Self::Simulator { name, error } => write!(f, "the simulated provider `{name}` cannot listen: {error}"),
+            Self::Signals(error) => write!(f, "signals cannot be received: {error}"),
+        }
+    }
+}
+
+/// Runs until a signal ends it, then drains. `ready` is called once applications can connect.
+///
+/// # Errors
+/// A part could not start; nothing has been served.
+pub async fn run(
+    loaded: Loaded,
+    sources: Sources,
+    options: Options,
+    ready: impl FnOnce(),
+) -> Result<ExitCode, StartError> {
+    let Loaded { snapshot, process, .. } = loaded;
+    let snapshot = Arc::new(snapshot);
+    let mut signals = life::Signals::new().map_err(StartError::Signals)?;
+    let metrics = Arc::new(Metrics::new());
+    let status = Arc::new(Status::new(Arc::clone(&metrics)));
+    let keyring = Keyring::default();
+    let sinks = AuditSinks { stdout: process.audit.stdout, file: process.audit.file.clone() };
+    let records =
+        Records::new(snapshot.identity.clone(), Arc::clone(&metrics), sinks).map_err(StartError::Audit)?;
+    let listener = listen::bind(process.listen).await.map_err(StartError::Bind)?;
+    let admin_listener = listen::bind(process.admin).await.map_err(StartError::Bind)?;
+    let _simulators = simulators(&process).await?;
+
+    let connections = Tasks::default();
+    let background = Tasks::default();
+    let cut = CancellationToken::new();
+    let (phase, serving) = watch::channel(Phase::Serving);
+    let (publisher, live) = Live::new(Arc::clone(&snapshot));
+    let upstream = Upstream { clients: Clients::new(background.clone()), keyring: keyring.clone() };
+    let gateway = Gateway {
+        snapshot: live.clone(),
+        upstream: upstream.clone(),
+        records: records.clone(),
+        tasks: connections.clone(),
+        cut: cut.clone(),
+    };
+    let reloader = Reloader::new(sources, process.clone(), publisher, live.clone(), keyring.clone(), Arc::clone(&status));
+    reloader.read_secrets(&snapshot);
+    status.config_applied(&snapshot, Instant::now());
+
+    let settings = Settings { h2c: process.h2c, ..Settings::default() };
+    let twin = listen::bind_ipv6_twin(&listener).await;
+    for listener in std::iter::once(listener).chain(twin) {
+        let service = service(gateway.clone());
+        background.spawn(listen::serve(listener, settings, connections.clone(), serving.clone(), service));
+    }
+    let state = AdminState { status: Arc::clone(&status), metrics, keyring };
+    background.spawn(serve_admin(admin_listener, background.clone(), state));
+    background.spawn(keep_warm(live, upstream.clients.clone()));
+    status.listener_up();
+    tracing::info!(listen = %process.listen, admin = %process.admin, version = %snapshot.version, "serving");
+    ready();
+
+    life::until_told_to_end(&mut signals, &reloader, &records).await;
+    let drain = life::Drain { process: &process, options, status: &status, phase: &phase, connections: &connections, cut: &cut };
+    drain.run(&mut signals).await;
+    life::close(records).await;
+    tracing::info!("ended");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn service(
+    gateway: Gateway,
+) -> impl Fn(Request<Incoming>, Peer) -> std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Clone {
+    move |request, peer| Box::pin(serve::handle(gateway.clone(), request, peer))
+}
+
+/// Probes are answered to the last moment: this listener does not drain.
+async fn serve_admin(listener: TcpListener, tasks: Tasks, state: AdminState) {
+    // The sender lives as long as this future, which is as long as the process.
+    let (_phase, serving) = watch::channel(Phase::Serving);
+    let service = move |request: Request<Incoming>, _: Peer| {
+        let response = admin::respond(request.method(), request.uri().path(), &state);
+        std::future::ready(response)
+    };
+    listen::serve(listener, Settings::default(), tasks, serving, service).await;
+}
+
+async fn simulators(process: &Process) -> Result<Vec<Simulator>, StartError> {
+    let mut running = Vec::new();
+    for provider in &process.simulate {
+        let name = Arc::clone(&provider.name);
+        let simulator = Simulator::start(provider.clone())
+            .await
+            .map_err(|error| StartError::Simulator { name, error })?;
+        tracing::warn!(provider = %provider.name, address = %simulator.address(), "a simulated provider answers here");
+        running.push(simulator);
+    }
+    Ok(running)
+}
+
+/// Keeps a connection open to every target of the routes that are `warm`.
+async fn keep_warm(live: Live<Snapshot>, clients: Clients) {
+    loop {
+        let snapshot = live.current();
+        for route in snapshot.routes.values().filter(|route| route.warm) {
+            for target in route.targets() {
+                clients.warm(&target.provider);
+            }
+        }
+        drop(snapshot);
+        tokio::time::sleep(WARM_AGAIN).await;
+    }
+}

@@ -1,0 +1,120 @@
+//! Configuration and secrets, kept current while requests run.
+//!
+//! A reconciler: woken by a signal or by a look at the files, it takes no input, does the whole job
+//! again, and on failure keeps the last good configuration and says so.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use jiff::Timestamp;
+
+use crate::admin::Status;
+use crate::config::{self, Document, Loaded, Problem, Process, Sources};
+use crate::live::{Live, Publisher};
+use crate::secret::{Keyring, Reference};
+use crate::snapshot::Snapshot;
+
+pub(super) struct Reloader {
+    sources: Sources,
+    /// What the process was started with, which a reload cannot change.
+    process: Process,
+    publisher: Publisher<Snapshot>,
+    live: Live<Snapshot>,
+    keyring: Keyring,
+    status: Arc<Status>,
+    seen: Mutex<Option<Stamp>>,
+}
+
+/// What tells one state of a file from another without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    length: u64,
+    /// A mounted `ConfigMap` is swapped by a link, with a new file behind it.
+    file: u64,
+}
+
+impl Reloader {
+    pub(super) fn new(
+        sources: Sources,
+        process: Process,
+        publisher: Publisher<Snapshot>,
+        live: Live<Snapshot>,
+        keyring: Keyring,
+        status: Arc<Status>,
+    ) -> Self {
+        let seen = Mutex::new(stamp(&sources.document));
+        Self { sources, process, publisher, live, keyring, status, seen }
+    }
+
+    /// Looks at the files, and reads again those that changed.
+    pub(super) fn look(&self) {
+        self.keyring.refresh_files();
+        let now = stamp(&self.sources.document);
+        let changed = {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *seen, now) != now
+        };
+        if changed {
+            self.reload();
+        }
+    }
+
+    /// Reads everything anew.
+    pub(super) fn reload(&self) {
+        let sources = Sources { now: Timestamp::now(), ..self.sources.clone() };
+        match config::load(&sources) {
+            Ok(loaded) => self.apply(loaded),
+            Err(problems) => self.refuse(&problems),
+        }
+    }
+
+    /// Reads the secrets that `snapshot` names. One that cannot be read disables its provider, and
+    /// nothing else.
+    pub(super) fn read_secrets(&self, snapshot: &Snapshot) {
+        let named: Vec<&Reference> =
+            snapshot.providers.values().filter_map(|provider| provider.secret.as_ref()).collect();
+        for (reference, error) in self.keyring.load(named) {
+            tracing::error!(secret = %reference, %error, "a secret cannot be read; its provider is left out until it can");
+        }
+    }
+
+    fn apply(&self, loaded: Loaded) {
+        let Loaded { snapshot, process, warnings } = loaded;
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        if process != self.process {
+            tracing::warn!("settings of the process have changed; they take effect at a restart");
+        }
+        let snapshot = Arc::new(snapshot);
+        // Before the snapshot, so that no request finds a provider without its key.
+        self.read_secrets(&snapshot);
+        let is_new = self.live.current().version != snapshot.version;
+        self.publisher.publish(Arc::clone(&snapshot));
+        self.status.config_applied(&snapshot, Instant::now());
+        if is_new {
+            tracing::info!(version = %snapshot.version, "a new configuration is live");
+        }
+    }
+
+    fn refuse(&self, problems: &[Problem]) {
+        for problem in problems {
+            tracing::error!("{problem}");
+        }
+        tracing::error!(problems = problems.len(), "the new configuration is refused; the last good one stays");
+        let first = problems.first().map(ToString::to_string).unwrap_or_default();
+        let message = match problems.len() {
+            0 | 1 => first,
+            count => format!("{first} (and {} more)", count - 1),
+        };
+        self.status.config_refused(message);
+    }
+}
+
+fn stamp(document: &Document) -> Option<Stamp> {
+    let Document::File(path) = document else { return None };
+    let found = std::fs::metadata(path).ok()?;
+    Some(Stamp { modified: found.modified().ok(), length: found.len(), file: found.ino() })
+}
