@@ -29,6 +29,10 @@ pub enum GatewayError {
         code: &'static str,
         message: Cow<'static, str>,
     },
+    /// Another method than this path, or any path here, takes: 405 with the `Allow` header.
+    MethodNotAllowed {
+        allow: &'static str,
+    },
     /// No token, a wrong one, an expired one, one of another environment: told apart in the log only.
     InvalidToken,
     RouteNotAllowed {
@@ -60,6 +64,11 @@ impl GatewayError {
         match self {
             Self::Invalid { code, .. } => (S::BAD_REQUEST, "invalid_request_error", code),
             Self::Refused { status, code, .. } => (*status, "invalid_request_error", code),
+            Self::MethodNotAllowed { .. } => (
+                S::METHOD_NOT_ALLOWED,
+                "invalid_request_error",
+                "method_not_allowed",
+            ),
             Self::InvalidToken => (S::UNAUTHORIZED, "invalid_request_error", "invalid_api_key"),
             Self::RouteNotAllowed { .. } => {
                 (S::FORBIDDEN, "invalid_request_error", "route_not_allowed")
@@ -84,6 +93,7 @@ impl GatewayError {
                 said: Some(said), ..
             }) => said.param.as_deref(),
             Self::Refused { .. }
+            | Self::MethodNotAllowed { .. }
             | Self::InvalidToken
             | Self::RouteNotAllowed { .. }
             | Self::NoEligibleTarget { .. }
@@ -92,6 +102,14 @@ impl GatewayError {
             | Self::ShuttingDown
             | Self::Internal => None,
         }
+    }
+
+    /// The methods that would have been allowed: the `Allow` header.
+    pub fn allow(&self) -> Option<&'static str> {
+        if let Self::MethodNotAllowed { allow } = self {
+            return Some(allow);
+        }
+        None
     }
 
     /// How long the caller should wait before it asks again: set only where asking again makes
@@ -129,17 +147,16 @@ fn unanswered(failure: &Failure) -> (StatusCode, &str, &str) {
             "upstream_authentication_error",
         ),
         Class::TargetMissing => (S::BAD_GATEWAY, "upstream_error", "upstream_model_not_found"),
-        Class::InvalidRequest | Class::ContextLength => {
-            let status = failure
-                .status
-                .filter(StatusCode::is_client_error)
-                .unwrap_or(S::BAD_REQUEST);
-            (
-                status,
-                "invalid_request_error",
-                said_code(failure).unwrap_or("invalid_request"),
-            )
-        }
+        Class::InvalidRequest => (
+            client_status(failure),
+            "invalid_request_error",
+            said_code(failure).unwrap_or("invalid_request"),
+        ),
+        Class::ContextLength => (
+            client_status(failure),
+            "invalid_request_error",
+            said_code(failure).unwrap_or("context_length_exceeded"),
+        ),
         Class::Policy => (
             S::BAD_REQUEST,
             "invalid_request_error",
@@ -155,6 +172,13 @@ fn unanswered(failure: &Failure) -> (StatusCode, &str, &str) {
     }
 }
 
+/// A provider's own status for a request that is at fault, where it is one that says so: some say it
+/// with 403 or 429, which would mean something else from us.
+fn client_status(failure: &Failure) -> StatusCode {
+    let says_so = |status: &StatusCode| matches!(status.as_u16(), 400 | 404 | 413 | 415 | 422);
+    failure.status.filter(says_so).unwrap_or(StatusCode::BAD_REQUEST)
+}
+
 fn said_code(failure: &Failure) -> Option<&str> {
     failure.said.as_ref()?.code.as_deref()
 }
@@ -163,6 +187,9 @@ impl fmt::Display for GatewayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid { message, .. } | Self::Refused { message, .. } => f.write_str(message),
+            Self::MethodNotAllowed { allow } => {
+                write!(f, "This method does not fit the request; allowed: {allow}.")
+            }
             Self::InvalidToken => {
                 f.write_str("The token is missing, unknown, or no longer valid here.")
             }

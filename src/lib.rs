@@ -1,12 +1,23 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod admin;
 pub mod body;
 pub mod chat;
 pub mod cli;
 pub mod config;
+pub mod dialect;
 pub mod error;
+pub mod listen;
+pub mod live;
 pub mod outcome;
+pub mod plan;
+pub mod record;
 pub mod secret;
+pub mod serve;
 pub mod simulate;
 pub mod snapshot;
+pub mod stream;
 pub mod tasks;
+pub mod telemetry;
+pub mod upstream;
+pub mod wire;

@@ -102,6 +102,19 @@ pub struct Route {
 }
 
 impl Route {
+    /// A route that nobody configured: to one target, with the limits of the `interactive` profile.
+    pub fn to(target: Target) -> Self {
+        Self {
+            name: "-".into(),
+            places: vec![Place { members: vec![Member { target: Arc::new(target), weight: 1 }] }],
+            timeouts: Timeouts::INTERACTIVE,
+            reserve: Percent(40),
+            max_attempts: 4,
+            expose_model: false,
+            warm: false,
+        }
+    }
+
     /// Every target, in the order written.
     pub fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
         self.places
@@ -138,6 +151,17 @@ pub struct Timeouts {
     pub stream: Duration,
 }
 
+impl Timeouts {
+    /// Those of the profile that holds where none is named.
+    pub const INTERACTIVE: Self = Self {
+        whole: Duration::from_secs(30),
+        first_token: Duration::from_millis(2500),
+        answer: Duration::from_secs(18),
+        idle: Duration::from_secs(15),
+        stream: Duration::from_mins(10),
+    };
+}
+
 /// A whole number of hundredths, 0 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Percent(u8);
@@ -147,6 +171,10 @@ impl Percent {
 
     pub fn try_new(hundredths: u8) -> Option<Self> {
         (hundredths <= 100).then_some(Self(hundredths))
+    }
+
+    pub fn hundredths(self) -> u8 {
+        self.0
     }
 
     /// This share of `span`.

@@ -1,7 +1,11 @@
 //! Our own vocabulary: an OpenAI request read as facts, kept as the bytes that came.
 
+mod named;
+mod request;
 mod usage;
 
+pub use named::Named;
+pub use request::{Request, UsageOption};
 pub use usage::Usage;
 
 /// Which of the application's endpoints a request came in by; `surface` in the record.

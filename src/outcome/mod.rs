@@ -5,10 +5,24 @@
 //! a status, headers and body; nothing else in the crate decides what an error means.
 //! Never here: sockets, clocks, retries. What is tried next is [`crate::plan`]'s to say.
 
+mod envelope;
+mod judge;
+mod lists;
+mod scrub;
+mod wait;
+
+#[cfg(test)]
+mod recordings;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
+
+pub use judge::{judge, judge_reported};
+pub use wait::wait;
 
 /// How an attempt ended. The order of the variants is that of the table in `ARCHITECTURE.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,12 +71,13 @@ impl Class {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub class: Class,
-    /// The provider's status, when a head arrived.
+    /// The provider's status, when a head arrived: 200 for an error that came inside a 200.
     pub status: Option<StatusCode>,
     /// Why, in our words and at most a line: for the record and the log, never the provider's text.
     pub reason: Cow<'static, str>,
-    /// What the provider said, for the classes whose text the caller may see.
-    pub said: Option<Said>,
+    /// What the provider said, for the classes whose text the caller may see: `InvalidRequest`,
+    /// `ContextLength` and `Policy`. Scrubbed of secrets and cut; absent when nothing could be read.
+    pub said: Option<Box<Said>>,
     /// How long the provider asked us to wait. Already sane: positive, at most a day.
     pub wait: Option<Duration>,
 }

@@ -5,3 +5,210 @@
 //! unfinished is the caller having hung up: that is an outcome too, and is recorded with what was
 //! seen so far. The metrics of a request are counted from its record, in one place.
 //! Never here: content. The record holds names, numbers and classes.
+
+mod facts;
+mod id;
+mod line;
+mod meter;
+mod sink;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::StatusCode;
+
+use self::facts::Facts;
+use self::id::{RequestId, TraceId};
+use self::sink::Audit;
+use crate::chat::{Surface, Usage};
+use crate::outcome::{Class, Failure};
+use crate::snapshot::{Identity, Key, Route, Target};
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::InFlight;
+
+pub use self::facts::{Arrival, End};
+pub use self::sink::AuditSinks;
+
+/// Where records are begun. Clones are one.
+#[derive(Debug, Clone)]
+pub struct Records {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    identity: Identity,
+    metrics: Arc<Metrics>,
+    audit: Audit,
+}
+
+impl Records {
+    /// Opens the sinks and starts the thread that writes to them.
+    ///
+    /// # Errors
+    /// When the audit file cannot be opened; the message names it.
+    pub fn new(identity: Identity, metrics: Arc<Metrics>, sinks: AuditSinks) -> io::Result<Self> {
+        let audit = Audit::open(sinks, Arc::clone(&metrics))?;
+        Ok(Self::writing_to(audit, identity, metrics))
+    }
+
+    /// A request has arrived.
+    pub fn begin(&self, arrival: Arrival) -> Recorder {
+        Recorder {
+            facts: Facts::new(RequestId::at(arrival.time), arrival),
+            in_flight: None,
+            records: self.clone(),
+            finished: false,
+        }
+    }
+
+    /// Writes what follows to a newly opened file: the old one was renamed by a log rotation.
+    pub fn reopen(&self) {
+        self.shared.audit.reopen();
+    }
+
+    /// Returns once everything recorded is written, or given up when a sink refuses it even now.
+    /// Blocks; whatever is recorded afterwards is lost and counted as such.
+    pub fn close(&self) {
+        self.shared.audit.close();
+    }
+
+    fn writing_to(audit: Audit, identity: Identity, metrics: Arc<Metrics>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                identity,
+                metrics,
+                audit,
+            }),
+        }
+    }
+
+    fn write(&self, facts: &mut Facts, end: End<'_>) {
+        let Shared {
+            identity,
+            metrics,
+            audit,
+        } = &*self.shared;
+        let verdict = facts.end(end, Instant::now());
+        meter::count(metrics, facts, &verdict);
+        audit.append(|seq| line::write(facts, &verdict, identity, seq));
+    }
+}
+
+/// The record of one request, being made. It moves with the request: from the door to the last
+/// byte of the answer's body.
+#[derive(Debug)]
+#[must_use = "dropped unfinished, it records that the caller went away"]
+pub struct Recorder {
+    facts: Facts,
+    in_flight: Option<InFlight>,
+    records: Records,
+    finished: bool,
+}
+
+impl Recorder {
+    /// The request's id, also its `x-request-id`.
+    pub fn id(&self) -> &str {
+        self.facts.id.as_str()
+    }
+
+    pub fn surface(&mut self, surface: Surface) {
+        self.facts.surface = Some(surface);
+    }
+
+    /// Whether the caller asked for a stream.
+    pub fn streamed(&mut self, streamed: bool) {
+        self.facts.streamed = Some(streamed);
+    }
+
+    /// The trace id of the caller's `traceparent`; one that is malformed is as good as none.
+    pub fn trace(&mut self, id: &str) {
+        self.facts.trace = TraceId::try_new(id);
+    }
+
+    pub fn caller(&mut self, key: &Arc<Key>) {
+        self.facts.key = Some(Arc::clone(key));
+    }
+
+    /// The request counts as in flight on this route from here on.
+    pub fn route(&mut self, route: &Arc<Route>) {
+        self.in_flight = Some(self.records.shared.metrics.in_flight(&route.name));
+        self.facts.route = Some(Arc::clone(route));
+    }
+
+    /// The configuration that serves the request.
+    pub fn version(&mut self, version: &Arc<str>) {
+        self.facts.version = Some(Arc::clone(version));
+    }
+
+    /// The targets in the order in which they are to be tried.
+    pub fn plan(&mut self, targets: &[Arc<Target>]) {
+        self.facts.plan = Some(targets.iter().cloned().collect());
+    }
+
+    /// A try at `target` begins, now. One that still ran is cancelled.
+    pub fn attempt(&mut self, target: &Arc<Target>) {
+        self.facts.attempt(target, Instant::now());
+    }
+
+    /// The first meaningful event of the running attempt arrived, now; later calls change nothing.
+    pub fn first_token(&mut self) {
+        self.facts.first_token(Instant::now());
+    }
+
+    /// The provider's own id of the running attempt.
+    pub fn upstream_id(&mut self, id: &str) {
+        self.facts.upstream_id(id);
+    }
+
+    /// The running attempt's answer will be the caller's. The attempt runs on until [`finish`],
+    /// which says how it ended.
+    ///
+    /// [`finish`]: Self::finish
+    pub fn attempt_answered(&mut self, status: StatusCode) {
+        self.facts.attempt_answered(status);
+    }
+
+    pub fn attempt_failed(&mut self, failure: &Failure) {
+        self.facts.attempt_failed(failure, Instant::now());
+    }
+
+    /// What the provider counted; the last word holds. A usage that says nothing is none.
+    pub fn usage(&mut self, usage: Usage) {
+        if usage.is_known() {
+            self.facts.usage = Some(usage);
+        }
+    }
+
+    pub fn attempts(&self) -> usize {
+        self.facts.attempts.len()
+    }
+
+    /// The class of the last attempt that failed: why there was another one.
+    pub fn reason(&self) -> Option<&'static str> {
+        self.facts.last_failure().map(Class::name)
+    }
+
+    /// The target whose answer is the caller's.
+    pub fn target(&self) -> Option<&Arc<Target>> {
+        self.facts.answering().map(|attempt| &attempt.target)
+    }
+
+    /// The request is over.
+    pub fn finish(mut self, end: End<'_>) {
+        self.finished = true;
+        self.records.write(&mut self.facts, end);
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.records.write(&mut self.facts, End::Cancelled);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,11 @@
 //! zeroed when dropped, have no `Debug`, and are exposed in `upstream::sign` alone.
 //! A reading that fails keeps the last good value.
 
+mod keyring;
 mod reference;
+mod source;
+mod value;
 
+pub use keyring::Keyring;
 pub use reference::Reference;
+pub use value::{Secret, SecretError};

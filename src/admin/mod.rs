@@ -1,0 +1,267 @@
+//! What probes and scrapers ask: is it alive, is it ready, what does it count.
+//!
+//! Pure but for the clock: a method and a path in, a response out; whoever listens calls
+//! [`respond`]. Readiness never depends on a provider: a pod that is taken out because a provider
+//! is down cannot fall back to another one. Never here: content, or a secret's value.
+
+mod status;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderValue, Method, Response, StatusCode};
+
+use crate::body::{self, Body};
+use crate::secret::Keyring;
+use crate::telemetry::Metrics;
+
+pub use self::status::Status;
+
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+/// <https://prometheus.io/docs/specs/om/open_metrics_spec/#protocol-negotiation> (read 2026-11)
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// All that the answers are made of.
+#[derive(Clone)]
+pub struct AdminState {
+    pub status: Arc<Status>,
+    pub metrics: Arc<Metrics>,
+    pub keyring: Keyring,
+}
+
+/// The answer of the admin listener. Never waits; `/metrics` takes as long as its text is long.
+pub fn respond(method: &Method, path: &str, state: &AdminState) -> Response<Body> {
+    let answer: fn(&AdminState) -> Response<Body> = match path {
+        "/livez" | "/healthz" => |_| page(StatusCode::OK, TEXT, "ok\n"),
+        "/readyz" | "/startupz" => readiness,
+        "/metrics" => metrics,
+        _ => return page(StatusCode::NOT_FOUND, TEXT, "not found\n"),
+    };
+    if method == Method::GET || method == Method::HEAD {
+        return answer(state);
+    }
+    let mut refusal = page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "method not allowed\n");
+    let allowed = HeaderValue::from_static("GET, HEAD");
+    refusal.headers_mut().insert(ALLOW, allowed);
+    refusal
+}
+
+fn readiness(state: &AdminState) -> Response<Body> {
+    let readiness = state.status.readiness(&state.keyring, Instant::now());
+    let status = if readiness.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    match serde_json::to_vec(&readiness) {
+        Ok(detail) => page(status, JSON, detail),
+        Err(error) => {
+            tracing::error!(%error, "readiness could not be written");
+            page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
+        }
+    }
+}
+
+fn metrics(state: &AdminState) -> Response<Body> {
+    state.status.count_ages(&state.keyring, Instant::now());
+    page(StatusCode::OK, OPEN_METRICS, state.metrics.render())
+}
+
+fn page(status: StatusCode, kind: &'static str, content: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(body::full(content));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static(kind);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet, HashMap};
+    use std::fs;
+    use std::path::PathBuf;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::secret::Reference;
+    use crate::snapshot::{BaseUrl, Callers, Identity, Kind, Provider, Snapshot};
+
+    fn state() -> AdminState {
+        let metrics = Arc::new(Metrics::new());
+        AdminState {
+            status: Arc::new(Status::new(Arc::clone(&metrics))),
+            metrics,
+            keyring: Keyring::default(),
+        }
+    }
+
+    fn snapshot(version: &str, secrets: &[(&str, &Reference)]) -> Arc<Snapshot> {
+        let provider = |(name, secret): &(&str, &Reference)| {
+            let provider = Provider {
+                name: (*name).into(),
+                kind: Kind::OpenAi,
+                base_url: BaseUrl::try_new("http://localhost/v1").unwrap(),
+                secret: Some((*secret).clone()),
+                ca: None,
+            };
+            (Arc::clone(&provider.name), Arc::new(provider))
+        };
+        Arc::new(Snapshot {
+            version: version.into(),
+            identity: Identity::default(),
+            routes: BTreeMap::new(),
+            aliases: HashMap::new(),
+            providers: secrets.iter().map(provider).collect(),
+            callers: Callers::Keys(HashMap::new()),
+            body_limit: 0,
+            hosts: BTreeSet::new(),
+        })
+    }
+
+    fn get(state: &AdminState, path: &str) -> (StatusCode, String) {
+        let response = respond(&Method::GET, path, state);
+        let status = response.status();
+        let mut body = Box::pin(response.into_body());
+        let mut waker = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut text = Vec::new();
+        while let std::task::Poll::Ready(Some(frame)) =
+            http_body::Body::poll_frame(body.as_mut(), &mut waker)
+        {
+            text.extend_from_slice(&frame.unwrap().into_data().unwrap());
+        }
+        (status, String::from_utf8(text).unwrap())
+    }
+
+    fn ready(state: &AdminState) -> (StatusCode, Value) {
+        let (status, text) = get(state, "/readyz");
+        (status, serde_json::from_str(&text).unwrap())
+    }
+
+    #[test]
+    fn it_is_ready_from_configuration_and_listener_until_it_drains() {
+        use StatusCode as S;
+        let state = state();
+        let nothing = json!({
+            "ready": false,
+            "config": { "version": null, "age_seconds": null, "stale": false, "refused": null },
+            "secrets": [],
+            "draining": false,
+        });
+        assert_eq!(ready(&state), (S::SERVICE_UNAVAILABLE, nothing));
+        state.status.listener_up();
+        assert_eq!(ready(&state).0, S::SERVICE_UNAVAILABLE);
+        state.status.config_refused("routes: none");
+        assert_eq!(ready(&state).0, S::SERVICE_UNAVAILABLE);
+        let now = Instant::now();
+        state.status.config_applied(&snapshot("v1", &[]), now);
+        let serving = json!({
+            "ready": true,
+            "config": { "version": "v1", "age_seconds": 0, "stale": false, "refused": null },
+            "secrets": [],
+            "draining": false,
+        });
+        assert_eq!(ready(&state), (S::OK, serving));
+        state
+            .status
+            .config_refused("routes.chat: no target is named `b`");
+        let (status, detail) = ready(&state);
+        assert_eq!(status, S::OK);
+        assert_eq!(
+            detail["config"],
+            json!({ "version": "v1", "age_seconds": 0, "stale": true,
+                "refused": "routes.chat: no target is named `b`" })
+        );
+        state.status.draining();
+        let (status, detail) = ready(&state);
+        assert_eq!(
+            (status, &detail["draining"]),
+            (S::SERVICE_UNAVAILABLE, &json!(true))
+        );
+        assert_eq!(get(&state, "/livez").0, S::OK);
+    }
+
+    #[test]
+    fn a_listener_without_a_configuration_is_not_ready_nor_the_reverse() {
+        let state = state();
+        let snapshot = snapshot("v1", &[]);
+        state.status.config_applied(&snapshot, Instant::now());
+        assert_eq!(get(&state, "/startupz").0, StatusCode::SERVICE_UNAVAILABLE);
+        state.status.listener_up();
+        assert_eq!(get(&state, "/startupz").0, StatusCode::OK);
+    }
+
+    #[test]
+    fn an_unreadable_secret_is_told_and_does_not_make_it_unready() {
+        let path = PathBuf::from("/nowhere/secret");
+        let reference = Reference::File(path);
+        let state = state();
+        state.keyring.load([&reference]);
+        let snapshot = snapshot("v1", &[("openai", &reference)]);
+        state.status.config_applied(&snapshot, Instant::now());
+        state.status.listener_up();
+        let (status, detail) = ready(&state);
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(
+            detail["secrets"],
+            json!([{ "provider": "openai", "problem": "file:/nowhere/secret does not exist" }])
+        );
+    }
+
+    #[test]
+    fn metrics_tell_the_configuration_and_ages_but_never_a_secret() {
+        let unique = fastrand::u64(..);
+        let path = std::env::temp_dir().join(format!("pillion-admin-{unique:016x}"));
+        fs::write(&path, "canary-4711").unwrap();
+        let reference = Reference::File(path.clone());
+        let state = state();
+        state.keyring.load([&reference]);
+        fs::write(&path, "canary-4712\ncanary-4713").unwrap();
+        state.keyring.refresh_files();
+        fs::remove_file(&path).unwrap();
+        let secrets = [("openai", &reference)];
+        let now = Instant::now();
+        state.status.config_applied(&snapshot("v1", &secrets), now);
+        state.status.config_applied(&snapshot("v2", &secrets), now);
+        state.status.config_refused("no");
+        let (_, text) = get(&state, "/metrics");
+        for sample in [
+            "pillion_config_version{version=\"v2\"} 1",
+            "pillion_config_age_seconds 0",
+            "pillion_config_refusals_total 1",
+            "pillion_config_stale 1",
+            "pillion_secret_age_seconds{provider=\"openai\"} 0",
+            "pillion_audit_records_total 0",
+            "pillion_audit_dropped_total 0",
+        ] {
+            assert!(text.contains(&format!("{sample}\n")), "{sample}\n{text}");
+        }
+        assert!(!text.contains("v1"));
+        let (_, detail) = get(&state, "/readyz");
+        assert!(detail.contains("more than one line"), "{detail}");
+        let seen = format!("{text}{detail}{:?}{:?}", state.status, state.metrics);
+        assert!(!seen.contains("canary"), "{seen}");
+    }
+
+    #[test]
+    fn other_paths_and_methods_are_refused() {
+        let state = state();
+        for (method, path, status) in [
+            (Method::GET, "/livez", StatusCode::OK),
+            (Method::HEAD, "/healthz", StatusCode::OK),
+            (Method::POST, "/livez", StatusCode::METHOD_NOT_ALLOWED),
+            (Method::DELETE, "/metrics", StatusCode::METHOD_NOT_ALLOWED),
+            (Method::GET, "/", StatusCode::NOT_FOUND),
+            (Method::GET, "/readyz/", StatusCode::NOT_FOUND),
+            (Method::GET, "/api/routes", StatusCode::NOT_FOUND),
+        ] {
+            let response = respond(&method, path, &state);
+            assert_eq!(response.status(), status, "{method} {path}");
+            let refused = status == StatusCode::METHOD_NOT_ALLOWED;
+            assert_eq!(response.headers().contains_key(ALLOW), refused);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What the process is doing, for those who ask from outside.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::secret::{Keyring, Reference};
+use crate::snapshot::Snapshot;
+use crate::telemetry::{Metrics, names};
+
+/// Told by those who start, reload and stop; read by probes. It never changes what they do.
+#[derive(Debug)]
+pub struct Status {
+    metrics: Arc<Metrics>,
+    listening: AtomicBool,
+    draining: AtomicBool,
+    config: RwLock<Config>,
+}
+
+#[derive(Debug, Default)]
+struct Config {
+    live: Option<Live>,
+    /// Why the newest configuration is not the live one.
+    refused: Option<String>,
+}
+
+#[derive(Debug)]
+struct Live {
+    snapshot: Arc<Snapshot>,
+    since: Instant,
+}
+
+/// What `/readyz` answers.
+#[derive(Debug, Serialize)]
+pub(super) struct Readiness {
+    pub(super) ready: bool,
+    config: ConfigDetail,
+    secrets: Vec<SecretDetail>,
+    draining: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct ConfigDetail {
+    version: Option<String>,
+    age_seconds: Option<u64>,
+    /// Whether there is a newer one, which was refused.
+    stale: bool,
+    refused: Option<String>,
+}
+
+/// A provider whose secret cannot be read now; an older value may be in use.
+#[derive(Debug, Serialize)]
+struct SecretDetail {
+    provider: String,
+    problem: String,
+}
+
+impl Status {
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics,
+            listening: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            config: RwLock::default(),
+        }
+    }
+
+    /// This configuration is live.
+    pub fn config_applied(&self, snapshot: &Arc<Snapshot>, now: Instant) {
+        let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
+        *config = Config {
+            live: Some(Live {
+                snapshot: Arc::clone(snapshot),
+                since: now,
+            }),
+            refused: None,
+        };
+        let version = [(names::VERSION, (&snapshot.version).into())];
+        self.metrics.config_version.clear();
+        self.metrics.config_version.get_or_create(&version).set(1);
+        self.metrics.config_stale.set(0);
+        // Providers that are gone have no age.
+        self.metrics.secret_age_seconds.clear();
+    }
+
+    /// A newer configuration was refused; the live one stays. The message is shown to anyone who
+    /// can reach the probes.
+    pub fn config_refused(&self, message: impl Into<String>) {
+        let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
+        config.refused = Some(message.into());
+        self.metrics.config_refusals.inc();
+        self.metrics.config_stale.set(1);
+    }
+
+    /// Applications can connect.
+    pub fn listener_up(&self) {
+        self.listening.store(true, Ordering::Release);
+    }
+
+    /// The process is about to end: no new traffic, please. There is no way back.
+    pub fn draining(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Ready once a valid configuration is live and the listener is up, until it drains.
+    pub(super) fn readiness(&self, keyring: &Keyring, now: Instant) -> Readiness {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        let draining = self.draining.load(Ordering::Acquire);
+        let listening = self.listening.load(Ordering::Acquire);
+        let live = config.live.as_ref();
+        Readiness {
+            ready: live.is_some() && listening && !draining,
+            config: ConfigDetail {
+                version: live.map(|live| live.snapshot.version.to_string()),
+                age_seconds: live.map(|live| live.age(now).as_secs()),
+                stale: config.refused.is_some(),
+                refused: config.refused.clone(),
+            },
+            secrets: live
+                .map(|live| live.unreadable(keyring))
+                .unwrap_or_default(),
+            draining,
+        }
+    }
+
+    /// Brings the metrics up to date that change by themselves.
+    pub(super) fn count_ages(&self, keyring: &Keyring, now: Instant) {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(live) = &config.live else {
+            return;
+        };
+        self.metrics
+            .config_age_seconds
+            .set(whole_seconds(live.age(now)));
+        for (provider, reference) in live.secrets() {
+            if let Some(age) = keyring.age(reference) {
+                self.metrics
+                    .secret_age_seconds
+                    .get_or_create(&[(names::PROVIDER, provider.into())])
+                    .set(whole_seconds(age));
+            }
+        }
+    }
+}
+
+impl Live {
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.since)
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = (&Arc<str>, &Reference)> {
+        self.snapshot
+            .providers
+            .values()
+            .filter_map(|provider| Some((&provider.name, provider.secret.as_ref()?)))
+    }
+
+    fn unreadable(&self, keyring: &Keyring) -> Vec<SecretDetail> {
+        self.secrets()
+            .filter_map(|(provider, reference)| {
+                Some(SecretDetail {
+                    provider: provider.to_string(),
+                    problem: format!("{reference} {}", keyring.problem(reference)?),
+                })
+            })
+            .collect()
+    }
+}
+
+fn whole_seconds(span: Duration) -> i64 {
+    i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
+}

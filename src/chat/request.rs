@@ -1,0 +1,385 @@
+//! A request's facts, read in one walk over its bytes.
+//!
+//! What is not ours to know is not read: a field newer than this code passes as it came. What we
+//! do read must have the type that every provider takes it to have, or the caller gets a clear
+//! error from here rather than a puzzling one from far away.
+//! <https://platform.openai.com/docs/api-reference/chat/create> (fields as of 2026-11).
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::Surface;
+use crate::error::GatewayError;
+use crate::wire::json::{Cursor, Invalid, Kind};
+
+/// A request of one of the JSON surfaces: the bytes that came, and where in them lies what we own.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub surface: Surface,
+    /// Valid UTF-8 and valid JSON: an object.
+    pub body: Bytes,
+    /// What the caller asked for in `model`.
+    pub model: String,
+    /// Where that string stands, with its quotes.
+    pub model_span: Range<usize>,
+    pub stream: bool,
+    pub usage: UsageOption,
+    /// Whether frames without choices are something this caller knows: it asked for `moderation`.
+    pub moderation: bool,
+    /// Embeddings: whether the vectors are wanted in base64.
+    pub base64: bool,
+}
+
+/// `stream_options.include_usage`, and where to put it when it is not set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UsageOption {
+    /// The caller asked for usage in its stream.
+    Asked,
+    /// `stream_options` is absent or null; `null` stands here.
+    Absent { null: Option<Range<usize>> },
+    /// `stream_options` is an object that starts here and does not name it; `empty` if it has no members.
+    Unset { open: usize, empty: bool },
+    /// `include_usage` is false or null, and stands here.
+    Declined(Range<usize>),
+}
+
+impl Request {
+    /// Reads `body` as a request of `surface`.
+    ///
+    /// # Errors
+    /// [`GatewayError::Invalid`]: not UTF-8, not JSON, not an object, a field of a wrong type, no
+    /// `model`, or `model` twice.
+    pub fn read(surface: Surface, body: Bytes) -> Result<Self, GatewayError> {
+        let text = std::str::from_utf8(&body).map_err(|error| {
+            let at = error.valid_up_to();
+            invalid(
+                "invalid_json",
+                None,
+                format!("The request body is not UTF-8 (byte {at})."),
+            )
+        })?;
+        let facts = Facts::walk(text)?;
+        let (model, model_span) = facts.model.ok_or_else(|| missing("model"))?;
+        if let Some(field) = required(surface).filter(|_| !facts.input) {
+            return Err(missing(field));
+        }
+        Ok(Self {
+            surface,
+            model,
+            model_span,
+            stream: facts.stream,
+            usage: facts.usage,
+            moderation: facts.moderation,
+            base64: facts.base64,
+            body,
+        })
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> &str {
+        // It was checked when it was read, and bytes do not change.
+        std::str::from_utf8(&self.body).unwrap_or_default()
+    }
+}
+
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about one field of the request"
+)]
+struct Facts {
+    model: Option<(String, Range<usize>)>,
+    /// Whether `messages`, `prompt` or `input` is there.
+    input: bool,
+    stream: bool,
+    usage: UsageOption,
+    moderation: bool,
+    base64: bool,
+}
+
+impl Facts {
+    fn walk(text: &str) -> Result<Self, GatewayError> {
+        let mut facts = Self {
+            model: None,
+            input: false,
+            stream: false,
+            usage: UsageOption::Absent { null: None },
+            moderation: false,
+            base64: false,
+        };
+        let mut cursor = Cursor::new(text);
+        if cursor.kind()? != Kind::Object {
+            return Err(invalid(
+                "invalid_json",
+                None,
+                "The request body is not a JSON object.",
+            ));
+        }
+        cursor.object(|cursor, key| facts.member(text, cursor, &key.decode()))?;
+        cursor.end()?;
+        Ok(facts)
+    }
+
+    fn member(
+        &mut self,
+        text: &str,
+        cursor: &mut Cursor<'_>,
+        key: &str,
+    ) -> Result<(), GatewayError> {
+        match key {
+            "model" => {
+                expect(cursor, key, &[Kind::String], "a string")?;
+                let model = cursor.string()?;
+                // A parser behind us might take the other one: refused, so that the route that was
+                // judged is the model that is asked.
+                if self
+                    .model
+                    .replace((model.decode().into_owned(), model.span()))
+                    .is_some()
+                {
+                    return Err(invalid(
+                        "duplicate_parameter",
+                        Some(key),
+                        "`model` is given twice.",
+                    ));
+                }
+            }
+            "stream" => {
+                expect(cursor, key, &[Kind::Bool, Kind::Null], "true or false")?;
+                self.stream = &text[cursor.skip()?] == "true";
+            }
+            "stream_options" => {
+                self.usage = match expect(cursor, key, &[Kind::Object, Kind::Null], "an object")? {
+                    Kind::Object => stream_options(text, cursor)?,
+                    _ => UsageOption::Absent {
+                        null: Some(cursor.skip()?),
+                    },
+                }
+            }
+            "messages" => {
+                expect(cursor, key, &[Kind::Array], "an array")?;
+                self.input = true;
+            }
+            "prompt" | "input" => self.input = true,
+            "tools" => {
+                expect(cursor, key, &[Kind::Array, Kind::Null], "an array")?;
+            }
+            "moderation" => self.moderation = cursor.kind()? != Kind::Null,
+            "encoding_format" => {
+                self.base64 = cursor
+                    .string_or_skip()?
+                    .is_some_and(|format| format.decode() == "base64");
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn stream_options(text: &str, cursor: &mut Cursor<'_>) -> Result<UsageOption, GatewayError> {
+    let open = cursor.position();
+    let mut empty = true;
+    let mut named = None;
+    cursor.object(|cursor, key| {
+        empty = false;
+        if key.decode() == "include_usage" {
+            let path = "stream_options.include_usage";
+            expect(cursor, path, &[Kind::Bool, Kind::Null], "true or false")?;
+            named = Some(cursor.skip()?);
+        }
+        Ok::<(), GatewayError>(())
+    })?;
+    Ok(match named {
+        Some(span) if &text[span.clone()] == "true" => UsageOption::Asked,
+        Some(span) => UsageOption::Declined(span),
+        None => UsageOption::Unset { open, empty },
+    })
+}
+
+fn expect(
+    cursor: &mut Cursor<'_>,
+    path: &str,
+    kinds: &[Kind],
+    what: &str,
+) -> Result<Kind, GatewayError> {
+    let kind = cursor.kind()?;
+    if kinds.contains(&kind) {
+        return Ok(kind);
+    }
+    Err(invalid(
+        "invalid_type",
+        Some(path),
+        format!("`{path}` must be {what}, not {}.", name(kind)),
+    ))
+}
+
+/// The field without which a request of this surface means nothing.
+fn required(surface: Surface) -> Option<&'static str> {
+    match surface {
+        Surface::Chat => Some("messages"),
+        Surface::Embeddings => Some("input"),
+        Surface::Completions | Surface::Models | Surface::Passthrough => None,
+    }
+}
+
+fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Object => "an object",
+        Kind::Array => "an array",
+        Kind::String => "a string",
+        Kind::Number => "a number",
+        Kind::Bool => "true or false",
+        Kind::Null => "null",
+    }
+}
+
+fn missing(field: &str) -> GatewayError {
+    invalid(
+        "missing_required_parameter",
+        Some(field),
+        format!("`{field}` is missing."),
+    )
+}
+
+fn invalid(
+    code: &'static str,
+    param: Option<&str>,
+    message: impl Into<Cow<'static, str>>,
+) -> GatewayError {
+    GatewayError::Invalid {
+        code,
+        param: param.map(Into::into),
+        message: message.into(),
+    }
+}
+
+impl From<Invalid> for GatewayError {
+    fn from(error: Invalid) -> Self {
+        let message = format!(
+            "The request body is not valid JSON: {} (byte {}).",
+            error.what, error.at
+        );
+        invalid("invalid_json", None, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &'static str) -> Result<Request, GatewayError> {
+        Request::read(Surface::Chat, Bytes::from_static(body.as_bytes()))
+    }
+
+    #[test]
+    fn facts_are_read_and_the_rest_is_left() {
+        let body = r#"{"messages":[{"role":"user","content":"hi"}],"new_in_2031":{"a":[1]},"mod\u0065l":"a\u002fb","stream":true}"#;
+        let request = read(body).unwrap();
+        assert_eq!((request.model.as_str(), request.stream), ("a/b", true));
+        assert_eq!(&body[request.model_span.clone()], r#""a\u002fb""#);
+        assert_eq!(request.usage, UsageOption::Absent { null: None });
+    }
+
+    #[test]
+    fn the_usage_option_is_found_in_every_form() {
+        for (options, expected) in [
+            (r#"{"include_usage":true}"#, UsageOption::Asked),
+            ("null", UsageOption::Absent { null: Some(47..51) }),
+            (
+                "{}",
+                UsageOption::Unset {
+                    open: 47,
+                    empty: true,
+                },
+            ),
+            (
+                r#"{"x":1}"#,
+                UsageOption::Unset {
+                    open: 47,
+                    empty: false,
+                },
+            ),
+            (r#"{"include_usage":false}"#, UsageOption::Declined(64..69)),
+            (r#"{"include_usage":null}"#, UsageOption::Declined(64..68)),
+        ] {
+            let body = format!(r#"{{"model":"m","messages":[   ],"stream_options":{options}}}"#);
+            let request = Request::read(Surface::Chat, body.into()).unwrap();
+            assert_eq!(request.usage, expected, "{options}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_request_is_refused_with_the_reason() {
+        for (body, code, param, words) in [
+            ("", "invalid_json", None, "ends where"),
+            ("[]", "invalid_json", None, "not a JSON object"),
+            ("{\"model\":\"m\",", "invalid_json", None, "byte 13"),
+            (
+                r#"{"model":"m","messages":[]} x"#,
+                "invalid_json",
+                None,
+                "goes on",
+            ),
+            (
+                r#"{"messages":[]}"#,
+                "missing_required_parameter",
+                Some("model"),
+                "missing",
+            ),
+            (
+                r#"{"model":"m"}"#,
+                "missing_required_parameter",
+                Some("messages"),
+                "missing",
+            ),
+            (
+                r#"{"model":7,"messages":[]}"#,
+                "invalid_type",
+                Some("model"),
+                "a string, not a number",
+            ),
+            (
+                r#"{"model":"m","messages":"hi"}"#,
+                "invalid_type",
+                Some("messages"),
+                "an array",
+            ),
+            (
+                r#"{"model":"m","messages":[],"stream":"yes"}"#,
+                "invalid_type",
+                Some("stream"),
+                "true or false",
+            ),
+            (
+                r#"{"model":"m","messages":[],"tools":{}}"#,
+                "invalid_type",
+                Some("tools"),
+                "an array",
+            ),
+            (
+                r#"{"model":"m","messages":[],"stream_options":{"include_usage":1}}"#,
+                "invalid_type",
+                Some("stream_options.include_usage"),
+                "not a number",
+            ),
+            (
+                r#"{"model":"m","messages":[],"mod\u0065l":"n"}"#,
+                "duplicate_parameter",
+                Some("model"),
+                "twice",
+            ),
+        ] {
+            let error = read(body).unwrap_err();
+            assert_eq!((error.wire().2, error.param()), (code, param), "{body}");
+            assert!(error.to_string().contains(words), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_refused() {
+        let error =
+            Request::read(Surface::Chat, Bytes::from_static(b"{\"model\":\"\xff\"}")).unwrap_err();
+        assert!(error.to_string().contains("not UTF-8 (byte 10)"), "{error}");
+    }
+}

@@ -1,0 +1,394 @@
+//! One frame of a stream, read once: what it means for the answer, and what must change in it.
+//!
+//! The official SDKs accept less than the compatible servers send: a role in every delta becomes
+//! `assistantassistant`, a tool fragment without an index is dropped or throws, an id that repeats
+//! is concatenated. Such dirt is edited out here; everything else in a frame stays as it came.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use super::calls::{CallId, Calls};
+use super::content;
+use super::stream::Shape;
+use crate::chat::Usage;
+use crate::outcome::{Class, Failure};
+use crate::wire::edit::{Added, Edits, Object};
+use crate::wire::json::{Cursor, Invalid, Kind, Text, quote};
+
+/// What the frames of one stream add up to.
+#[derive(Debug)]
+pub(super) struct Progress {
+    pub(super) choices: SmallVec<[Choice; 1]>,
+    pub(super) calls: Calls,
+    pub(super) usage: Usage,
+    /// The call ids that servers forget are made from this.
+    pub(super) rng: fastrand::Rng,
+}
+
+#[derive(Debug)]
+pub(super) struct Choice {
+    index: u64,
+    /// Whether a delta has named the role.
+    role: bool,
+    pub(super) finish: Option<Finish>,
+}
+
+/// Why a choice ended, as far as that matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finish {
+    /// The model ended by itself: there must be an answer.
+    Complete,
+    /// `length` or `content_filter`: little or nothing is an answer, too.
+    Cut,
+}
+
+/// What a frame of choices is.
+#[derive(Debug, Default)]
+pub(super) struct Read<'a> {
+    pub(super) edits: Edits<'a>,
+    /// Text, reasoning or a refusal is in it.
+    pub(super) text: bool,
+    /// The calls it is part of, a bit each.
+    pub(super) calls: u64,
+    /// Calls that ended without arguments.
+    pub(super) bare: Vec<CallId>,
+    /// The choice being read ends in this very frame.
+    ends: bool,
+}
+
+impl Progress {
+    /// Reads the `choices` array at the cursor, which holds at least one.
+    ///
+    /// # Errors
+    /// `broken`: not what the schema says, in a way that cannot be mended.
+    pub(super) fn choices<'a>(
+        &mut self,
+        shape: Shape,
+        text: &'a str,
+        cursor: &mut Cursor<'a>,
+        read: &mut Read<'a>,
+    ) -> Result<(), Failure> {
+        cursor.array(|cursor| {
+            let object = Object::read(cursor)?;
+            self.choice(shape, text, &object, read)
+        })?;
+        Ok(())
+    }
+
+    fn choice<'a>(
+        &mut self,
+        shape: Shape,
+        text: &'a str,
+        object: &Object<'a>,
+        read: &mut Read<'a>,
+    ) -> Result<(), Failure> {
+        let mut added = Added::default();
+        let index = match object.get("index") {
+            None => {
+                added.push("index", 0);
+                0
+            }
+            Some(span) => text[span]
+                .parse()
+                .map_err(|_| broken("a choice has no index"))?,
+        };
+        let at = self.choice_at(index);
+        let finish = object.get("finish_reason");
+        read.ends = finish
+            .as_ref()
+            .is_some_and(|span| span.len() > "null".len());
+        match shape {
+            Shape::Chat => match object.get("delta") {
+                None => added.push("delta", "{}"),
+                Some(span) if &text[span.clone()] == "null" => read.edits.replace(span, "{}"),
+                Some(span) => {
+                    let delta = Object::read(&mut Cursor::at(text, span.start))?;
+                    self.delta(text, at, &delta, read)?;
+                }
+            },
+            Shape::Completions => {
+                let span = object.get("text");
+                read.text |= span.is_some_and(|span| text[span].len() > "\"\"".len());
+            }
+        }
+        if let Some(span) = finish {
+            self.finish(at, text, span, read)?;
+        }
+        object.rewrite(&mut read.edits, |_| false, added);
+        Ok(())
+    }
+
+    fn choice_at(&mut self, index: u64) -> usize {
+        self.choices
+            .iter()
+            .position(|choice| choice.index == index)
+            .unwrap_or_else(|| {
+                self.choices.push(Choice {
+                    index,
+                    role: false,
+                    finish: None,
+                });
+                self.choices.len() - 1
+            })
+    }
+
+    fn delta<'a>(
+        &mut self,
+        text: &'a str,
+        at: usize,
+        delta: &Object<'a>,
+        read: &mut Read<'a>,
+    ) -> Result<(), Failure> {
+        let mut added = Added::default();
+        let had_role = std::mem::replace(&mut self.choices[at].role, true);
+        match delta.get("role") {
+            None if !had_role => added.push("role", "\"assistant\""),
+            Some(span) if !had_role && text.as_bytes()[span.start] != b'"' => {
+                read.edits.replace(span, "\"assistant\"");
+            }
+            _ => {}
+        }
+        for key in [
+            "content",
+            "refusal",
+            "reasoning_content",
+            "reasoning",
+            "audio",
+            "reasoning_details",
+        ] {
+            if let Some(span) = delta.get(key) {
+                match text.as_bytes()[span.start] {
+                    b'"' => read.text |= span.len() > "\"\"".len(),
+                    b'[' if key == "content" => {
+                        let parts = content::flatten(&text[span.clone()]);
+                        read.text |= !parts.is_empty();
+                        if let Some(reasoning) = &parts.reasoning {
+                            added.push("reasoning_content", quote(reasoning));
+                        }
+                        read.edits.replace(span, parts.content());
+                    }
+                    b'[' | b'{' => read.text |= span.len() > "[]".len(),
+                    _ => {}
+                }
+            }
+        }
+        if let Some(span) = delta
+            .get("tool_calls")
+            .filter(|span| text.as_bytes()[span.start] == b'[')
+        {
+            Cursor::at(text, span.start).array(|cursor| {
+                let call = Object::read(cursor)?;
+                self.tool_call(text, at, &call, read)
+            })?;
+        }
+        if let Some(span) = delta
+            .get("function_call")
+            .filter(|span| text.as_bytes()[span.start] == b'{')
+        {
+            let function = Object::read(&mut Cursor::at(text, span.start))?;
+            // The deprecated form has one call and no index of its own.
+            let call = self
+                .calls
+                .locate(self.choices[at].index, Some(u64::MAX), None)?;
+            read.calls |= 1 << call;
+            self.function(text, call, &function, read)?;
+        }
+        delta.rewrite(&mut read.edits, |key| had_role && key == "role", added);
+        Ok(())
+    }
+
+    fn tool_call<'a>(
+        &mut self,
+        text: &'a str,
+        at: usize,
+        object: &Object<'a>,
+        read: &mut Read<'a>,
+    ) -> Result<(), Failure> {
+        let choice = self.choices[at].index;
+        let index_span = object.get("index");
+        let theirs = index_span
+            .as_ref()
+            .and_then(|span| text[span.clone()].parse().ok());
+        let id = match object.get("id") {
+            Some(span) => Cursor::at(text, span.start)
+                .string_or_skip()?
+                .filter(|id| !id.is_empty()),
+            None => None,
+        };
+        let call = self
+            .calls
+            .locate(choice, theirs, id.map(Text::decode).as_deref())?;
+        self.calls.next(call);
+        read.calls |= 1 << call;
+        let custom = object.get("custom");
+        let state = self.calls.call(call);
+        state.free_text |= custom.is_some();
+        let (ours, first) = (state.index, !std::mem::replace(&mut state.begun, true));
+
+        let mut added = Added::default();
+        match index_span {
+            None => added.push("index", ours),
+            Some(_) if theirs == Some(ours) => {}
+            Some(span) => read.edits.replace(span, ours.to_string()),
+        }
+        if first {
+            if id.is_none() {
+                let made = self.call_id();
+                match object.get("id") {
+                    Some(span) => read.edits.replace(span, format!("\"{made}\"")),
+                    None => added.push("id", format_args!("\"{made}\"")),
+                }
+            }
+            let kind = if custom.is_some() {
+                "\"custom\""
+            } else {
+                "\"function\""
+            };
+            match object.get("type") {
+                None => added.push("type", kind),
+                Some(span)
+                    if text[span.clone()].len() <= "\"\"".len()
+                        || &text[span.clone()] == "null" =>
+                {
+                    read.edits.replace(span, kind);
+                }
+                Some(_) => {}
+            }
+        }
+        if let Some(span) = object
+            .get("function")
+            .filter(|span| text.as_bytes()[span.start] == b'{')
+        {
+            let function = Object::read(&mut Cursor::at(text, span.start))?;
+            self.function(text, call, &function, read)?;
+        }
+        if let Some(span) = custom.filter(|span| text.as_bytes()[span.start] == b'{') {
+            let custom = Object::read(&mut Cursor::at(text, span.start))?;
+            if let Some(input) = custom.get("input")
+                && let Some(input) = Cursor::at(text, input.start).string_or_skip()?
+            {
+                self.calls.append(call, &input.decode())?;
+            }
+        }
+        object.rewrite(
+            &mut read.edits,
+            |key| !first && matches!(key, "id" | "type"),
+            added,
+        );
+        Ok(())
+    }
+
+    fn function<'a>(
+        &mut self,
+        text: &'a str,
+        call: CallId,
+        object: &Object<'a>,
+        read: &mut Read<'a>,
+    ) -> Result<(), Failure> {
+        let named_before = self.calls.call(call).named;
+        let mut added = "";
+        if let Some(span) = object.get("name") {
+            self.calls.call(call).named |=
+                text.as_bytes()[span.start] == b'"' && span.len() > "\"\"".len();
+        }
+        match object.get("arguments") {
+            None if !named_before => added = "\"arguments\":\"\"",
+            None => {}
+            Some(span) => match Cursor::at(text, span.start).kind()? {
+                Kind::String => {
+                    let arguments = Cursor::at(text, span.start).string()?;
+                    if !named_before && arguments.is_empty() && read.ends {
+                        // The whole call is in this frame, and applications parse what they are given.
+                        read.edits.replace(span, "\"{}\"");
+                        self.calls.append(call, "{}")?;
+                    }
+                    self.calls.append(call, &arguments.decode())?;
+                }
+                Kind::Null => read.edits.replace(span, "\"\""),
+                Kind::Object | Kind::Array | Kind::Number | Kind::Bool => {
+                    let raw = &text[span.clone()];
+                    self.calls.append(call, raw)?;
+                    read.edits.replace(span, quote(raw));
+                }
+            },
+        }
+        object.rewrite(&mut read.edits, |key| named_before && key == "name", added);
+        Ok(())
+    }
+
+    fn finish<'a>(
+        &mut self,
+        at: usize,
+        text: &'a str,
+        span: std::ops::Range<usize>,
+        read: &mut Read<'a>,
+    ) -> Result<(), Failure> {
+        let Some(reason) = Cursor::at(text, span.start).string_or_skip()? else {
+            return Ok(());
+        };
+        if reason.is_empty() {
+            read.edits.replace(span, "null");
+            return Ok(());
+        }
+        if self.choices[at].finish.is_some() {
+            // OpenRouter says it again beside the usage.
+            read.edits.replace(span, "null");
+            return Ok(());
+        }
+        let reason = reason.decode();
+        let known = finish_reason(&reason)?;
+        if known != reason {
+            read.edits.replace(span, format!("\"{known}\""));
+        }
+        let finish = if matches!(known, "length" | "content_filter") {
+            Finish::Cut
+        } else {
+            Finish::Complete
+        };
+        self.choices[at].finish = Some(finish);
+        read.bare.extend(
+            self.calls
+                .finish(self.choices[at].index, finish == Finish::Cut)?,
+        );
+        Ok(())
+    }
+
+    fn call_id(&mut self) -> String {
+        call_id(&mut self.rng)
+    }
+}
+
+/// An id for a call whose server gave it none.
+pub(super) fn call_id(rng: &mut fastrand::Rng) -> String {
+    format!("call_{:024x}", rng.u128(..) >> 32)
+}
+
+/// The schema's word for a server's reason.
+///
+/// # Errors
+/// `broken` for the reasons that say there is no answer.
+pub(super) fn finish_reason(theirs: &str) -> Result<&'static str, Failure> {
+    match theirs {
+        "length" | "model_length" | "max_tokens" => Ok("length"),
+        "tool_calls" | "tool_use" => Ok("tool_calls"),
+        "content_filter" | "safety" => Ok("content_filter"),
+        "function_call" => Ok("function_call"),
+        "error" | "abort" => Err(broken("the provider ended the answer with an error")),
+        // `stop`, and what servers say for it: eos, end_turn, stop_sequence, repetition, …
+        _ => Ok("stop"),
+    }
+}
+
+pub(super) fn broken(reason: impl Into<Cow<'static, str>>) -> Failure {
+    Failure::new(Class::Broken, reason)
+}
+
+impl From<Invalid> for Failure {
+    fn from(invalid: Invalid) -> Self {
+        broken(format!(
+            "the provider's answer is not JSON of the schema: {}",
+            invalid.what
+        ))
+    }
+}

@@ -1,0 +1,22 @@
+//! OpenAI's chat completions, completions and embeddings, and the servers compatible with them.
+//!
+//! <https://platform.openai.com/docs/api-reference> (read 2026-11); what servers do beside it was
+//! observed on recorded exchanges, and is named where it is handled.
+
+mod answer;
+mod calls;
+mod content;
+mod embeddings;
+mod frame;
+mod request;
+mod stream;
+mod synthesis;
+
+mod usage;
+
+pub use answer::{Answer, Shown, answer};
+pub use request::{Pieces, encode};
+pub use stream::{Decoder, Shape, Wanted};
+
+#[cfg(test)]
+mod tests;

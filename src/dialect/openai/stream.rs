@@ -1,0 +1,393 @@
+//! A streamed answer, decoded and written anew as it is pulled.
+//!
+//! [`Decoder::feed`] takes what arrived and adds to the output the frames that may be let go:
+//! `data:` lines alone, each with its blank line, the caller's `model` in place. Nothing is let go
+//! before its time (see [`super::calls`]), an end is never invented, and `[DONE]` follows only a
+//! real finish. Usage is taken off the odd places servers put it and sent once, if it was asked for.
+
+use std::sync::Arc;
+
+use super::calls::{CallId, Calls};
+use super::frame::{Finish, Progress, Read, broken};
+use super::synthesis::as_frame;
+use super::usage;
+use crate::chat::Usage;
+use crate::outcome::{Failure, judge_reported};
+use crate::wire::edit::{Edits, Object};
+use crate::wire::json::{Cursor, quote};
+use crate::wire::sse::{self, Event, Framer};
+
+/// The two shapes of a streamed choice: a `delta`, or a `text`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    Chat,
+    Completions,
+}
+
+/// What the caller is to see.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub shape: Shape,
+    /// The `model` string of every frame; `None` leaves the provider's.
+    pub model: Option<Arc<str>>,
+    /// The caller asked for usage.
+    pub usage: bool,
+    /// The caller knows frames without choices for another reason.
+    pub moderation: bool,
+    /// The call ids that servers forget are made from this.
+    pub seed: u64,
+}
+
+/// One stream being decoded. Pure: bytes in, bytes out.
+#[derive(Debug)]
+pub struct Decoder {
+    framer: Framer,
+    frames: Frames,
+}
+
+#[derive(Debug)]
+struct Frames {
+    wanted: Wanted,
+    /// The caller's model string as JSON.
+    model: Option<String>,
+    progress: Progress,
+    /// `"id":…,"object":…,"created":…,"model":…` of the frames, for those we must write ourselves.
+    template: String,
+    tail: Tail,
+    out: Vec<u8>,
+    phase: Phase,
+}
+
+/// How far the answer has come. It never goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// Signs of life at most.
+    Silent,
+    /// Something meaningful has arrived, if only to be held back.
+    Arrived,
+    /// Something meaningful is in the output.
+    Released,
+    Done,
+}
+
+/// The usage that goes out after the finish.
+#[derive(Debug, Default)]
+enum Tail {
+    #[default]
+    None,
+    /// A whole frame, as it came.
+    Frame(Vec<u8>),
+    /// The object alone: it stood in a frame of choices.
+    Object(String),
+    Sent,
+}
+
+impl Decoder {
+    pub fn new(wanted: Wanted) -> Self {
+        let frames = Frames {
+            model: wanted.model.as_deref().map(quote),
+            progress: Progress {
+                choices: smallvec::SmallVec::new(),
+                calls: Calls::default(),
+                usage: Usage::default(),
+                rng: fastrand::Rng::with_seed(wanted.seed),
+            },
+            template: String::new(),
+            tail: Tail::None,
+            out: Vec::new(),
+            phase: Phase::Silent,
+            wanted,
+        };
+        Self {
+            framer: Framer::default(),
+            frames,
+        }
+    }
+
+    /// Takes what arrived.
+    ///
+    /// # Errors
+    /// The stream is no answer, or no longer one. What was let go before stays in the output.
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+        let frames = &mut self.frames;
+        self.framer.feed(chunk, |event| frames.event(&event))
+    }
+
+    /// The provider closed.
+    ///
+    /// # Errors
+    /// `broken` unless the answer had come to its end.
+    pub fn end(&mut self) -> Result<(), Failure> {
+        let frames = &mut self.frames;
+        self.framer.finish(|event| frames.event(&event))?;
+        self.frames.complete()
+    }
+
+    /// Takes a plain answer, from a server that was asked for a stream.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn whole(&mut self, answer: &[u8]) -> Result<(), Failure> {
+        let answer = std::str::from_utf8(answer).map_err(|_| broken("the answer is not UTF-8"))?;
+        let frame = as_frame(answer)?;
+        self.frames.message(&frame.replace(['\n', '\r'], " "))?;
+        self.frames.complete()
+    }
+
+    /// Whether anything meaningful has arrived, also if it is still held back.
+    pub fn arrived(&self) -> bool {
+        self.frames.phase >= Phase::Arrived
+    }
+
+    /// Whether something meaningful may go out: the answer's commit point is reached.
+    pub fn released(&self) -> bool {
+        self.frames.phase >= Phase::Released
+    }
+
+    /// Whether the answer is whole: `[DONE]` is in the output.
+    pub fn done(&self) -> bool {
+        self.frames.phase == Phase::Done
+    }
+
+    /// What may go out since the last call.
+    pub fn output(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.frames.out)
+    }
+
+    /// How much may go out, in bytes.
+    pub fn ready(&self) -> usize {
+        self.frames.out.len()
+    }
+
+    /// The tokens counted so far.
+    pub fn usage(&self) -> Usage {
+        self.frames.progress.usage
+    }
+}
+
+impl From<sse::TooLong> for Failure {
+    fn from(_: sse::TooLong) -> Self {
+        broken("a stream event is longer than 1 MiB")
+    }
+}
+
+impl Frames {
+    fn event(&mut self, event: &Event<'_>) -> Result<(), Failure> {
+        if self.phase == Phase::Done {
+            return Ok(());
+        }
+        if event.data == b"[DONE]" {
+            return self.complete();
+        }
+        if event.kind == sse::Kind::Error {
+            return Err(judge_reported(event.data));
+        }
+        let text =
+            std::str::from_utf8(event.data).map_err(|_| broken("a stream event is not UTF-8"))?;
+        if memchr::memchr2(b'\n', b'\r', event.data).is_some() {
+            // Between data lines only white space can stand: inside a string it would not be JSON.
+            return self.message(&text.replace(['\n', '\r'], " "));
+        }
+        self.message(text)
+    }
+
+    fn message(&mut self, text: &str) -> Result<(), Failure> {
+        let mut cursor = Cursor::new(text);
+        let top = Object::read(&mut cursor)?;
+        cursor.end()?;
+        let kind = |key: &str| top.get(key).map(|span| (text.as_bytes()[span.start], span));
+        if kind("error").is_some_and(|(first, _)| first != b'n') {
+            return Err(judge_reported(text.as_bytes()));
+        }
+        let Some((b'[', choices)) = kind("choices") else {
+            let is_error = top
+                .get("object")
+                .is_some_and(|span| &text[span] == "\"error\"")
+                || top.get("message").is_some()
+                    && (top.get("code").is_some() || top.get("type").is_some());
+            // Anything else without choices is some server's sign of life.
+            return if is_error {
+                Err(judge_reported(text.as_bytes()))
+            } else {
+                Ok(())
+            };
+        };
+        let mut has_usage = false;
+        if let Some((b'{', span)) = kind("usage") {
+            has_usage = usage::read(&mut Cursor::at(text, span.start), &mut self.progress.usage)?;
+        } else if let Some((b'{', span)) = kind("x_groq") {
+            let groq = Object::read(&mut Cursor::at(text, span.start))?;
+            if let Some(span) = groq.get("usage") {
+                usage::read(&mut Cursor::at(text, span.start), &mut self.progress.usage)?;
+            }
+        }
+        let is_empty = text[choices.start + 1..choices.end - 1].trim().is_empty();
+        if is_empty {
+            self.choiceless(text, &top, has_usage);
+            return Ok(());
+        }
+        self.answer(text, &top, choices.start, has_usage)
+    }
+
+    /// A frame without choices: usage, or something that only a caller who asked for it expects.
+    /// Much code reads `chunk.choices[0]` of every chunk.
+    fn choiceless<'a>(&mut self, text: &'a str, top: &Object<'a>, has_usage: bool) {
+        let mut edits = Edits::default();
+        self.replace_model(text, top, &mut edits);
+        if has_usage {
+            if !matches!(self.tail, Tail::Sent) {
+                let mut frame = Vec::with_capacity(text.len() + 32);
+                write(&mut frame, text, &mut edits);
+                self.tail = Tail::Frame(frame);
+            }
+            return;
+        }
+        // Azure's preamble has an empty id; it belongs to no answer.
+        let preamble = top.get("id").is_none_or(|id| &text[id] == "\"\"");
+        if (self.wanted.usage || self.wanted.moderation) && !preamble {
+            self.send_usage();
+            if !self.wanted.usage {
+                top.rewrite(&mut edits, |key| key == "usage", "");
+            }
+            write(&mut self.out, text, &mut edits);
+        }
+    }
+
+    fn answer<'a>(
+        &mut self,
+        text: &'a str,
+        top: &Object<'a>,
+        choices: usize,
+        has_usage: bool,
+    ) -> Result<(), Failure> {
+        let finished_before = self.all_finished();
+        let mut read = Read::default();
+        let mut cursor = Cursor::at(text, choices);
+        self.progress
+            .choices(self.wanted.shape, text, &mut cursor, &mut read)?;
+        if read.text || read.calls != 0 {
+            self.reach(Phase::Arrived);
+        }
+        if self.template.is_empty() {
+            self.remember(text, top);
+        }
+        if has_usage {
+            if let (Some(span), false) = (
+                top.get("usage"),
+                matches!(self.tail, Tail::Frame(_) | Tail::Sent),
+            ) {
+                self.tail = Tail::Object(text[span].to_owned());
+            }
+            if finished_before && !read.text && read.calls == 0 {
+                return Ok(());
+            }
+        }
+        self.replace_model(text, top, &mut read.edits);
+        let cut_usage = has_usage || !self.wanted.usage;
+        top.rewrite(&mut read.edits, |key| cut_usage && key == "usage", "");
+        if read.calls == 0 {
+            // A finish goes behind the calls that it completes.
+            self.let_go(&read.bare)?;
+            write(&mut self.out, text, &mut read.edits);
+            if read.text {
+                self.reach(Phase::Released);
+            }
+        } else {
+            let mut frame = Vec::with_capacity(text.len() + 64);
+            write(&mut frame, text, &mut read.edits);
+            self.progress.calls.hold(read.calls, frame)?;
+            self.let_go(&read.bare)?;
+        }
+        Ok(())
+    }
+
+    /// Lets go what is whole, with an empty object for calls that were given no arguments.
+    fn let_go(&mut self, bare: &[CallId]) -> Result<(), Failure> {
+        for &id in bare {
+            let call = self.progress.calls.call(id);
+            let frame = format!(
+                "data: {{{},\"choices\":[{{\"index\":{},\"delta\":{{\"tool_calls\":[{{\"index\":{},\"function\":{{\"arguments\":\"{{}}\"}}}}]}},\"finish_reason\":null}}]}}\n\n",
+                self.template, call.choice, call.index,
+            );
+            self.progress.calls.hold(0, frame.into_bytes())?;
+        }
+        if self.progress.calls.release(&mut self.out) {
+            self.reach(Phase::Released);
+        }
+        Ok(())
+    }
+
+    /// The answer is over, if it is one.
+    fn complete(&mut self) -> Result<(), Failure> {
+        if self.phase == Phase::Done {
+            return Ok(());
+        }
+        if !self.all_finished() {
+            return Err(broken("the stream ended without a finish"));
+        }
+        let cut = |choice: &super::frame::Choice| choice.finish == Some(Finish::Cut);
+        if self.phase == Phase::Silent && !self.progress.choices.iter().any(cut) {
+            return Err(broken("the answer is empty"));
+        }
+        self.send_usage();
+        self.out.extend_from_slice(b"data: [DONE]\n\n");
+        self.reach(Phase::Done);
+        Ok(())
+    }
+
+    fn reach(&mut self, phase: Phase) {
+        self.phase = self.phase.max(phase);
+    }
+
+    fn all_finished(&self) -> bool {
+        let choices = &self.progress.choices;
+        !choices.is_empty() && choices.iter().all(|choice| choice.finish.is_some())
+    }
+
+    fn send_usage(&mut self) {
+        if !self.wanted.usage {
+            return;
+        }
+        match std::mem::replace(&mut self.tail, Tail::Sent) {
+            Tail::None => self.tail = Tail::None,
+            Tail::Sent => {}
+            Tail::Frame(frame) => self.out.extend_from_slice(&frame),
+            Tail::Object(usage) => {
+                let frame = format!(
+                    "data: {{{},\"choices\":[],\"usage\":{usage}}}\n\n",
+                    self.template
+                );
+                self.out.extend_from_slice(frame.as_bytes());
+            }
+        }
+    }
+
+    fn replace_model<'a>(&self, text: &'a str, top: &Object<'a>, edits: &mut Edits<'a>) {
+        if let (Some(model), Some(span)) = (&self.model, top.get("model"))
+            && &text[span.clone()] != model
+        {
+            edits.replace(span, model.clone());
+        }
+    }
+
+    fn remember(&mut self, text: &str, top: &Object<'_>) {
+        let object = match self.wanted.shape {
+            Shape::Chat => "\"chat.completion.chunk\"",
+            Shape::Completions => "\"text_completion\"",
+        };
+        let or_null = |key: &str| top.get(key).map_or("null", |span| &text[span]);
+        let model = self.model.as_deref().unwrap_or_else(|| or_null("model"));
+        self.template = format!(
+            "\"id\":{},\"object\":{object},\"created\":{},\"model\":{model}",
+            or_null("id"),
+            or_null("created"),
+        );
+    }
+}
+
+/// Writes one frame with its edits made.
+fn write<'a>(out: &mut Vec<u8>, text: &'a str, edits: &'a mut Edits<'_>) {
+    out.extend_from_slice(b"data: ");
+    edits.apply(text, |piece| out.extend_from_slice(piece.as_bytes()));
+    out.extend_from_slice(b"\n\n");
+}

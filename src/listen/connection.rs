@@ -1,0 +1,181 @@
+//! One connection: a guarded socket, hyper, and the service.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::guard::{Guard, Seen};
+use super::scan::Why;
+use super::{Peer, Phase, Settings, drained, respond};
+use crate::body::Body;
+use crate::error::GatewayError;
+use crate::tasks::Tasks;
+
+/// The largest head, and the most of a body or an answer that is held for a connection. A sixth
+/// of hyper's own, and many times what any SDK sends.
+const BUFFER: usize = 64 * 1024;
+/// A silent HTTP/2 client is asked this often, and given as long to answer.
+const PING: Duration = Duration::from_secs(20);
+
+/// What is spoken, set up once per listener.
+#[derive(Clone)]
+pub(super) enum Protocol {
+    Http1(http1::Builder),
+    Http1Or2(auto::Builder<Spawner>),
+}
+
+impl Protocol {
+    pub(super) fn new(settings: Settings, tasks: &Tasks) -> Self {
+        if !settings.h2c {
+            let mut http1 = http1::Builder::new();
+            http1
+                .timer(TokioTimer::new())
+                .header_read_timeout(settings.idle)
+                .max_buf_size(BUFFER)
+                // The buffer may be twice as large by the time it is looked at.
+                .max_header_size(BUFFER)
+                .half_close(false);
+            return Self::Http1(http1);
+        }
+        let mut both = auto::Builder::new(Spawner(tasks.clone()));
+        both.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(settings.idle)
+            .max_buf_size(BUFFER)
+            .half_close(false);
+        both.http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(100)
+            .max_header_list_size(32 * 1024)
+            .keep_alive_interval(PING)
+            .keep_alive_timeout(PING);
+        Self::Http1Or2(both)
+    }
+}
+
+/// Runs the streams of HTTP/2, which are tasks of their own.
+#[derive(Clone)]
+pub(super) struct Spawner(Tasks);
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Spawner {
+    fn execute(&self, stream: F) {
+        self.0.spawn(stream);
+    }
+}
+
+/// Serves one connection to its end.
+pub(super) async fn run<S, F>(
+    stream: TcpStream,
+    addr: SocketAddr,
+    settings: Settings,
+    protocol: Protocol,
+    phase: watch::Receiver<Phase>,
+    service: S,
+) where
+    S: Fn(Request<Incoming>, Peer) -> F + Send + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    // A stream's events are small and must not wait for one another. A socket that refuses the
+    // option is slower, or about to fail by itself.
+    let _ = stream.set_nodelay(true);
+    let seen = Arc::new(Seen::default());
+    let guard = Guard::new(stream, Arc::clone(&seen), settings.head, settings.write);
+    let io = TokioIo::new(guard);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let version = request.version();
+        let last = seen.next_request().filter(|_| version < Version::HTTP_2);
+        let violation = match last {
+            Some(Why::Violation(violation)) => Some(violation),
+            Some(Why::Chunked | Why::Foreign) | None => None,
+        };
+        answer(
+            service(request, Peer { addr, violation }),
+            version,
+            last.is_some(),
+        )
+    });
+    match protocol {
+        Protocol::Http1(http1) => {
+            let connection = http1.serve_connection(io, service);
+            until_drained(connection, http1::Connection::graceful_shutdown, phase).await;
+        }
+        Protocol::Http1Or2(both) => {
+            let connection = both.serve_connection(io, service);
+            until_drained(connection, auto::Connection::graceful_shutdown, phase).await;
+        }
+    }
+}
+
+/// Polls a connection to its end, and tells it to `close` once the listener drains: at once when
+/// it is idle, else after the request that runs.
+async fn until_drained<C, E>(
+    connection: C,
+    close: impl FnOnce(Pin<&mut C>),
+    mut phase: watch::Receiver<Phase>,
+) where
+    C: Future<Output = Result<(), E>>,
+    E: fmt::Display,
+{
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = drained(&mut phase) => {
+            close(connection.as_mut());
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
+
+/// The answer to one request, made fit for its connection.
+async fn answer(
+    service: impl Future<Output = Response<Body>>,
+    version: Version,
+    last: bool,
+) -> Result<Response<Body>, Infallible> {
+    let mut response = caught(service).await.unwrap_or_else(|Panicked| {
+        tracing::error!("a request panicked");
+        respond::refusal(&GatewayError::Internal, "")
+    });
+    let headers = response.headers_mut();
+    if version >= Version::HTTP_2 {
+        headers.remove(CONNECTION);
+    } else if last {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
+}
+
+struct Panicked;
+
+/// Polls `future` to its end, or to its panic.
+async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        // A future that panicked is dropped, never polled again, so no one sees it half done.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(_payload) => Poll::Ready(Err(Panicked)),
+        }
+    })
+    .await
+}

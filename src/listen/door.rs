@@ -1,0 +1,452 @@
+//! HTTP that goes no further: what a request must be before anyone asks what it wants.
+//!
+//! A sidecar listens where every page of a browser on the same machine can reach it, and stands
+//! between a client and a provider that may read the same bytes in two ways. So the `Host` must be
+//! one of ours (which also stops DNS rebinding), no browser is let in, and whatever could be read
+//! in two ways is refused. Pure; never here: the path ([`super::endpoint`]), the token
+//! ([`super::auth`]), or the size and pace of the body ([`crate::body`]).
+//!
+//! <https://www.rfc-editor.org/rfc/rfc9110> and <https://www.rfc-editor.org/rfc/rfc9112#section-3>
+//! (read 2026-08)
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderName, ORIGIN,
+};
+use http::uri::{Authority, Scheme};
+use http::{Method, Request, StatusCode, Version};
+use http_body::Body;
+
+use super::Violation;
+use crate::error::GatewayError;
+
+/// What a request that is let in is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    Open,
+    /// `OPTIONS`, of whatever: answered with a 204, and never passed on.
+    Options,
+}
+
+/// Every method that may reach a provider, and `OPTIONS`.
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/// Whether a request is let in. `hosts` are the names that are ours beside the loopback ones.
+///
+/// # Errors
+/// The refusal; the body has not been read.
+pub fn check<B: Body>(
+    request: &Request<B>,
+    hosts: &BTreeSet<String>,
+    violation: Option<Violation>,
+) -> Result<Door, GatewayError> {
+    if let Some(violation) = violation {
+        return Err(bad_request(framing(violation)));
+    }
+    let (method, headers) = (request.method(), request.headers());
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    if !known.contains(method) {
+        return Err(GatewayError::MethodNotAllowed { allow: METHODS });
+    }
+    host(request, hosts)?;
+    if headers.contains_key(ORIGIN) {
+        return Err(refused(
+            StatusCode::FORBIDDEN,
+            "origin_not_allowed",
+            "Requests from a browser are not allowed here.",
+        ));
+    }
+    expectation(headers)?;
+    if several(headers, &AUTHORIZATION) {
+        return Err(bad_request("There is more than one Authorization header."));
+    }
+    if matches!(*method, Method::GET | Method::HEAD) && !request.body().is_end_stream() {
+        return Err(GatewayError::MethodNotAllowed {
+            allow: "POST, PUT, PATCH, DELETE",
+        });
+    }
+    Ok(if method == Method::OPTIONS {
+        Door::Options
+    } else {
+        Door::Open
+    })
+}
+
+/// Whether the body is JSON as it stands: for the endpoints whose body is read here.
+///
+/// # Errors
+/// 415, with what is expected instead.
+pub fn wants_json(headers: &HeaderMap) -> Result<(), GatewayError> {
+    let encoded = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if encoded {
+        return Err(refused(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "The body must not be compressed: send it without a Content-Encoding.",
+        ));
+    }
+    let media_type = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    if several(headers, &CONTENT_TYPE) || !media_type.is_some_and(is_json) {
+        return Err(refused(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "The body must be JSON: send it with `Content-Type: application/json`.",
+        ));
+    }
+    Ok(())
+}
+
+/// `application/json` or `application/*+json`, with whatever parameters.
+fn is_json(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    match essence.strip_prefix("application/") {
+        Some("json") => true,
+        Some(subtype) => subtype.len() > "+json".len() && subtype.ends_with("+json"),
+        None => false,
+    }
+}
+
+/// Whom the request is meant for must be said once, be readable, and be us.
+fn host<B>(request: &Request<B>, hosts: &BTreeSet<String>) -> Result<(), GatewayError> {
+    let (uri, headers) = (request.uri(), request.headers());
+    if several(headers, &HOST) {
+        return Err(bad_request("There is more than one Host header."));
+    }
+    let named = headers
+        .get(HOST)
+        .map(|value| {
+            Authority::try_from(value.as_bytes())
+                .ok()
+                .filter(|authority| !authority.as_str().contains('@'))
+                .ok_or_else(|| bad_request("The Host header is not a host."))
+        })
+        .transpose()?;
+    let target = uri.authority();
+    let authority = if request.version() >= Version::HTTP_2 {
+        if let (Some(target), Some(named)) = (target, &named)
+            && target != named
+        {
+            return Err(bad_request("The authority and the Host header differ."));
+        }
+        target.or(named.as_ref())
+    } else {
+        if let Some(target) = target
+            && !(uri.scheme() == Some(&Scheme::HTTP) && is_ours(target, hosts))
+        {
+            // A client that takes us for a forward proxy, or wants us to be one.
+            return Err(bad_request("The request names another server in its URL."));
+        }
+        named.as_ref()
+    };
+    match authority {
+        None => Err(bad_request("The request lacks a Host header.")),
+        Some(authority) if is_ours(authority, hosts) => Ok(()),
+        Some(_) => Err(refused(
+            StatusCode::MISDIRECTED_REQUEST,
+            "host_not_allowed",
+            "This sidecar does not answer to that Host; `hosts` in its configuration would let it.",
+        )),
+    }
+}
+
+/// Whether an authority is loopback or in `hosts`, on any port.
+fn is_ours(authority: &Authority, hosts: &BTreeSet<String>) -> bool {
+    let host = authority.host();
+    if authority.as_str().contains('@') {
+        return false;
+    }
+    if let Some(v6) = host.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
+        return v6.parse().is_ok_and(|ip: Ipv6Addr| ip.is_loopback()) || hosts.contains(host);
+    }
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
+        || hosts.contains(&host.to_ascii_lowercase())
+}
+
+fn expectation(headers: &HeaderMap) -> Result<(), GatewayError> {
+    let met = headers
+        .get_all(EXPECT)
+        .iter()
+        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    if met {
+        return Ok(());
+    }
+    Err(refused(
+        StatusCode::EXPECTATION_FAILED,
+        "expectation_failed",
+        "The only expectation that can be met is `100-continue`.",
+    ))
+}
+
+fn several(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get_all(name).iter().nth(1).is_some()
+}
+
+fn framing(violation: Violation) -> &'static str {
+    match violation {
+        Violation::LengthAndEncoding => "Content-Length and Transfer-Encoding exclude each other.",
+        Violation::RepeatedLength => "There is more than one Content-Length header.",
+        Violation::Encoding => "The only Transfer-Encoding understood is `chunked`.",
+    }
+}
+
+fn bad_request(message: &'static str) -> GatewayError {
+    GatewayError::Invalid {
+        code: "bad_request",
+        param: None,
+        message: message.into(),
+    }
+}
+
+fn refused(status: StatusCode, code: &'static str, message: &'static str) -> GatewayError {
+    GatewayError::Refused {
+        status,
+        code,
+        message: message.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    type Sent = Request<Full<&'static [u8]>>;
+
+    /// A request as one line each: `METHOD target [version]`, `name: value`…, and a body after an
+    /// empty line.
+    fn parse(text: &'static str) -> Sent {
+        let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+        let mut lines = head.lines();
+        let mut first = lines.next().unwrap().split(' ');
+        let mut request = Request::builder()
+            .method(first.next().unwrap())
+            .uri(first.next().unwrap())
+            .version(match first.next() {
+                None => Version::HTTP_11,
+                Some("1.0") => Version::HTTP_10,
+                Some("2") => Version::HTTP_2,
+                Some(other) => panic!("{other}"),
+            });
+        for line in lines {
+            let (name, value) = line.split_once(':').unwrap();
+            request = request.header(name, value.trim());
+        }
+        request.body(Full::new(body.as_bytes())).unwrap()
+    }
+
+    fn verdict(text: &'static str) -> String {
+        let hosts = BTreeSet::from(["gateway.internal".to_owned(), "[fd00::1]".to_owned()]);
+        match check(&parse(text), &hosts, None) {
+            Ok(Door::Open) => "open".into(),
+            Ok(Door::Options) => "options".into(),
+            Err(error) => {
+                let (status, _, code) = error.wire();
+                format!("{} {code}", status.as_u16())
+            }
+        }
+    }
+
+    const BAD: &str = "400 bad_request";
+    const HOST: &str = "421 host_not_allowed";
+    const METHOD: &str = "405 method_not_allowed";
+    const ORIGIN: &str = "403 origin_not_allowed";
+    const EXPECT: &str = "417 expectation_failed";
+
+    #[test]
+    fn a_request_must_name_us_once_and_readably() {
+        for (text, expected) in [
+            ("GET /v1/models\nhost: localhost", "open"),
+            ("GET /v1/models\nhost: LocalHost:4100", "open"),
+            ("GET /v1/models\nhost: 127.0.0.1:4100", "open"),
+            ("GET /v1/models\nhost: 127.8.9.10", "open"),
+            ("GET /v1/models\nhost: [::1]:4100", "open"),
+            ("GET /v1/models\nhost: [0:0:0:0:0:0:0:1]", "open"),
+            ("GET /v1/models\nhost: Gateway.Internal:1", "open"),
+            ("GET /v1/models\nhost: [fd00::1]:80", "open"),
+            ("GET /v1/models 1.0\nhost: localhost", "open"),
+            ("GET /v1/models", BAD),
+            ("GET /v1/models 1.0", BAD),
+            ("GET /v1/models\nhost:", BAD),
+            ("GET /v1/models\nhost: localhost\nhost: localhost", BAD),
+            ("GET /v1/models\nhost: localhost\nhost: evil", BAD),
+            ("GET /v1/models\nhost: localhost:4000/#@evil", BAD),
+            ("GET /v1/models\nhost: localhost/", BAD),
+            ("GET /v1/models\nhost: localhost?x", BAD),
+            ("GET /v1/models\nhost: user@localhost", BAD),
+            ("GET /v1/models\nhost: evil@localhost:4100", BAD),
+            ("GET /v1/models\nhost: localhost, evil", BAD),
+            ("GET /v1/models\nhost: local host", BAD),
+            ("GET /v1/models\nhost: [::1", BAD),
+            ("GET /v1/models\nhost: évil", BAD),
+            ("GET /v1/models\nhost: evil", HOST),
+            ("GET /v1/models\nhost: localhost.evil", HOST),
+            ("GET /v1/models\nhost: evil.localhost", HOST),
+            ("GET /v1/models\nhost: 128.0.0.1", HOST),
+            ("GET /v1/models\nhost: 0.0.0.0", HOST),
+            ("GET /v1/models\nhost: 127.1", HOST),
+            ("GET /v1/models\nhost: 2130706433", HOST),
+            ("GET /v1/models\nhost: [::]", HOST),
+            ("GET /v1/models\nhost: [::ffff:127.0.0.1]", HOST),
+            ("GET /v1/models\nhost: 10.0.0.1:4100", HOST),
+        ] {
+            assert_eq!(verdict(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_url_names_another_server() {
+        for (text, expected) in [
+            (
+                "GET http://localhost:4100/v1/models\nhost: localhost",
+                "open",
+            ),
+            ("GET http://evil/v1/models\nhost: localhost", BAD),
+            ("GET http://evil/v1/models\nhost: evil", BAD),
+            ("GET http://localhost/v1/models\nhost: evil", HOST),
+            ("GET http://u@localhost/v1/models\nhost: localhost", BAD),
+            ("GET https://localhost/v1/models\nhost: localhost", BAD),
+            ("GET ftp://localhost/v1/models\nhost: localhost", BAD),
+            ("GET localhost:80\nhost: localhost", BAD),
+            ("GET http://localhost/v1/models", BAD),
+            // HTTP/2 has the authority in the URL, and Host beside it at most.
+            ("GET http://localhost/v1/models 2", "open"),
+            ("GET https://localhost/v1/models 2\nhost: localhost", "open"),
+            ("GET http://localhost/v1/models 2\nhost: evil", BAD),
+            ("GET http://evil/v1/models 2", HOST),
+            ("GET /v1/models 2\nhost: localhost", "open"),
+            ("GET /v1/models 2", BAD),
+        ] {
+            assert_eq!(verdict(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn methods_browsers_and_expectations_are_ours_to_choose() {
+        for (text, expected) in [
+            ("POST /x\nhost: localhost\n\n{}", "open"),
+            ("DELETE /x\nhost: localhost\n\n{}", "open"),
+            ("HEAD /x\nhost: localhost", "open"),
+            ("PUT /x\nhost: localhost", "open"),
+            ("PATCH /x\nhost: localhost", "open"),
+            ("OPTIONS *\nhost: localhost", "options"),
+            ("OPTIONS /v1/models\nhost: localhost", "options"),
+            ("CONNECT evil:443\nhost: localhost", METHOD),
+            ("CONNECT localhost:4100\nhost: localhost:4100", METHOD),
+            ("TRACE /\nhost: localhost", METHOD),
+            ("BREW /\nhost: localhost", METHOD),
+            ("get /\nhost: localhost", METHOD),
+            ("PRI *\nhost: localhost", METHOD),
+            ("GET /x\nhost: localhost\n\n{}", METHOD),
+            ("HEAD /x\nhost: localhost\n\n{}", METHOD),
+            ("POST /x\nhost: localhost\norigin: https://evil", ORIGIN),
+            ("POST /x\nhost: localhost\norigin: null", ORIGIN),
+            (
+                "POST /x\nhost: localhost\norigin: http://localhost:4100",
+                ORIGIN,
+            ),
+            ("OPTIONS /x\nhost: localhost\norigin: https://evil", ORIGIN),
+            // The page of a rebound name is stopped by the name already.
+            ("POST /x\nhost: evil\norigin: http://evil", HOST),
+            ("POST /x\nhost: localhost\nexpect: 100-Continue", "open"),
+            ("POST /x\nhost: localhost\nexpect: 200-ok", EXPECT),
+            ("POST /x\nhost: localhost\nexpect: 100-continue, x", EXPECT),
+            (
+                "POST /x\nhost: localhost\nexpect: 100-continue\nexpect: x",
+                EXPECT,
+            ),
+            (
+                "POST /x\nhost: localhost\nauthorization: a\nauthorization: a",
+                BAD,
+            ),
+            (
+                "POST /x\nhost: localhost\nauthorization: a\nauthorization: b",
+                BAD,
+            ),
+            ("POST /x\nhost: localhost\nauthorization: a", "open"),
+            (
+                "POST /x\nhost: localhost\nupgrade: websocket\nconnection: upgrade",
+                "open",
+            ),
+        ] {
+            assert_eq!(verdict(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_violation_of_framing_is_refused_before_anything_is_read_into_it() {
+        let request = parse("POST /x\nhost: localhost");
+        for violation in [
+            Violation::LengthAndEncoding,
+            Violation::RepeatedLength,
+            Violation::Encoding,
+        ] {
+            let error = check(&request, &BTreeSet::new(), Some(violation)).unwrap_err();
+            assert_eq!(error.wire().0, StatusCode::BAD_REQUEST);
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_read_here_is_plain_json() {
+        for (fields, is_fine) in [
+            ("content-type: application/json", true),
+            ("content-type: Application/JSON; charset=utf-8", true),
+            ("content-type: application/json ;x=y", true),
+            ("content-type: application/vnd.api+json", true),
+            (
+                "content-type: application/json\ncontent-encoding: identity",
+                true,
+            ),
+            ("accept: */*", false),
+            ("content-type:", false),
+            ("content-type: text/plain", false),
+            ("content-type: text/json", false),
+            ("content-type: application/+json", false),
+            ("content-type: application/jsonl", false),
+            ("content-type: application/x-www-form-urlencoded", false),
+            ("content-type: multipart/form-data; boundary=x", false),
+            ("content-type: text/plain; application/json", false),
+            (
+                "content-type: application/json\ncontent-type: text/plain",
+                false,
+            ),
+            (
+                "content-type: application/json\ncontent-encoding: gzip",
+                false,
+            ),
+            (
+                "content-type: application/json\ncontent-encoding: identity, br",
+                false,
+            ),
+            (
+                "content-type: application/json\ncontent-encoding: identity\ncontent-encoding: gzip",
+                false,
+            ),
+        ] {
+            let text: &'static str = format!("POST /x\n{fields}").leak();
+            match wants_json(parse(text).headers()) {
+                Ok(()) => assert!(is_fine, "{fields}"),
+                Err(error) => {
+                    assert!(!is_fine, "{fields}");
+                    assert_eq!(error.wire().0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+                    assert_eq!(error.wire().2, "unsupported_media_type");
+                }
+            }
+        }
+    }
+}

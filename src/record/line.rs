@@ -1,0 +1,219 @@
+//! The schema of an audit record: one JSON object a line, fields in this order.
+//!
+//! Names and order are a contract with whoever reads the files. Absent facts are null, never zero.
+//! Written by serde straight into the line's bytes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use super::facts::{Attempt, Facts, Verdict};
+use super::id::TraceId;
+use crate::chat::{Surface, Usage};
+use crate::outcome::Class;
+use crate::snapshot::{Identity, Key, Target};
+
+/// Where most lines fit without growing.
+const USUAL_LENGTH: usize = 1024;
+
+/// One record as it is written, with its line feed.
+///
+/// # Errors
+/// None that is known: every member can be written as JSON.
+pub(super) fn write(
+    facts: &Facts,
+    verdict: &Verdict<'_>,
+    identity: &Identity,
+    seq: u64,
+) -> serde_json::Result<Vec<u8>> {
+    let mut line = Vec::with_capacity(USUAL_LENGTH);
+    serde_json::to_writer(&mut line, &Line::new(facts, verdict, identity, seq))?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    kind: &'static str,
+    #[serde(serialize_with = "milliseconds")]
+    time: Timestamp,
+    id: &'a str,
+    trace_id: Option<&'a str>,
+    key: Option<&'a str>,
+    team: Option<&'a str>,
+    service: Option<&'a str>,
+    environment: Option<&'a str>,
+    instance: Option<&'a str>,
+    route: Option<&'a str>,
+    rule: Null,
+    surface: Option<&'static str>,
+    stream: Option<bool>,
+    plan: Option<Plan<'a>>,
+    attempts: Attempts<'a>,
+    status: Option<u16>,
+    outcome: &'static str,
+    reason: Option<&'a str>,
+    target: Option<&'a str>,
+    provider: Option<&'a str>,
+    model: Option<&'a str>,
+    first_token_ms: Option<u64>,
+    total_ms: u64,
+    usage: Option<UsageLine>,
+    cost: Null,
+    currency: Null,
+    privacy: Null,
+    dropped: Null,
+    config_version: Option<&'a str>,
+    seq: u64,
+    prev: Null,
+    hash: Null,
+}
+
+/// A fact that nothing here knows yet.
+type Null = Option<()>;
+
+impl<'a> Line<'a> {
+    fn new(facts: &'a Facts, verdict: &Verdict<'a>, identity: &'a Identity, seq: u64) -> Self {
+        let key = facts.key.as_deref();
+        // What the key says, else what the instance says.
+        let known = |of_key: fn(&Key) -> &Option<Arc<str>>, of_instance: &'a Option<Arc<str>>| {
+            let of_key = key.and_then(|key| of_key(key).as_deref());
+            of_key.or(of_instance.as_deref())
+        };
+        let target = facts.answering().map(|attempt| &*attempt.target);
+        Self {
+            kind: "pillion.audit",
+            time: facts.arrival.time,
+            id: facts.id.as_str(),
+            trace_id: facts.trace.as_ref().map(TraceId::as_str),
+            key: key.map(|key| &*key.id),
+            team: known(|key| &key.team, &identity.team),
+            service: known(|key| &key.service, &identity.service),
+            environment: known(|key| &key.environment, &identity.environment),
+            instance: identity.instance.as_deref(),
+            route: facts.route.as_deref().map(|route| &*route.name),
+            rule: None,
+            surface: facts.surface.map(Surface::name),
+            stream: facts.streamed,
+            plan: facts.plan.as_deref().map(Plan),
+            attempts: Attempts {
+                all: &facts.attempts,
+                end: verdict.at,
+            },
+            status: verdict.status.map(|status| status.as_u16()),
+            outcome: verdict.outcome.name(),
+            reason: verdict.reason,
+            target: target.map(|target| &*target.id),
+            provider: target.map(|target| &*target.provider.name),
+            model: target.map(|target| &*target.model),
+            first_token_ms: facts.first_token_after().map(millis),
+            total_ms: millis(verdict.at.duration_since(facts.arrival.instant)),
+            usage: facts.usage.map(UsageLine::from),
+            cost: None,
+            currency: None,
+            privacy: None,
+            dropped: None,
+            config_version: facts.version.as_deref(),
+            seq,
+            prev: None,
+            hash: None,
+        }
+    }
+}
+
+/// The targets in the order in which they were to be tried.
+struct Plan<'a>(&'a [Arc<Target>]);
+
+impl Serialize for Plan<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|target| &*target.id))
+    }
+}
+
+struct Attempts<'a> {
+    all: &'a [Attempt],
+    /// The end of the request, and of an attempt that has none of its own.
+    end: Instant,
+}
+
+impl Serialize for Attempts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(
+            self.all
+                .iter()
+                .map(|attempt| AttemptLine::new(attempt, self.end)),
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct AttemptLine<'a> {
+    target: &'a str,
+    class: &'static str,
+    status: Option<u16>,
+    ms: u64,
+    first_token_ms: Option<u64>,
+    reason: Option<&'a str>,
+    /// Whether the provider charges for it: known only where it cannot have seen the request.
+    billed: Option<bool>,
+    upstream_id: Option<&'a str>,
+}
+
+impl<'a> AttemptLine<'a> {
+    fn new(attempt: &'a Attempt, request_end: Instant) -> Self {
+        let ended = attempt.ended.unwrap_or(request_end);
+        let since_start = |at: Instant| millis(at.duration_since(attempt.started));
+        Self {
+            target: &attempt.target.id,
+            class: attempt.class.name(),
+            status: attempt.status.map(|status| status.as_u16()),
+            ms: since_start(ended),
+            first_token_ms: attempt.first_token.map(since_start),
+            reason: attempt.reason.as_deref(),
+            billed: (attempt.class == Class::Connect).then_some(false),
+            upstream_id: attempt.upstream_id.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct UsageLine {
+    prompt: Option<u64>,
+    cached: Option<u64>,
+    cache_write: Option<u64>,
+    reasoning: Option<u64>,
+    completion: Option<u64>,
+    /// Whether the numbers are ours instead of the provider's.
+    estimated: bool,
+}
+
+impl From<Usage> for UsageLine {
+    fn from(usage: Usage) -> Self {
+        Self {
+            prompt: usage.prompt,
+            cached: usage.cached,
+            cache_write: usage.cache_write,
+            reasoning: usage.reasoning,
+            completion: usage.completion,
+            estimated: false,
+        }
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// RFC 3339 in UTC, to the millisecond.
+fn milliseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    struct Milliseconds<'a>(&'a Timestamp);
+    impl fmt::Display for Milliseconds<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{:.3}", self.0)
+        }
+    }
+    serializer.collect_str(&Milliseconds(time))
+}

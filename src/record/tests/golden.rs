@@ -1,0 +1,188 @@
+//! The exact lines.
+
+use super::*;
+use crate::error::GatewayError;
+
+const ID: &[u8; 36] = b"req_018bcfe568000123456789abcdef0123";
+
+/// A request that arrived at a known instant, with its caller, route and plan known.
+fn planned() -> (Facts, impl Fn(u64) -> Instant) {
+    let arrival = Arrival {
+        time: "2026-11-20T08:09:10.1239Z".parse().unwrap(),
+        instant: Instant::now(),
+    };
+    let mut facts = Facts::new(RequestId::fixed(ID), arrival);
+    facts.trace = TraceId::try_new("4bf92f3577b34da6a3ce929d0e0e4736");
+    facts.key = Some(key());
+    facts.route = Some(route());
+    facts.surface = Some(Surface::Chat);
+    facts.streamed = Some(true);
+    facts.version = Some("0123456789ab".into());
+    facts.plan = Some(
+        [target("openai", "gpt-5"), target("claude", "haiku")]
+            .into_iter()
+            .collect(),
+    );
+    let after = move |ms| arrival.instant + Duration::from_millis(ms);
+    (facts, after)
+}
+
+fn line(facts: &mut Facts, end: End<'_>, at: Instant) -> String {
+    let verdict = facts.end(end, at);
+    let line = line::write(facts, &verdict, &identity(), 7).unwrap();
+    String::from_utf8(line).unwrap()
+}
+
+const KNOWN: &str = concat!(
+    r#"{"kind":"pillion.audit","time":"2026-11-20T08:09:10.123Z","#,
+    r#""id":"req_018bcfe568000123456789abcdef0123","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","#,
+    r#""key":"chat-prod","team":"support","service":"chat","environment":null,"instance":"pod-1","#,
+    r#""route":"chat","rule":null,"surface":"chat","stream":true,"plan":["openai/gpt-5","claude/haiku"],"#,
+);
+
+#[test]
+fn an_answer_by_the_second_target_is_a_line() {
+    let (mut facts, after) = planned();
+    facts.attempt(&target("openai", "gpt-5"), after(2));
+    let mut failure = Failure::new(Class::RateLimited, "429 names a rate");
+    failure.status = Some(StatusCode::TOO_MANY_REQUESTS);
+    facts.attempt_failed(&failure, after(50));
+    facts.attempt(&target("claude", "haiku"), after(51));
+    facts.upstream_id("msg_1");
+    facts.first_token(after(400));
+    facts.attempt_answered(StatusCode::OK);
+    facts.usage = Some(usage());
+    let expected = format!(
+        "{KNOWN}{}\n",
+        concat!(
+            r#""attempts":[{"target":"openai/gpt-5","class":"rate_limited","status":429,"ms":48,"#,
+            r#""first_token_ms":null,"reason":"429 names a rate","billed":null,"upstream_id":null},"#,
+            r#"{"target":"claude/haiku","class":"ok","status":200,"ms":849,"first_token_ms":349,"#,
+            r#""reason":null,"billed":null,"upstream_id":"msg_1"}],"#,
+            r#""status":200,"outcome":"ok","reason":null,"target":"claude/haiku","provider":"claude","model":"haiku","#,
+            r#""first_token_ms":400,"total_ms":900,"#,
+            r#""usage":{"prompt":12,"cached":0,"cache_write":null,"reasoning":null,"completion":7,"estimated":false},"#,
+            r#""cost":null,"currency":null,"privacy":null,"dropped":null,"#,
+            r#""config_version":"0123456789ab","seq":7,"prev":null,"hash":null}"#,
+        )
+    );
+    assert_eq!(
+        line(&mut facts, End::Answered(StatusCode::OK), after(900)),
+        expected
+    );
+}
+
+#[test]
+fn a_request_without_an_answer_is_a_line() {
+    let (mut facts, after) = planned();
+    facts.attempt(&target("openai", "gpt-5"), after(0));
+    facts.attempt_failed(
+        &Failure::new(Class::Connect, "connection refused"),
+        after(3),
+    );
+    facts.attempt(&target("claude", "haiku"), after(3));
+    let failure = Failure::new(Class::Timeout, "no first token in time");
+    facts.attempt_failed(&failure, after(803));
+    let expected = format!(
+        "{KNOWN}{}\n",
+        concat!(
+            r#""attempts":[{"target":"openai/gpt-5","class":"connect","status":null,"ms":3,"#,
+            r#""first_token_ms":null,"reason":"connection refused","billed":false,"upstream_id":null},"#,
+            r#"{"target":"claude/haiku","class":"timeout","status":null,"ms":800,"first_token_ms":null,"#,
+            r#""reason":"no first token in time","billed":null,"upstream_id":null}],"#,
+            r#""status":504,"outcome":"error","reason":"timeout","target":null,"provider":null,"model":null,"#,
+            r#""first_token_ms":null,"total_ms":804,"usage":null,"#,
+            r#""cost":null,"currency":null,"privacy":null,"dropped":null,"#,
+            r#""config_version":"0123456789ab","seq":7,"prev":null,"hash":null}"#,
+        )
+    );
+    let error = GatewayError::Unanswered(failure);
+    assert_eq!(line(&mut facts, End::Failed(&error), after(804)), expected);
+}
+
+#[test]
+fn a_broken_stream_and_a_cancelled_one_keep_who_answered() {
+    for (end, rest) in [
+        (
+            End::Broken(
+                StatusCode::OK,
+                &Failure::new(Class::Reset, "connection reset"),
+            ),
+            concat!(
+                r#""attempts":[{"target":"openai/gpt-5","class":"reset","status":200,"ms":500,"first_token_ms":100,"#,
+                r#""reason":"connection reset","billed":null,"upstream_id":null}],"#,
+                r#""status":200,"outcome":"stream_broken","reason":"reset","#,
+            ),
+        ),
+        (
+            End::Cancelled,
+            concat!(
+                r#""attempts":[{"target":"openai/gpt-5","class":"cancelled","status":200,"ms":500,"first_token_ms":100,"#,
+                r#""reason":null,"billed":null,"upstream_id":null}],"#,
+                r#""status":null,"outcome":"cancelled","reason":"cancelled","#,
+            ),
+        ),
+    ] {
+        let (mut facts, after) = planned();
+        facts.attempt(&target("openai", "gpt-5"), after(0));
+        facts.first_token(after(100));
+        facts.attempt_answered(StatusCode::OK);
+        let expected = format!(
+            "{KNOWN}{rest}{}\n",
+            concat!(
+                r#""target":"openai/gpt-5","provider":"openai","model":"gpt-5","#,
+                r#""first_token_ms":100,"total_ms":500,"usage":null,"#,
+                r#""cost":null,"currency":null,"privacy":null,"dropped":null,"#,
+                r#""config_version":"0123456789ab","seq":7,"prev":null,"hash":null}"#,
+            )
+        );
+        assert_eq!(line(&mut facts, end, after(500)), expected);
+    }
+}
+
+#[test]
+fn what_is_not_known_is_null() {
+    let arrival = Arrival {
+        time: "2026-11-20T08:09:10Z".parse().unwrap(),
+        instant: Instant::now(),
+    };
+    let mut facts = Facts::new(RequestId::fixed(ID), arrival);
+    let verdict = facts.end(End::Failed(&GatewayError::InvalidToken), arrival.instant);
+    let line = line::write(&facts, &verdict, &Identity::default(), 1).unwrap();
+    assert_eq!(
+        String::from_utf8(line).unwrap(),
+        concat!(
+            r#"{"kind":"pillion.audit","time":"2026-11-20T08:09:10.000Z","#,
+            r#""id":"req_018bcfe568000123456789abcdef0123","trace_id":null,"key":null,"team":null,"#,
+            r#""service":null,"environment":null,"instance":null,"route":null,"rule":null,"#,
+            r#""surface":null,"stream":null,"plan":null,"attempts":[],"#,
+            r#""status":401,"outcome":"error","reason":"invalid_api_key","#,
+            r#""target":null,"provider":null,"model":null,"first_token_ms":null,"total_ms":0,"#,
+            r#""usage":null,"cost":null,"currency":null,"privacy":null,"dropped":null,"#,
+            r#""config_version":null,"seq":1,"prev":null,"hash":null}"#,
+            "\n",
+        )
+    );
+}
+
+#[test]
+fn a_providers_code_is_not_a_reason() {
+    let (mut facts, after) = planned();
+    let mut failure = Failure::new(Class::InvalidRequest, "400");
+    failure.said = Some(Box::new(crate::outcome::Said {
+        code: Some("anything the provider likes".into()),
+        ..Default::default()
+    }));
+    let error = GatewayError::Unanswered(failure);
+    let verdict = facts.end(End::Failed(&error), after(1));
+    assert_eq!(verdict.reason, Some("invalid_request"));
+    assert_eq!(verdict.rejection, None);
+}
+
+#[test]
+fn a_long_upstream_id_is_cut_between_characters() {
+    let (mut facts, after) = planned();
+    facts.attempt(&target("openai", "gpt-5"), after(0));
+    facts.upstream_id(&"é".repeat(65).replacen('é', "x", 1));
+    assert_eq!(facts.attempts[0].upstream_id.as_ref().unwrap().len(), 127);
+}

@@ -1,0 +1,131 @@
+//! What a recorder tells, and that each request is recorded and counted once.
+
+use std::sync::mpsc;
+
+use serde_json::Value;
+
+use super::*;
+use crate::error::GatewayError;
+
+/// Records that go to a queue which nobody empties.
+fn queued(room: usize) -> (Records, mpsc::Receiver<sink::Message>, Arc<Metrics>) {
+    let metrics = Arc::new(Metrics::new());
+    let (queue, lines) = mpsc::sync_channel(room);
+    let audit = Audit::queueing(queue, Arc::clone(&metrics));
+    let records = Records::writing_to(audit, identity(), Arc::clone(&metrics));
+    (records, lines, metrics)
+}
+
+fn values(lines: &mpsc::Receiver<sink::Message>) -> Vec<Value> {
+    lines
+        .try_iter()
+        .filter_map(|message| match message {
+            sink::Message::Line(line) => Some(serde_json::from_slice(&line).unwrap()),
+            sink::Message::Wake | sink::Message::Close => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_recorder_tells_what_response_headers_need() {
+    let (records, _lines, _) = queued(8);
+    let mut recorder = records.begin(Arrival::now());
+    assert!(recorder.id().starts_with("req_"));
+    assert_eq!((recorder.attempts(), recorder.reason()), (0, None));
+    recorder.attempt(&target("openai", "gpt-5"));
+    recorder.attempt_answered(StatusCode::OK);
+    recorder.attempt_failed(&Failure::new(Class::Broken, "no choices"));
+    assert!(recorder.target().is_none());
+    recorder.attempt(&target("claude", "haiku"));
+    assert_eq!(recorder.reason(), Some("broken"));
+    recorder.attempt_answered(StatusCode::OK);
+    assert_eq!(recorder.attempts(), 2);
+    assert_eq!(&*recorder.target().unwrap().id, "claude/haiku");
+    recorder.finish(End::Answered(StatusCode::OK));
+}
+
+#[test]
+fn a_request_is_recorded_once_whether_finished_or_dropped() {
+    let (records, lines, metrics) = queued(8);
+    records
+        .begin(Arrival::now())
+        .finish(End::Answered(StatusCode::OK));
+    let mut dropped = records.begin(Arrival::now());
+    dropped.route(&route());
+    dropped.attempt(&target("openai", "gpt-5"));
+    dropped.usage(usage());
+    assert!(
+        metrics
+            .render()
+            .contains("pillion_in_flight{route=\"chat\"} 1\n")
+    );
+    drop(dropped);
+    let lines = values(&lines);
+    assert_eq!(lines.len(), 2);
+    assert_eq!(
+        (&lines[0]["outcome"], &lines[0]["seq"]),
+        (&"ok".into(), &1.into())
+    );
+    assert_eq!(
+        (&lines[1]["outcome"], &lines[1]["seq"]),
+        (&"cancelled".into(), &2.into())
+    );
+    assert_eq!(lines[1]["status"], Value::Null);
+    assert_eq!(lines[1]["attempts"][0]["class"], "cancelled");
+    assert_eq!(lines[1]["usage"]["prompt"], 12);
+    assert!(
+        metrics
+            .render()
+            .contains("pillion_in_flight{route=\"chat\"} 0\n")
+    );
+    assert!(metrics.render().contains("pillion_audit_records_total 2\n"));
+}
+
+#[test]
+fn a_full_queue_drops_counts_and_leaves_a_gap() {
+    let (records, lines, metrics) = queued(1);
+    for _ in 0..3 {
+        records.begin(Arrival::now()).finish(End::Cancelled);
+    }
+    assert_eq!(values(&lines)[0]["seq"], 1);
+    records.begin(Arrival::now()).finish(End::Cancelled);
+    assert_eq!(values(&lines)[0]["seq"], 4);
+    assert!(metrics.render().contains("pillion_audit_dropped_total 2\n"));
+}
+
+#[test]
+fn metrics_are_counted_from_the_record() {
+    let (records, _lines, metrics) = queued(8);
+    let mut recorder = records.begin(Arrival::now());
+    recorder.caller(&key());
+    recorder.route(&route());
+    recorder.streamed(true);
+    recorder.attempt(&target("openai", "gpt-5"));
+    recorder.attempt_failed(&Failure::new(Class::Overloaded, "503"));
+    recorder.attempt(&target("claude", "haiku"));
+    recorder.first_token();
+    recorder.attempt_answered(StatusCode::OK);
+    recorder.usage(usage());
+    let failure = Failure::new(Class::Reset, "connection reset");
+    recorder.finish(End::Broken(StatusCode::OK, &failure));
+    records
+        .begin(Arrival::now())
+        .finish(End::Failed(&GatewayError::InvalidToken));
+    let text = metrics.render();
+    for sample in [
+        r#"pillion_requests_total{route="chat",key="chat-prod",outcome="stream_broken",status="200"} 1"#,
+        r#"pillion_requests_total{route="-",key="-",outcome="error",status="401"} 1"#,
+        r#"pillion_rejections_total{code="invalid_api_key"} 1"#,
+        r#"pillion_attempts_total{target="openai/gpt-5",class="overloaded"} 1"#,
+        r#"pillion_attempts_total{target="claude/haiku",class="reset"} 1"#,
+        r#"pillion_fallbacks_total{from="openai/gpt-5",to="claude/haiku",class="overloaded"} 1"#,
+        r#"pillion_stream_ends_total{outcome="stream_broken"} 1"#,
+        r#"pillion_tokens_total{route="chat",target="claude/haiku",kind="prompt"} 12"#,
+        r#"pillion_tokens_total{route="chat",target="claude/haiku",kind="completion"} 7"#,
+        r#"pillion_request_seconds_count{route="chat",target="claude/haiku"} 1"#,
+        r#"pillion_request_seconds_count{route="-",target="-"} 1"#,
+        r#"pillion_first_token_seconds_count{route="chat",target="claude/haiku"} 1"#,
+    ] {
+        assert!(text.contains(&format!("{sample}\n")), "{sample}\n{text}");
+    }
+}

@@ -1,0 +1,111 @@
+//! Reading a secret where its reference says it is. Blocks; what it reads is small and local.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::time::SystemTime;
+
+use zeroize::Zeroizing;
+
+use super::Reference;
+use super::value::{LENGTH_LIMIT, Secret, SecretError};
+
+/// A value and the state of the file that held it.
+pub(super) struct Reading {
+    pub(super) secret: Secret,
+    pub(super) stamp: Option<Stamp>,
+}
+
+/// Tells a file's versions apart without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    modified: Option<SystemTime>,
+    length: u64,
+    inode: u64,
+}
+
+impl Stamp {
+    /// Absent when there is no file to be seen.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        Some(Self::from(&fs::metadata(path).ok()?))
+    }
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(metadata: &Metadata) -> Self {
+        Self {
+            modified: metadata.modified().ok(),
+            length: metadata.len(),
+            inode: inode(metadata),
+        }
+    }
+}
+
+pub(super) fn read(reference: &Reference) -> Result<Reading, SecretError> {
+    match reference {
+        Reference::Env(name) => read_variable(name),
+        Reference::File(path) => read_file(path),
+    }
+}
+
+fn read_variable(name: &str) -> Result<Reading, SecretError> {
+    let value = std::env::var_os(name).ok_or(SecretError::Missing)?;
+    let value = Zeroizing::new(OsString::into_encoded_bytes(value));
+    Ok(Reading {
+        secret: Secret::try_new(&value)?,
+        stamp: None,
+    })
+}
+
+fn read_file(path: &Path) -> Result<Reading, SecretError> {
+    // Asked first: opening a pipe that nobody writes to would wait for ever.
+    if !fs::metadata(path)
+        .map_err(|error| problem(&error))?
+        .is_file()
+    {
+        return Err(SecretError::NotAFile);
+    }
+    let file = File::open(path).map_err(|error| problem(&error))?;
+    let metadata = file.metadata().map_err(|error| problem(&error))?;
+    // Room for all at once: growing would leave copies behind that nobody zeroes.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH_LIMIT + 1));
+    file.take(LENGTH_LIMIT as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| problem(&error))?;
+    let secret = Secret::try_new(&bytes)?;
+    if is_for_everyone(&metadata) {
+        tracing::warn!(path = %path.display(), "this secret can be read by every user of the machine");
+    }
+    Ok(Reading {
+        secret,
+        stamp: Some(Stamp::from(&metadata)),
+    })
+}
+
+fn problem(error: &io::Error) -> SecretError {
+    match error.kind() {
+        io::ErrorKind::NotFound => SecretError::Missing,
+        kind => SecretError::Unreadable(kind),
+    }
+}
+
+#[cfg(unix)]
+fn inode(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Metadata) -> u64 {
+    0
+}
+
+#[cfg(unix)]
+fn is_for_everyone(metadata: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::mode(metadata) & 0o004 != 0
+}
+
+#[cfg(not(unix))]
+fn is_for_everyone(_: &Metadata) -> bool {
+    false
+}

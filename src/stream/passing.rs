@@ -1,0 +1,75 @@
+//! The body of an answer that passes through: bytes as they come, unjudged.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::body::BoxError;
+use crate::record::{End, Recorder};
+use crate::upstream::cut;
+
+/// A provider's body with the record of its request.
+pub struct Passing {
+    incoming: Incoming,
+    status: StatusCode,
+    /// Absent once the answer is over.
+    recorder: Option<Recorder>,
+}
+
+impl Passing {
+    pub fn new(incoming: Incoming, status: StatusCode, recorder: Recorder) -> Self {
+        let mut passing = Self { incoming, status, recorder: Some(recorder) };
+        if passing.incoming.is_end_stream() {
+            // It will not be polled.
+            passing.finish(End::Answered(status));
+        }
+        passing
+    }
+
+    fn finish(&mut self, end: End<'_>) {
+        if let Some(recorder) = self.recorder.take() {
+            recorder.finish(end);
+        }
+    }
+}
+
+impl Body for Passing {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let status = self.status;
+        loop {
+            match ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
+                // Trailers end here.
+                Some(Ok(frame)) if frame.is_trailers() => {}
+                Some(Ok(frame)) => {
+                    if self.incoming.is_end_stream() {
+                        self.finish(End::Answered(status));
+                    }
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                Some(Err(error)) => {
+                    self.finish(End::Broken(status, &cut()));
+                    return Poll::Ready(Some(Err(error.into())));
+                }
+                None => {
+                    self.finish(End::Answered(status));
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

@@ -1,0 +1,175 @@
+//! A decoded stream behind its commit point.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body::{Body, Frame};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::body::BoxError;
+use crate::dialect::openai::Decoder;
+use crate::listen::respond;
+use crate::outcome::{Class, Failure};
+use crate::record::{End, Recorder};
+use crate::tasks::Tasks;
+use crate::upstream::{Streaming, cut};
+
+/// What is ready together leaves together, up to so much.
+const BATCH: usize = 16 << 10;
+/// After `[DONE]` the provider has little more to say; hearing it out keeps its connection.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// When a stream is given up, behind its commit point.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Without an event for so long.
+    pub idle: Duration,
+    /// Then, whatever comes.
+    pub end: Instant,
+    /// The process is about to end.
+    pub cut: CancellationToken,
+}
+
+/// The body of a streamed answer.
+pub struct Relay {
+    /// Absent once the answer is over.
+    running: Option<Running>,
+    tasks: Tasks,
+}
+
+struct Running {
+    incoming: Incoming,
+    decoder: Decoder,
+    recorder: Recorder,
+    idle: Duration,
+    end: Instant,
+    /// Since when the provider has been silent, as far as we have asked.
+    silent_since: Option<Instant>,
+    alarm: Pin<Box<Sleep>>,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Relay {
+    pub fn new(streaming: Streaming, recorder: Recorder, limits: Limits, tasks: Tasks) -> Self {
+        let Streaming { decoder, incoming, .. } = streaming;
+        let running = Running {
+            incoming,
+            decoder,
+            recorder,
+            idle: limits.idle,
+            end: limits.end,
+            silent_since: None,
+            alarm: Box::pin(sleep_until(limits.end.min(Instant::now() + limits.idle))),
+            cut: Box::pin(limits.cut.cancelled_owned()),
+        };
+        Self { running: Some(running), tasks }
+    }
+
+    fn done(&mut self) {
+        let Some(Running { mut incoming, recorder, decoder, .. }) = self.running.take() else { return };
+        let mut recorder = recorder;
+        recorder.usage(decoder.usage());
+        recorder.finish(End::Answered(StatusCode::OK));
+        if !incoming.is_end_stream() {
+            // The connection can serve the next request only once its body has been read.
+            self.tasks.spawn(async move {
+                let rest = async { while let Some(Ok(_)) = incoming.frame().await {} };
+                // Whoever goes on talking after the end loses the connection instead.
+                let _ = timeout(LAST_WORDS, rest).await;
+            });
+        }
+    }
+
+    /// Tells the caller in-band, since the head has long gone out.
+    fn broken(&mut self, failure: &Failure, message: &str, out: &mut Vec<u8>) {
+        let Some(Running { mut recorder, decoder, .. }) = self.running.take() else { return };
+        out.extend_from_slice(&respond::event_of(message, "upstream_error", None, "stream_broken"));
+        recorder.usage(decoder.usage());
+        recorder.finish(End::Broken(StatusCode::OK, failure));
+    }
+}
+
+impl Running {
+    /// Pulls until there is enough to send, or nothing more for now. `Ready` says how it stands:
+    /// whether the answer is whole, or that it broke.
+    fn poll_pull(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        loop {
+            if self.decoder.done() || self.decoder.ready() >= BATCH {
+                return Poll::Ready(Ok(()));
+            }
+            match Pin::new(&mut self.incoming).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.silent_since = None;
+                    if let Ok(chunk) = frame.into_data() {
+                        self.decoder.feed(&chunk)?;
+                    }
+                }
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(cut())),
+                Poll::Ready(None) => return Poll::Ready(self.decoder.end()),
+                Poll::Pending if self.decoder.ready() > 0 => return Poll::Ready(Ok(())),
+                Poll::Pending => return self.poll_silence(cx),
+            }
+        }
+    }
+
+    /// The provider is silent. The alarm is set anew only when it rings, not at every event.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        if self.cut.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(Failure::new(Class::Cancelled, "the sidecar is shutting down")));
+        }
+        let since = *self.silent_since.get_or_insert_with(Instant::now);
+        let limit = self.end.min(since + self.idle);
+        loop {
+            ready!(self.alarm.as_mut().poll(cx));
+            if Instant::now() < limit {
+                self.alarm.as_mut().reset(limit);
+                continue;
+            }
+            let reason = if limit == self.end { "the stream took too long" } else { "the stream fell silent" };
+            return Poll::Ready(Err(Failure::new(Class::Timeout, reason)));
+        }
+    }
+}
+
+impl Body for Relay {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Some(running) = &mut self.running else { return Poll::Ready(None) };
+        let pulled = ready!(running.poll_pull(cx));
+        let mut out = running.decoder.output();
+        match pulled {
+            Ok(()) if running.decoder.done() => self.done(),
+            Ok(()) => {}
+            Err(failure) => {
+                let message = match failure.class {
+                    Class::Cancelled => "Pillion is shutting down; the answer is incomplete.",
+                    _ => "The provider's stream broke off; the answer is incomplete.",
+                };
+                self.broken(&failure, message, &mut out);
+            }
+        }
+        Poll::Ready(Some(Ok(Frame::data(out.into()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.running.is_none()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        // The caller hung up: the recorder says so by itself, with what was counted so far.
+        if let Some(running) = &mut self.running {
+            running.recorder.usage(running.decoder.usage());
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The process's metrics, in the `OpenMetrics` text format.
+//!
+//! <https://prometheus.io/docs/specs/om/open_metrics_spec/> (read 2026-11). The families are filled
+//! by those who own the facts: [`crate::record`] for requests, [`crate::admin`] for configuration
+//! and secrets. Label values come from the configuration or from our own words, so their number is
+//! bounded by what the operator wrote.
+
+use std::sync::Arc;
+
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry};
+
+use super::{Label, names};
+
+/// Names and values, in one fixed order per family.
+pub(crate) type Labels<const N: usize> = [(&'static str, Label); N];
+type Counters<const N: usize> = Family<Labels<N>, Counter>;
+type Gauges = Family<Labels<1>, Gauge>;
+type Histograms = Family<Labels<2>, Histogram, fn() -> Histogram>;
+
+/// Upper bounds in seconds: from a connection refused at once to the longest plain answer.
+const LATENCY_BUCKETS: [f64; 14] = [
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0, 180.0, 600.0,
+];
+
+/// Every metric there is. Incrementing one takes no lock that a scrape holds for long.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    pub(crate) requests: Counters<4>,
+    pub(crate) attempts: Counters<2>,
+    pub(crate) fallbacks: Counters<3>,
+    pub(crate) rejections: Counters<1>,
+    pub(crate) stream_ends: Counters<1>,
+    pub(crate) tokens: Counters<3>,
+    pub(crate) first_token_seconds: Histograms,
+    pub(crate) request_seconds: Histograms,
+    in_flight: Gauges,
+    pub(crate) config_version: Gauges,
+    pub(crate) config_age_seconds: Gauge,
+    pub(crate) config_refusals: Counter,
+    pub(crate) config_stale: Gauge,
+    pub(crate) secret_age_seconds: Gauges,
+    pub(crate) audit_records: Counter,
+    pub(crate) audit_dropped: Counter,
+}
+
+/// One request under way on a route; over when dropped.
+#[derive(Debug)]
+pub struct InFlight(Gauge);
+
+impl Metrics {
+    pub fn new() -> Self {
+        use names as n;
+        let all = &mut Registry::default();
+        Self {
+            requests: add(all, n::REQUESTS, "Requests by how they ended"),
+            attempts: add(all, n::ATTEMPTS, "Tries at a target by how they ended"),
+            fallbacks: add(all, n::FALLBACKS, "Switches of target by what failed"),
+            rejections: add(all, n::REJECTIONS, "Requests refused here"),
+            stream_ends: add(all, n::STREAM_ENDS, "Streams begun by how they ended"),
+            tokens: add(all, n::TOKENS, "Tokens as the providers counted them"),
+            first_token_seconds: latency(all, n::FIRST_TOKEN_SECONDS, "Arrival to first token"),
+            request_seconds: latency(all, n::REQUEST_SECONDS, "Arrival to the end"),
+            in_flight: add(all, n::IN_FLIGHT, "Requests under way"),
+            config_version: add(all, n::CONFIG_VERSION, "The live configuration"),
+            config_age_seconds: add(all, n::CONFIG_AGE_SECONDS, "Since it was applied"),
+            config_refusals: add(all, n::CONFIG_REFUSALS, "Configurations refused"),
+            config_stale: add(all, n::CONFIG_STALE, "1 while the newest one is refused"),
+            secret_age_seconds: add(all, n::SECRET_AGE_SECONDS, "Since a secret changed"),
+            audit_records: add(all, n::AUDIT_RECORDS, "Audit records made, one a request"),
+            audit_dropped: add(all, n::AUDIT_DROPPED, "Audit records that a sink lost"),
+            registry: std::mem::take(all),
+        }
+    }
+
+    /// Counts a request as under way on `route` until the guard is dropped.
+    pub fn in_flight(&self, route: &Arc<str>) -> InFlight {
+        let gauge = self
+            .in_flight
+            .get_or_create_owned(&[(names::ROUTE, route.into())]);
+        gauge.inc();
+        InFlight(gauge)
+    }
+
+    /// The text that a scrape gets.
+    pub fn render(&self) -> String {
+        let mut text = String::with_capacity(16 * 1024);
+        if let Err(error) = text::encode(&mut text, &self.registry) {
+            tracing::error!(%error, "metrics could not be rendered");
+        }
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+fn add<M: Metric + Clone + Default>(all: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    all.register(name, help, metric.clone());
+    metric
+}
+
+fn latency(all: &mut Registry, name: &str, help: &str) -> Histograms {
+    let family = Histograms::new_with_constructor(|| Histogram::new(LATENCY_BUCKETS));
+    all.register(name, help, family.clone());
+    family
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_is_named_once_and_escapes_its_labels() {
+        let metrics = Metrics::new();
+        let code = Label::Name("a\"b".into());
+        metrics
+            .rejections
+            .get_or_create(&[(names::CODE, code)])
+            .inc();
+        metrics.audit_records.inc();
+        let text = metrics.render();
+        assert!(
+            text.contains("pillion_rejections_total{code=\"a\\\"b\"} 1\n"),
+            "{text}"
+        );
+        assert!(text.contains("pillion_audit_records_total 1\n"), "{text}");
+        assert!(!text.contains("_total_total"), "{text}");
+        assert!(text.ends_with("# EOF\n"), "{text}");
+    }
+
+    #[test]
+    fn in_flight_is_over_when_its_guard_is_dropped() {
+        let metrics = Metrics::new();
+        let route = Arc::from("chat");
+        let one = metrics.in_flight(&route);
+        let two = metrics.in_flight(&route);
+        assert!(
+            metrics
+                .render()
+                .contains("pillion_in_flight{route=\"chat\"} 2\n")
+        );
+        drop((one, two));
+        assert!(
+            metrics
+                .render()
+                .contains("pillion_in_flight{route=\"chat\"} 0\n")
+        );
+    }
+
+    #[test]
+    fn labels_are_equal_when_their_text_is() {
+        let family: Counters<1> = Family::default();
+        family
+            .get_or_create(&[(names::STATUS, Label::Word("200"))])
+            .inc();
+        family
+            .get_or_create(&[(names::STATUS, Label::Name("200".into()))])
+            .inc();
+        let by_status = [(names::STATUS, http::StatusCode::OK.into())];
+        assert_eq!(family.get_or_create(&by_status).get(), 2);
+    }
+}

@@ -1,0 +1,12 @@
+//! What operators see while it runs: metrics to scrape and log lines on stderr.
+//!
+//! Never here: content, secrets, or labels whose values a caller can choose. Requests are counted
+//! from their records, by [`crate::record`]; nothing else counts them.
+
+mod label;
+pub mod log;
+pub mod metrics;
+pub mod names;
+
+pub use label::Label;
+pub use metrics::Metrics;

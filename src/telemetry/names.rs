@@ -1,0 +1,33 @@
+//! Every metric and label name. Dashboards depend on them: they do not change.
+//!
+//! Counters are written here without their `_total`, which the encoder appends.
+
+pub const REQUESTS: &str = "pillion_requests";
+pub const ATTEMPTS: &str = "pillion_attempts";
+pub const FALLBACKS: &str = "pillion_fallbacks";
+pub const REJECTIONS: &str = "pillion_rejections";
+pub const STREAM_ENDS: &str = "pillion_stream_ends";
+pub const TOKENS: &str = "pillion_tokens";
+pub const FIRST_TOKEN_SECONDS: &str = "pillion_first_token_seconds";
+pub const REQUEST_SECONDS: &str = "pillion_request_seconds";
+pub const IN_FLIGHT: &str = "pillion_in_flight";
+pub const CONFIG_VERSION: &str = "pillion_config_version";
+pub const CONFIG_AGE_SECONDS: &str = "pillion_config_age_seconds";
+pub const CONFIG_REFUSALS: &str = "pillion_config_refusals";
+pub const CONFIG_STALE: &str = "pillion_config_stale";
+pub const SECRET_AGE_SECONDS: &str = "pillion_secret_age_seconds";
+pub const AUDIT_RECORDS: &str = "pillion_audit_records";
+pub const AUDIT_DROPPED: &str = "pillion_audit_dropped";
+
+pub const ROUTE: &str = "route";
+pub const KEY: &str = "key";
+pub const OUTCOME: &str = "outcome";
+pub const STATUS: &str = "status";
+pub const TARGET: &str = "target";
+pub const CLASS: &str = "class";
+pub const FROM: &str = "from";
+pub const TO: &str = "to";
+pub const KIND: &str = "kind";
+pub const CODE: &str = "code";
+pub const VERSION: &str = "version";
+pub const PROVIDER: &str = "provider";

@@ -1,0 +1,88 @@
+//! Requests that are sent on as they came, and whose answers are not judged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, Uri};
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use super::attempt::Upstream;
+use super::body::Outgoing;
+use super::send::unsent;
+use super::{address, headers, sign};
+use crate::dialect::openai::Pieces;
+use crate::error::GatewayError;
+use crate::outcome::{Class, Failure};
+use crate::record::Recorder;
+use crate::snapshot::Target;
+
+/// Providers answer uploads and images when they are done with them; nobody waits longer than this.
+const HEAD: Duration = Duration::from_mins(10);
+
+/// A request to be passed on.
+#[derive(Debug)]
+pub struct Passed<'a> {
+    pub method: &'a Method,
+    /// What followed `/v1`.
+    pub path: &'a str,
+    pub query: Option<&'a str>,
+    pub headers: &'a HeaderMap,
+    pub body: Bytes,
+}
+
+/// Sends `request` to `target`; twice when the first connection could not be made.
+///
+/// # Errors
+/// There was no answer at all. Any answer is the caller's, whatever its status.
+pub async fn pass(
+    upstream: &Upstream,
+    target: &Arc<Target>,
+    request: &Passed<'_>,
+    recorder: &mut Recorder,
+) -> Result<Response<Incoming>, GatewayError> {
+    let provider = &target.provider;
+    let uri = address::passed(provider, request.path, request.query).map_err(|_| GatewayError::Invalid {
+        code: "bad_request",
+        param: None,
+        message: "The path or query cannot be passed on.".into(),
+    })?;
+    let secret = upstream.secret(provider);
+    let mut retried = false;
+    loop {
+        recorder.attempt(target);
+        let mut headers = headers::passed(request.headers);
+        if let Some(secret) = &secret {
+            sign::sign(&mut headers, &provider.kind, secret);
+        }
+        let outgoing = outgoing(request, uri.clone(), headers);
+        let sent = timeout(HEAD, upstream.clients.of(provider).request(outgoing)).await;
+        let failure = match sent {
+            Ok(Ok(mut response)) => {
+                if let Some(id) = response.headers().get("x-request-id").and_then(|id| id.to_str().ok()) {
+                    recorder.upstream_id(id);
+                }
+                recorder.attempt_answered(response.status());
+                let shown = headers::shown_passed(std::mem::take(response.headers_mut()), secret.as_deref());
+                *response.headers_mut() = shown;
+                return Ok(response);
+            }
+            Ok(Err(error)) => unsent(&error),
+            Err(_) => Failure::new(Class::Timeout, "no answer began in time"),
+        };
+        recorder.attempt_failed(&failure);
+        if failure.class != Class::Connect || std::mem::replace(&mut retried, true) {
+            return Err(GatewayError::Unanswered(failure));
+        }
+    }
+}
+
+fn outgoing(request: &Passed<'_>, uri: Uri, headers: HeaderMap) -> Request<Outgoing> {
+    let pieces: Pieces = std::iter::once(request.body.clone()).collect();
+    let mut outgoing = Request::new(Outgoing::from(pieces));
+    *outgoing.method_mut() = request.method.clone();
+    *outgoing.uri_mut() = uri;
+    *outgoing.headers_mut() = headers;
+    outgoing
+}

@@ -1,0 +1,153 @@
+//! Connections opened before they are needed, so that a switch pays no handshake.
+//!
+//! The client's pool knows only connections that have carried a request. A [`Warm`] connector keeps
+//! one that has carried none for each place, and hands it over when the pool asks for a new one.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use http::uri::{Authority, Scheme};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tower_service::Service;
+
+use super::tls;
+use crate::body::BoxError;
+
+/// TCP and TLS together. TCP alone gets [`TCP_TIMEOUT`].
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const TCP_TIMEOUT: Duration = Duration::from_secs(2);
+/// A connection that nobody used is given up before the far side is likely to have closed it.
+const MAX_AGE: Duration = Duration::from_secs(30);
+
+pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Place = (Scheme, Authority);
+
+/// Opens connections, and keeps one ready for each place it was told of.
+#[derive(Debug, Clone)]
+pub(super) struct Warm {
+    tcp: HttpConnector,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    ca: Option<std::path::PathBuf>,
+    /// Made at the first `https` place: reading the system's authorities takes time and memory.
+    tls: OnceLock<Result<HttpsConnector<HttpConnector>, String>>,
+    ready: Mutex<HashMap<Place, (Instant, Slot)>>,
+}
+
+enum Slot {
+    Opening,
+    Open(Stream),
+}
+
+impl Warm {
+    pub(super) fn new(ca: Option<std::path::PathBuf>) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        tcp.set_connect_timeout(Some(TCP_TIMEOUT));
+        Self { tcp, shared: Arc::new(Shared { ca, tls: OnceLock::new(), ready: Mutex::default() }) }
+    }
+
+    /// Opens a connection to `uri`'s place, unless one is ready or on its way.
+    pub(super) async fn open(self, uri: Uri) {
+        let Some(place) = place(&uri) else { return };
+        {
+            let mut ready = self.shared.lock();
+            if ready.get(&place).is_some_and(|(since, _)| since.elapsed() < MAX_AGE) {
+                return;
+            }
+            ready.insert(place.clone(), (Instant::now(), Slot::Opening));
+        }
+        let opened = self.connect(uri).await;
+        let mut ready = self.shared.lock();
+        match opened {
+            Ok(stream) => drop(ready.insert(place, (Instant::now(), Slot::Open(stream)))),
+            Err(error) => {
+                tracing::debug!(%error, authority = %place.1, "could not open a connection early");
+                ready.remove(&place);
+            }
+        }
+    }
+
+    async fn connect(&self, uri: Uri) -> Result<Stream, BoxError> {
+        let mut tcp = self.tcp.clone();
+        let connecting = async {
+            if uri.scheme() == Some(&Scheme::HTTP) {
+                return Ok(MaybeHttpsStream::Http(tcp.call(uri).await?));
+            }
+            let shared = &self.shared;
+            let made = shared.tls.get_or_init(|| {
+                let config = tls::config(shared.ca.as_deref()).map_err(|error| error.to_string())?;
+                Ok(HttpsConnectorBuilder::new()
+                    .with_tls_config(config)
+                    .https_only()
+                    .enable_all_versions()
+                    .wrap_connector(self.tcp.clone()))
+            });
+            let mut https = made.clone()?;
+            https.call(uri).await
+        };
+        timeout(CONNECT_TIMEOUT, connecting).await.map_err(|_| "connecting took longer than 5 s")?
+    }
+
+    /// The connection that is ready for `uri`, if it is young enough to be alive.
+    fn take(&self, uri: &Uri) -> Option<Stream> {
+        let place = place(uri)?;
+        let mut ready = self.shared.lock();
+        match ready.remove(&place)? {
+            (since, Slot::Open(stream)) if since.elapsed() < MAX_AGE => Some(stream),
+            (_, Slot::Open(_)) => None,
+            opening => {
+                ready.insert(place, opening);
+                None
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Place, (Instant, Slot)>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("ca", &self.ca).finish_non_exhaustive()
+    }
+}
+
+fn place(uri: &Uri) -> Option<Place> {
+    Some((uri.scheme()?.clone(), uri.authority()?.clone()))
+}
+
+impl Service<Uri> for Warm {
+    type Response = Stream;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.tcp.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let this = self.clone();
+        Box::pin(async move {
+            match this.take(&uri) {
+                Some(stream) => Ok(stream),
+                None => this.connect(uri).await,
+            }
+        })
+    }
+}

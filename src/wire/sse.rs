@@ -1,0 +1,289 @@
+//! Server-sent events: bytes into events, whatever the chunks they arrive in.
+//!
+//! <https://html.spec.whatwg.org/multipage/server-sent-events.html> (read 2026-11), and what servers
+//! do beside it: an end without a blank line, a field named `error`, a JSON error without framing.
+//! An event that lies whole in a chunk is read in place; only the torn tail of a chunk is kept.
+//! Never here: what an event means, or when a stream is over.
+
+use memchr::memchr2;
+
+/// The longest event that is read, in bytes: above what any provider sends (images come as links or
+/// in pieces), small enough that a stream of rubbish cannot fill the memory.
+pub const MAX_EVENT: usize = 1 << 20;
+
+/// One event with data.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Event<'a> {
+    pub kind: Kind,
+    /// The data lines, joined by line feeds.
+    pub data: &'a [u8],
+}
+
+/// What the framing alone says of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Message,
+    /// `event: error`, llama.cpp's field `error: {…}`, or a line that is bare JSON.
+    Error,
+}
+
+/// An event that is longer than [`MAX_EVENT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLong;
+
+/// The state between two chunks.
+#[derive(Debug, Default)]
+pub struct Framer {
+    /// The event that has not ended yet, as it came.
+    torn: Vec<u8>,
+    /// How much of `torn` holds no line end, or is before the last one seen.
+    scanned: usize,
+    /// Whether the byte-order mark has been looked for.
+    started: bool,
+}
+
+impl Framer {
+    /// Reads `chunk` and hands every event that it completes to `each`, in order.
+    ///
+    /// # Errors
+    /// The first error of `each`, or [`TooLong`]; the framer is then of no further use.
+    pub fn feed<E: From<TooLong>>(
+        &mut self,
+        mut chunk: &[u8],
+        mut each: impl FnMut(Event<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if !self.started {
+            const MARK: &[u8] = "\u{feff}".as_bytes();
+            if self.torn.is_empty() && chunk.len() >= MARK.len() {
+                chunk = chunk.strip_prefix(MARK).unwrap_or(chunk);
+                self.started = true;
+            } else {
+                self.torn.extend_from_slice(chunk);
+                if self.torn.len() < MARK.len() && MARK.starts_with(&self.torn) {
+                    return Ok(());
+                }
+                self.started = true;
+                let start = std::mem::take(&mut self.torn);
+                return self.feed(start.strip_prefix(MARK).unwrap_or(&start), each);
+            }
+        }
+        if self.torn.is_empty() {
+            let (read, scanned) = events(chunk, 0, &mut each)?;
+            self.keep(&chunk[read..], scanned)?;
+        } else {
+            self.torn.extend_from_slice(chunk);
+            let (read, scanned) = events(&self.torn, self.scanned, &mut each)?;
+            self.torn.drain(..read);
+            self.keep(&[], scanned)?;
+        }
+        Ok(())
+    }
+
+    /// The stream has ended: hands over an event whose blank line never came.
+    ///
+    /// # Errors
+    /// What `each` returns.
+    pub fn finish<E: From<TooLong>>(
+        &mut self,
+        mut each: impl FnMut(Event<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut rest = std::mem::take(&mut self.torn);
+        rest.extend_from_slice(b"\n\n");
+        events(&rest, 0, &mut each)?;
+        Ok(())
+    }
+
+    fn keep(&mut self, tail: &[u8], scanned: usize) -> Result<(), TooLong> {
+        self.torn.extend_from_slice(tail);
+        self.scanned = scanned;
+        if self.torn.len() > MAX_EVENT {
+            Err(TooLong)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Reads the events that are whole in `bytes`, of which `scanned` were looked at before. Returns how
+/// much they took, and how much of the rest need not be looked at again.
+fn events<E>(
+    bytes: &[u8],
+    scanned: usize,
+    each: &mut impl FnMut(Event<'_>) -> Result<(), E>,
+) -> Result<(usize, usize), E> {
+    let mut start = 0;
+    let mut line_start = scanned;
+    loop {
+        let Some(length) = memchr2(b'\n', b'\r', &bytes[line_start..]) else {
+            return Ok((start, line_start - start));
+        };
+        let line_end = line_start + length;
+        let next = match bytes[line_end..] {
+            [b'\r', b'\n', ..] => line_end + 2,
+            // The line feed of this pair may still be on its way.
+            [b'\r'] => return Ok((start, line_start - start)),
+            _ => line_end + 1,
+        };
+        if length == 0 {
+            dispatch(&bytes[start..line_start], each)?;
+            start = next;
+        }
+        line_start = next;
+    }
+}
+
+/// Reads the fields of one event and hands it over if it holds data.
+fn dispatch<E>(block: &[u8], each: &mut impl FnMut(Event<'_>) -> Result<(), E>) -> Result<(), E> {
+    let mut kind = Kind::Message;
+    let mut data: Option<&[u8]> = None;
+    let mut joined = Vec::new();
+    let mut rest = block;
+    while !rest.is_empty() {
+        let line;
+        (line, rest) = split_line(rest);
+        let (name, value) = field(line);
+        let value = match name {
+            b"data" => value,
+            b"event" => {
+                if value == b"error" {
+                    kind = Kind::Error;
+                }
+                continue;
+            }
+            b"error" => {
+                kind = Kind::Error;
+                value
+            }
+            _ if line.first() == Some(&b'{') => {
+                kind = Kind::Error;
+                line
+            }
+            _ => continue,
+        };
+        match data {
+            None => data = Some(value),
+            Some(first) => {
+                if joined.is_empty() {
+                    joined.extend_from_slice(first);
+                }
+                joined.push(b'\n');
+                joined.extend_from_slice(value);
+            }
+        }
+    }
+    let data = if joined.is_empty() {
+        data.unwrap_or_default()
+    } else {
+        &joined
+    };
+    if data.iter().all(u8::is_ascii_whitespace) {
+        Ok(())
+    } else {
+        each(Event { kind, data })
+    }
+}
+
+fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
+    match memchr2(b'\n', b'\r', bytes) {
+        None => (bytes, &[]),
+        Some(end) => {
+            let width = if bytes[end..].starts_with(b"\r\n") {
+                2
+            } else {
+                1
+            };
+            (&bytes[..end], &bytes[end + width..])
+        }
+    }
+}
+
+/// A line's name and value. A comment has an empty name.
+fn field(line: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memchr(b':', line) {
+        None => (line, &[]),
+        Some(colon) => {
+            let value = &line[colon + 1..];
+            (&line[..colon], value.strip_prefix(b" ").unwrap_or(value))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Seen = Vec<(Kind, String)>;
+
+    fn read(chunks: &[&[u8]]) -> Seen {
+        let mut seen = Seen::new();
+        let mut framer = Framer::default();
+        let mut each = |event: Event<'_>| {
+            seen.push((event.kind, String::from_utf8(event.data.to_vec()).unwrap()));
+            Ok::<(), TooLong>(())
+        };
+        for chunk in chunks {
+            framer.feed(chunk, &mut each).unwrap();
+        }
+        framer.finish(&mut each).unwrap();
+        seen
+    }
+
+    fn messages(data: &[&str]) -> Seen {
+        data.iter()
+            .map(|data| (Kind::Message, (*data).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn an_event_is_the_same_however_it_is_cut() {
+        let streams: [(&str, Seen); 8] = [
+            ("data: a\n\ndata: b\n\n", messages(&["a", "b"])),
+            (
+                "\u{feff}data:a\r\n\r\n: ping\r\n\r\nid: 1\r\ndata: ж\r\n\r\n",
+                messages(&["a", "ж"]),
+            ),
+            ("data: a\rdata: b\r\rdata: c\r\r", messages(&["a\nb", "c"])),
+            (
+                "retry: 3000\n\n\n\nevent: ping\n\ndata:\n\ndata: [DONE]\n",
+                messages(&["[DONE]"]),
+            ),
+            (
+                "event: error\ndata: {\"x\":1}\n\n",
+                vec![(Kind::Error, "{\"x\":1}".into())],
+            ),
+            ("error: {\"code\":500}\n\ndata: [DONE]", {
+                let mut seen = vec![(Kind::Error, "{\"code\":500}".into())];
+                seen.extend(messages(&["[DONE]"]));
+                seen
+            }),
+            ("data: a\n\n{\"error\":{\"code\":503}}", {
+                let mut seen = messages(&["a"]);
+                seen.push((Kind::Error, "{\"error\":{\"code\":503}}".into()));
+                seen
+            }),
+            ("", Seen::new()),
+        ];
+        for (stream, expected) in streams {
+            let bytes = stream.as_bytes();
+            assert_eq!(read(&[bytes]), expected, "{stream:?}");
+            for cut in 0..=bytes.len() {
+                assert_eq!(
+                    read(&[&bytes[..cut], &bytes[cut..]]),
+                    expected,
+                    "{stream:?} cut at {cut}"
+                );
+            }
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            assert_eq!(read(&single), expected, "{stream:?} byte by byte");
+        }
+    }
+
+    #[test]
+    fn an_endless_line_is_given_up() {
+        let mut framer = Framer::default();
+        let chunk = vec![b'x'; 64 << 10];
+        let result = (0..64).try_for_each(|_| framer.feed(&chunk, |_| Ok::<(), TooLong>(())));
+        assert_eq!(result, Err(TooLong));
+        assert!(framer.torn.len() <= MAX_EVENT + chunk.len());
+    }
+}
