@@ -94,13 +94,8 @@ fn simulated(name: &str, table: &Table, report: &mut Report) -> SimulatedProvide
 fn behaviour(table: &Table, report: &mut Report) -> Behaviour {
     let owned = |text: std::sync::Arc<str>| text.as_ref().to_owned();
     let fail: Vec<_> = table.tables("fail").filter_map(fault).collect();
-    let share = |fault: &Fault| {
-        fault
-            .share
-            .of(std::time::Duration::from_secs(100))
-            .as_secs()
-    };
-    if fail.iter().map(share).sum::<u64>() > 100 {
+    let shares = fail.iter().map(|fault| u32::from(fault.share.hundredths()));
+    if shares.sum::<u32>() > 100 {
         report.problem(&table.at("fail"), "has shares of more than `100%` together");
     }
     let default = Behaviour::default();

@@ -3,7 +3,6 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::config::check::{Node, Table};
 use crate::config::path::Path;
@@ -220,15 +219,9 @@ struct Profiles<'a> {
 
 impl<'a> Profiles<'a> {
     fn of(root: &'a Table, report: &mut Report) -> Self {
-        // The built-in layer sets every figure, so none of these is seen unless one is wrong.
+        // The built-in layer sets every figure, so these are seen only where one is wrong.
         let unset = Knobs {
-            timeouts: Timeouts {
-                whole: Duration::MAX,
-                first_token: Duration::ZERO,
-                answer: Duration::ZERO,
-                idle: Duration::ZERO,
-                stream: Duration::ZERO,
-            },
+            timeouts: Timeouts::INTERACTIVE,
             max_attempts: 1,
             reserve: Percent::ZERO,
             warm: false,

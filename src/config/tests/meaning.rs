@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::simulate::FaultClass;
-use crate::snapshot::{Callers, Kind};
+use crate::snapshot::{Callers, Kind, Timeouts};
 
 fn problem(more: &str) -> String {
     refused(&small_with(more)).join("\n")
@@ -27,11 +27,7 @@ fn defaults_are_those_of_the_contract() {
     assert!(process.audit.stdout && process.audit.file.is_none());
     assert_eq!(snapshot.body_limit, 32 << 20);
     let route = &snapshot.routes["fast"];
-    assert_eq!(route.timeouts.whole, Duration::from_secs(30));
-    assert_eq!(route.timeouts.first_token, Duration::from_millis(2500));
-    assert_eq!(route.timeouts.answer, Duration::from_secs(18));
-    assert_eq!(route.timeouts.idle, Duration::from_secs(15));
-    assert_eq!(route.timeouts.stream, Duration::from_mins(10));
+    assert_eq!(route.timeouts, Timeouts::INTERACTIVE);
     assert_eq!(route.max_attempts, 4);
     assert_eq!(
         route.reserve.of(Duration::from_secs(10)),

@@ -212,3 +212,21 @@ fn a_file_of_more_than_4_mib_is_refused() {
     std::fs::remove_file(&file).unwrap();
     assert!(said[0].contains("larger than 4 MiB"), "{said:?}");
 }
+
+/// An editor saves at any moment, and a reload may read what is there.
+#[test]
+fn a_text_cut_anywhere_is_read_or_refused() {
+    let toml = include_str!("../../../examples/aggregator.toml");
+    let json = r#"{ "allow_anonymous": true, "hosts": ["a\"\\", "b"], "drain": "\u0031s", "x": [-1.5e3, null] }"#;
+    for (format, text) in [
+        (Format::Yaml, MISTAKES_YAML),
+        (Format::Toml, toml),
+        (Format::Json, json),
+    ] {
+        for (cut, _) in text.char_indices() {
+            if let Err(problems) = load(&Sources::from_text(format, &text[..cut])) {
+                assert!(!problems.is_empty(), "{format:?} {cut}");
+            }
+        }
+    }
+}

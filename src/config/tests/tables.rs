@@ -21,7 +21,6 @@ fn every_example_is_a_configuration() {
     for file in files {
         let sources = Sources {
             document: Document::File(file),
-            env: vec![("HOSTNAME".into(), "here".into())],
             ..yaml("")
         };
         let loaded = loaded(&sources);
