@@ -176,7 +176,10 @@ fn unanswered(failure: &Failure) -> (StatusCode, &str, &str) {
 /// with 403 or 429, which would mean something else from us.
 fn client_status(failure: &Failure) -> StatusCode {
     let says_so = |status: &StatusCode| matches!(status.as_u16(), 400 | 404 | 413 | 415 | 422);
-    failure.status.filter(says_so).unwrap_or(StatusCode::BAD_REQUEST)
+    failure
+        .status
+        .filter(says_so)
+        .unwrap_or(StatusCode::BAD_REQUEST)
 }
 
 fn said_code(failure: &Failure) -> Option<&str> {

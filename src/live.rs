@@ -12,7 +12,9 @@ pub struct Live<T> {
 
 impl<T> Clone for Live<T> {
     fn clone(&self) -> Self {
-        Self { receiver: self.receiver.clone() }
+        Self {
+            receiver: self.receiver.clone(),
+        }
     }
 }
 

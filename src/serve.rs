@@ -60,7 +60,10 @@ struct Refused {
 
 impl From<GatewayError> for Refused {
     fn from(error: GatewayError) -> Self {
-        Self { error, unread: false }
+        Self {
+            error,
+            unread: false,
+        }
     }
 }
 
@@ -91,7 +94,11 @@ pub async fn handle(gateway: Gateway, request: Request<Incoming>, peer: Peer) ->
             Response::from_parts(head, passing.boxed_unsync())
         }
         Err(Refused { error, unread }) => {
-            let respond = if unread { respond::refusal } else { respond::error };
+            let respond = if unread {
+                respond::refusal
+            } else {
+                respond::error
+            };
             let response = tell(respond(&error, recorder.id()), &recorder);
             tracing::debug!(id = recorder.id(), %error, "a request was not answered");
             recorder.finish(End::Failed(&error));
@@ -116,12 +123,21 @@ async fn answer(
         Ok(None) => return Ok(Answer::Ready(no_content())),
         Err(error) => {
             body::discard(&head.headers, incoming, &gateway.tasks);
-            return Err(Refused { error, unread: true });
+            return Err(Refused {
+                error,
+                unread: true,
+            });
         }
     };
-    let body = match body::read(&head.headers, incoming, snapshot.body_limit, &gateway.tasks).await {
+    let body = match body::read(&head.headers, incoming, snapshot.body_limit, &gateway.tasks).await
+    {
         Ok(body) => body,
-        Err(ReadError::Refused(error)) => return Err(Refused { error, unread: true }),
+        Err(ReadError::Refused(error)) => {
+            return Err(Refused {
+                error,
+                unread: true,
+            });
+        }
         // Nobody is there to read what is answered; the recorder notes a caller that went away.
         Err(ReadError::Gone) => std::future::pending().await,
     };
@@ -135,8 +151,21 @@ async fn answer(
             Endpoint::Model(id) => match model(snapshot, &key, &id) {
                 Some(response) => Ok(Answer::Ready(response)),
                 None => {
-                    let path = format!("/models/{}", head.uri.path().rsplit('/').next().unwrap_or_default());
-                    passthrough(gateway, snapshot, &key, &head, &path, body, Some(&id), recorder).await
+                    let path = format!(
+                        "/models/{}",
+                        head.uri.path().rsplit('/').next().unwrap_or_default()
+                    );
+                    passthrough(
+                        gateway,
+                        snapshot,
+                        &key,
+                        &head,
+                        &path,
+                        body,
+                        Some(&id),
+                        recorder,
+                    )
+                    .await
                 }
             },
             Endpoint::Passthrough(path) => {
@@ -189,12 +218,31 @@ async fn judged(
         // A model that no route bears, for a key with a provider of its own: a plan of one target.
         None => Arc::new(unrouted(snapshot, key, &request.model)?),
     };
-    let plan = Plan::make(&route, |target| usable(gateway, target), &mut fastrand::Rng::new())?;
+    let plan = Plan::make(
+        &route,
+        |target| usable(gateway, target),
+        &mut fastrand::Rng::new(),
+    )?;
     recorder.plan(plan.targets());
     let started = Instant::now();
-    let deadline = Deadline::new(started, &route.timeouts, route.reserve, request.stream, patience(headers));
+    let deadline = Deadline::new(
+        started,
+        &route.timeouts,
+        route.reserve,
+        request.stream,
+        patience(headers),
+    );
     let schedule = Schedule::new(&plan, deadline, route.max_attempts);
-    let sent = attempt(&gateway.upstream, &route, &request, headers, deadline, schedule, recorder).await?;
+    let sent = attempt(
+        &gateway.upstream,
+        &route,
+        &request,
+        headers,
+        deadline,
+        schedule,
+        recorder,
+    )
+    .await?;
     match sent {
         Sent::Whole(whole) => {
             recorder.usage(whole.usage);
@@ -217,7 +265,10 @@ async fn judged(
 
 /// A request that is sent on as it came: to the first target of the route it names, else to the
 /// key's own provider.
-#[expect(clippy::too_many_arguments, reason = "a request in its parts, each used once")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a request in its parts, each used once"
+)]
 async fn passthrough(
     gateway: &Gateway,
     snapshot: &Snapshot,
@@ -238,7 +289,11 @@ async fn passthrough(
     let target = match routed {
         Some(route) => {
             recorder.route(&route);
-            let plan = Plan::make(&route, |target| usable(gateway, target), &mut fastrand::Rng::new())?;
+            let plan = Plan::make(
+                &route,
+                |target| usable(gateway, target),
+                &mut fastrand::Rng::new(),
+            )?;
             let target = Arc::clone(&plan.targets()[0]);
             recorder.plan(std::slice::from_ref(&target));
             if let Some(named) = named {
@@ -262,8 +317,13 @@ async fn passthrough(
             target
         }
     };
-    let request =
-        Passed { method: &head.method, path, query: head.uri.query(), headers: &head.headers, body };
+    let request = Passed {
+        method: &head.method,
+        path,
+        query: head.uri.query(),
+        headers: &head.headers,
+        body,
+    };
     let response = pass(&gateway.upstream, &target, &request, recorder).await?;
     Ok(Answer::Passing(Box::new(response)))
 }
@@ -271,16 +331,25 @@ async fn passthrough(
 /// The route that `model` means to this key; `None` when it is for the key's own provider.
 fn route(snapshot: &Snapshot, key: &Key, model: &str) -> Result<Option<Arc<Route>>, GatewayError> {
     let Some(route) = snapshot.route(model).or(key.default_route.as_ref()) else {
-        return if key.passthrough.is_some() { Ok(None) } else { Err(unknown_model(snapshot, key, model)) };
+        return if key.passthrough.is_some() {
+            Ok(None)
+        } else {
+            Err(unknown_model(snapshot, key, model))
+        };
     };
     if key.may_use(route) {
         return Ok(Some(Arc::clone(route)));
     }
-    Err(GatewayError::RouteNotAllowed { route: Arc::clone(&route.name) })
+    Err(GatewayError::RouteNotAllowed {
+        route: Arc::clone(&route.name),
+    })
 }
 
 fn unrouted(snapshot: &Snapshot, key: &Key, model: &str) -> Result<Route, GatewayError> {
-    let provider = key.passthrough.as_ref().ok_or_else(|| unknown_model(snapshot, key, model))?;
+    let provider = key
+        .passthrough
+        .as_ref()
+        .ok_or_else(|| unknown_model(snapshot, key, model))?;
     Ok(Route::to(target_of(provider, model)))
 }
 
@@ -297,16 +366,22 @@ fn target_of(provider: &Arc<Provider>, model: &str) -> Target {
 /// Whether a target can be asked at all.
 fn usable(gateway: &Gateway, target: &Target) -> Result<(), String> {
     match &target.provider.secret {
-        Some(reference) if gateway.upstream.keyring.current(reference).is_none() => {
-            Err(format!("the key of provider `{}` cannot be read", target.provider.name))
-        }
+        Some(reference) if gateway.upstream.keyring.current(reference).is_none() => Err(format!(
+            "the key of provider `{}` cannot be read",
+            target.provider.name
+        )),
         _ => Ok(()),
     }
 }
 
 fn unknown_model(snapshot: &Snapshot, key: &Key, model: &str) -> GatewayError {
-    let routes = allowed(snapshot, key).map(|route| Arc::clone(&route.name)).collect();
-    GatewayError::UnknownModel { model: model.to_owned(), routes }
+    let routes = allowed(snapshot, key)
+        .map(|route| Arc::clone(&route.name))
+        .collect();
+    GatewayError::UnknownModel {
+        model: model.to_owned(),
+        routes,
+    }
 }
 
 fn allowed<'a>(snapshot: &'a Snapshot, key: &'a Key) -> impl Iterator<Item = &'a Arc<Route>> {
@@ -315,7 +390,9 @@ fn allowed<'a>(snapshot: &'a Snapshot, key: &'a Key) -> impl Iterator<Item = &'a
 
 /// `GET /models`: the routes this key may use.
 fn models(snapshot: &Snapshot, key: &Key) -> Response<Body> {
-    let data: Vec<_> = allowed(snapshot, key).map(|route| listed(&route.name)).collect();
+    let data: Vec<_> = allowed(snapshot, key)
+        .map(|route| listed(&route.name))
+        .collect();
     json(&serde_json::json!({ "object": "list", "data": data }))
 }
 
@@ -389,4 +466,3 @@ fn tell<B>(mut response: Response<B>, recorder: &Recorder) -> Response<B> {
 fn trace_id(headers: &HeaderMap) -> Option<&str> {
     headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)
 }
-

@@ -106,7 +106,12 @@ impl Route {
     pub fn to(target: Target) -> Self {
         Self {
             name: "-".into(),
-            places: vec![Place { members: vec![Member { target: Arc::new(target), weight: 1 }] }],
+            places: vec![Place {
+                members: vec![Member {
+                    target: Arc::new(target),
+                    weight: 1,
+                }],
+            }],
             timeouts: Timeouts::INTERACTIVE,
             reserve: Percent(40),
             max_attempts: 4,

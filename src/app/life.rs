@@ -50,10 +50,18 @@ impl Signals {
 }
 
 /// Serves: looks at the files and listens to signals until one says that it is over.
-pub(super) async fn until_told_to_end(signals: &mut Signals, reloader: &Reloader, records: &Records) {
+pub(super) async fn until_told_to_end(
+    signals: &mut Signals,
+    reloader: &Reloader,
+    records: &Records,
+) {
     let mut next_look = Instant::now() + LOOK;
     loop {
-        let Signals { hangup, terminate, interrupt } = signals;
+        let Signals {
+            hangup,
+            terminate,
+            interrupt,
+        } = signals;
         tokio::select! {
             _ = terminate.recv() => return,
             _ = interrupt.recv() => return,

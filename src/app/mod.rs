@@ -56,7 +56,9 @@ impl std::fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Audit(error) => error.fmt(f),
-            Self::Simulator { name, error } => write!(f, "the simulated provider `{name}` cannot listen: {error}"),
+            Self::Simulator { name, error } => {
+                write!(f, "the simulated provider `{name}` cannot listen: {error}")
+            }
             Self::Signals(error) => write!(f, "signals cannot be received: {error}"),
         }
     }
@@ -72,17 +74,26 @@ pub async fn run(
     options: Options,
     ready: impl FnOnce(),
 ) -> Result<ExitCode, StartError> {
-    let Loaded { snapshot, process, .. } = loaded;
+    let Loaded {
+        snapshot, process, ..
+    } = loaded;
     let snapshot = Arc::new(snapshot);
     let mut signals = life::Signals::new().map_err(StartError::Signals)?;
     let metrics = Arc::new(Metrics::new());
     let status = Arc::new(Status::new(Arc::clone(&metrics)));
     let keyring = Keyring::default();
-    let sinks = AuditSinks { stdout: process.audit.stdout, file: process.audit.file.clone() };
-    let records =
-        Records::new(snapshot.identity.clone(), Arc::clone(&metrics), sinks).map_err(StartError::Audit)?;
-    let listener = listen::bind(process.listen).await.map_err(StartError::Bind)?;
-    let admin_listener = listen::bind(process.admin).await.map_err(StartError::Bind)?;
+    let sinks = AuditSinks {
+        stdout: process.audit.stdout,
+        file: process.audit.file.clone(),
+    };
+    let records = Records::new(snapshot.identity.clone(), Arc::clone(&metrics), sinks)
+        .map_err(StartError::Audit)?;
+    let listener = listen::bind(process.listen)
+        .await
+        .map_err(StartError::Bind)?;
+    let admin_listener = listen::bind(process.admin)
+        .await
+        .map_err(StartError::Bind)?;
     let _simulators = simulators(&process).await?;
 
     let connections = Tasks::default();
@@ -90,7 +101,10 @@ pub async fn run(
     let cut = CancellationToken::new();
     let (phase, serving) = watch::channel(Phase::Serving);
     let (publisher, live) = Live::new(Arc::clone(&snapshot));
-    let upstream = Upstream { clients: Clients::new(background.clone()), keyring: keyring.clone() };
+    let upstream = Upstream {
+        clients: Clients::new(background.clone()),
+        keyring: keyring.clone(),
+    };
     let gateway = Gateway {
         snapshot: live.clone(),
         upstream: upstream.clone(),
@@ -98,17 +112,37 @@ pub async fn run(
         tasks: connections.clone(),
         cut: cut.clone(),
     };
-    let reloader = Reloader::new(sources, process.clone(), publisher, live.clone(), keyring.clone(), Arc::clone(&status));
+    let reloader = Reloader::new(
+        sources,
+        process.clone(),
+        publisher,
+        live.clone(),
+        keyring.clone(),
+        Arc::clone(&status),
+    );
     reloader.read_secrets(&snapshot);
     status.config_applied(&snapshot, Instant::now());
 
-    let settings = Settings { h2c: process.h2c, ..Settings::default() };
+    let settings = Settings {
+        h2c: process.h2c,
+        ..Settings::default()
+    };
     let twin = listen::bind_ipv6_twin(&listener).await;
     for listener in std::iter::once(listener).chain(twin) {
         let service = service(gateway.clone());
-        background.spawn(listen::serve(listener, settings, connections.clone(), serving.clone(), service));
+        background.spawn(listen::serve(
+            listener,
+            settings,
+            connections.clone(),
+            serving.clone(),
+            service,
+        ));
     }
-    let state = AdminState { status: Arc::clone(&status), metrics, keyring };
+    let state = AdminState {
+        status: Arc::clone(&status),
+        metrics,
+        keyring,
+    };
     background.spawn(serve_admin(admin_listener, background.clone(), state));
     background.spawn(keep_warm(live, upstream.clients.clone()));
     status.listener_up();
@@ -116,7 +150,14 @@ pub async fn run(
     ready();
 
     life::until_told_to_end(&mut signals, &reloader, &records).await;
-    let drain = life::Drain { process: &process, options, status: &status, phase: &phase, connections: &connections, cut: &cut };
+    let drain = life::Drain {
+        process: &process,
+        options,
+        status: &status,
+        phase: &phase,
+        connections: &connections,
+        cut: &cut,
+    };
     drain.run(&mut signals).await;
     life::close(records).await;
     tracing::info!("ended");
@@ -125,7 +166,8 @@ pub async fn run(
 
 fn service(
     gateway: Gateway,
-) -> impl Fn(Request<Incoming>, Peer) -> std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Clone {
+) -> impl Fn(Request<Incoming>, Peer) -> std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send>>
++ Clone {
     move |request, peer| Box::pin(serve::handle(gateway.clone(), request, peer))
 }
 

@@ -45,7 +45,15 @@ impl Reloader {
         status: Arc<Status>,
     ) -> Self {
         let seen = Mutex::new(stamp(&sources.document));
-        Self { sources, process, publisher, live, keyring, status, seen }
+        Self {
+            sources,
+            process,
+            publisher,
+            live,
+            keyring,
+            status,
+            seen,
+        }
     }
 
     /// Looks at the files, and reads again those that changed.
@@ -63,7 +71,10 @@ impl Reloader {
 
     /// Reads everything anew.
     pub(super) fn reload(&self) {
-        let sources = Sources { now: Timestamp::now(), ..self.sources.clone() };
+        let sources = Sources {
+            now: Timestamp::now(),
+            ..self.sources.clone()
+        };
         match config::load(&sources) {
             Ok(loaded) => self.apply(loaded),
             Err(problems) => self.refuse(&problems),
@@ -73,15 +84,22 @@ impl Reloader {
     /// Reads the secrets that `snapshot` names. One that cannot be read disables its provider, and
     /// nothing else.
     pub(super) fn read_secrets(&self, snapshot: &Snapshot) {
-        let named: Vec<&Reference> =
-            snapshot.providers.values().filter_map(|provider| provider.secret.as_ref()).collect();
+        let named: Vec<&Reference> = snapshot
+            .providers
+            .values()
+            .filter_map(|provider| provider.secret.as_ref())
+            .collect();
         for (reference, error) in self.keyring.load(named) {
             tracing::error!(secret = %reference, %error, "a secret cannot be read; its provider is left out until it can");
         }
     }
 
     fn apply(&self, loaded: Loaded) {
-        let Loaded { snapshot, process, warnings } = loaded;
+        let Loaded {
+            snapshot,
+            process,
+            warnings,
+        } = loaded;
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
@@ -103,8 +121,14 @@ impl Reloader {
         for problem in problems {
             tracing::error!("{problem}");
         }
-        tracing::error!(problems = problems.len(), "the new configuration is refused; the last good one stays");
-        let first = problems.first().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(
+            problems = problems.len(),
+            "the new configuration is refused; the last good one stays"
+        );
+        let first = problems
+            .first()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let message = match problems.len() {
             0 | 1 => first,
             count => format!("{first} (and {} more)", count - 1),
@@ -114,7 +138,13 @@ impl Reloader {
 }
 
 fn stamp(document: &Document) -> Option<Stamp> {
-    let Document::File(path) = document else { return None };
+    let Document::File(path) = document else {
+        return None;
+    };
     let found = std::fs::metadata(path).ok()?;
-    Some(Stamp { modified: found.modified().ok(), length: found.len(), file: found.ino() })
+    Some(Stamp {
+        modified: found.modified().ok(),
+        length: found.len(),
+        file: found.ino(),
+    })
 }

@@ -41,7 +41,12 @@ impl Named {
             Form::Json => quote(model),
             Form::Multipart => model.to_owned(),
         };
-        [&body[..self.span.start], text.as_bytes(), &body[self.span.end..]].concat()
+        [
+            &body[..self.span.start],
+            text.as_bytes(),
+            &body[self.span.end..],
+        ]
+        .concat()
     }
 }
 
@@ -53,7 +58,11 @@ fn json(text: &str) -> Option<Named> {
             if key.decode() == "model"
                 && let Some(model) = cursor.string_or_skip()?
             {
-                named = Some(Named { model: model.decode().into_owned(), span: model.span(), form: Form::Json });
+                named = Some(Named {
+                    model: model.decode().into_owned(),
+                    span: model.span(),
+                    form: Form::Json,
+                });
             }
             Ok::<(), Invalid>(())
         })
@@ -64,9 +73,14 @@ fn json(text: &str) -> Option<Named> {
 fn boundary(parameters: &str) -> Option<&str> {
     let value = parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("boundary").then_some(value.trim())
+        name.trim()
+            .eq_ignore_ascii_case("boundary")
+            .then_some(value.trim())
     })?;
-    let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+    let value = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'))
+        .unwrap_or(value);
     // RFC 2046 allows 70 characters.
     (1..=70).contains(&value.len()).then_some(value)
 }
@@ -82,9 +96,15 @@ fn multipart(body: &[u8], boundary: &str) -> Option<Named> {
             && is_model(&body[from..from + head])
         {
             let value = from + head + 4;
-            let end = end.checked_sub(2).filter(|&end| end >= value && &body[end..end + 2] == b"\r\n")?;
+            let end = end
+                .checked_sub(2)
+                .filter(|&end| end >= value && &body[end..end + 2] == b"\r\n")?;
             let model = std::str::from_utf8(&body[value..end]).ok()?.to_owned();
-            return Some(Named { model, span: value..end, form: Form::Multipart });
+            return Some(Named {
+                model,
+                span: value..end,
+                form: Form::Multipart,
+            });
         }
         start = end;
     }
@@ -94,9 +114,13 @@ fn multipart(body: &[u8], boundary: &str) -> Option<Named> {
 fn is_model(head: &[u8]) -> bool {
     std::str::from_utf8(head).is_ok_and(|head| {
         head.lines().any(|line| {
-            let Some((name, value)) = line.split_once(':') else { return false };
+            let Some((name, value)) = line.split_once(':') else {
+                return false;
+            };
             name.trim().eq_ignore_ascii_case("content-disposition")
-                && value.split(';').any(|part| matches!(part.trim(), "name=\"model\"" | "name=model"))
+                && value
+                    .split(';')
+                    .any(|part| matches!(part.trim(), "name=\"model\"" | "name=model"))
         })
     })
 }
@@ -117,12 +141,18 @@ mod tests {
     fn a_name_is_found_and_replaced_in_json_and_in_forms() {
         let json = r#"{"input":"x","model":"tts","voice":1}"#;
         let expected = ("tts".to_owned(), json.replace("tts", "new"));
-        assert_eq!(find("application/json; charset=utf-8", json), Some(expected));
+        assert_eq!(
+            find("application/json; charset=utf-8", json),
+            Some(expected)
+        );
 
         let form = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nmodel\r\n\
                     --b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper\r\n--b--\r\n";
         let expected = ("whisper".to_owned(), form.replace("whisper", "new"));
-        assert_eq!(find("multipart/form-data; boundary=\"b\"", form), Some(expected));
+        assert_eq!(
+            find("multipart/form-data; boundary=\"b\"", form),
+            Some(expected)
+        );
     }
 
     #[test]
@@ -133,8 +163,14 @@ mod tests {
             ("application/json", "{"),
             ("text/plain", "{\"model\":\"m\"}"),
             ("multipart/form-data", "--b\r\n"),
-            ("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nx"),
-            ("multipart/form-data; boundary=b", "--b\r\nX: name=\"model\"\r\n\r\nx\r\n--b--"),
+            (
+                "multipart/form-data; boundary=b",
+                "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nx",
+            ),
+            (
+                "multipart/form-data; boundary=b",
+                "--b\r\nX: name=\"model\"\r\n\r\nx\r\n--b--",
+            ),
         ] {
             assert_eq!(find(kind, body), None, "{kind} {body}");
         }

@@ -26,16 +26,36 @@ struct Vendor {
 
 /// In the order in which they fall back. Addresses from each vendor's documentation (read 2026-11).
 const VENDORS: [Vendor; 6] = [
-    Vendor { variable: "OPENAI_API_KEY", name: "openai", base_url: "https://api.openai.com/v1", model: "gpt-5-mini" },
+    Vendor {
+        variable: "OPENAI_API_KEY",
+        name: "openai",
+        base_url: "https://api.openai.com/v1",
+        model: "gpt-5-mini",
+    },
     Vendor {
         variable: "OPENROUTER_API_KEY",
         name: "openrouter",
         base_url: "https://openrouter.ai/api/v1",
         model: "openai/gpt-5-mini",
     },
-    Vendor { variable: "MISTRAL_API_KEY", name: "mistral", base_url: "https://api.mistral.ai/v1", model: "mistral-small-latest" },
-    Vendor { variable: "DEEPSEEK_API_KEY", name: "deepseek", base_url: "https://api.deepseek.com/v1", model: "deepseek-chat" },
-    Vendor { variable: "GROQ_API_KEY", name: "groq", base_url: "https://api.groq.com/openai/v1", model: "llama-3.3-70b-versatile" },
+    Vendor {
+        variable: "MISTRAL_API_KEY",
+        name: "mistral",
+        base_url: "https://api.mistral.ai/v1",
+        model: "mistral-small-latest",
+    },
+    Vendor {
+        variable: "DEEPSEEK_API_KEY",
+        name: "deepseek",
+        base_url: "https://api.deepseek.com/v1",
+        model: "deepseek-chat",
+    },
+    Vendor {
+        variable: "GROQ_API_KEY",
+        name: "groq",
+        base_url: "https://api.groq.com/openai/v1",
+        model: "llama-3.3-70b-versatile",
+    },
     Vendor {
         variable: "GEMINI_API_KEY",
         name: "gemini",
@@ -62,14 +82,27 @@ pub(super) struct Dev {
 impl Dev {
     pub(super) fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
         let flags = flags(self.listen, self.admin);
-        let found: Vec<&Vendor> = VENDORS.iter().filter(|vendor| variable(vendor.variable).is_some()).collect();
+        let found: Vec<&Vendor> = VENDORS
+            .iter()
+            .filter(|vendor| variable(vendor.variable).is_some())
+            .collect();
         let (document, token, about) = match self.config {
             Some(file) => (config::Document::File(file), None, None),
             None => {
                 let token = self.token.map_or_else(keys::new_token, Ok)?;
-                let (text, about) =
-                    if found.is_empty() { simulated(&token)? } else { (real(&found, &token), describe(&found)) };
-                (config::Document::Text { format: Format::Yaml, text }, Some(token), Some(about))
+                let (text, about) = if found.is_empty() {
+                    simulated(&token)?
+                } else {
+                    (real(&found, &token), describe(&found))
+                };
+                (
+                    config::Document::Text {
+                        format: Format::Yaml,
+                        text,
+                    },
+                    Some(token),
+                    Some(about),
+                )
             }
         };
         let sources = Sources::from_process(document, flags);
@@ -78,10 +111,22 @@ impl Dev {
             Err(problems) => return Ok(refuse(&problems)),
         };
         let (listen, admin) = (loaded.process.listen, loaded.process.admin);
-        let route = loaded.snapshot.routes.keys().next().map_or_else(String::new, ToString::to_string);
+        let route = loaded
+            .snapshot
+            .routes
+            .keys()
+            .next()
+            .map_or_else(String::new, ToString::to_string);
         let mut said = Ok(());
         let code = serve(loaded, sources, Options::default(), || {
-            said = welcome(out, listen, admin, &route, token.as_deref(), about.as_deref());
+            said = welcome(
+                out,
+                listen,
+                admin,
+                &route,
+                token.as_deref(),
+                about.as_deref(),
+            );
         })?;
         said.map(|()| code)
     }
@@ -90,19 +135,36 @@ impl Dev {
 fn real(found: &[&Vendor], token: &str) -> String {
     let mut text = String::from("providers:\n");
     let mut targets = String::new();
-    for Vendor { variable, name, base_url, model } in found {
+    for Vendor {
+        variable,
+        name,
+        base_url,
+        model,
+    } in found
+    {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "  {name}: {{ kind: openai-compatible, base_url: \"{base_url}\", secret: \"env:{variable}\" }}");
+        let _ = writeln!(
+            text,
+            "  {name}: {{ kind: openai-compatible, base_url: \"{base_url}\", secret: \"env:{variable}\" }}"
+        );
         let _ = writeln!(targets, "      - {name}/{model}");
     }
     let first = found.first().map_or("", |vendor| vendor.name);
-    let _ = write!(text, "routes:\n  chat:\n    targets:\n{targets}{}", key(token, &format!("passthrough: {first}")));
+    let _ = write!(
+        text,
+        "routes:\n  chat:\n    targets:\n{targets}{}",
+        key(token, &format!("passthrough: {first}"))
+    );
     text
 }
 
 fn describe(found: &[&Vendor]) -> String {
     let names: Vec<_> = found.iter().map(|vendor| vendor.name).collect();
-    format!("Providers found in the environment: {}. The route `chat` falls back in this order; any other model goes to {} unchanged.", names.join(", "), names[0])
+    format!(
+        "Providers found in the environment: {}. The route `chat` falls back in this order; any other model goes to {} unchanged.",
+        names.join(", "),
+        names[0]
+    )
 }
 
 fn simulated(token: &str) -> io::Result<(String, String)> {
@@ -128,12 +190,17 @@ routes:
 }
 
 fn key(token: &str, more: &str) -> String {
-    format!("keys:\n  - {{ id: dev, hash: \"sha256:{}\", {more} }}\n", sha256(token.as_bytes()))
+    format!(
+        "keys:\n  - {{ id: dev, hash: \"sha256:{}\", {more} }}\n",
+        sha256(token.as_bytes())
+    )
 }
 
 /// A port that is free now. Another process may take it first; then the start says so.
 fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
 }
 
 fn welcome(

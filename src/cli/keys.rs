@@ -57,11 +57,7 @@ impl Keys {
     /// Those of `out`, and of the system's source of randomness.
     pub fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
         let Command::New(new) = self.command;
-        let mut secret = [0; 32];
-        SystemRandom::new()
-            .fill(&mut secret)
-            .map_err(|_| io::Error::other("the system gave no random bytes"))?;
-        let token = token(secret);
+        let token = new_token()?;
         writeln!(
             out,
             "The token, for the application. It is not shown again:\n"
@@ -104,6 +100,15 @@ impl New {
         }
         Ok(())
     }
+}
+
+/// A token that nobody has had before.
+pub(super) fn new_token() -> io::Result<String> {
+    let mut secret = [0; 32];
+    SystemRandom::new()
+        .fill(&mut secret)
+        .map_err(|_| io::Error::other("the system gave no random bytes"))?;
+    Ok(token(secret))
 }
 
 /// A YAML scalar that is text whatever it holds: letters and dashes as they are, else in quotes.

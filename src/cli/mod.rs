@@ -67,15 +67,21 @@ impl Cli {
 
 fn start_log() -> Result<(), String> {
     let format = match variable("PILLION_LOG_FORMAT") {
-        Some(format) => log::Format::try_new(&format).map_err(|error| format!("PILLION_LOG_FORMAT: {error}"))?,
+        Some(format) => {
+            log::Format::try_new(&format).map_err(|error| format!("PILLION_LOG_FORMAT: {error}"))?
+        }
         None => log::Format::suited(),
     };
-    let filter = log::filter(variable("PILLION_LOG").as_deref()).map_err(|error| format!("PILLION_LOG: {error}"))?;
+    let filter = log::filter(variable("PILLION_LOG").as_deref())
+        .map_err(|error| format!("PILLION_LOG: {error}"))?;
     log::init(format, filter).map_err(|error| error.to_string())
 }
 
 /// A variable of the environment that a command reads before there is any configuration.
 fn variable(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "commands read the environment here")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "commands read the environment here"
+    )]
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -31,21 +31,34 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self) -> io::Result<ExitCode> {
-        let Some(file) = self.config.or_else(|| variable("PILLION_CONFIG").map(PathBuf::from)) else {
+        let Some(file) = self
+            .config
+            .or_else(|| variable("PILLION_CONFIG").map(PathBuf::from))
+        else {
             tracing::error!("no configuration: give --config FILE, or set PILLION_CONFIG");
             return Ok(ExitCode::from(2));
         };
         let flags = flags(self.listen, self.admin);
         let sources = Sources::from_process(file, flags);
         match config::load(&sources) {
-            Ok(loaded) => serve(loaded, sources, Options { native: self.native }, || {}),
+            Ok(loaded) => serve(
+                loaded,
+                sources,
+                Options {
+                    native: self.native,
+                },
+                || {},
+            ),
             Err(problems) => Ok(refuse(&problems)),
         }
     }
 }
 
 /// Flags as the configuration's topmost layer.
-pub(super) fn flags(listen: Option<SocketAddr>, admin: Option<SocketAddr>) -> Vec<(String, String)> {
+pub(super) fn flags(
+    listen: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
+) -> Vec<(String, String)> {
     [("listen", listen), ("admin", admin)]
         .into_iter()
         .filter_map(|(key, address)| Some((key.to_owned(), address?.to_string())))
@@ -63,13 +76,15 @@ pub(super) fn serve(
         tracing::warn!("{warning}");
     }
     let runtime = runtime(loaded.process.workers)?;
-    Ok(match runtime.block_on(app::run(loaded, sources, options, ready)) {
-        Ok(code) => code,
-        Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::from(FAILED)
-        }
-    })
+    Ok(
+        match runtime.block_on(app::run(loaded, sources, options, ready)) {
+            Ok(code) => code,
+            Err(error) => {
+                tracing::error!("{error}");
+                ExitCode::from(FAILED)
+            }
+        },
+    )
 }
 
 /// Says every problem of a configuration that is not to be run.
@@ -85,5 +100,8 @@ fn runtime(workers: usize) -> io::Result<Runtime> {
     if workers == 1 {
         return Builder::new_current_thread().enable_all().build();
     }
-    Builder::new_multi_thread().worker_threads(workers).enable_all().build()
+    Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()
 }

@@ -9,12 +9,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::BAD_CONFIGURATION;
 use crate::config::{self, Loaded, Problem, Sources};
 use crate::secret::Reference;
 use crate::snapshot::{Place, Route};
-
-/// The exit code of a bad configuration (`EX_CONFIG` of sysexits.h).
-pub const BAD_CONFIGURATION: u8 = 78;
 
 /// Check configurations offline: every problem at once, or the routes that were found.
 #[derive(Debug, Args)]

@@ -22,7 +22,11 @@ pub struct Passing {
 
 impl Passing {
     pub fn new(incoming: Incoming, status: StatusCode, recorder: Recorder) -> Self {
-        let mut passing = Self { incoming, status, recorder: Some(recorder) };
+        let mut passing = Self {
+            incoming,
+            status,
+            recorder: Some(recorder),
+        };
         if passing.incoming.is_end_stream() {
             // It will not be polled.
             passing.finish(End::Answered(status));
@@ -41,7 +45,10 @@ impl Body for Passing {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let status = self.status;
         loop {
             match ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {

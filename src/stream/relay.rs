@@ -58,7 +58,9 @@ struct Running {
 
 impl Relay {
     pub fn new(streaming: Streaming, recorder: Recorder, limits: Limits, tasks: Tasks) -> Self {
-        let Streaming { decoder, incoming, .. } = streaming;
+        let Streaming {
+            decoder, incoming, ..
+        } = streaming;
         let running = Running {
             incoming,
             decoder,
@@ -69,11 +71,22 @@ impl Relay {
             alarm: Box::pin(sleep_until(limits.end.min(Instant::now() + limits.idle))),
             cut: Box::pin(limits.cut.cancelled_owned()),
         };
-        Self { running: Some(running), tasks }
+        Self {
+            running: Some(running),
+            tasks,
+        }
     }
 
     fn done(&mut self) {
-        let Some(Running { mut incoming, recorder, decoder, .. }) = self.running.take() else { return };
+        let Some(Running {
+            mut incoming,
+            recorder,
+            decoder,
+            ..
+        }) = self.running.take()
+        else {
+            return;
+        };
         let mut recorder = recorder;
         recorder.usage(decoder.usage());
         recorder.finish(End::Answered(StatusCode::OK));
@@ -89,8 +102,20 @@ impl Relay {
 
     /// Tells the caller in-band, since the head has long gone out.
     fn broken(&mut self, failure: &Failure, message: &str, out: &mut Vec<u8>) {
-        let Some(Running { mut recorder, decoder, .. }) = self.running.take() else { return };
-        out.extend_from_slice(&respond::event_of(message, "upstream_error", None, "stream_broken"));
+        let Some(Running {
+            mut recorder,
+            decoder,
+            ..
+        }) = self.running.take()
+        else {
+            return;
+        };
+        out.extend_from_slice(&respond::event_of(
+            message,
+            "upstream_error",
+            None,
+            "stream_broken",
+        ));
         recorder.usage(decoder.usage());
         recorder.finish(End::Broken(StatusCode::OK, failure));
     }
@@ -122,7 +147,10 @@ impl Running {
     /// The provider is silent. The alarm is set anew only when it rings, not at every event.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         if self.cut.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(Failure::new(Class::Cancelled, "the sidecar is shutting down")));
+            return Poll::Ready(Err(Failure::new(
+                Class::Cancelled,
+                "the sidecar is shutting down",
+            )));
         }
         let since = *self.silent_since.get_or_insert_with(Instant::now);
         let limit = self.end.min(since + self.idle);
@@ -132,7 +160,11 @@ impl Running {
                 self.alarm.as_mut().reset(limit);
                 continue;
             }
-            let reason = if limit == self.end { "the stream took too long" } else { "the stream fell silent" };
+            let reason = if limit == self.end {
+                "the stream took too long"
+            } else {
+                "the stream fell silent"
+            };
             return Poll::Ready(Err(Failure::new(Class::Timeout, reason)));
         }
     }
@@ -142,8 +174,13 @@ impl Body for Relay {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Some(running) = &mut self.running else { return Poll::Ready(None) };
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Some(running) = &mut self.running else {
+            return Poll::Ready(None);
+        };
         let pulled = ready!(running.poll_pull(cx));
         let mut out = running.decoder.output();
         match pulled {

@@ -32,7 +32,11 @@ pub(super) fn of(target: &Target, surface: Surface) -> Result<Uri, http::Error> 
 ///
 /// # Errors
 /// When the path cannot stand in a URL.
-pub(super) fn passed(provider: &Provider, path: &str, query: Option<&str>) -> Result<Uri, http::Error> {
+pub(super) fn passed(
+    provider: &Provider,
+    path: &str,
+    query: Option<&str>,
+) -> Result<Uri, http::Error> {
     let mut query = query.map_or_else(String::new, |query| format!("?{query}"));
     let prefix = match &provider.kind {
         Kind::OpenAi | Kind::OpenAiCompatible | Kind::AzureV1 => "",
@@ -67,13 +71,27 @@ mod tests {
 
     fn target(kind: Kind, base: &str) -> Target {
         let base_url = BaseUrl::try_new(base).unwrap();
-        let provider = Provider { name: "p".into(), kind, base_url, secret: None, ca: None };
-        Target { id: "p/m".into(), provider: Arc::new(provider), model: "a b/c".into(), context: None, stream_usage: true }
+        let provider = Provider {
+            name: "p".into(),
+            kind,
+            base_url,
+            secret: None,
+            ca: None,
+        };
+        Target {
+            id: "p/m".into(),
+            provider: Arc::new(provider),
+            model: "a b/c".into(),
+            context: None,
+            stream_usage: true,
+        }
     }
 
     #[test]
     fn each_kind_has_its_form() {
-        let classic = Kind::AzureDeployments { api_version: "2024-10-21".into() };
+        let classic = Kind::AzureDeployments {
+            api_version: "2024-10-21".into(),
+        };
         for (kind, base, chat, files) in [
             (
                 Kind::OpenAi,
@@ -96,7 +114,10 @@ mod tests {
         ] {
             let target = target(kind, base);
             assert_eq!(of(&target, Surface::Chat).unwrap(), chat);
-            assert_eq!(passed(&target.provider, "/files", Some("limit=2")).unwrap(), files);
+            assert_eq!(
+                passed(&target.provider, "/files", Some("limit=2")).unwrap(),
+                files
+            );
         }
     }
 }

@@ -37,8 +37,13 @@ pub async fn attempt(
     mut schedule: Schedule,
     recorder: &mut Recorder,
 ) -> Result<Sent, GatewayError> {
-    let call =
-        Call { request, headers, expose_model: route.expose_model, idle: deadline.idle, deadline: deadline.at };
+    let call = Call {
+        request,
+        headers,
+        expose_model: route.expose_model,
+        idle: deadline.idle,
+        deadline: deadline.at,
+    };
     while let Some(step) = schedule.next(Instant::now()) {
         if step.start > Instant::now() {
             sleep_until(step.start).await;
@@ -46,7 +51,10 @@ pub async fn attempt(
         recorder.attempt(&step.target);
         let provider = &step.target.provider;
         let secret = upstream.secret(provider);
-        let failure = match upstream.run(&call, &step, secret.as_deref(), recorder).await {
+        let failure = match upstream
+            .run(&call, &step, secret.as_deref(), recorder)
+            .await
+        {
             Ok(sent) => {
                 recorder.attempt_answered(ANSWERED);
                 return Ok(sent);
@@ -61,7 +69,8 @@ pub async fn attempt(
             reason = %failure.reason,
             "an attempt failed"
         );
-        let new_secret = failure.class == Class::Auth && upstream.renewed(provider, secret.as_ref());
+        let new_secret =
+            failure.class == Class::Auth && upstream.renewed(provider, secret.as_ref());
         schedule.failed(failure, new_secret, Instant::now());
     }
     Err(schedule.verdict())
@@ -83,7 +92,9 @@ impl Upstream {
     ) -> Result<Sent, Failure> {
         let client = self.clients.of(&step.target.provider);
         let sending = call.send(&client, &step.target, secret, step.end, recorder);
-        let Some(backup) = &step.backup else { return sending.await };
+        let Some(backup) = &step.backup else {
+            return sending.await;
+        };
         let slow = Instant::now() + step.end.saturating_duration_since(Instant::now()) / 2;
         tokio::pin!(sending);
         tokio::select! {
@@ -96,7 +107,9 @@ impl Upstream {
 
     /// Whether the key that was refused is no longer the current one, or its source has a newer.
     fn renewed(&self, provider: &Provider, used: Option<&Arc<Secret>>) -> bool {
-        let Some(reference) = &provider.secret else { return false };
+        let Some(reference) = &provider.secret else {
+            return false;
+        };
         self.keyring.refresh(reference);
         match (self.keyring.current(reference), used) {
             (Some(now), Some(used)) => !Arc::ptr_eq(&now, used),

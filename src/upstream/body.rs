@@ -19,7 +19,10 @@ pub(super) struct Outgoing {
 impl From<Pieces> for Outgoing {
     fn from(pieces: Pieces) -> Self {
         let left = pieces.iter().map(|piece| piece.len() as u64).sum();
-        Self { pieces: pieces.into_iter(), left }
+        Self {
+            pieces: pieces.into_iter(),
+            left,
+        }
     }
 }
 
@@ -27,7 +30,10 @@ impl Body for Outgoing {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         // A piece without bytes would be taken for the end of a chunked body.
         let piece = self.pieces.find(|piece| !piece.is_empty());
         self.left -= piece.as_ref().map_or(0, |piece| piece.len() as u64);

@@ -37,14 +37,25 @@ pub(super) struct Client {
 
 impl Clients {
     pub fn new(tasks: Tasks) -> Self {
-        Self { by_ca: Arc::default(), tasks }
+        Self {
+            by_ca: Arc::default(),
+            tasks,
+        }
     }
 
     pub(super) fn of(&self, provider: &Provider) -> Client {
-        let known = self.by_ca.read().unwrap_or_else(PoisonError::into_inner).get(&provider.ca).cloned();
+        let known = self
+            .by_ca
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&provider.ca)
+            .cloned();
         known.unwrap_or_else(|| {
             let mut clients = self.by_ca.write().unwrap_or_else(PoisonError::into_inner);
-            clients.entry(provider.ca.clone()).or_insert_with(|| Client::new(provider.ca.clone())).clone()
+            clients
+                .entry(provider.ca.clone())
+                .or_insert_with(|| Client::new(provider.ca.clone()))
+                .clone()
         })
     }
 
@@ -70,8 +81,10 @@ impl Client {
     }
 
     /// Sends one request. Dropping the future, or the response's body, cancels it at the provider.
-    pub(super) async fn request(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, Error> {
+    pub(super) async fn request(
+        &self,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, Error> {
         self.pool.request(request).await
     }
 }
-

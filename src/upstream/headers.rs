@@ -66,7 +66,11 @@ pub(super) fn passed(came: &HeaderMap) -> HeaderMap {
     }
     let prefixed: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| OF_THE_CALLER_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix)))
+        .filter(|name| {
+            OF_THE_CALLER_PREFIXES
+                .iter()
+                .any(|prefix| name.as_str().starts_with(prefix))
+        })
         .cloned()
         .collect();
     for name in prefixed {
@@ -126,7 +130,14 @@ mod tests {
     use super::*;
 
     fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
-        list.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+        list.iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
     }
 
     #[test]
@@ -143,7 +154,10 @@ mod tests {
             ("openai-organization", "org-1"),
             ("x-custom", "kept"),
         ]);
-        let expected = headers(&[("content-type", "multipart/form-data; boundary=x"), ("x-custom", "kept")]);
+        let expected = headers(&[
+            ("content-type", "multipart/form-data; boundary=x"),
+            ("x-custom", "kept"),
+        ]);
         assert_eq!(passed(&came), expected);
     }
 

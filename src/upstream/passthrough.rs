@@ -43,10 +43,12 @@ pub async fn pass(
     recorder: &mut Recorder,
 ) -> Result<Response<Incoming>, GatewayError> {
     let provider = &target.provider;
-    let uri = address::passed(provider, request.path, request.query).map_err(|_| GatewayError::Invalid {
-        code: "bad_request",
-        param: None,
-        message: "The path or query cannot be passed on.".into(),
+    let uri = address::passed(provider, request.path, request.query).map_err(|_| {
+        GatewayError::Invalid {
+            code: "bad_request",
+            param: None,
+            message: "The path or query cannot be passed on.".into(),
+        }
     })?;
     let secret = upstream.secret(provider);
     let mut retried = false;
@@ -60,11 +62,18 @@ pub async fn pass(
         let sent = timeout(HEAD, upstream.clients.of(provider).request(outgoing)).await;
         let failure = match sent {
             Ok(Ok(mut response)) => {
-                if let Some(id) = response.headers().get("x-request-id").and_then(|id| id.to_str().ok()) {
+                if let Some(id) = response
+                    .headers()
+                    .get("x-request-id")
+                    .and_then(|id| id.to_str().ok())
+                {
                     recorder.upstream_id(id);
                 }
                 recorder.attempt_answered(response.status());
-                let shown = headers::shown_passed(std::mem::take(response.headers_mut()), secret.as_deref());
+                let shown = headers::shown_passed(
+                    std::mem::take(response.headers_mut()),
+                    secret.as_deref(),
+                );
                 *response.headers_mut() = shown;
                 return Ok(response);
             }

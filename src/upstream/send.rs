@@ -82,7 +82,11 @@ impl Call<'_> {
             Ok(Err(error)) => return Err(unsent(&error)),
             Ok(Ok(response)) => response,
         };
-        if let Some(id) = response.headers().get("x-request-id").and_then(|id| id.to_str().ok()) {
+        if let Some(id) = response
+            .headers()
+            .get("x-request-id")
+            .and_then(|id| id.to_str().ok())
+        {
             recorder.upstream_id(id);
         }
         let status = response.status();
@@ -94,11 +98,23 @@ impl Call<'_> {
         } else {
             self.whole(response, end, recorder).await
         };
-        sent.map_err(|failure| Failure { status: failure.status.or(Some(status)), ..failure })
+        sent.map_err(|failure| Failure {
+            status: failure.status.or(Some(status)),
+            ..failure
+        })
     }
 
-    fn outgoing(&self, target: &Target, secret: Option<&Secret>) -> Result<Request<Outgoing>, Failure> {
-        let unaddressable = |_| Failure::new(Class::TargetMissing, "the model's name cannot stand in a URL");
+    fn outgoing(
+        &self,
+        target: &Target,
+        secret: Option<&Secret>,
+    ) -> Result<Request<Outgoing>, Failure> {
+        let unaddressable = |_| {
+            Failure::new(
+                Class::TargetMissing,
+                "the model's name cannot stand in a URL",
+            )
+        };
         let uri = address::of(target, self.request.surface).map_err(unaddressable)?;
         let mut headers = headers::judged(self.headers);
         if let Some(secret) = secret {
@@ -119,7 +135,11 @@ impl Call<'_> {
         recorder: &mut Recorder,
     ) -> Result<Sent, Failure> {
         let (head, incoming) = response.into_parts();
-        let limit = if self.request.surface == Surface::Embeddings { MAX_VECTORS } else { MAX_ANSWER };
+        let limit = if self.request.surface == Surface::Embeddings {
+            MAX_VECTORS
+        } else {
+            MAX_ANSWER
+        };
         let body = timeout_at(end, read(incoming, limit))
             .await
             .map_err(|_| Failure::new(Class::Timeout, "the answer did not end in time"))??;
@@ -130,7 +150,11 @@ impl Call<'_> {
             let mut decoder = self.decoder();
             decoder.whole(&body)?;
             let usage = decoder.usage();
-            return Ok(Sent::Whole(Whole { headers, body: decoder.output().into(), usage }));
+            return Ok(Sent::Whole(Whole {
+                headers,
+                body: decoder.output().into(),
+                usage,
+            }));
         }
         let shown = Shown {
             surface: self.request.surface,
@@ -139,7 +163,11 @@ impl Call<'_> {
             seed: fastrand::u64(..),
         };
         let answer = openai::answer(&body, shown)?;
-        Ok(Sent::Whole(Whole { headers, body: answer.body, usage: answer.usage }))
+        Ok(Sent::Whole(Whole {
+            headers,
+            body: answer.body,
+            usage: answer.usage,
+        }))
     }
 
     async fn stream(
@@ -153,7 +181,11 @@ impl Call<'_> {
         let mut limit = end;
         while !decoder.released() {
             let frame = timeout_at(limit, incoming.frame()).await.map_err(|_| {
-                let reason = if decoder.arrived() { "a tool call did not end in time" } else { "no first token in time" };
+                let reason = if decoder.arrived() {
+                    "a tool call did not end in time"
+                } else {
+                    "no first token in time"
+                };
                 Failure::new(Class::Timeout, reason)
             })?;
             match frame {
@@ -171,13 +203,21 @@ impl Call<'_> {
             }
         }
         let headers = headers::shown(&head.headers);
-        Ok(Sent::Streaming(Box::new(Streaming { headers, decoder, incoming })))
+        Ok(Sent::Streaming(Box::new(Streaming {
+            headers,
+            decoder,
+            incoming,
+        })))
     }
 
     fn decoder(&self) -> Decoder {
         let request = self.request;
         Decoder::new(Wanted {
-            shape: if request.surface == Surface::Completions { Shape::Completions } else { Shape::Chat },
+            shape: if request.surface == Surface::Completions {
+                Shape::Completions
+            } else {
+                Shape::Chat
+            },
             model: (!self.expose_model).then(|| request.model.as_str().into()),
             usage: request.usage == UsageOption::Asked,
             moderation: request.moderation,
@@ -188,16 +228,25 @@ impl Call<'_> {
 
 /// The connection broke in the middle of an answer.
 pub(crate) fn cut() -> Failure {
-    Failure::new(Class::Reset, "the connection was cut in the middle of the answer")
+    Failure::new(
+        Class::Reset,
+        "the connection was cut in the middle of the answer",
+    )
 }
 
 /// The request did not come to an answer's head.
 pub(super) fn unsent(error: &hyper_util::client::legacy::Error) -> Failure {
-    tracing::debug!(error = error as &dyn std::error::Error, "a request found no answer");
+    tracing::debug!(
+        error = error as &dyn std::error::Error,
+        "a request found no answer"
+    );
     if error.is_connect() {
         Failure::new(Class::Connect, "no connection to the provider")
     } else {
-        Failure::new(Class::Reset, "the connection was cut before an answer began")
+        Failure::new(
+            Class::Reset,
+            "the connection was cut before an answer began",
+        )
     }
 }
 
@@ -205,7 +254,9 @@ pub(super) fn unsent(error: &hyper_util::client::legacy::Error) -> Failure {
 async fn refused(response: Response<Incoming>, end: Instant) -> Failure {
     let (head, incoming) = response.into_parts();
     let until = end.min(Instant::now() + ERROR_BODY);
-    let body = timeout_at(until, read_start(incoming)).await.unwrap_or_default();
+    let body = timeout_at(until, read_start(incoming))
+        .await
+        .unwrap_or_default();
     judge(head.status, &head.headers, &body, SystemTime::now())
 }
 
@@ -232,7 +283,9 @@ async fn read(mut incoming: Incoming, limit: usize) -> Result<Bytes, Failure> {
     let mut first = Bytes::new();
     let mut body = BytesMut::new();
     while let Some(frame) = incoming.frame().await {
-        let Ok(chunk) = frame.map_err(|_| cut())?.into_data() else { continue };
+        let Ok(chunk) = frame.map_err(|_| cut())?.into_data() else {
+            continue;
+        };
         if body.len() + first.len() + chunk.len() > limit {
             return Err(too_long());
         }
@@ -242,17 +295,27 @@ async fn read(mut incoming: Incoming, limit: usize) -> Result<Bytes, Failure> {
             continue;
         }
         if body.is_empty() {
-            body.reserve(usize::try_from(length).unwrap_or_default().max(first.len() + chunk.len()));
+            body.reserve(
+                usize::try_from(length)
+                    .unwrap_or_default()
+                    .max(first.len() + chunk.len()),
+            );
             body.extend_from_slice(&first);
             first = Bytes::new();
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(if body.is_empty() { first } else { body.freeze() })
+    Ok(if body.is_empty() {
+        first
+    } else {
+        body.freeze()
+    })
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
     kind.is_some_and(|kind| kind.trim_start().starts_with("application/json"))
 }
 

@@ -9,12 +9,14 @@ use crate::snapshot::Kind;
 /// Sets the header by which a provider of this kind knows us.
 pub(super) fn sign(headers: &mut HeaderMap, kind: &Kind, secret: &Secret) {
     let (name, text) = match kind {
-        Kind::OpenAi | Kind::OpenAiCompatible => {
-            (AUTHORIZATION, Zeroizing::new(format!("Bearer {}", secret.expose())))
-        }
-        Kind::AzureV1 | Kind::AzureDeployments { .. } => {
-            (HeaderName::from_static("api-key"), Zeroizing::new(secret.expose().to_owned()))
-        }
+        Kind::OpenAi | Kind::OpenAiCompatible => (
+            AUTHORIZATION,
+            Zeroizing::new(format!("Bearer {}", secret.expose())),
+        ),
+        Kind::AzureV1 | Kind::AzureDeployments { .. } => (
+            HeaderName::from_static("api-key"),
+            Zeroizing::new(secret.expose().to_owned()),
+        ),
     };
     // A secret is visible ASCII by its construction, which every header value may be.
     if let Ok(mut value) = HeaderValue::from_str(&text) {

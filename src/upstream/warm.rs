@@ -56,7 +56,14 @@ impl Warm {
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(60)));
         tcp.set_connect_timeout(Some(TCP_TIMEOUT));
-        Self { tcp, shared: Arc::new(Shared { ca, tls: OnceLock::new(), ready: Mutex::default() }) }
+        Self {
+            tcp,
+            shared: Arc::new(Shared {
+                ca,
+                tls: OnceLock::new(),
+                ready: Mutex::default(),
+            }),
+        }
     }
 
     /// Opens a connection to `uri`'s place, unless one is ready or on its way.
@@ -64,7 +71,10 @@ impl Warm {
         let Some(place) = place(&uri) else { return };
         {
             let mut ready = self.shared.lock();
-            if ready.get(&place).is_some_and(|(since, _)| since.elapsed() < MAX_AGE) {
+            if ready
+                .get(&place)
+                .is_some_and(|(since, _)| since.elapsed() < MAX_AGE)
+            {
                 return;
             }
             ready.insert(place.clone(), (Instant::now(), Slot::Opening));
@@ -88,7 +98,8 @@ impl Warm {
             }
             let shared = &self.shared;
             let made = shared.tls.get_or_init(|| {
-                let config = tls::config(shared.ca.as_deref()).map_err(|error| error.to_string())?;
+                let config =
+                    tls::config(shared.ca.as_deref()).map_err(|error| error.to_string())?;
                 Ok(HttpsConnectorBuilder::new()
                     .with_tls_config(config)
                     .https_only()
@@ -98,7 +109,9 @@ impl Warm {
             let mut https = made.clone()?;
             https.call(uri).await
         };
-        timeout(CONNECT_TIMEOUT, connecting).await.map_err(|_| "connecting took longer than 5 s")?
+        timeout(CONNECT_TIMEOUT, connecting)
+            .await
+            .map_err(|_| "connecting took longer than 5 s")?
     }
 
     /// The connection that is ready for `uri`, if it is young enough to be alive.
@@ -124,7 +137,9 @@ impl Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("ca", &self.ca).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("ca", &self.ca)
+            .finish_non_exhaustive()
     }
 }
 
