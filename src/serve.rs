@@ -5,6 +5,7 @@
 //! Each step takes what the one before it proved and returns what the next one needs, or the error
 //! that the caller is told. What belongs to a step is in its room; here is only their order.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -148,26 +149,25 @@ async fn answer(
                 judged(gateway, snapshot, &key, &head.headers, request, recorder).await
             }
             Endpoint::Models => Ok(Answer::Ready(models(snapshot, &key))),
-            Endpoint::Model(id) => match model(snapshot, &key, &id) {
-                Some(response) => Ok(Answer::Ready(response)),
-                None => {
-                    let path = format!(
-                        "/models/{}",
-                        head.uri.path().rsplit('/').next().unwrap_or_default()
-                    );
-                    passthrough(
-                        gateway,
-                        snapshot,
-                        &key,
-                        &head,
-                        &path,
-                        body,
-                        Some(&id),
-                        recorder,
-                    )
-                    .await
+            Endpoint::Model(id) => {
+                if let Some(response) = model(snapshot, &key, &id) {
+                    return Ok(Answer::Ready(response));
                 }
-            },
+                // Its name as it was written: a slash in it stays encoded.
+                let name = head.uri.path().rsplit('/').next().unwrap_or_default();
+                let path = format!("/models/{name}");
+                passthrough(
+                    gateway,
+                    snapshot,
+                    &key,
+                    &head,
+                    &path,
+                    body,
+                    Some(&id),
+                    recorder,
+                )
+                .await
+            }
             Endpoint::Passthrough(path) => {
                 passthrough(gateway, snapshot, &key, &head, &path, body, None, recorder).await
             }
@@ -286,37 +286,24 @@ async fn passthrough(
         Some(asked) if model.is_none() => route(snapshot, key, asked)?,
         _ => None,
     };
-    let target = match routed {
-        Some(route) => {
-            recorder.route(&route);
-            let plan = Plan::make(
-                &route,
-                |target| usable(gateway, target),
-                &mut fastrand::Rng::new(),
-            )?;
-            let target = Arc::clone(&plan.targets()[0]);
-            recorder.plan(std::slice::from_ref(&target));
-            if let Some(named) = named {
-                body = named.rename(&body, &target.model).into();
-            }
-            target
+    let target = if let Some(route) = routed {
+        recorder.route(&route);
+        let plan = Plan::make(
+            &route,
+            |target| usable(gateway, target),
+            &mut fastrand::Rng::new(),
+        )?;
+        let target = Arc::clone(&plan.targets()[0]);
+        if let Some(named) = named {
+            body = named.rename(&body, &target.model).into();
         }
-        None => {
-            let Some(provider) = &key.passthrough else {
-                return Err(match asked {
-                    Some(asked) => unknown_model(snapshot, key, asked),
-                    None => GatewayError::Refused {
-                        status: StatusCode::NOT_FOUND,
-                        code: "not_found",
-                        message: "This path is served by providers only, and this token has no `passthrough`.".into(),
-                    },
-                });
-            };
-            let target = Arc::new(target_of(provider, asked.unwrap_or("-")));
-            recorder.plan(std::slice::from_ref(&target));
-            target
-        }
+        target
+    } else if let Some(provider) = &key.passthrough {
+        Arc::new(target_of(provider, asked.unwrap_or("-")))
+    } else {
+        return Err(asked.map_or(NOWHERE, |asked| unknown_model(snapshot, key, asked)));
     };
+    recorder.plan(std::slice::from_ref(&target));
     let request = Passed {
         method: &head.method,
         path,
@@ -327,6 +314,15 @@ async fn passthrough(
     let response = pass(&gateway.upstream, &target, &request, recorder).await?;
     Ok(Answer::Passing(Box::new(response)))
 }
+
+/// What a key without a provider of its own is told of a path that is not ours.
+const NOWHERE: GatewayError = GatewayError::Refused {
+    status: StatusCode::NOT_FOUND,
+    code: "not_found",
+    message: Cow::Borrowed(
+        "Only a provider serves this path, and this token has no `passthrough`.",
+    ),
+};
 
 /// The route that `model` means to this key; `None` when it is for the key's own provider.
 fn route(snapshot: &Snapshot, key: &Key, model: &str) -> Result<Option<Arc<Route>>, GatewayError> {

@@ -86,24 +86,20 @@ impl Dev {
             .iter()
             .filter(|vendor| variable(vendor.variable).is_some())
             .collect();
-        let (document, token, about) = match self.config {
-            Some(file) => (config::Document::File(file), None, None),
-            None => {
-                let token = self.token.map_or_else(keys::new_token, Ok)?;
-                let (text, about) = if found.is_empty() {
-                    simulated(&token)?
-                } else {
-                    (real(&found, &token), describe(&found))
-                };
-                (
-                    config::Document::Text {
-                        format: Format::Yaml,
-                        text,
-                    },
-                    Some(token),
-                    Some(about),
-                )
-            }
+        let (document, token, about) = if let Some(file) = self.config {
+            (config::Document::File(file), None, None)
+        } else {
+            let token = self.token.map_or_else(keys::new_token, Ok)?;
+            let (text, about) = if found.is_empty() {
+                simulated(&token)?
+            } else {
+                (real(&found, &token), describe(&found))
+            };
+            let document = config::Document::Text {
+                format: Format::Yaml,
+                text,
+            };
+            (document, Some(token), Some(about))
         };
         let sources = Sources::from_process(document, flags);
         let loaded = match config::load(&sources) {

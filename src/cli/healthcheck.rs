@@ -21,21 +21,21 @@ pub(super) struct Healthcheck {
 }
 
 impl Healthcheck {
-    pub(super) fn run(self) -> io::Result<ExitCode> {
+    pub(super) fn run(self) -> ExitCode {
         let named = || variable("PILLION_ADMIN")?.parse().ok();
         let mut address = self.admin.or_else(named).unwrap_or(ADMIN);
         if address.ip().is_unspecified() {
             address.set_ip(Ipv4Addr::LOCALHOST.into());
         }
         match ask(address) {
-            Ok(status) if status.starts_with("HTTP/1.1 200") => Ok(ExitCode::SUCCESS),
+            Ok(status) if status.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
             Ok(status) => {
                 tracing::error!(%address, "not ready: {status}");
-                Ok(ExitCode::from(FAILED))
+                ExitCode::from(FAILED)
             }
             Err(error) => {
                 tracing::error!(%address, %error, "no answer");
-                Ok(ExitCode::from(FAILED))
+                ExitCode::from(FAILED)
             }
         }
     }

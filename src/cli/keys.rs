@@ -15,7 +15,7 @@ use crate::config;
 
 /// Internal keys of applications.
 #[derive(Debug, Args)]
-pub struct Keys {
+pub(super) struct Keys {
     #[command(subcommand)]
     command: Command,
 }
@@ -55,7 +55,7 @@ struct New {
 impl Keys {
     /// # Errors
     /// Those of `out`, and of the system's source of randomness.
-    pub fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
+    pub(super) fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
         let Command::New(new) = self.command;
         let token = new_token()?;
         writeln!(

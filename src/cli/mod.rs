@@ -2,7 +2,7 @@
 
 mod dev;
 mod healthcheck;
-pub mod keys;
+mod keys;
 mod run;
 mod schema;
 mod validate;
@@ -33,7 +33,8 @@ enum Command {
     Run(run::Run),
     Dev(dev::Dev),
     Validate(validate::Validate),
-    Schema(schema::Schema),
+    /// Print the JSON Schema of the configuration
+    Schema,
     Keys(keys::Keys),
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -58,9 +59,9 @@ impl Cli {
                 },
                 out,
             ),
-            Command::Schema(schema) => schema.run(out),
+            Command::Schema => schema::run(out),
             Command::Keys(keys) => keys.run(out),
-            Command::Healthcheck(healthcheck) => healthcheck.run(),
+            Command::Healthcheck(healthcheck) => Ok(healthcheck.run()),
         }
     }
 }

@@ -3,21 +3,13 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Args;
-
 use crate::config;
 
-/// Print the JSON Schema of the configuration.
-#[derive(Debug, Args)]
-pub struct Schema {}
-
-impl Schema {
-    /// # Errors
-    /// Those of `out`.
-    pub fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
-        writeln!(out, "{:#}", config::schema())?;
-        Ok(ExitCode::SUCCESS)
-    }
+/// # Errors
+/// Those of `out`.
+pub(super) fn run(out: &mut impl Write) -> io::Result<ExitCode> {
+    writeln!(out, "{:#}", config::schema())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]
@@ -27,7 +19,7 @@ mod tests {
     #[test]
     fn the_schema_is_one_json_document() {
         let mut out = Vec::new();
-        Schema {}.run(&mut out).unwrap();
+        run(&mut out).unwrap();
         let schema: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(schema["additionalProperties"], false);
     }

@@ -16,7 +16,7 @@ use crate::snapshot::{Place, Route};
 
 /// Check configurations offline: every problem at once, or the routes that were found.
 #[derive(Debug, Args)]
-pub struct Validate {
+pub(super) struct Validate {
     /// YAML, TOML or JSON, by extension
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -30,7 +30,7 @@ impl Validate {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn run(
+    pub(super) fn run(
         self,
         read_secret: impl Fn(&Reference) -> Result<(), String>,
         out: &mut impl Write,

@@ -92,7 +92,7 @@ mod tests {
         first_token: Duration::from_millis(2500),
         answer: Duration::from_secs(18),
         idle: Duration::from_secs(15),
-        stream: Duration::from_secs(600),
+        stream: Duration::from_mins(10),
     };
 
     fn deadline(streamed: bool, patience: Option<u64>) -> (Instant, Deadline) {

@@ -2,6 +2,8 @@
 //!
 //! Azure's forms: <https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle> (read 2026-11).
 
+use std::fmt::Write as _;
+
 use http::Uri;
 
 use crate::chat::Surface;
@@ -56,7 +58,8 @@ fn segment(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a string does not fail.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

@@ -46,7 +46,7 @@ struct Shared {
 
 enum Slot {
     Opening,
-    Open(Stream),
+    Open(Box<Stream>),
 }
 
 impl Warm {
@@ -54,7 +54,7 @@ impl Warm {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        tcp.set_keepalive(Some(Duration::from_mins(1)));
         tcp.set_connect_timeout(Some(TCP_TIMEOUT));
         Self {
             tcp,
@@ -82,7 +82,7 @@ impl Warm {
         let opened = self.connect(uri).await;
         let mut ready = self.shared.lock();
         match opened {
-            Ok(stream) => drop(ready.insert(place, (Instant::now(), Slot::Open(stream)))),
+            Ok(stream) => drop(ready.insert(place, (Instant::now(), Slot::Open(Box::new(stream))))),
             Err(error) => {
                 tracing::debug!(%error, authority = %place.1, "could not open a connection early");
                 ready.remove(&place);
@@ -119,7 +119,7 @@ impl Warm {
         let place = place(uri)?;
         let mut ready = self.shared.lock();
         match ready.remove(&place)? {
-            (since, Slot::Open(stream)) if since.elapsed() < MAX_AGE => Some(stream),
+            (since, Slot::Open(stream)) if since.elapsed() < MAX_AGE => Some(*stream),
             (_, Slot::Open(_)) => None,
             opening => {
                 ready.insert(place, opening);
