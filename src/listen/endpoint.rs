@@ -35,11 +35,13 @@ impl Endpoint {
         let Some(known) = Known::of(path) else {
             return passthrough(path).ok_or_else(not_found);
         };
-        if let Known::Model(_) = known
+        if let Known::Model(id) = known
             && !matches!(*method, Method::GET | Method::HEAD)
         {
             // To delete a fine-tuned model is its provider's business.
-            return Ok(Self::Passthrough(path.to_owned()));
+            return decode(id)
+                .map(|_| Self::Passthrough(path.to_owned()))
+                .ok_or_else(not_found);
         }
         let (fits, allow) = match known {
             Known::Surface(_) => (method == Method::POST, "POST"),
