@@ -183,7 +183,7 @@ fn frames_that_repeat_each_other_stay_as_they_came() {
         "{\\\"x\\\":[1]}",
         "\\\\",
     ];
-    for (i, word) in words.iter().cycle().take(40).enumerate() {
+    for (i, word) in words.iter().cycle().take(15).enumerate() {
         let choice = match i % 10 {
             3 => format!(
                 r#"{{"index":0,"delta":{{"reasoning_content":"{word}"}},"finish_reason":null}}"#
