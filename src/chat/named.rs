@@ -55,7 +55,7 @@ fn json(text: &str) -> Option<Named> {
     let mut cursor = Cursor::new(text);
     cursor
         .object(|cursor, key| {
-            if key.decode() == "model"
+            if key.says("model")
                 && let Some(model) = cursor.string_or_skip()?
             {
                 named = Some(Named {

@@ -169,7 +169,7 @@ impl Facts {
             "encoding_format" => {
                 self.base64 = cursor
                     .string_or_skip()?
-                    .is_some_and(|format| format.decode() == "base64");
+                    .is_some_and(|format| format.says("base64"));
             }
             _ => {}
         }
@@ -183,7 +183,7 @@ fn stream_options(text: &str, cursor: &mut Cursor<'_>) -> Result<UsageOption, Ga
     let mut named = None;
     cursor.object(|cursor, key| {
         empty = false;
-        if key.decode() == "include_usage" {
+        if key.says("include_usage") {
             let path = "stream_options.include_usage";
             expect(cursor, path, &[Kind::Bool, Kind::Null], "true or false")?;
             named = Some(cursor.skip()?);

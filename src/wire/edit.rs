@@ -120,7 +120,7 @@ impl<'a> Object<'a> {
 
     /// Where the value of `key` stands; the last one, as parsers take it.
     pub fn get(&self, key: &str) -> Option<Range<usize>> {
-        let named = |member: &&Member<'a>| member.key.decode() == key;
+        let named = |member: &&Member<'a>| member.key.says(key);
         self.members
             .iter()
             .rfind(named)
@@ -135,7 +135,7 @@ impl<'a> Object<'a> {
 
     /// Where the key itself stands, with its quotes.
     pub fn key(&self, key: &str) -> Option<Range<usize>> {
-        let named = |member: &&Member<'a>| member.key.decode() == key;
+        let named = |member: &&Member<'a>| member.key.says(key);
         self.members
             .iter()
             .rfind(named)

@@ -22,6 +22,9 @@ pub struct Invalid {
     pub what: &'static str,
 }
 
+/// Strings up to so many bytes are read byte by byte.
+const SHORT: usize = 24;
+
 type Result<T, E = Invalid> = std::result::Result<T, E>;
 
 /// What kind of value comes next.
@@ -50,6 +53,15 @@ impl<'a> Text<'a> {
             Cow::Owned(unescape(self.raw))
         } else {
             Cow::Borrowed(self.raw)
+        }
+    }
+
+    /// Whether it says `text`.
+    pub fn says(self, text: &str) -> bool {
+        if self.escaped {
+            unescape(self.raw) == text
+        } else {
+            self.raw == text
         }
     }
 
@@ -329,6 +341,18 @@ impl<'a> Cursor<'a> {
         let bytes = self.text.as_bytes();
         let mut escaped = false;
         self.at += 1;
+        // Most strings are keys and words, for which a wide search costs more than it saves.
+        let start = self.at;
+        for (length, &byte) in bytes[start..].iter().take(SHORT).enumerate() {
+            match byte {
+                b'"' => {
+                    self.at = start + length + 1;
+                    return Ok(false);
+                }
+                b'\\' | 0..0x20 => break,
+                _ => {}
+            }
+        }
         loop {
             let rest = &bytes[self.at..];
             let Some(length) = memchr2(b'"', b'\\', rest) else {
