@@ -12,4 +12,5 @@
 
 mod support;
 
-mod smoke;
+mod fallback;
+mod passing;
