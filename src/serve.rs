@@ -53,18 +53,18 @@ enum Answer {
     Passing(Box<Response<Incoming>>),
 }
 
-/// A request that was refused, and whether its body is still on its way.
-struct Refused {
-    error: GatewayError,
-    unread: bool,
+/// A request that was not answered.
+enum Refused {
+    Read(GatewayError),
+    /// Its body is still on its way.
+    Unread(GatewayError),
+    /// Its caller went away in the middle of the body.
+    Gone,
 }
 
 impl From<GatewayError> for Refused {
     fn from(error: GatewayError) -> Self {
-        Self {
-            error,
-            unread: false,
-        }
+        Self::Read(error)
     }
 }
 
@@ -94,19 +94,27 @@ pub async fn handle(gateway: Gateway, request: Request<Incoming>, peer: Peer) ->
             let passing = Passing::new(incoming, head.status, recorder);
             Response::from_parts(head, passing.boxed_unsync())
         }
-        Err(Refused { error, unread }) => {
-            let respond = if unread {
-                respond::refusal
-            } else {
-                respond::error
-            };
-            let response = tell(respond(&error, recorder.id()), &recorder);
-            tracing::debug!(id = recorder.id(), %error, "a request was not answered");
-            recorder.finish(End::Failed(&error));
-            response
+        Err(Refused::Read(error)) => refuse(respond::error, &error, recorder),
+        Err(Refused::Unread(error)) => refuse(respond::refusal, &error, recorder),
+        Err(Refused::Gone) => {
+            // The recorder notes a caller that went away. Nobody reads the answer, but hyper ends a
+            // connection that broke off in mid-body only once there is one.
+            drop(recorder);
+            respond::refusal(&INCOMPLETE, "")
         }
     };
     response.headers_mut().remove("trailer");
+    response
+}
+
+fn refuse(
+    respond: fn(&GatewayError, &str) -> Response<Body>,
+    error: &GatewayError,
+    recorder: Recorder,
+) -> Response<Body> {
+    let response = tell(respond(error, recorder.id()), &recorder);
+    tracing::debug!(id = recorder.id(), %error, "a request was not answered");
+    recorder.finish(End::Failed(error));
     response
 }
 
@@ -124,23 +132,14 @@ async fn answer(
         Ok(None) => return Ok(Answer::Ready(no_content())),
         Err(error) => {
             body::discard(&head.headers, incoming, &gateway.tasks);
-            return Err(Refused {
-                error,
-                unread: true,
-            });
+            return Err(Refused::Unread(error));
         }
     };
     let body = match body::read(&head.headers, incoming, snapshot.body_limit, &gateway.tasks).await
     {
         Ok(body) => body,
-        Err(ReadError::Refused(error)) => {
-            return Err(Refused {
-                error,
-                unread: true,
-            });
-        }
-        // Nobody is there to read what is answered; the recorder notes a caller that went away.
-        Err(ReadError::Gone) => std::future::pending().await,
+        Err(ReadError::Refused(error)) => return Err(Refused::Unread(error)),
+        Err(ReadError::Gone) => return Err(Refused::Gone),
     };
     let answering = async {
         match endpoint {
@@ -314,6 +313,13 @@ async fn passthrough(
     let response = pass(&gateway.upstream, &target, &request, recorder).await?;
     Ok(Answer::Passing(Box::new(response)))
 }
+
+/// What a caller would be told that left in the middle of its body.
+const INCOMPLETE: GatewayError = GatewayError::Refused {
+    status: StatusCode::BAD_REQUEST,
+    code: "incomplete_body",
+    message: Cow::Borrowed("The request body ended before its announced length."),
+};
 
 /// What a key without a provider of its own is told of a path that is not ours.
 const NOWHERE: GatewayError = GatewayError::Refused {
