@@ -13,4 +13,6 @@
 mod support;
 
 mod fallback;
+mod leaving;
 mod passing;
+mod streams;

@@ -196,6 +196,11 @@ impl Stream {
         }
     }
 
+    /// Says that nothing more will be sent, and goes on reading.
+    pub(crate) async fn half_close(&mut self) {
+        self.client.half_close().await;
+    }
+
     /// The next event with its blank line; `None` at the end.
     pub(crate) async fn event(&mut self) -> Option<String> {
         soon("an event of the answer", async {
