@@ -12,7 +12,10 @@
 
 mod support;
 
+mod errors;
 mod fallback;
 mod leaving;
 mod passing;
+mod secrets;
 mod streams;
+mod timing;

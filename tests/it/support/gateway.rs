@@ -107,6 +107,13 @@ impl Config {
         self
     }
 
+    /// The route's `timeout`, `first_token` and `answer`.
+    pub(crate) fn limits(self, timeout: &str, first_token: &str, answer: &str) -> Self {
+        self.knob(&format!("timeout: {timeout}"))
+            .knob(&format!("first_token: {first_token}"))
+            .knob(&format!("answer: {answer}"))
+    }
+
     /// Another route: its name, and the rest in one line of YAML.
     pub(crate) fn route(mut self, name: &str, rest: &str) -> Self {
         let _ = writeln!(self.routes, "  {name}: {rest}");

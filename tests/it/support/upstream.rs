@@ -57,11 +57,15 @@ struct State {
     seen: Vec<Seen>,
     /// When each connection was accepted.
     connections: Vec<Instant>,
+    /// How many of them are open.
+    open: usize,
 }
 
 struct Shared {
     state: watch::Sender<State>,
     choose: Mutex<Box<Choose>>,
+    /// Counts the times that idle connections were closed.
+    hang_ups: watch::Sender<usize>,
 }
 
 /// A provider on a port of its own. Dropping it closes all its connections.
@@ -93,6 +97,7 @@ impl Upstream {
         let shared = Arc::new(Shared {
             state: watch::Sender::new(State::default()),
             choose: Mutex::new(Box::new(choose)),
+            hang_ups: watch::Sender::new(0),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, Arc::clone(&shared)));
@@ -150,6 +155,15 @@ impl Upstream {
         found(&state.unwrap()).unwrap()
     }
 
+    /// Closes every connection; none may be serving a request.
+    pub(crate) async fn hang_up(&self) {
+        self.shared.hang_ups.send_modify(|count| *count += 1);
+        self.wait("connections are closed", |state| {
+            (state.open == 0).then_some(())
+        })
+        .await;
+    }
+
     /// Closes every connection; from here on, connections are refused.
     pub(crate) async fn kill(&mut self) {
         if let Some(mut tasks) = self.tasks.take() {
@@ -195,8 +209,13 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         shared.state.send_modify(|state| {
             number = state.connections.len();
             state.connections.push(Instant::now());
+            state.open += 1;
         });
-        connections.spawn(serve(stream, number, Arc::clone(&shared)));
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            serve(stream, number, Arc::clone(&shared)).await;
+            shared.state.send_modify(|state| state.open -= 1);
+        });
     }
 }
 
@@ -205,7 +224,14 @@ async fn serve(stream: TcpStream, connection: usize, shared: Arc<Shared>) {
     let (mut reader, mut writer) = stream.into_split();
     let mut buffer = Vec::new();
     let mut last = None;
-    while let Some((head, body)) = read_request(&mut reader, &mut buffer).await {
+    let mut hang_ups = shared.hang_ups.subscribe();
+    loop {
+        let read = tokio::select! {
+            biased;
+            read = read_request(&mut reader, &mut buffer) => read,
+            _ = hang_ups.changed() => return,
+        };
+        let Some((head, body)) = read else { break };
         let seen = Seen {
             head,
             body,
