@@ -5,6 +5,8 @@
 //! Each step takes what the one before it proved and returns what the next one needs, or the error
 //! that the caller is told. What belongs to a step is in its room; here is only their order.
 
+mod models;
+
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
@@ -147,9 +149,9 @@ async fn answer(
                 let request = chat::Request::read(surface, body)?;
                 judged(gateway, snapshot, &key, &head.headers, request, recorder).await
             }
-            Endpoint::Models => Ok(Answer::Ready(models(snapshot, &key))),
+            Endpoint::Models => Ok(Answer::Ready(models::all(snapshot, &key))),
             Endpoint::Model(id) => {
-                if let Some(response) = model(snapshot, &key, &id) {
+                if let Some(response) = models::one(snapshot, &key, &id) {
                     return Ok(Answer::Ready(response));
                 }
                 // Its name as it was written: a slash in it stays encoded.
@@ -388,35 +390,6 @@ fn unknown_model(snapshot: &Snapshot, key: &Key, model: &str) -> GatewayError {
 
 fn allowed<'a>(snapshot: &'a Snapshot, key: &'a Key) -> impl Iterator<Item = &'a Arc<Route>> {
     snapshot.routes.values().filter(|route| key.may_use(route))
-}
-
-/// `GET /models`: the routes this key may use.
-fn models(snapshot: &Snapshot, key: &Key) -> Response<Body> {
-    let data: Vec<_> = allowed(snapshot, key)
-        .map(|route| listed(&route.name))
-        .collect();
-    json(&serde_json::json!({ "object": "list", "data": data }))
-}
-
-fn model(snapshot: &Snapshot, key: &Key, id: &str) -> Option<Response<Body>> {
-    let route = snapshot.route(id).filter(|route| key.may_use(route));
-    if route.is_none() && key.passthrough.is_some() {
-        return None;
-    }
-    Some(match route {
-        Some(_) => json(&listed(id)),
-        None => respond::error(&unknown_model(snapshot, key, id), ""),
-    })
-}
-
-fn listed(id: &str) -> serde_json::Value {
-    serde_json::json!({ "id": id, "object": "model", "created": 0, "owned_by": "pillion" })
-}
-
-fn json(value: &serde_json::Value) -> Response<Body> {
-    let mut response = Response::new(full(value.to_string()));
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
-    response
 }
 
 fn no_content() -> Response<Body> {
