@@ -12,10 +12,14 @@
 
 mod support;
 
+mod drill;
 mod errors;
 mod fallback;
 mod leaving;
+mod life;
+mod load;
 mod passing;
 mod secrets;
 mod streams;
+mod tidy;
 mod timing;
