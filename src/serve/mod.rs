@@ -154,6 +154,9 @@ async fn answer(
                 if let Some(response) = models::one(snapshot, &key, &id) {
                     return Ok(Answer::Ready(response));
                 }
+                if key.passthrough.is_none() {
+                    return Err(unknown_model(snapshot, &key, &id));
+                }
                 // Its name as it was written: a slash in it stays encoded.
                 let name = head.uri.path().rsplit('/').next().unwrap_or_default();
                 let path = format!("/models/{name}");

@@ -3,9 +3,8 @@
 use http::Response;
 use http::header::CONTENT_TYPE;
 
-use super::{JSON, allowed, unknown_model};
+use super::{JSON, allowed};
 use crate::body::{Body, full};
-use crate::listen::respond;
 use crate::snapshot::{Key, Snapshot};
 
 /// `GET /models`: the routes this key may use.
@@ -16,16 +15,10 @@ pub(super) fn all(snapshot: &Snapshot, key: &Key) -> Response<Body> {
     json(&serde_json::json!({ "object": "list", "data": data }))
 }
 
-/// `GET /models/{id}`: a route by its name; `None` when the key's own provider is to be asked.
+/// `GET /models/{id}`: a route of this key by its name.
 pub(super) fn one(snapshot: &Snapshot, key: &Key, id: &str) -> Option<Response<Body>> {
     let route = snapshot.route(id).filter(|route| key.may_use(route));
-    if route.is_none() && key.passthrough.is_some() {
-        return None;
-    }
-    Some(match route {
-        Some(_) => json(&listed(id)),
-        None => respond::error(&unknown_model(snapshot, key, id), ""),
-    })
+    route.map(|_| json(&listed(id)))
 }
 
 fn listed(id: &str) -> serde_json::Value {
