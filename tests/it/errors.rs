@@ -276,6 +276,18 @@ async fn what_is_wrong_with_a_request_is_told_before_any_provider_hears_of_it() 
 }
 
 #[tokio::test]
+async fn a_model_that_is_not_there_is_an_error_in_the_record_too() {
+    let first = Upstream::always(Reply::json(plain("Hello!"))).await;
+    let gateway = Gateway::start(Config::of(&[&first])).await;
+    let answer = gateway.get("/v1/models/nobody").await;
+    told(&answer, 404, "invalid_request_error", "model_not_found");
+    assert_eq!(gateway.audit(answer.id()).await.outcome(), "error");
+    let answer = gateway.get("/v1/models/chat").await;
+    assert_eq!((answer.status, &answer.json()["id"]), (200, &"chat".into()));
+    assert_eq!(gateway.audit(answer.id()).await.outcome(), "ok");
+}
+
+#[tokio::test]
 async fn errors_come_early_where_there_is_nothing_to_wait_for() {
     let first = Upstream::always(Reply::error(500, "x", None, "oops")).await;
     let gateway = Gateway::start(Config::of(&[&first]).knob("timeout: 60s")).await;

@@ -19,6 +19,7 @@ mod leaving;
 mod life;
 mod load;
 mod passing;
+mod recordings;
 mod secrets;
 mod streams;
 mod tidy;

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::support::fixture::{
-    Ended, ask, ask_stream, ask_usage, plain, plain_calls, read_plain, read_stream, streamed,
-    streamed_calls,
+    DONE, Ended, ask, ask_stream, ask_usage, finish, plain, plain_calls, read_plain, read_stream,
+    role, streamed, streamed_calls, text,
 };
 use crate::support::reply::Framing;
 use crate::support::{Config, Gateway, Reply, Upstream};
@@ -256,6 +256,35 @@ async fn a_plain_answer_to_a_stream_becomes_a_stream() {
     let whole = read_stream(&gateway.chat(&ask_stream()).await.data(), false);
     assert_eq!(whole.choices[0].calls.len(), 2);
     assert_eq!(whole.choices[0].finish, "tool_calls");
+}
+
+#[tokio::test]
+async fn usage_beside_a_finish_that_is_said_again_keeps_what_came_with_it() {
+    let again = finish("stop").replace(
+        "\"object\"",
+        "\"service_tier\":\"flex\",\"usage\":{\"prompt_tokens\":9,\"total_tokens\":12},\"object\"",
+    );
+    let body = role() + &text("Hello!") + &finish("stop") + &again + DONE;
+    let upstream = Upstream::always(Reply::sse(body)).await;
+    let gateway = one(&upstream).await;
+    let answer = gateway.chat(&ask_usage()).await;
+    let whole = read_stream(&answer.data(), true);
+    assert_eq!(whole.usage.unwrap()["total_tokens"], 12);
+    assert!(answer.text().contains("\"flex\""), "{}", answer.text());
+    read_stream(&gateway.chat(&ask_stream()).await.data(), false);
+}
+
+#[tokio::test]
+async fn a_choice_that_a_filter_blocked_has_a_message() {
+    let blocked = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"content_filter","content_filter_results":{"hate":{"filtered":true}}}]}"#;
+    let upstream = Upstream::always(Reply::json(blocked)).await;
+    let gateway = one(&upstream).await;
+    let answer = gateway.chat(&ask()).await.json();
+    assert_eq!(read_plain(&answer)[0].finish, "content_filter");
+    assert_eq!(
+        answer["choices"][0]["content_filter_results"]["hate"]["filtered"],
+        true
+    );
 }
 
 #[tokio::test]

@@ -46,8 +46,6 @@ pub(crate) struct Reply {
     pub(super) body: Vec<u8>,
     pub(super) framing: Framing,
     pub(super) pieces: Pieces,
-    /// Before the head.
-    pub(super) before: Option<Gate>,
     /// Before the byte of the body at this place, in order.
     pub(super) pauses: Vec<(usize, Gate)>,
     /// Whether a head is sent at all.
@@ -68,7 +66,6 @@ impl Reply {
             body: body.into(),
             framing,
             pieces: Pieces::Whole,
-            before: None,
             pauses: Vec::new(),
             head: true,
             cut: None,
@@ -137,12 +134,6 @@ impl Reply {
 
     pub(crate) fn pieces(mut self, pieces: Pieces) -> Self {
         self.pieces = pieces;
-        self
-    }
-
-    /// Waits at the gate before the head.
-    pub(crate) fn waits(mut self, gate: &Gate) -> Self {
-        self.before = Some(gate.clone());
         self
     }
 

@@ -324,9 +324,6 @@ async fn play(
     writer: &mut OwnedWriteHalf,
     written: impl Fn(usize),
 ) -> std::io::Result<()> {
-    if let Some(gate) = &reply.before {
-        gate.passed().await;
-    }
     if let Some(raw) = &reply.raw {
         return writer.write_all(raw).await;
     }
