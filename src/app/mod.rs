@@ -94,6 +94,12 @@ pub async fn run(
     let admin_listener = listen::bind(process.admin)
         .await
         .map_err(StartError::Bind)?;
+    // As they are, not as they were asked for: port 0 is any that is free.
+    let addresses = (listener.local_addr(), admin_listener.local_addr());
+    let (listen_at, admin_at) = (
+        addresses.0.unwrap_or(process.listen),
+        addresses.1.unwrap_or(process.admin),
+    );
     let _simulators = simulators(&process).await?;
 
     let connections = Tasks::default();
@@ -146,7 +152,7 @@ pub async fn run(
     background.spawn(serve_admin(admin_listener, background.clone(), state));
     background.spawn(keep_warm(live, upstream.clients.clone()));
     status.listener_up();
-    tracing::info!(listen = %process.listen, admin = %process.admin, version = %snapshot.version, "serving");
+    tracing::info!(listen = %listen_at, admin = %admin_at, version = %snapshot.version, "serving");
     ready();
 
     life::until_told_to_end(&mut signals, &reloader, &records).await;

@@ -26,7 +26,8 @@ struct Entry {
     problem: Option<SecretError>,
     /// The file as it was when the last reading succeeded.
     stamp: Option<Stamp>,
-    read_at: Instant,
+    /// When a refused request last asked for it.
+    asked_at: Option<Instant>,
 }
 
 struct Value {
@@ -56,7 +57,7 @@ impl Keyring {
             }
             entries
                 .entry(reference.clone())
-                .or_insert_with(|| Entry::new(now))
+                .or_insert_with(Entry::new)
                 .take(reference, reading, now);
         }
         problems
@@ -75,8 +76,12 @@ impl Keyring {
     pub fn refresh(&self, reference: &Reference) -> bool {
         let now = Instant::now();
         match self.write().get_mut(reference) {
-            Some(entry) if now.duration_since(entry.read_at) >= REFRESH_PAUSE => {
-                entry.read_at = now;
+            Some(entry)
+                if entry
+                    .asked_at
+                    .is_none_or(|then| now.duration_since(then) >= REFRESH_PAUSE) =>
+            {
+                entry.asked_at = Some(now);
             }
             Some(_) | None => return false,
         }
@@ -131,12 +136,12 @@ impl Keyring {
 }
 
 impl Entry {
-    fn new(now: Instant) -> Self {
+    fn new() -> Self {
         Self {
             value: None,
             problem: None,
             stamp: None,
-            read_at: now,
+            asked_at: None,
         }
     }
 
@@ -147,7 +152,6 @@ impl Entry {
         reading: Result<Reading, SecretError>,
         now: Instant,
     ) -> bool {
-        self.read_at = now;
         let Reading { secret, stamp } = match reading {
             Ok(reading) => reading,
             Err(problem) => {
@@ -221,9 +225,11 @@ mod tests {
         Some(keyring.current(reference)?.expose().to_owned())
     }
 
-    /// As if the last reading was long ago.
+    /// As if the last refused request was long ago.
     fn forget_when(keyring: &Keyring, reference: &Reference) {
-        keyring.write().get_mut(reference).unwrap().read_at -= REFRESH_PAUSE;
+        let mut entries = keyring.write();
+        let asked_at = &mut entries.get_mut(reference).unwrap().asked_at;
+        *asked_at = asked_at.map(|then| then - REFRESH_PAUSE);
     }
 
     #[test]
@@ -285,12 +291,14 @@ mod tests {
         let keyring = Keyring::default();
         keyring.load([&file.0]);
         file.put("sk-2");
-        assert!(!keyring.refresh(&file.0));
-        assert_eq!(value(&keyring, &file.0).as_deref(), Some("sk-1"));
-        forget_when(&keyring, &file.0);
-        assert!(keyring.refresh(&file.0));
+        assert!(keyring.refresh(&file.0), "however lately it was loaded");
+        assert_eq!(value(&keyring, &file.0).as_deref(), Some("sk-2"));
+        file.put("sk-3");
         assert!(!keyring.refresh(&file.0));
         assert_eq!(value(&keyring, &file.0).as_deref(), Some("sk-2"));
+        forget_when(&keyring, &file.0);
+        assert!(keyring.refresh(&file.0));
+        assert_eq!(value(&keyring, &file.0).as_deref(), Some("sk-3"));
         assert!(!keyring.refresh(&Reference::File("/nowhere/secret".into())));
     }
 

@@ -12,6 +12,7 @@ mod models;
 mod passthrough;
 mod routing;
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -103,8 +104,9 @@ pub async fn handle(
         }
         Err(Refusal::Error(error)) => refuse(recorder, &error, respond::error),
         Err(Refusal::Unread(error)) => refuse(recorder, &error, respond::refusal),
-        // Nobody reads this. The recorder, dropped, says that the caller went away.
-        Err(Refusal::Gone) => respond::refusal(&GatewayError::ShuttingDown, recorder.id()),
+        // The recorder, dropped, says that the caller went away. Nobody reads the answer, but hyper
+        // ends a connection that broke off in mid-body only once there is one.
+        Err(Refusal::Gone) => respond::refusal(&INCOMPLETE, recorder.id()),
     }
 }
 
@@ -184,6 +186,13 @@ fn usable(gateway: &Gateway, target: &Target) -> Result<(), String> {
         _ => Ok(()),
     }
 }
+
+/// What a caller would be told that left in the middle of its body.
+const INCOMPLETE: GatewayError = GatewayError::Refused {
+    status: StatusCode::BAD_REQUEST,
+    code: "incomplete_body",
+    message: Cow::Borrowed("The request body ended before its announced length."),
+};
 
 /// Lets `work` run until the process must end.
 async fn or_cut<T>(

@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
+use hyper::rt::{Read as _, ReadBuf};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
@@ -114,13 +115,14 @@ impl Warm {
             .map_err(|_| "connecting took longer than 5 s")?
     }
 
-    /// The connection that is ready for `uri`, if it is young enough to be alive.
+    /// The connection that is ready for `uri`, if it is still open.
     fn take(&self, uri: &Uri) -> Option<Stream> {
         let place = place(uri)?;
         let mut ready = self.shared.lock();
         match ready.remove(&place)? {
-            (since, Slot::Open(stream)) if since.elapsed() < MAX_AGE => Some(*stream),
-            (_, Slot::Open(_)) => None,
+            (since, Slot::Open(mut stream)) => {
+                (since.elapsed() < MAX_AGE && is_open(&mut stream)).then_some(*stream)
+            }
             opening => {
                 ready.insert(place, opening);
                 None
@@ -141,6 +143,17 @@ impl std::fmt::Debug for Shared {
             .field("ca", &self.ca)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether the far side is silent, as it must be before a request: whatever can be read is its
+/// goodbye. Nobody is to be woken; whoever gets the connection asks again.
+fn is_open(stream: &mut Stream) -> bool {
+    let mut byte = [0; 1];
+    let mut buffer = ReadBuf::new(&mut byte);
+    let mut cx = Context::from_waker(Waker::noop());
+    Pin::new(stream)
+        .poll_read(&mut cx, buffer.unfilled())
+        .is_pending()
 }
 
 fn place(uri: &Uri) -> Option<Place> {

@@ -155,6 +155,12 @@ impl<'a> Reading<'a> {
                 self.message(&message, cut)?
             }
             // Azure leaves the message out of a choice that its filter has blocked.
+            None if cut && key == "message" => {
+                let mut added = Added::default();
+                added.push("message", "{\"role\":\"assistant\",\"content\":null}");
+                choice.rewrite(&mut self.edits, |_| false, added);
+                return Ok(());
+            }
             _ if cut => return Ok(()),
             _ => return Err(broken(missing)),
         };

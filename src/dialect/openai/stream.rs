@@ -5,6 +5,7 @@
 //! before its time (see [`super::calls`]), an end is never invented, and `[DONE]` follows only a
 //! real finish. Usage is taken off the odd places servers put it and sent once, if it was asked for.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -242,22 +243,18 @@ impl Frames {
             self.choiceless(text, &top, has_usage);
             return Ok(());
         }
-        self.answer(text, &top, choices.start, has_usage)
+        self.answer(text, &top, choices, has_usage)
     }
 
     /// A frame without choices: usage, or something that only a caller who asked for it expects.
     /// Much code reads `chunk.choices[0]` of every chunk.
     fn choiceless<'a>(&mut self, text: &'a str, top: &Object<'a>, has_usage: bool) {
         let mut edits = Edits::default();
-        self.replace_model(text, top, &mut edits);
         if has_usage {
-            if !matches!(self.tail, Tail::Sent) {
-                let mut frame = Vec::with_capacity(text.len() + 32);
-                write(&mut frame, text, &mut edits);
-                self.tail = Tail::Frame(frame);
-            }
+            self.keep_usage(text, top, edits);
             return;
         }
+        self.replace_model(text, top, &mut edits);
         // Azure's preamble has an empty id; it belongs to no answer.
         let preamble = top.get("id").is_none_or(|id| &text[id] == "\"\"");
         if (self.wanted.usage || self.wanted.moderation) && !preamble {
@@ -269,16 +266,27 @@ impl Frames {
         }
     }
 
+    /// A frame of usage, for the end.
+    fn keep_usage<'a>(&mut self, text: &'a str, top: &Object<'a>, mut edits: Edits<'a>) {
+        if matches!(self.tail, Tail::Sent) {
+            return;
+        }
+        self.replace_model(text, top, &mut edits);
+        let mut frame = Vec::with_capacity(text.len() + 32);
+        write(&mut frame, text, &mut edits);
+        self.tail = Tail::Frame(frame);
+    }
+
     fn answer<'a>(
         &mut self,
         text: &'a str,
         top: &Object<'a>,
-        choices: usize,
+        choices: Range<usize>,
         has_usage: bool,
     ) -> Result<(), Failure> {
         let finished_before = self.all_finished();
         let mut read = Read::default();
-        let mut cursor = Cursor::at(text, choices);
+        let mut cursor = Cursor::at(text, choices.start);
         self.progress
             .choices(self.wanted.shape, text, &mut cursor, &mut read)?;
         if read.text || read.calls != 0 {
@@ -288,14 +296,18 @@ impl Frames {
             self.remember(text, top);
         }
         if has_usage {
+            if finished_before && !read.text && read.calls == 0 {
+                // Nothing but usage: as it came, without its empty choices.
+                let mut edits = Edits::default();
+                edits.replace(choices, "[]");
+                self.keep_usage(text, top, edits);
+                return Ok(());
+            }
             if let (Some(span), false) = (
                 top.get("usage"),
                 matches!(self.tail, Tail::Frame(_) | Tail::Sent),
             ) {
                 self.tail = Tail::Object(text[span].to_owned());
-            }
-            if finished_before && !read.text && read.calls == 0 {
-                return Ok(());
             }
         }
         self.replace_model(text, top, &mut read.edits);

@@ -468,10 +468,6 @@ fn a_plain_answer_is_judged() {
                 "tool_calls",
             ),
         ),
-        (
-            "a filtered choice",
-            r#"{"model":"theirs","choices":[{"index":0,"finish_reason":"content_filter"}]}"#.into(),
-        ),
     ] {
         assert_eq!(
             judge(Surface::Chat, &body).unwrap(),
@@ -480,6 +476,11 @@ fn a_plain_answer_is_judged() {
         );
     }
     for (what, sent, expected) in [
+        (
+            "a message for a filtered choice",
+            r#"{"model":"theirs","choices":[{"index":0,"finish_reason":"content_filter"}]}"#.into(),
+            r#"{"model":"theirs","choices":[{"message":{"role":"assistant","content":null},"index":0,"finish_reason":"content_filter"}]}"#.into(),
+        ),
         (
             "a role",
             chat(r#"{"content":"Hi"}"#, "eos"),

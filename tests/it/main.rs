@@ -1,0 +1,26 @@
+//! Black-box tests: the built binary between scripted providers and a plain client.
+//!
+//! A file per behaviour, a test per promise. Nothing here waits a fixed time for something to
+//! happen: each wait is for an event, with a limit that only a failure reaches.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails loudly"
+)]
+
+mod support;
+
+mod drill;
+mod errors;
+mod fallback;
+mod leaving;
+mod life;
+mod load;
+mod passing;
+mod recordings;
+mod secrets;
+mod streams;
+mod tidy;
+mod timing;

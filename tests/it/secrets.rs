@@ -1,0 +1,90 @@
+//! The provider's key: one that was replaced is read again when the old one is refused.
+
+use crate::support::fixture::{ask, ask_stream, plain, read_plain, streamed};
+use crate::support::{Config, Gateway, Reply, Upstream};
+
+#[tokio::test]
+async fn a_refused_key_is_read_again_and_the_same_target_asked_once_more() {
+    for body in [ask(), ask_stream()] {
+        let place = std::sync::Arc::new(std::sync::Mutex::new(None::<std::path::PathBuf>));
+        let file = std::sync::Arc::clone(&place);
+        let first = Upstream::choosing(move |seen| {
+            if seen.header("authorization") == Some("Bearer sk-new") {
+                return match seen.json()["stream"] == true {
+                    true => Reply::sse(streamed(&["Hello!"])),
+                    false => Reply::json(plain("Hello!")),
+                };
+            }
+            // It was replaced a moment ago; nobody can have looked at the file since.
+            if let Some(file) = &*file.lock().unwrap() {
+                std::fs::write(file, "sk-new").unwrap();
+            }
+            Reply::error(401, "x", Some("invalid_api_key"), "revoked")
+        })
+        .await;
+        let second = Upstream::always(Reply::json(plain("from the backup"))).await;
+        let config = Config::new()
+            .file("secret", "sk-old")
+            .provider(
+                "first",
+                &first.base_url(),
+                "secret: \"file:$FOLDER/secret\"",
+            )
+            .provider("second", &second.base_url(), "");
+        let gateway = Gateway::start(config).await;
+        *place.lock().unwrap() = Some(gateway.folder.file("secret"));
+        let answer = gateway.chat(&body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let record = gateway.audit(answer.id()).await;
+        assert_eq!(record.classes(), ["auth", "ok"]);
+        assert_eq!(record.targets(), ["first/model-first"; 2]);
+        assert_eq!((first.hits(), second.hits()), (2, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_and_has_not_changed_is_not_tried_again() {
+    let first = Upstream::always(Reply::error(401, "x", Some("invalid_api_key"), "no")).await;
+    let second = Upstream::always(Reply::json(plain("from the backup"))).await;
+    let config = Config::new()
+        .file("secret", "sk-old")
+        .provider(
+            "first",
+            &first.base_url(),
+            "secret: \"file:$FOLDER/secret\"",
+        )
+        .provider("second", &second.base_url(), "");
+    let gateway = Gateway::start(config).await;
+    let answer = gateway.chat(&ask()).await;
+    assert_eq!(
+        (answer.status, &*answer.code()),
+        (502, "upstream_authentication_error")
+    );
+    assert_eq!((first.hits(), second.hits()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_replaced_key_is_used_without_a_refusal() {
+    let first = Upstream::always(Reply::json(plain("Hello!"))).await;
+    let config = Config::new().file("secret", "sk-old").provider(
+        "first",
+        &first.base_url(),
+        "secret: \"file:$FOLDER/secret\"",
+    );
+    let gateway = Gateway::start(config).await;
+    gateway.chat(&ask()).await;
+    std::fs::write(gateway.folder.file("secret"), "sk-newer").unwrap();
+    crate::support::soon("the new key is used", async {
+        loop {
+            let answer = gateway.chat(&ask()).await;
+            assert_eq!(read_plain(&answer.json())[0].text, "Hello!");
+            let last = first.requests().pop().unwrap();
+            if last.header("authorization") == Some("Bearer sk-newer") {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert!(!gateway.log().contains("sk-"));
+}

@@ -1,0 +1,422 @@
+//! The gateway as a process of its own, with its configuration, its log and its records.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::{Answer, Client, Refusing, Stream, Upstream, soon};
+
+/// Between two looks at something that gives no notice: a file, a process.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// A folder that goes with its owner.
+#[derive(Debug)]
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("it-{}-{number}", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A configuration: providers, and a route `chat` to all of them in their order. Target
+/// `NAME/model-NAME` is the provider's of that name.
+#[derive(Debug, Default)]
+pub(crate) struct Config {
+    root: String,
+    providers: String,
+    targets: Vec<String>,
+    knobs: String,
+    routes: String,
+    files: Vec<(String, String)>,
+}
+
+impl Config {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Providers named `first`, `second`, … in the order of fallback.
+    pub(crate) fn of(upstreams: &[&Upstream]) -> Self {
+        let names = ["first", "second", "third", "fourth"];
+        let config = names.iter().zip(upstreams);
+        config.fold(Self::new(), |config, (name, upstream)| {
+            config.provider(name, &upstream.base_url(), "")
+        })
+    }
+
+    /// One more provider, with `more` of its keys.
+    pub(crate) fn provider(self, name: &str, base_url: &str, more: &str) -> Self {
+        let target = format!("{name}/model-{name}");
+        self.provider_alone(name, base_url, more).target(&target)
+    }
+
+    /// A provider that refuses connections.
+    pub(crate) fn refusing(self, name: &str, refusing: &Refusing) -> Self {
+        self.provider(name, &refusing.base_url(), "")
+    }
+
+    /// A provider that the route does not use.
+    pub(crate) fn provider_alone(mut self, name: &str, base_url: &str, more: &str) -> Self {
+        let more = if more.is_empty() {
+            String::new()
+        } else {
+            format!(", {more}")
+        };
+        let _ = writeln!(
+            self.providers,
+            "  {name}: {{ kind: openai-compatible, base_url: \"{base_url}\"{more} }}"
+        );
+        self
+    }
+
+    /// One more target of the route: YAML of one line.
+    pub(crate) fn target(mut self, target: &str) -> Self {
+        self.targets.push(target.to_owned());
+        self
+    }
+
+    /// A knob of the route, such as `timeout: 2s`.
+    pub(crate) fn knob(mut self, line: &str) -> Self {
+        let _ = writeln!(self.knobs, "    {line}");
+        self
+    }
+
+    /// The route's `timeout`, `first_token` and `answer`.
+    pub(crate) fn limits(self, timeout: &str, first_token: &str, answer: &str) -> Self {
+        self.knob(&format!("timeout: {timeout}"))
+            .knob(&format!("first_token: {first_token}"))
+            .knob(&format!("answer: {answer}"))
+    }
+
+    /// Another route: its name, and the rest in one line of YAML.
+    pub(crate) fn route(mut self, name: &str, rest: &str) -> Self {
+        let _ = writeln!(self.routes, "  {name}: {rest}");
+        self
+    }
+
+    /// A file beside the configuration, which is `$FOLDER/NAME` there.
+    pub(crate) fn file(mut self, name: &str, content: &str) -> Self {
+        self.files.push((name.to_owned(), content.to_owned()));
+        self
+    }
+
+    /// Lines at the top level. Without `keys` among them anybody may call.
+    pub(crate) fn root(mut self, lines: &str) -> Self {
+        let _ = writeln!(self.root, "{lines}");
+        self
+    }
+
+    fn yaml(&self, folder: &Folder) -> String {
+        let mut text = String::from("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n");
+        let _ = writeln!(
+            text,
+            "audit: {{ file: {} }}",
+            folder.file("audit.jsonl").display()
+        );
+        if !self.root.contains("keys:") {
+            text += "allow_anonymous: true\n";
+        }
+        if !self.root.contains("lame_duck:") {
+            text += "lame_duck: 0s\n";
+        }
+        text += &self.root;
+        if !self.providers.is_empty() {
+            let _ = write!(text, "providers:\n{}", self.providers);
+        }
+        text += "routes:\n";
+        text += &self.routes;
+        if !self.targets.is_empty() {
+            let _ = write!(text, "  chat:\n{}    targets:\n", self.knobs);
+            for target in &self.targets {
+                let _ = writeln!(text, "      - {target}");
+            }
+        }
+        text.replace("$FOLDER", &folder.0.display().to_string())
+    }
+}
+
+/// What the process has said on stderr, line by line.
+#[derive(Debug, Default)]
+struct Said {
+    lines: Vec<String>,
+    over: bool,
+}
+
+/// A running gateway. Dropping it kills the process.
+pub(crate) struct Gateway {
+    child: Child,
+    said: Arc<watch::Sender<Said>>,
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) folder: Folder,
+}
+
+impl Gateway {
+    /// Starts one and waits until it is ready.
+    pub(crate) async fn start(config: Config) -> Self {
+        match Self::run(&config).await {
+            Ok(gateway) => gateway,
+            Err(said) => panic!("the gateway did not start: {config:#?}\n{said}"),
+        }
+    }
+
+    /// Starts one whose configuration names ports: made anew when one of them was taken meanwhile.
+    pub(crate) async fn start_on_ports(config: impl Fn() -> Config) -> Self {
+        for _ in 0..5 {
+            let config = config();
+            match Self::run(&config).await {
+                Ok(gateway) => return gateway,
+                Err(said) if said.contains("cannot listen") => {}
+                Err(said) => panic!("the gateway did not start: {config:#?}\n{said}"),
+            }
+        }
+        panic!("no port stayed free");
+    }
+
+    async fn run(config: &Config) -> Result<Self, String> {
+        let folder = Folder::new();
+        for (name, content) in &config.files {
+            fs::write(folder.file(name), content).unwrap();
+        }
+        let path = folder.file("pillion.yaml");
+        fs::write(&path, config.yaml(&folder)).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pillion"))
+            .args(["run", "--config"])
+            .arg(&path)
+            .env_clear()
+            .env("PILLION_LOG", "info,pillion=debug")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = Arc::new(watch::Sender::new(Said::default()));
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let writer = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                writer.send_modify(|said| said.lines.push(line));
+            }
+            writer.send_modify(|said| said.over = true);
+        });
+        let mut reader = said.subscribe();
+        let serving = reader.wait_for(|said| said.over || serving(said).is_some());
+        let addresses = {
+            let said = soon("the gateway starts", serving).await.unwrap();
+            serving_or_all(&said)
+        };
+        let (listen, admin) = match addresses {
+            Ok(addresses) => addresses,
+            Err(said) => {
+                let _ = child.wait();
+                return Err(said);
+            }
+        };
+        let gateway = Self {
+            child,
+            said,
+            listen,
+            admin,
+            folder,
+        };
+        let ready = gateway.ask_admin("/readyz").await;
+        assert_eq!(ready.status, 200, "{}", ready.text());
+        Ok(gateway)
+    }
+
+    pub(crate) async fn connect(&self) -> Client {
+        Client::connect(self.listen).await
+    }
+
+    /// A request on a connection of its own, to the end of its answer.
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.open(path, headers, body).await.rest().await
+    }
+
+    /// The same, up to the head of the answer.
+    pub(crate) async fn open(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Stream {
+        let mut client = self.connect().await;
+        client.post(path, headers, body.as_bytes()).await;
+        client.answer().await
+    }
+
+    /// A chat request, to the end of its answer.
+    pub(crate) async fn chat(&self, body: &str) -> Answer {
+        self.post("/v1/chat/completions", &[], body).await
+    }
+
+    /// The same, up to the head of the answer.
+    pub(crate) async fn stream(&self, body: &str) -> Stream {
+        self.open("/v1/chat/completions", &[], body).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        let mut client = self.connect().await;
+        client.get(path, &[]).await;
+        client.answer().await.rest().await
+    }
+
+    pub(crate) async fn ask_admin(&self, path: &str) -> Answer {
+        let mut client = Client::connect(self.admin).await;
+        client.get(path, &[("connection", "close")]).await;
+        client.answer().await.rest().await
+    }
+
+    /// Waits for the record of this request.
+    pub(crate) async fn audit(&self, id: &str) -> Record {
+        self.records(|record| record.0["id"] == id, 1)
+            .await
+            .remove(0)
+    }
+
+    /// Waits until there are at least `count` records that suit.
+    pub(crate) async fn records(
+        &self,
+        suits: impl Fn(&Record) -> bool,
+        count: usize,
+    ) -> Vec<Record> {
+        soon("the records are written", async {
+            loop {
+                let mut found = self.all_records();
+                found.retain(&suits);
+                if found.len() >= count {
+                    return found;
+                }
+                sleep(LOOK).await;
+            }
+        })
+        .await
+    }
+
+    /// The records that are written by now.
+    pub(crate) fn all_records(&self) -> Vec<Record> {
+        let text = fs::read_to_string(self.folder.file("audit.jsonl")).unwrap_or_default();
+        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+        whole
+            .lines()
+            .map(|line| Record(serde_json::from_str(line).unwrap()))
+            .collect()
+    }
+
+    /// What it has written on stderr so far.
+    pub(crate) fn log(&self) -> String {
+        self.said.borrow().lines.join("\n")
+    }
+
+    /// Sends a signal by name, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for the process to end by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        soon("the process ends", async {
+            loop {
+                if let Some(status) = self.child.try_wait().unwrap() {
+                    return status;
+                }
+                sleep(LOOK).await;
+            }
+        })
+        .await
+    }
+
+    /// The memory it holds, in KiB.
+    pub(crate) fn resident_kib(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.unwrap().trim().trim_end_matches(" kB");
+        kib.trim().parse().unwrap()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("the gateway's log:\n{}", self.log());
+        }
+    }
+}
+
+fn serving(said: &Said) -> Option<(SocketAddr, SocketAddr)> {
+    said.lines.iter().find_map(|line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let fields = &line["fields"];
+        (fields["message"] == "serving").then_some(())?;
+        let address = |name: &str| fields[name].as_str()?.parse().ok();
+        Some((address("listen")?, address("admin")?))
+    })
+}
+
+fn serving_or_all(said: &Said) -> Result<(SocketAddr, SocketAddr), String> {
+    serving(said).ok_or_else(|| said.lines.join("\n"))
+}
+
+/// One audit record.
+#[derive(Debug, Clone)]
+pub(crate) struct Record(pub(crate) Value);
+
+impl Record {
+    /// The class of each attempt.
+    pub(crate) fn classes(&self) -> Vec<&str> {
+        self.each("class")
+    }
+
+    /// The target of each attempt.
+    pub(crate) fn targets(&self) -> Vec<&str> {
+        self.each("target")
+    }
+
+    /// The reason of each attempt; empty where there is none.
+    pub(crate) fn reasons(&self) -> Vec<&str> {
+        self.each("reason")
+    }
+
+    pub(crate) fn outcome(&self) -> &str {
+        self.text("outcome")
+    }
+
+    pub(crate) fn text(&self, field: &str) -> &str {
+        self.0[field].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn number(&self, field: &str) -> Option<u64> {
+        self.0[field].as_u64()
+    }
+
+    fn each(&self, field: &str) -> Vec<&str> {
+        let attempts = self.0["attempts"].as_array().unwrap();
+        let each = attempts.iter().map(|attempt| attempt[field].as_str());
+        each.map(Option::unwrap_or_default).collect()
+    }
+}

@@ -1,0 +1,29 @@
+//! What the tests stand on: the gateway as a process, providers that follow a script, a client
+//! that hides nothing, and answers of our own making.
+
+pub(crate) mod client;
+pub(crate) mod fixture;
+pub(crate) mod gate;
+pub(crate) mod gateway;
+pub(crate) mod reply;
+pub(crate) mod upstream;
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+pub(crate) use client::{Answer, Client, Stream};
+pub(crate) use gate::Gate;
+pub(crate) use gateway::{Config, Gateway};
+pub(crate) use reply::Reply;
+pub(crate) use upstream::{Refusing, Upstream};
+
+/// No wait of a passing test comes near this.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+/// Waits for `event`, which is bound to come.
+pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
+    timeout(LIMIT, event)
+        .await
+        .unwrap_or_else(|_| panic!("in {LIMIT:?} this did not happen: {what}"))
+}
