@@ -153,3 +153,13 @@ test('a client that aborts is recorded', async () => {
   for await (const chunk of data) if (chunk.choices[0].delta.content) data.controller.abort();
   assert.equal((await gateway.records.of(request_id)).outcome, 'cancelled');
 });
+
+test('a plain request that is given up is recorded', async () => {
+  // The client's own timeout is not announced: here the SDK hangs up.
+  const impatient = gateway.client({ timeout: 500, maxRetries: 0 });
+  const asking = impatient.chat.completions.create({ model: 'patient', messages: HELLO });
+  await assert.rejects(asking, OpenAI.APIConnectionTimeoutError);
+  const record = await gateway.records.find((record) => record.route === 'patient');
+  assert.equal(record.outcome, 'cancelled');
+  assert.deepEqual(record.attempts.map((attempt) => attempt.class), ['cancelled']);
+});

@@ -122,18 +122,22 @@ class Records {
 
   /** The record of one request: waits until it is written. */
   of(requestId) {
+    return this.find((record) => record.id === requestId);
+  }
+
+  find(wanted) {
     return new Promise((found, missed) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(look);
-        missed(new Error(`no record of ${requestId}`));
-      }, PATIENCE);
       const look = () => {
-        const record = this.#all.find((record) => record.id === requestId);
+        const record = this.#all.find(wanted);
         if (!record) return;
         clearTimeout(timer);
         this.#waiting.delete(look);
         found(record);
       };
+      const timer = setTimeout(() => {
+        this.#waiting.delete(look);
+        missed(new Error('there is no such record'));
+      }, PATIENCE);
       this.#waiting.add(look);
       look();
     });

@@ -82,3 +82,19 @@ test('the SDK runs the tool and goes on', async () => {
   }
   assert.deepEqual(ran, [ARGUMENTS, ARGUMENTS], 'once a conversation');
 });
+
+// The first provider ends in the middle of the arguments; the second makes the call.
+test('a call that is torn apart is never seen', async () => {
+  const request = { model: 'torn', messages: ASKED, tools: TOOLS };
+  const streamed = client.chat.completions.stream(request).finalChatCompletion();
+  for (const answer of [await client.chat.completions.create(request), await streamed]) {
+    const [call, ...more] = answer.choices[0].message.tool_calls;
+    assert.deepEqual(more, []);
+    assert.deepEqual(JSON.parse(call.function.arguments), ARGUMENTS);
+  }
+  for (const { attempts } of gateway.records.ofRoute('torn')) {
+    assert.equal(attempts[0].target, 'north/torn');
+    assert.equal(attempts.at(-1).target, 'north/weather');
+    for (const attempt of attempts.slice(0, -1)) assert.match(attempt.class, /^(broken|reset)$/);
+  }
+});

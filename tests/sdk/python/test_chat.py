@@ -68,6 +68,19 @@ def test_the_stream_helper(client):
     assert answer.choices[0].message.role == "assistant"
 
 
+def test_what_fails_before_the_first_word_is_not_noticed(client, gateway):
+    classes = set()
+    for _ in range(6):
+        stream = client.chat.completions.create(model="unwell", messages=HELLO, stream=True)
+        chunks = list(stream)
+        assert "".join(c.choices[0].delta.content or "" for c in chunks).startswith(TEXT)
+        assert [c.choices[0].delta.role for c in chunks if c.choices[0].delta.role] == ["assistant"]
+        assert stream.response.headers["x-pillion-target"] == "north/plain"
+        record = gateway.records.of(stream.response.headers["x-request-id"])
+        classes |= {attempt["class"] for attempt in record["attempts"]}
+    assert {"ok", "broken"} <= classes
+
+
 class City(BaseModel):
     name: str
     population: int

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from openai import pydantic_function_tool
 from pydantic import BaseModel
 
@@ -89,3 +90,21 @@ def test_parsed_arguments(client):
     answer = client.chat.completions.parse(model="weather", messages=ASKED, tools=TOOLS)
     (call,) = answer.choices[0].message.tool_calls
     assert call.function.parsed_arguments == get_weather(**ARGUMENTS)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_call_that_is_torn_apart_is_never_seen(client, gateway, streamed):
+    """The first provider ends in the middle of the arguments; the second makes the call."""
+    request = {"model": "torn", "messages": ASKED, "tools": TOOLS}
+    if streamed:
+        with client.chat.completions.stream(**request) as stream:
+            answer = stream.get_final_completion()
+        request_id = stream._response.headers["x-request-id"]
+    else:
+        answer = client.chat.completions.create(**request)
+        request_id = answer._request_id
+    (call,) = answer.choices[0].message.tool_calls
+    assert json.loads(call.function.arguments) == ARGUMENTS
+    attempts = gateway.records.of(request_id)["attempts"]
+    assert (attempts[0]["target"], attempts[-1]["target"]) == ("north/torn", "north/weather")
+    assert all(attempt["class"] in ("broken", "reset") for attempt in attempts[:-1])
