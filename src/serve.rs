@@ -1,6 +1,8 @@
 //! The request path, from an accepted request to the answer's head.
 //!
-//!     listen → identify → read → plan → attempt ⟲ → decode → encode → record
+//! ```text
+//! listen → identify → read → plan → attempt ⟲ → decode → encode → record
+//! ```
 //!
 //! Each step takes what the one before it proved and returns what the next one needs, or the error
 //! that the caller is told. What belongs to a step is in its room; here is only their order.
