@@ -105,13 +105,13 @@ pub async fn run(
         clients: Clients::new(background.clone()),
         keyring: keyring.clone(),
     };
-    let gateway = Gateway {
+    let gateway = Arc::new(Gateway {
         snapshot: live.clone(),
         upstream: upstream.clone(),
         records: records.clone(),
         tasks: connections.clone(),
         cut: cut.clone(),
-    };
+    });
     let reloader = Reloader::new(
         sources,
         process.clone(),
@@ -129,7 +129,7 @@ pub async fn run(
     };
     let twin = listen::bind_ipv6_twin(&listener).await;
     for listener in std::iter::once(listener).chain(twin) {
-        let service = service(gateway.clone());
+        let service = service(Arc::clone(&gateway));
         background.spawn(listen::serve(
             listener,
             settings,
@@ -165,10 +165,10 @@ pub async fn run(
 }
 
 fn service(
-    gateway: Gateway,
+    gateway: Arc<Gateway>,
 ) -> impl Fn(Request<Incoming>, Peer) -> std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send>>
 + Clone {
-    move |request, peer| Box::pin(serve::handle(gateway.clone(), request, peer))
+    move |request, peer| Box::pin(serve::handle(Arc::clone(&gateway), request, peer))
 }
 
 /// Probes are answered to the last moment: this listener does not drain.

@@ -1,5 +1,6 @@
 //! The body of an answer that passes through: bytes as they come, unjudged.
 
+use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -7,8 +8,10 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::body::BoxError;
+use crate::outcome::{Class, Failure};
 use crate::record::{End, Recorder};
 use crate::upstream::cut;
 
@@ -18,14 +21,23 @@ pub struct Passing {
     status: StatusCode,
     /// Absent once the answer is over.
     recorder: Option<Recorder>,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Passing {
-    pub fn new(incoming: Incoming, status: StatusCode, recorder: Recorder) -> Self {
+    /// `cut` is cancelled when the process is about to end.
+    pub fn new(
+        incoming: Incoming,
+        status: StatusCode,
+        recorder: Recorder,
+        cut: CancellationToken,
+    ) -> Self {
+        let cut = Box::pin(cut.cancelled_owned());
         let mut passing = Self {
             incoming,
             status,
             recorder: Some(recorder),
+            cut,
         };
         if passing.incoming.is_end_stream() {
             // It will not be polled.
@@ -51,7 +63,15 @@ impl Body for Passing {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let status = self.status;
         loop {
-            match ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
+            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+                ready!(self.cut.as_mut().poll(cx));
+                self.finish(End::Broken(
+                    status,
+                    &Failure::new(Class::Cancelled, "the sidecar is shutting down"),
+                ));
+                return Poll::Ready(Some(Err("the sidecar is shutting down".into())));
+            };
+            match frame {
                 // Trailers end here.
                 Some(Ok(frame)) if frame.is_trailers() => {}
                 Some(Ok(frame)) => {

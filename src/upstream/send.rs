@@ -3,6 +3,7 @@
 //! Nobody else decides that an attempt failed. A plain answer is whole and valid when it leaves
 //! here; a stream has reached its commit point: its first meaningful event is ready to go out.
 
+use std::error::Error;
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
@@ -236,12 +237,14 @@ pub(crate) fn cut() -> Failure {
 
 /// The request did not come to an answer's head.
 pub(super) fn unsent(error: &hyper_util::client::legacy::Error) -> Failure {
-    tracing::debug!(
-        error = error as &dyn std::error::Error,
-        "a request found no answer"
-    );
+    tracing::debug!(error = error as &dyn Error, "a request found no answer");
+    let cause = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<hyper::Error>());
     if error.is_connect() {
         Failure::new(Class::Connect, "no connection to the provider")
+    } else if cause.is_some_and(hyper::Error::is_parse) {
+        Failure::new(Class::Broken, "what the provider sent is not HTTP")
     } else {
         Failure::new(
             Class::Reset,

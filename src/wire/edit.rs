@@ -58,6 +58,32 @@ impl<'a> Edits<'a> {
         }
         put(&text[done..]);
     }
+
+    /// The same for one part of the text, after [`apply`](Self::apply). `None` when an edit crosses
+    /// an end of the part.
+    pub fn apply_within<'t>(
+        &'t self,
+        text: &'t str,
+        part: Range<usize>,
+        mut put: impl FnMut(&'t str),
+    ) -> Option<()> {
+        let mut done = part.start;
+        for (span, with) in &self.list {
+            let outside =
+                span.end <= part.start && span.start < part.start || span.start >= part.end;
+            if outside || span.is_empty() && with.is_empty() {
+                continue;
+            }
+            if span.start < done || span.end > part.end {
+                return None;
+            }
+            put(&text[done..span.start]);
+            put(with);
+            done = span.end;
+        }
+        put(&text[done..part.end]);
+        Some(())
+    }
 }
 
 /// One object's members, in the order of the text.
@@ -99,6 +125,12 @@ impl<'a> Object<'a> {
             .iter()
             .rfind(named)
             .map(|member| member.value.clone())
+    }
+
+    /// How many members it has.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.members.len()
     }
 
     /// Where the key itself stands, with its quotes.

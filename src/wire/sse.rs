@@ -134,6 +134,22 @@ fn events<E>(
 
 /// Reads the fields of one event and hands it over if it holds data.
 fn dispatch<E>(block: &[u8], each: &mut impl FnMut(Event<'_>) -> Result<(), E>) -> Result<(), E> {
+    // Nearly every event is one line of data.
+    let line = block.strip_suffix(b"\n").unwrap_or(block);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if let Some(data) = line.strip_prefix(b"data:")
+        && memchr2(b'\n', b'\r', data).is_none()
+    {
+        let data = data.strip_prefix(b" ").unwrap_or(data);
+        return if is_blank(data) {
+            Ok(())
+        } else {
+            each(Event {
+                kind: Kind::Message,
+                data,
+            })
+        };
+    }
     let mut kind = Kind::Message;
     let mut data: Option<&[u8]> = None;
     let mut joined = Vec::new();
@@ -176,11 +192,15 @@ fn dispatch<E>(block: &[u8], each: &mut impl FnMut(Event<'_>) -> Result<(), E>) 
     } else {
         &joined
     };
-    if data.iter().all(u8::is_ascii_whitespace) {
+    if is_blank(data) {
         Ok(())
     } else {
         each(Event { kind, data })
     }
+}
+
+fn is_blank(data: &[u8]) -> bool {
+    data.iter().all(u8::is_ascii_whitespace)
 }
 
 fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {

@@ -5,6 +5,7 @@
 //! is concatenated. Such dirt is edited out here; everything else in a frame stays as it came.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use smallvec::SmallVec;
 
@@ -54,7 +55,11 @@ pub(super) struct Read<'a> {
     /// Calls that ended without arguments.
     pub(super) bare: Vec<CallId>,
     /// The choice being read ends in this very frame.
-    ends: bool,
+    pub(super) ends: bool,
+    /// How many choices it holds.
+    pub(super) count: usize,
+    /// The one string in its delta, where that is all there is.
+    pub(super) only: Option<Range<usize>>,
 }
 
 impl Progress {
@@ -71,6 +76,7 @@ impl Progress {
     ) -> Result<(), Failure> {
         cursor.array(|cursor| {
             let object = Object::read(cursor)?;
+            read.count += 1;
             self.choice(shape, text, &object, read)
         })?;
         Ok(())
@@ -108,8 +114,13 @@ impl Progress {
                 }
             },
             Shape::Completions => {
-                let span = object.get("text");
-                read.text |= span.is_some_and(|span| text[span].len() > "\"\"".len());
+                read.only = object
+                    .get("text")
+                    .filter(|span| text.as_bytes()[span.start] == b'"');
+                read.text |= read
+                    .only
+                    .as_ref()
+                    .is_some_and(|span| span.len() > "\"\"".len());
             }
         }
         if let Some(span) = finish {
@@ -141,6 +152,7 @@ impl Progress {
         read: &mut Read<'a>,
     ) -> Result<(), Failure> {
         let mut added = Added::default();
+        read.only = only_text(text, delta);
         let had_role = std::mem::replace(&mut self.choices[at].role, true);
         match delta.get("role") {
             None if !had_role => added.push("role", "\"assistant\""),
@@ -149,14 +161,7 @@ impl Progress {
             }
             _ => {}
         }
-        for key in [
-            "content",
-            "refusal",
-            "reasoning_content",
-            "reasoning",
-            "audio",
-            "reasoning_details",
-        ] {
+        for key in TEXTS.into_iter().chain(["audio", "reasoning_details"]) {
             if let Some(span) = delta.get(key) {
                 match text.as_bytes()[span.start] {
                     b'"' => read.text |= span.len() > "\"\"".len(),
@@ -321,7 +326,7 @@ impl Progress {
         &mut self,
         at: usize,
         text: &'a str,
-        span: std::ops::Range<usize>,
+        span: Range<usize>,
         read: &mut Read<'a>,
     ) -> Result<(), Failure> {
         let Some(reason) = Cursor::at(text, span.start).string_or_skip()? else {
@@ -357,6 +362,19 @@ impl Progress {
     fn call_id(&mut self) -> String {
         call_id(&mut self.rng)
     }
+}
+
+/// The strings of a delta that are an answer's words.
+const TEXTS: [&str; 4] = ["content", "refusal", "reasoning_content", "reasoning"];
+
+/// Where a delta's words stand, when it holds one string of them and, at most, a role.
+fn only_text(text: &str, delta: &Object<'_>) -> Option<Range<usize>> {
+    let mut words = TEXTS.iter().filter_map(|key| delta.get(key));
+    let only = words
+        .next()
+        .filter(|span| text.as_bytes()[span.start] == b'"')?;
+    let others = 1 + usize::from(delta.get("role").is_some());
+    (words.next().is_none() && delta.len() == others).then_some(only)
 }
 
 /// An id for a call whose server gave it none.

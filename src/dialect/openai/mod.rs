@@ -8,6 +8,7 @@ mod calls;
 mod content;
 mod embeddings;
 mod frame;
+mod pattern;
 mod request;
 mod stream;
 mod synthesis;

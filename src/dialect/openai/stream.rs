@@ -7,8 +7,11 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::calls::{CallId, Calls};
 use super::frame::{Finish, Progress, Read, broken};
+use super::pattern::Pattern;
 use super::synthesis::as_frame;
 use super::usage;
 use crate::chat::Usage;
@@ -54,9 +57,15 @@ struct Frames {
     /// `"id":…,"object":…,"created":…,"model":…` of the frames, for those we must write ourselves.
     template: String,
     tail: Tail,
+    /// What the next frame of text will look like, and how often it may still be learnt anew.
+    pattern: Option<Pattern>,
+    lessons: u8,
     out: Vec<u8>,
     phase: Phase,
 }
+
+/// A stream whose frames keep changing their form is read frame by frame after so many.
+const LESSONS: u8 = 16;
 
 /// How far the answer has come. It never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,13 +96,15 @@ impl Decoder {
         let frames = Frames {
             model: wanted.model.as_deref().map(quote),
             progress: Progress {
-                choices: smallvec::SmallVec::new(),
+                choices: SmallVec::new(),
                 calls: Calls::default(),
                 usage: Usage::default(),
                 rng: fastrand::Rng::with_seed(wanted.seed),
             },
             template: String::new(),
             tail: Tail::None,
+            pattern: None,
+            lessons: LESSONS,
             out: Vec::new(),
             phase: Phase::Silent,
             wanted,
@@ -184,6 +195,11 @@ impl Frames {
         }
         let text =
             std::str::from_utf8(event.data).map_err(|_| broken("a stream event is not UTF-8"))?;
+        if let (Phase::Released, Some(pattern)) = (self.phase, &self.pattern)
+            && pattern.copy(text, &mut self.out)
+        {
+            return Ok(());
+        }
         if memchr::memchr2(b'\n', b'\r', event.data).is_some() {
             // Between data lines only white space can stand: inside a string it would not be JSON.
             return self.message(&text.replace(['\n', '\r'], " "));
@@ -291,6 +307,7 @@ impl Frames {
             write(&mut self.out, text, &mut read.edits);
             if read.text {
                 self.reach(Phase::Released);
+                self.learn(text, top, &read);
             }
         } else {
             let mut frame = Vec::with_capacity(text.len() + 64);
@@ -299,6 +316,22 @@ impl Frames {
             self.let_go(&read.bare)?;
         }
         Ok(())
+    }
+
+    /// Remembers a frame that ends nothing, so that the next like it need not be read in full.
+    fn learn(&mut self, text: &str, top: &Object<'_>, read: &Read<'_>) {
+        let Some(words) = read.only.clone().filter(|_| read.count == 1 && !read.ends) else {
+            return;
+        };
+        let padding = top
+            .get("obfuscation")
+            .filter(|span| text.as_bytes()[span.start] == b'"');
+        let mut holes: SmallVec<[_; 2]> = padding.into_iter().chain([words]).collect();
+        holes.sort_by_key(|hole| hole.start);
+        if let Some(left) = self.lessons.checked_sub(1) {
+            self.lessons = left;
+            self.pattern = Pattern::learn(text, &read.edits, &holes);
+        }
     }
 
     /// Lets go what is whole, with an empty object for calls that were given no arguments.

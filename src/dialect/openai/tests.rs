@@ -171,6 +171,41 @@ fn dirt_is_mended_and_the_rest_stays_as_it_came() {
 }
 
 #[test]
+fn frames_that_repeat_each_other_stay_as_they_came() {
+    let mut stream =
+        frame(r#"{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":null}"#);
+    let words = [
+        "one",
+        "",
+        "\\n",
+        "\\u00e9 \\\"two\\\"",
+        "дом",
+        "{\\\"x\\\":[1]}",
+        "\\\\",
+    ];
+    for (i, word) in words.iter().cycle().take(15).enumerate() {
+        let choice = match i % 10 {
+            3 => format!(
+                r#"{{"index":0,"delta":{{"reasoning_content":"{word}"}},"finish_reason":null}}"#
+            ),
+            7 => format!(
+                r#"{{"index":0,"delta":{{"content":"{word}"}},"finish_reason":null,"x":{i}}}"#
+            ),
+            _ => format!(r#"{{"index":0,"delta":{{"content":"{word}"}},"finish_reason":null}}"#),
+        };
+        let padding = format!("],\"obfuscation\":\"{}\"}}\n", "x".repeat(i % 5));
+        stream += &frame(&choice).replace("]}\n", if i % 4 == 0 { "]}\n" } else { &padding });
+    }
+    stream += &frame(STOP);
+    let seen = decode_every_way(&wanted(false), &stream).unwrap();
+    assert_eq!(seen, stream.replace("theirs", "mine") + DONE);
+
+    // What looks like the frame before it but is no JSON is still found out.
+    let broken = stream.replace("дом", "до\u{1}м");
+    assert!(decode_every_way(&wanted(false), &broken).is_err());
+}
+
+#[test]
 fn usage_is_sent_once_behind_the_finish_if_it_was_asked_for() {
     let usage = r#"{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}"#;
     let text = frame(r#"{"index":0,"delta":{"role":"assistant","content":"Hi"}}"#);

@@ -1,0 +1,124 @@
+//! The frame before this one, as what the next will most likely be but for its text.
+//!
+//! The frames of a stream differ in a token and, at some providers, in a padding of random length;
+//! id, model and all else repeat. So a frame of text that was read in full is remembered as its
+//! fixed parts, as they came and as they went out, with holes between them. A frame that has the
+//! same parts needs no second reading: its texts are checked and copied into the same holes.
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use crate::wire::edit::Edits;
+use crate::wire::json::Cursor;
+
+/// A frame with holes where its strings were.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    /// One more than there are holes. A hole's quotes belong to the parts beside it.
+    parts: SmallVec<[Part; 3]>,
+}
+
+#[derive(Debug)]
+struct Part {
+    came: Box<[u8]>,
+    /// With the framing of the event, in the first and the last part.
+    goes: Box<[u8]>,
+}
+
+impl Pattern {
+    /// Remembers a frame. `holes` are strings in it with their quotes, in order; `edits` are those
+    /// that were made to it. `None` when an edit touches a hole.
+    pub(super) fn learn(text: &str, edits: &Edits<'_>, holes: &[Range<usize>]) -> Option<Self> {
+        let mut parts = SmallVec::new();
+        let mut start = 0;
+        let ends = holes.iter().map(|hole| hole.start + 1).chain([text.len()]);
+        let starts = holes.iter().map(|hole| hole.end - 1);
+        let mut goes = b"data: ".to_vec();
+        for (end, next) in ends.zip(starts.chain([text.len()])) {
+            if end < start {
+                return None;
+            }
+            edits.apply_within(text, start..end, |piece| {
+                goes.extend_from_slice(piece.as_bytes());
+            })?;
+            parts.push(Part {
+                came: text.as_bytes()[start..end].into(),
+                goes: std::mem::take(&mut goes).into(),
+            });
+            start = next;
+        }
+        let last: &mut Part = parts.last_mut()?;
+        last.goes = [&last.goes, b"\n\n".as_slice()].concat().into();
+        Some(Self { parts })
+    }
+
+    /// Writes `text` out as the frame before it was, if it differs in the holes alone.
+    pub(super) fn copy(&self, text: &str, out: &mut Vec<u8>) -> bool {
+        let before = out.len();
+        let whole = self.try_copy(text, out).is_some();
+        if !whole {
+            out.truncate(before);
+        }
+        whole
+    }
+
+    fn try_copy(&self, text: &str, out: &mut Vec<u8>) -> Option<()> {
+        let (last, first) = self.parts.split_last()?;
+        let mut rest = text;
+        for part in first {
+            let hole = rest.as_bytes().strip_prefix(&*part.came)?;
+            let at = rest.len() - hole.len();
+            // From the quote that the part ends with. What is no string here is told in full.
+            let string = Cursor::at(rest, at - 1).string().ok()?;
+            out.extend_from_slice(&part.goes);
+            out.extend_from_slice(string.raw().as_bytes());
+            rest = &rest[string.span().end - 1..];
+        }
+        (rest.as_bytes() == &*last.came).then(|| out.extend_from_slice(&last.goes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_differs_in_its_texts_is_copied_with_the_same_edits() {
+        let text = r#"{"m":"x","c":"one","n":1,"o":"ab"}"#;
+        let mut edits = Edits::default();
+        edits.replace(5..8, "\"mine\"");
+        edits.apply(text, |_| {});
+        let pattern = Pattern::learn(text, &edits, &[13..18, 29..33]).unwrap();
+        for (came, expected) in [
+            (
+                r#"{"m":"x","c":"two \"é\" \n","n":1,"o":""}"#,
+                Some(r#"{"m":"mine","c":"two \"é\" \n","n":1,"o":""}"#),
+            ),
+            (text, Some(r#"{"m":"mine","c":"one","n":1,"o":"ab"}"#)),
+            (r#"{"m":"x","c":"two","n":2,"o":"ab"}"#, None),
+            (r#"{"m":"x","c":"two","n":1,"o":"ab"},"#, None),
+            (r#"{"m":"x","c":"bad \x","n":1,"o":"ab"}"#, None),
+            (r#"{"m":"x","c":"cut"#, None),
+            ("", None),
+        ] {
+            let mut out = b"before".to_vec();
+            let copied = pattern.copy(came, &mut out);
+            assert_eq!(copied, expected.is_some(), "{came}");
+            let frame = expected
+                .map(|frame| format!("data: {frame}\n\n"))
+                .unwrap_or_default();
+            assert_eq!(String::from_utf8(out).unwrap(), format!("before{frame}"));
+        }
+    }
+
+    #[test]
+    fn an_edit_in_a_hole_is_not_learnt() {
+        let text = r#"{"c":"one"}"#;
+        let mut edits = Edits::default();
+        edits.replace(5..10, "\"two\"");
+        edits.apply(text, |_| {});
+        let hole = 5..10;
+        assert!(Pattern::learn(text, &edits, std::slice::from_ref(&hole)).is_none());
+    }
+}

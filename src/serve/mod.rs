@@ -1,0 +1,247 @@
+//! The request path, from an accepted request to the answer's head.
+//!
+//! ```text
+//! listen → identify → read → plan → attempt ⟲ → decode → encode → record
+//! ```
+//!
+//! Each step takes what the one before it proved and returns what the next one needs, or the error
+//! that the caller is told. What belongs to a step is in its room; here is only their order.
+
+mod judged;
+mod models;
+mod passthrough;
+mod routing;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use self::routing::Caller;
+use crate::body::{self, Body, ReadError, full};
+use crate::chat;
+use crate::error::GatewayError;
+use crate::listen::door::{self, Door};
+use crate::listen::endpoint::Endpoint;
+use crate::listen::{Peer, auth, respond};
+use crate::live::Live;
+use crate::record::{Arrival, End, Recorder, Records};
+use crate::snapshot::{Key, Snapshot, Target};
+use crate::stream::{Limits, Passing, Relay};
+use crate::tasks::Tasks;
+use crate::upstream::{Streaming, Upstream};
+
+/// What every request is served with.
+pub struct Gateway {
+    pub snapshot: Live<Snapshot>,
+    pub upstream: Upstream,
+    pub records: Records,
+    pub tasks: Tasks,
+    /// Cancelled when what still runs must end now.
+    pub cut: CancellationToken,
+}
+
+/// What came of a request before anything went out.
+enum Answer {
+    /// An answer that is whole.
+    Ready(Response<Body>),
+    /// A stream at its commit point.
+    Streaming(Box<Streaming>, Limits),
+    /// An answer that passes through.
+    Passing(Box<Response<Incoming>>),
+}
+
+/// Why a request gets no answer.
+enum Refusal {
+    Error(GatewayError),
+    /// The same, with the request's body still on its way: the connection closes.
+    Unread(GatewayError),
+    /// The caller went away while its body was read.
+    Gone,
+}
+
+impl From<GatewayError> for Refusal {
+    fn from(error: GatewayError) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Serves one request. Dropping the future cancels what it started and records that.
+pub async fn handle(
+    gateway: Arc<Gateway>,
+    request: Request<Incoming>,
+    peer: Peer,
+) -> Response<Body> {
+    let snapshot = gateway.snapshot.current(); // one view of the configuration, to the last byte
+    let mut recorder = gateway.records.begin(Arrival::now());
+    recorder.version(&snapshot.version);
+    let answering = answer(&gateway, &snapshot, request, peer, &mut recorder);
+    match Box::pin(or_cut(&gateway.cut, answering)).await {
+        Ok(Answer::Ready(response)) => {
+            let response = tell(response, &recorder);
+            recorder.finish(End::Answered(response.status()));
+            response
+        }
+        Ok(Answer::Streaming(mut streaming, limits)) => {
+            let mut response = Response::new(());
+            *response.headers_mut() = std::mem::take(&mut streaming.headers);
+            response.headers_mut().insert(CONTENT_TYPE, EVENT_STREAM);
+            let response = tell(response, &recorder);
+            let relay = Relay::new(*streaming, recorder, limits, gateway.tasks.clone());
+            response.map(|()| relay.boxed_unsync())
+        }
+        Ok(Answer::Passing(response)) => {
+            let (head, incoming) = tell(*response, &recorder).into_parts();
+            let passing = Passing::new(incoming, head.status, recorder, gateway.cut.clone());
+            Response::from_parts(head, passing.boxed_unsync())
+        }
+        Err(Refusal::Error(error)) => refuse(recorder, &error, respond::error),
+        Err(Refusal::Unread(error)) => refuse(recorder, &error, respond::refusal),
+        // Nobody reads this. The recorder, dropped, says that the caller went away.
+        Err(Refusal::Gone) => respond::refusal(&GatewayError::ShuttingDown, recorder.id()),
+    }
+}
+
+async fn answer(
+    gateway: &Gateway,
+    snapshot: &Snapshot,
+    request: Request<Incoming>,
+    peer: Peer,
+    recorder: &mut Recorder,
+) -> Result<Answer, Refusal> {
+    let identified = identify(snapshot, &request, peer, recorder);
+    let (head, incoming) = request.into_parts();
+    let (key, endpoint) = match identified {
+        Ok(Some(identified)) => identified,
+        Ok(None) => return Ok(Answer::Ready(no_content())),
+        Err(error) => {
+            body::discard(&head.headers, incoming, &gateway.tasks);
+            return Err(Refusal::Unread(error));
+        }
+    };
+    let body = body::read(&head.headers, incoming, snapshot.body_limit, &gateway.tasks).await;
+    let body = body.map_err(|error| match error {
+        ReadError::Refused(error) => Refusal::Unread(error),
+        ReadError::Gone => Refusal::Gone,
+    })?;
+    let caller = Caller {
+        snapshot,
+        key: &key,
+    };
+    Ok(match endpoint {
+        Endpoint::Surface(surface) => {
+            let request = chat::Request::read(surface, body)?;
+            judged::answer(gateway, caller, &head.headers, request, recorder).await?
+        }
+        Endpoint::Models => Answer::Ready(models::list(caller)),
+        Endpoint::Model(id) => match models::one(caller, &id)? {
+            Some(response) => Answer::Ready(response),
+            None => passthrough::model(gateway, caller, &head, recorder).await?,
+        },
+        Endpoint::Passthrough(path) => {
+            passthrough::answer(gateway, caller, &head, &path, body, recorder).await?
+        }
+    })
+}
+
+/// Who is calling, and for what; `None` for a question about the server itself.
+fn identify(
+    snapshot: &Snapshot,
+    request: &Request<Incoming>,
+    peer: Peer,
+    recorder: &mut Recorder,
+) -> Result<Option<(Arc<Key>, Endpoint)>, GatewayError> {
+    if door::check(request, &snapshot.hosts, peer.violation)? == Door::Options {
+        return Ok(None);
+    }
+    let headers = request.headers();
+    let key = auth::identify(snapshot, headers, Timestamp::now())?;
+    recorder.caller(&key);
+    let endpoint = Endpoint::of(request.method(), request.uri().path())?;
+    recorder.surface(endpoint.surface());
+    if let Some(trace) = trace_id(headers) {
+        recorder.trace(trace);
+    }
+    if let Endpoint::Surface(_) = endpoint {
+        door::wants_json(headers)?;
+    }
+    Ok(Some((key, endpoint)))
+}
+
+/// Whether a target can be asked at all.
+fn usable(gateway: &Gateway, target: &Target) -> Result<(), String> {
+    match &target.provider.secret {
+        Some(reference) if gateway.upstream.keyring.current(reference).is_none() => Err(format!(
+            "the key of provider `{}` cannot be read",
+            target.provider.name
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Lets `work` run until the process must end.
+async fn or_cut<T>(
+    cut: &CancellationToken,
+    work: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = cut.cancelled() => Err(Refusal::Unread(GatewayError::ShuttingDown)),
+    }
+}
+
+fn refuse(
+    recorder: Recorder,
+    error: &GatewayError,
+    respond: fn(&GatewayError, &str) -> Response<Body>,
+) -> Response<Body> {
+    tracing::debug!(id = recorder.id(), %error, "a request was not answered");
+    let response = tell(respond(error, recorder.id()), &recorder);
+    recorder.finish(End::Failed(error));
+    response
+}
+
+fn no_content() -> Response<Body> {
+    let mut response = Response::new(full(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TARGET: HeaderName = HeaderName::from_static("x-pillion-target");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-pillion-attempts");
+const REASON: HeaderName = HeaderName::from_static("x-pillion-reason");
+
+/// Says, for people, who answered and why it was not the first.
+fn tell<B>(mut response: Response<B>, recorder: &Recorder) -> Response<B> {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(recorder.id()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if recorder.attempts() > 0 {
+        headers.insert(ATTEMPTS, HeaderValue::from(recorder.attempts()));
+    }
+    if let Some(target) = recorder.target()
+        && let Ok(target) = HeaderValue::from_str(&target.id)
+    {
+        headers.insert(TARGET, target);
+    }
+    if let Some(reason) = recorder.reason() {
+        headers.insert(REASON, HeaderValue::from_static(reason));
+    }
+    response
+}
+
+/// The trace id of a `traceparent`: <https://www.w3.org/TR/trace-context/> (read 2026-11).
+fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)
+}

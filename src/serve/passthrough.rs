@@ -1,0 +1,108 @@
+//! A request that is sent on as it came: to the first target of the route that it names, else to
+//! the key's own provider. Its answer is not judged.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::request::Parts;
+
+use super::routing::{self, Caller, Way};
+use super::{Answer, Gateway, usable};
+use crate::chat::{Named, Surface};
+use crate::error::GatewayError;
+use crate::plan::Plan;
+use crate::record::Recorder;
+use crate::snapshot::{Route, Target};
+use crate::upstream::{Passed, pass};
+
+/// What a key without a provider of its own is told of a path that names no model.
+const NOWHERE: GatewayError = GatewayError::Refused {
+    status: StatusCode::NOT_FOUND,
+    code: "not_found",
+    message: Cow::Borrowed(
+        "Only a provider serves this path, and this token has no `passthrough`.",
+    ),
+};
+
+/// `path` is what followed `/v1`.
+pub(super) async fn answer(
+    gateway: &Gateway,
+    caller: Caller<'_>,
+    head: &Parts,
+    path: &str,
+    mut body: Bytes,
+    recorder: &mut Recorder,
+) -> Result<Answer, GatewayError> {
+    recorder.surface(Surface::Passthrough);
+    let target = match Named::find(&head.headers, &body) {
+        Some(named) => match caller.way(&named.model)? {
+            Way::Route(route) => {
+                recorder.route(&route);
+                let target = first(gateway, &route)?;
+                body = named.rename(&body, &target.model).into();
+                target
+            }
+            Way::Own(target) => Arc::new(target),
+        },
+        None => own(caller).ok_or(NOWHERE)?,
+    };
+    send(gateway, &target, head, path, body, recorder).await
+}
+
+/// A question about a model that is no route of ours.
+pub(super) async fn model(
+    gateway: &Gateway,
+    caller: Caller<'_>,
+    head: &Parts,
+    recorder: &mut Recorder,
+) -> Result<Answer, GatewayError> {
+    recorder.surface(Surface::Passthrough);
+    let target = own(caller).ok_or(NOWHERE)?;
+    // Its name as it was written: a slash in it stays encoded.
+    let name = head.uri.path().rsplit('/').next().unwrap_or_default();
+    send(
+        gateway,
+        &target,
+        head,
+        &format!("/models/{name}"),
+        Bytes::new(),
+        recorder,
+    )
+    .await
+}
+
+async fn send(
+    gateway: &Gateway,
+    target: &Arc<Target>,
+    head: &Parts,
+    path: &str,
+    body: Bytes,
+    recorder: &mut Recorder,
+) -> Result<Answer, GatewayError> {
+    recorder.plan(std::slice::from_ref(target));
+    let request = Passed {
+        method: &head.method,
+        path,
+        query: head.uri.query(),
+        headers: &head.headers,
+        body,
+    };
+    let response = pass(&gateway.upstream, target, &request, recorder).await?;
+    Ok(Answer::Passing(Box::new(response)))
+}
+
+fn first(gateway: &Gateway, route: &Route) -> Result<Arc<Target>, GatewayError> {
+    let plan = Plan::make(
+        route,
+        |target| usable(gateway, target),
+        &mut fastrand::Rng::new(),
+    )?;
+    plan.targets().first().cloned().ok_or(NOWHERE)
+}
+
+fn own(caller: Caller<'_>) -> Option<Arc<Target>> {
+    let provider = caller.key.passthrough.as_ref()?;
+    Some(Arc::new(routing::target(provider, "-")))
+}
