@@ -26,8 +26,9 @@ export const OpenAI = require('openai');
 /** One process. When another took one of its ports meanwhile, it starts anew with others. */
 export class Pillion {
   static async start(template, ports = {}) {
+    let pillion;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const pillion = new Pillion(template, await fill(template, ports));
+      pillion = new Pillion(template, await fill(template, ports));
       try {
         if (await pillion.#ready()) return pillion;
       } catch (error) {
@@ -36,7 +37,7 @@ export class Pillion {
       }
       if (pillion.process.exitCode !== PORT_TAKEN) break;
     }
-    throw new Error(`${template}: it did not start`);
+    throw new Error(`${template}: it did not start:\n${pillion.log}`);
   }
 
   constructor(template, { text, ports }) {
@@ -46,8 +47,10 @@ export class Pillion {
     writeFileSync(config, text);
     this.process = spawn(BINARY, ['run', '--config', config], {
       env: { PATH: process.env.PATH },
-      stdio: ['ignore', 'pipe', process.env.PILLION_TEST_LOG ? 'inherit' : 'ignore'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
+    this.log = '';
+    this.process.stderr.on('data', (text) => (this.log = (this.log + text).slice(-10_000)));
     this.exited = once(this.process, 'exit');
     this.records = new Records(this.process.stdout);
     running.add(this);

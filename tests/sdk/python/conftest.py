@@ -1,7 +1,12 @@
+import signal
+
 import pytest
 from openai import OpenAI
 
 from pillion import TOKEN, Pillion
+
+# Told to end, the runner ends as at Ctrl-C: its fixtures end what they started.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

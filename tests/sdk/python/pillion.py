@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -134,7 +133,3 @@ def shape(value):
     if isinstance(value, list):
         return [shape(member) for member in value]
     return type(value).__name__
-
-
-# The runner is told to end: its fixtures end what they started.
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
