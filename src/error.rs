@@ -182,8 +182,14 @@ fn client_status(failure: &Failure) -> StatusCode {
         .unwrap_or(StatusCode::BAD_REQUEST)
 }
 
+/// A provider's own code. Many servers only repeat the status there, as a number; that tells an
+/// application nothing, and ours then says more.
 fn said_code(failure: &Failure) -> Option<&str> {
-    failure.said.as_ref()?.code.as_deref()
+    let code = failure.said.as_ref()?.code.as_deref()?;
+    let status = code
+        .parse()
+        .is_ok_and(|number| (400..600).contains(&number));
+    (!status).then_some(code)
 }
 
 impl fmt::Display for GatewayError {
@@ -247,3 +253,31 @@ fn unanswered_message(failure: &Failure, f: &mut fmt::Formatter<'_>) -> fmt::Res
 }
 
 impl std::error::Error for GatewayError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Said;
+
+    #[test]
+    fn a_code_that_repeats_the_status_gives_way_to_ours() {
+        for (class, code, told) in [
+            (Class::ContextLength, Some("400"), "context_length_exceeded"),
+            (Class::InvalidRequest, Some("422"), "invalid_request"),
+            (Class::Policy, None, "content_policy"),
+            (Class::InvalidRequest, Some("1500"), "1500"),
+            (
+                Class::InvalidRequest,
+                Some("string_too_long"),
+                "string_too_long",
+            ),
+        ] {
+            let mut failure = Failure::new(class, "400");
+            failure.said = Some(Box::new(Said {
+                code: code.map(str::to_owned),
+                ..Said::default()
+            }));
+            assert_eq!(GatewayError::Unanswered(failure).wire().2, told, "{code:?}");
+        }
+    }
+}
