@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::frame::{broken, call_id, finish_reason};
+use super::schema::{broken, call_id, finish_reason};
 use super::{content, embeddings, usage};
 use crate::chat::{Surface, Usage};
 use crate::outcome::{Failure, judge_reported};

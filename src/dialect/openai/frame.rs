@@ -4,18 +4,18 @@
 //! `assistantassistant`, a tool fragment without an index is dropped or throws, an id that repeats
 //! is concatenated. Such dirt is edited out here; everything else in a frame stays as it came.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use smallvec::SmallVec;
 
 use super::calls::{CallId, Calls};
 use super::content;
+use super::schema::{broken, call_id, finish_reason};
 use super::stream::Shape;
 use crate::chat::Usage;
-use crate::outcome::{Class, Failure};
+use crate::outcome::Failure;
 use crate::wire::edit::{Added, Edits, Object};
-use crate::wire::json::{Cursor, Invalid, Kind, Text, quote};
+use crate::wire::json::{Cursor, Kind, Text, quote};
 
 /// What the frames of one stream add up to.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Progress {
     pub(super) calls: Calls,
     pub(super) usage: Usage,
     /// The call ids that servers forget are made from this.
-    pub(super) rng: fastrand::Rng,
+    rng: fastrand::Rng,
 }
 
 #[derive(Debug)]
@@ -63,6 +63,15 @@ pub(super) struct Read<'a> {
 }
 
 impl Progress {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            choices: SmallVec::new(),
+            calls: Calls::default(),
+            usage: Usage::default(),
+            rng: fastrand::Rng::with_seed(seed),
+        }
+    }
+
     /// Reads the `choices` array at the cursor, which holds at least one.
     ///
     /// # Errors
@@ -152,8 +161,9 @@ impl Progress {
         read: &mut Read<'a>,
     ) -> Result<(), Failure> {
         let mut added = Added::default();
-        read.only = only_text(text, delta);
         let had_role = std::mem::replace(&mut self.choices[at].role, true);
+        // The first delta of a choice has the role, and no other frame is like it.
+        read.only = only_text(text, delta).filter(|_| had_role);
         match delta.get("role") {
             None if !had_role => added.push("role", "\"assistant\""),
             Some(span) if !had_role && text.as_bytes()[span.start] != b'"' => {
@@ -375,38 +385,4 @@ fn only_text(text: &str, delta: &Object<'_>) -> Option<Range<usize>> {
         .filter(|span| text.as_bytes()[span.start] == b'"')?;
     let others = 1 + usize::from(delta.get("role").is_some());
     (words.next().is_none() && delta.len() == others).then_some(only)
-}
-
-/// An id for a call whose server gave it none.
-pub(super) fn call_id(rng: &mut fastrand::Rng) -> String {
-    format!("call_{:024x}", rng.u128(..) >> 32)
-}
-
-/// The schema's word for a server's reason.
-///
-/// # Errors
-/// `broken` for the reasons that say there is no answer.
-pub(super) fn finish_reason(theirs: &str) -> Result<&'static str, Failure> {
-    match theirs {
-        "length" | "model_length" | "max_tokens" => Ok("length"),
-        "tool_calls" | "tool_use" => Ok("tool_calls"),
-        "content_filter" | "safety" => Ok("content_filter"),
-        "function_call" => Ok("function_call"),
-        "error" | "abort" => Err(broken("the provider ended the answer with an error")),
-        // `stop`, and what servers say for it: eos, end_turn, stop_sequence, repetition, …
-        _ => Ok("stop"),
-    }
-}
-
-pub(super) fn broken(reason: impl Into<Cow<'static, str>>) -> Failure {
-    Failure::new(Class::Broken, reason)
-}
-
-impl From<Invalid> for Failure {
-    fn from(invalid: Invalid) -> Self {
-        broken(format!(
-            "the provider's answer is not JSON of the schema: {}",
-            invalid.what
-        ))
-    }
 }

@@ -8,8 +8,10 @@ mod calls;
 mod content;
 mod embeddings;
 mod frame;
+mod frames;
 mod pattern;
 mod request;
+mod schema;
 mod stream;
 mod synthesis;
 
