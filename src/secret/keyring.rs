@@ -229,7 +229,7 @@ mod tests {
     fn forget_when(keyring: &Keyring, reference: &Reference) {
         let mut entries = keyring.write();
         let asked_at = &mut entries.get_mut(reference).unwrap().asked_at;
-        *asked_at = asked_at.map(|then| then - REFRESH_PAUSE);
+        *asked_at = asked_at.and_then(|then| then.checked_sub(REFRESH_PAUSE));
     }
 
     #[test]

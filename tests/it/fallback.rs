@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::fixture::{
-    DONE, ask, ask_stream, delta, finish, plain, read_plain, read_stream, role, streamed,
+    DONE, ask, ask_stream, delta, finish, plain, read_plain, read_stream, role, streamed, text,
 };
 use crate::support::reply::{End, Framing};
 use crate::support::{Config, Gateway, Refusing, Reply, Upstream};
@@ -31,6 +31,7 @@ enum For {
 /// often that target is tried.
 type Row = (&'static str, For, Reply, &'static str, Option<u64>, usize);
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn hidden() -> Vec<Row> {
     use For::{Both, Plain, Stream};
     let error = Reply::error;
@@ -354,9 +355,8 @@ fn hidden() -> Vec<Row> {
     ]
 }
 
-#[tokio::test]
-async fn the_next_target_hides_a_failure_and_the_record_tells_it() {
-    for (what, whose, reply, class, status, tries) in hidden() {
+async fn replay(rows: Vec<Row>) {
+    for (what, whose, reply, class, status, tries) in rows {
         let first = Upstream::always(reply).await;
         let second = backup().await;
         let gateway = Gateway::start(Config::of(&[&first, &second])).await;
@@ -393,6 +393,90 @@ async fn the_next_target_hides_a_failure_and_the_record_tells_it() {
         }
         assert_eq!(first.hits(), asked, "{what}");
     }
+}
+
+/// What no well-meaning server sends.
+fn hostile() -> Vec<Row> {
+    use For::{Both, Plain, Stream};
+    let long = plain(&"x".repeat(17 << 20));
+    let raw = |head: &str| Reply::raw(format!("HTTP/1.1 {head}\r\n\r\n"));
+    vec![
+        (
+            "a head without end",
+            Both,
+            Reply::json(plain("x")).header("x-long", "x".repeat(200_000)),
+            "reset",
+            None,
+            2,
+        ),
+        (
+            "two lengths",
+            Both,
+            raw("200 OK\r\ncontent-length: 5\r\ncontent-length: 7"),
+            "reset",
+            None,
+            2,
+        ),
+        (
+            "another protocol, politely",
+            Both,
+            raw("101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade"),
+            "broken",
+            Some(101),
+            1,
+        ),
+        ("17 MiB", Plain, Reply::json(long), "broken", Some(200), 1),
+        (
+            "an event of 2 MiB",
+            Stream,
+            Reply::sse(role() + &text(&"x".repeat(2 << 20))),
+            "broken",
+            Some(200),
+            1,
+        ),
+        (
+            "a line without end",
+            Stream,
+            Reply::sse("x".repeat(2 << 20)),
+            "broken",
+            Some(200),
+            1,
+        ),
+        (
+            "bytes that are no text",
+            Plain,
+            Reply::json(b"{\"choices\":[{\"message\":\"\xff\"}]}"),
+            "broken",
+            Some(200),
+            1,
+        ),
+        (
+            "an event that is no text",
+            Stream,
+            Reply::sse(b"data: {\"choices\":[\"\xff\"]}\n\n"),
+            "broken",
+            Some(200),
+            1,
+        ),
+        (
+            "a compressed answer, unasked",
+            Plain,
+            Reply::json([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]),
+            "broken",
+            Some(200),
+            1,
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_hostile_provider_is_left_like_a_broken_one() {
+    replay(hostile()).await;
+}
+
+#[tokio::test]
+async fn the_next_target_hides_a_failure_and_the_record_tells_it() {
+    replay(hidden()).await;
 }
 
 async fn check(gateway: &Gateway, id: &str, what: &str, failed: &[&str], status: Option<u64>) {

@@ -32,9 +32,12 @@ async fn told_to_end_it_finishes_what_runs_and_takes_nothing_new() {
 
 #[tokio::test]
 async fn at_the_drain_limit_what_is_left_is_told_and_recorded() {
-    let first = Upstream::choosing(|seen| match seen.json()["stream"] == true {
-        true => Reply::sse(streamed(&["Hel", "lo!"])).cut_after(2, End::Silence),
-        false => Reply::silence(),
+    let first = Upstream::choosing(|seen| {
+        if seen.json()["stream"] == true {
+            Reply::sse(streamed(&["Hel", "lo!"])).cut_after(2, End::Silence)
+        } else {
+            Reply::silence()
+        }
     })
     .await;
     let mut gateway = Gateway::start(Config::of(&[&first]).root("drain: 100ms")).await;

@@ -7,7 +7,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test fails loudly"
+    clippy::format_push_string,
+    reason = "a test fails loudly, and need not be fast"
 )]
 
 mod support;

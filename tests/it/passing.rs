@@ -275,6 +275,20 @@ async fn usage_beside_a_finish_that_is_said_again_keeps_what_came_with_it() {
 }
 
 #[tokio::test]
+async fn early_hints_are_no_answer() {
+    let hello = plain("Hello!");
+    let hints = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(20);
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", hello.len());
+    let upstream = Upstream::always(Reply::raw(hints + &head + &hello)).await;
+    let gateway = one(&upstream).await;
+    assert_eq!(
+        read_plain(&gateway.chat(&ask()).await.json())[0].text,
+        "Hello!"
+    );
+    assert_eq!(upstream.hits(), 1);
+}
+
+#[tokio::test]
 async fn a_choice_that_a_filter_blocked_has_a_message() {
     let blocked = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"content_filter","content_filter_results":{"hate":{"filtered":true}}}]}"#;
     let upstream = Upstream::always(Reply::json(blocked)).await;
@@ -337,12 +351,7 @@ async fn the_provider_learns_nothing_of_the_caller() {
 
 /// A key's entry for this token.
 pub(crate) fn key(token: &str, more: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
-    let hex: String = digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex = pillion::config::sha256(token.as_bytes());
     format!("keys:\n  - {{ id: test, hash: \"sha256:{hex}\"{more} }}")
 }
 

@@ -46,8 +46,9 @@ impl Sample {
             &response["body_text"],
             &response["body"],
         ) {
-            (Value::String(text), _, _) | (_, Value::String(text), _) => text.clone(),
-            (_, _, Value::String(text)) => text.clone(),
+            (Value::String(text), _, _)
+            | (_, Value::String(text), _)
+            | (_, _, Value::String(text)) => text.clone(),
             (_, _, body) => body.to_string(),
         };
         let path = sample["request"]["path"].as_str().unwrap_or_default();
@@ -161,7 +162,7 @@ impl Heard {
         let mut keys: Vec<(Option<u64>, String)> = Vec::new();
         let choices = frames
             .iter()
-            .flat_map(|frame| frame["choices"].as_array())
+            .filter_map(|frame| frame["choices"].as_array())
             .flatten();
         for part in choices.filter(|part| part["index"].as_u64().unwrap_or(0) == choice) {
             let delta = &part["delta"];
@@ -346,7 +347,7 @@ fn check_plain(sample: &Sample, answer: &crate::support::Answer) -> Result<(), S
     if !came["model"].is_null() && shown["model"] != "chat" {
         return Err(format!("model {}", shown["model"]));
     }
-    lost(&[came.clone()], &[shown.clone()])?;
+    lost(std::slice::from_ref(&came), std::slice::from_ref(&shown))?;
     match sample.surface {
         "embeddings" => {
             let count = |value: &Value| value["data"].as_array().map(Vec::len);
@@ -389,9 +390,9 @@ fn lost(came: &[Value], shown: &[Value]) -> Result<(), String> {
     }
     // A list of parts becomes the text of its parts.
     before.retain(|at| !at.contains(".content."));
-    shown
-        .iter()
-        .for_each(|value| members(value, "", &mut after));
+    for value in shown {
+        members(value, "", &mut after);
+    }
     let lost: Vec<&String> = before.difference(&after).collect();
     if lost.is_empty() {
         Ok(())

@@ -10,9 +10,10 @@ async fn a_refused_key_is_read_again_and_the_same_target_asked_once_more() {
         let file = std::sync::Arc::clone(&place);
         let first = Upstream::choosing(move |seen| {
             if seen.header("authorization") == Some("Bearer sk-new") {
-                return match seen.json()["stream"] == true {
-                    true => Reply::sse(streamed(&["Hello!"])),
-                    false => Reply::json(plain("Hello!")),
+                return if seen.json()["stream"] == true {
+                    Reply::sse(streamed(&["Hello!"]))
+                } else {
+                    Reply::json(plain("Hello!"))
                 };
             }
             // It was replaced a moment ago; nobody can have looked at the file since.

@@ -391,6 +391,24 @@ async fn a_stream_without_a_done_mark_is_whole_if_it_finished() {
 }
 
 #[tokio::test]
+async fn an_answer_is_over_at_its_done_mark_whatever_the_provider_does_then() {
+    let body = streamed(&["Hello!"]);
+    for end in [End::Silence, End::Rst] {
+        let reply = Reply::sse(body.clone() + "data: and more\n\n");
+        let first = Upstream::always(reply.cut_at(body.len(), end)).await;
+        let gateway = Gateway::start(Config::of(&[&first])).await;
+        let answer = gateway.chat(&ask_stream()).await;
+        assert!(answer.complete);
+        assert_eq!(read_stream(&answer.data(), false).ended, Ended::Done);
+        assert_eq!(gateway.audit(answer.id()).await.outcome(), "ok");
+        if end == End::Silence {
+            // Whoever does not come to an end loses the connection.
+            first.closed(0).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_plain_request_answered_with_a_stream_is_not_answered() {
     let first = Upstream::always(Reply::sse(streamed(&["Hello!"]))).await;
     let gateway = Gateway::start(Config::of(&[&first])).await;

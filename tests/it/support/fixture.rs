@@ -206,21 +206,18 @@ fn read_call(call: &Value) -> (String, String, String) {
             .unwrap_or_else(|| panic!("{call}"))
             .to_owned()
     };
-    match text(&call["type"]).as_str() {
-        "function" => {
-            let function = &call["function"];
-            (
-                text(&call["id"]),
-                text(&function["name"]),
-                text(&function["arguments"]),
-            )
-        }
-        _ => {
-            let custom = &call["custom"];
-            let input = Value::from(text(&custom["input"])).to_string();
-            (text(&call["id"]), text(&custom["name"]), input)
-        }
+    if text(&call["type"]) == "function" {
+        let function = &call["function"];
+        return (
+            text(&call["id"]),
+            text(&function["name"]),
+            text(&function["arguments"]),
+        );
     }
+    // Free text: as JSON, so that it is compared and checked like the others.
+    let custom = &call["custom"];
+    let input = Value::from(text(&custom["input"])).to_string();
+    (text(&call["id"]), text(&custom["name"]), input)
 }
 
 fn check_said(said: &Said, answer: &Value) {
@@ -272,19 +269,19 @@ pub(crate) fn read_stream(data: &[&str], usage_asked: bool) -> Whole {
             .as_str()
             .unwrap_or_default()
             .clone_into(&mut model);
-        let list = frame["choices"]
+        let parts = frame["choices"]
             .as_array()
             .unwrap_or_else(|| panic!("{frame}"));
         if frame["usage"].is_object() {
             assert!(usage_asked, "usage that nobody asked for: {frame}");
-            assert!(list.is_empty(), "usage beside choices: {frame}");
+            assert!(parts.is_empty(), "usage beside choices: {frame}");
             let before = usage.replace(frame["usage"].clone());
             assert!(before.is_none(), "usage twice: {whole}");
         } else if !usage_asked {
             assert!(frame.get("usage").is_none(), "{frame}");
-            assert!(!list.is_empty(), "a frame without choices: {frame}");
+            assert!(!parts.is_empty(), "a frame without choices: {frame}");
         }
-        for choice in list {
+        for choice in parts {
             let index = choice["index"]
                 .as_u64()
                 .unwrap_or_else(|| panic!("{frame}"));
