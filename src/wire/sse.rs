@@ -5,7 +5,7 @@
 //! An event that lies whole in a chunk is read in place; only the torn tail of a chunk is kept.
 //! Never here: what an event means, or when a stream is over.
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 /// The longest event that is read, in bytes: above what any provider sends (images come as links or
 /// in pieces), small enough that a stream of rubbish cannot fill the memory.
@@ -114,6 +114,19 @@ fn events<E>(
     let mut start = 0;
     let mut line_start = scanned;
     loop {
+        if line_start == start
+            && let Some((data, length)) = plain(&bytes[start..])
+        {
+            if !is_blank(data) {
+                each(Event {
+                    kind: Kind::Message,
+                    data,
+                })?;
+            }
+            start += length;
+            line_start = start;
+            continue;
+        }
         let Some(length) = memchr2(b'\n', b'\r', &bytes[line_start..]) else {
             return Ok((start, line_start - start));
         };
@@ -132,24 +145,17 @@ fn events<E>(
     }
 }
 
+/// The event that `bytes` begin with, if it is one line of data between line feeds, as nearly every
+/// event is: its data, and its length.
+fn plain(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let line = bytes.strip_prefix(b"data: ")?;
+    let data = &line[..memchr(b'\n', line)?];
+    let ends = line.get(data.len() + 1) == Some(&b'\n') && memchr(b'\r', data).is_none();
+    ends.then_some((data, b"data: ".len() + data.len() + b"\n\n".len()))
+}
+
 /// Reads the fields of one event and hands it over if it holds data.
 fn dispatch<E>(block: &[u8], each: &mut impl FnMut(Event<'_>) -> Result<(), E>) -> Result<(), E> {
-    // Nearly every event is one line of data.
-    let line = block.strip_suffix(b"\n").unwrap_or(block);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if let Some(data) = line.strip_prefix(b"data:")
-        && memchr2(b'\n', b'\r', data).is_none()
-    {
-        let data = data.strip_prefix(b" ").unwrap_or(data);
-        return if is_blank(data) {
-            Ok(())
-        } else {
-            each(Event {
-                kind: Kind::Message,
-                data,
-            })
-        };
-    }
     let mut kind = Kind::Message;
     let mut data: Option<&[u8]> = None;
     let mut joined = Vec::new();
@@ -219,7 +225,7 @@ fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
 
 /// A line's name and value. A comment has an empty name.
 fn field(line: &[u8]) -> (&[u8], &[u8]) {
-    match memchr::memchr(b':', line) {
+    match memchr(b':', line) {
         None => (line, &[]),
         Some(colon) => {
             let value = &line[colon + 1..];

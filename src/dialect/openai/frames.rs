@@ -83,13 +83,13 @@ impl Frames {
         if event.kind == sse::Kind::Error {
             return Err(judge_reported(event.data));
         }
-        let text =
-            std::str::from_utf8(event.data).map_err(|_| broken("a stream event is not UTF-8"))?;
         if let (Phase::Released, Some(pattern)) = (self.phase, &self.pattern)
-            && pattern.copy(text, &mut self.out)
+            && pattern.copy(event.data, &mut self.out)
         {
             return Ok(());
         }
+        let text =
+            std::str::from_utf8(event.data).map_err(|_| broken("a stream event is not UTF-8"))?;
         if memchr::memchr2(b'\n', b'\r', event.data).is_some() {
             // Between data lines only white space can stand: inside a string it would not be JSON.
             return self.message(&text.replace(['\n', '\r'], " "));

@@ -10,7 +10,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use crate::wire::edit::Edits;
-use crate::wire::json::Cursor;
+use crate::wire::json;
 
 /// A frame with holes where its strings were.
 #[derive(Debug)]
@@ -53,30 +53,52 @@ impl Pattern {
         Some(Self { parts })
     }
 
-    /// Writes `text` out as the frame before it was, if it differs in the holes alone.
-    pub(super) fn copy(&self, text: &str, out: &mut Vec<u8>) -> bool {
+    /// Writes `frame` out as the one before it was, if it differs in the holes alone.
+    pub(super) fn copy(&self, frame: &[u8], out: &mut Vec<u8>) -> bool {
         let before = out.len();
-        let whole = self.try_copy(text, out).is_some();
+        let whole = self.try_copy(frame, out).is_some();
         if !whole {
             out.truncate(before);
         }
         whole
     }
 
-    fn try_copy(&self, text: &str, out: &mut Vec<u8>) -> Option<()> {
+    fn try_copy(&self, frame: &[u8], out: &mut Vec<u8>) -> Option<()> {
         let (last, first) = self.parts.split_last()?;
-        let mut rest = text;
+        let mut rest = frame;
         for part in first {
-            let hole = rest.as_bytes().strip_prefix(&*part.came)?;
-            let at = rest.len() - hole.len();
-            // From the quote that the part ends with. What is no string here is told in full.
-            let string = Cursor::at(rest, at - 1).string().ok()?;
+            let hole = rest.strip_prefix(&*part.came)?;
+            let length = string_length(hole)?;
             out.extend_from_slice(&part.goes);
-            out.extend_from_slice(string.raw().as_bytes());
-            rest = &rest[string.span().end - 1..];
+            out.extend_from_slice(&hole[..length]);
+            rest = &hole[length..];
         }
-        (rest.as_bytes() == &*last.came).then(|| out.extend_from_slice(&last.goes))
+        (rest == &*last.came).then(|| out.extend_from_slice(&last.goes))
     }
+}
+
+/// How long the string is whose opening quote stands before `bytes`. `None` when it is no string of
+/// JSON; whoever reads the frame in full says why.
+fn string_length(bytes: &[u8]) -> Option<usize> {
+    let (mut ascii, mut escaped, mut length) = (true, false, 0);
+    loop {
+        match bytes.get(length)? {
+            b'"' => break,
+            b'\\' => {
+                escaped = true;
+                length += 1;
+            }
+            0..0x20 => return None,
+            byte => ascii &= byte.is_ascii(),
+        }
+        length += 1;
+    }
+    if ascii && !escaped {
+        return Some(length);
+    }
+    let text = std::str::from_utf8(bytes.get(..length)?).ok()?;
+    let whole = !escaped || json::check(&format!("\"{text}\"")).is_ok();
+    whole.then_some(length)
 }
 
 #[cfg(test)]
@@ -103,7 +125,7 @@ mod tests {
             ("", None),
         ] {
             let mut out = b"before".to_vec();
-            let copied = pattern.copy(came, &mut out);
+            let copied = pattern.copy(came.as_bytes(), &mut out);
             assert_eq!(copied, expected.is_some(), "{came}");
             let frame = expected
                 .map(|frame| format!("data: {frame}\n\n"))

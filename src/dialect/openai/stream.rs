@@ -56,6 +56,8 @@ impl Decoder {
     /// The stream is no answer, or no longer one. What was let go before stays in the output.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<(), Failure> {
         let frames = &mut self.frames;
+        // What comes goes out again, about as long as it was.
+        frames.out.reserve(chunk.len());
         self.framer.feed(chunk, |event| frames.event(&event))
     }
 
