@@ -6,6 +6,7 @@ mod life;
 mod reload;
 
 use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,6 +43,13 @@ pub struct Options {
     pub native: bool,
 }
 
+/// Where the process listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    pub listen: SocketAddr,
+    pub admin: SocketAddr,
+}
+
 /// Why the process could not start.
 #[derive(Debug)]
 pub enum StartError {
@@ -72,7 +80,7 @@ pub async fn run(
     loaded: Loaded,
     sources: Sources,
     options: Options,
-    ready: impl FnOnce(),
+    ready: &mut dyn FnMut(Addresses),
 ) -> Result<ExitCode, StartError> {
     let Loaded {
         snapshot, process, ..
@@ -95,11 +103,10 @@ pub async fn run(
         .await
         .map_err(StartError::Bind)?;
     // As they are, not as they were asked for: port 0 is any that is free.
-    let addresses = (listener.local_addr(), admin_listener.local_addr());
-    let (listen_at, admin_at) = (
-        addresses.0.unwrap_or(process.listen),
-        addresses.1.unwrap_or(process.admin),
-    );
+    let at = Addresses {
+        listen: listener.local_addr().unwrap_or(process.listen),
+        admin: admin_listener.local_addr().unwrap_or(process.admin),
+    };
     let _simulators = simulators(&process).await?;
 
     let connections = Tasks::default();
@@ -152,8 +159,8 @@ pub async fn run(
     background.spawn(serve_admin(admin_listener, background.clone(), state));
     background.spawn(keep_warm(live, upstream.clients.clone()));
     status.listener_up();
-    tracing::info!(listen = %listen_at, admin = %admin_at, version = %snapshot.version, "serving");
-    ready();
+    tracing::info!(listen = %at.listen, admin = %at.admin, version = %snapshot.version, "serving");
+    ready(at);
 
     life::until_told_to_end(&mut signals, &reloader, &records).await;
     let drain = life::Drain {

@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::run::{flags, refuse, serve};
 use super::{keys, variable};
-use crate::app::Options;
+use crate::app::{Addresses, Options};
 use crate::config::{self, Format, Sources, sha256};
 
 /// A provider that is used when its key is found.
@@ -106,24 +106,13 @@ impl Dev {
             Ok(loaded) => loaded,
             Err(problems) => return Ok(refuse(&problems)),
         };
-        let (listen, admin) = (loaded.process.listen, loaded.process.admin);
-        let route = loaded
-            .snapshot
-            .routes
-            .keys()
-            .next()
-            .map_or_else(String::new, ToString::to_string);
+        let route = loaded.snapshot.routes.keys().next();
+        let route = route.map_or_else(String::new, ToString::to_string);
         let mut said = Ok(());
-        let code = serve(loaded, sources, Options::default(), || {
-            said = welcome(
-                out,
-                listen,
-                admin,
-                &route,
-                token.as_deref(),
-                about.as_deref(),
-            );
-        })?;
+        let mut ready = |at: Addresses| {
+            said = welcome(out, at, &route, token.as_deref(), about.as_deref());
+        };
+        let code = serve(loaded, sources, Options::default(), &mut ready)?;
         said.map(|()| code)
     }
 }
@@ -201,12 +190,12 @@ fn free_port() -> io::Result<u16> {
 
 fn welcome(
     out: &mut impl Write,
-    listen: SocketAddr,
-    admin: SocketAddr,
+    at: Addresses,
     route: &str,
     token: Option<&str>,
     about: Option<&str>,
 ) -> io::Result<()> {
+    let Addresses { listen, admin } = at;
     let base = format!("http://{listen}/v1");
     if let Some(about) = about {
         writeln!(out, "{about}\n")?;

@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{BAD_CONFIGURATION, FAILED, variable};
-use crate::app::{self, Options};
+use crate::app::{self, Addresses, Options};
 use crate::config::{self, Loaded, Problem, Sources};
 
 /// Run the sidecar.
@@ -70,7 +70,7 @@ pub(super) fn serve(
     loaded: Loaded,
     sources: Sources,
     options: Options,
-    ready: impl FnOnce(),
+    ready: &mut dyn FnMut(Addresses),
 ) -> io::Result<ExitCode> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");

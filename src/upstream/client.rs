@@ -18,8 +18,9 @@ use crate::tasks::Tasks;
 /// Idle connections are kept this long: shorter than the far side keeps them, long enough that a
 /// quiet application does not pay a handshake for every request.
 const IDLE: Duration = Duration::from_secs(90);
-/// More than any provider's head needs.
-const MAX_HEAD: usize = 64 << 10;
+/// The most that is read at once: a burst of events is taken in few pieces. It grows to this only
+/// while the provider fills it; it also bounds a provider's head.
+const MAX_READ: usize = 256 << 10;
 
 /// One pool for every set of authorities that is trusted. Outlives a reload.
 #[derive(Debug, Clone)]
@@ -74,7 +75,7 @@ impl Client {
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .http1_max_buf_size(MAX_HEAD)
+            .http1_max_buf_size(MAX_READ)
             .http2_keep_alive_interval(Some(Duration::from_secs(20)))
             .build(warm.clone());
         Self { pool, warm }
