@@ -47,7 +47,7 @@ impl Run {
                 Options {
                     native: self.native,
                 },
-                || {},
+                &mut |_| {},
             ),
             Err(problems) => Ok(refuse(&problems)),
         }
