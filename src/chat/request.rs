@@ -25,6 +25,8 @@ pub struct Request {
     /// Where that string stands, with its quotes.
     pub model_span: Range<usize>,
     pub stream: bool,
+    /// How many choices are wanted (`n`); at least 1.
+    pub choices: u64,
     pub usage: UsageOption,
     /// Whether frames without choices are something this caller knows: it asked for `moderation`.
     pub moderation: bool,
@@ -70,6 +72,7 @@ impl Request {
             model,
             model_span,
             stream: facts.stream,
+            choices: facts.choices,
             usage: facts.usage,
             moderation: facts.moderation,
             base64: facts.base64,
@@ -93,6 +96,7 @@ struct Facts {
     /// Whether `messages`, `prompt` or `input` is there.
     input: bool,
     stream: bool,
+    choices: u64,
     usage: UsageOption,
     moderation: bool,
     base64: bool,
@@ -104,6 +108,7 @@ impl Facts {
             model: None,
             input: false,
             stream: false,
+            choices: 1,
             usage: UsageOption::Absent { null: None },
             moderation: false,
             base64: false,
@@ -165,6 +170,7 @@ impl Facts {
             "tools" => {
                 expect(cursor, key, &[Kind::Array, Kind::Null], "an array")?;
             }
+            "n" => self.choices = cursor.integer_or_skip()?.unwrap_or(1).max(1),
             "moderation" => self.moderation = cursor.kind()? != Kind::Null,
             "encoding_format" => {
                 self.base64 = cursor

@@ -136,7 +136,9 @@ impl Running {
                         self.decoder.feed(&chunk)?;
                     }
                 }
-                Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(cut())),
+                Poll::Ready(Some(Err(_))) => {
+                    return Poll::Ready(self.decoder.cut().map_err(|_| cut()));
+                }
                 Poll::Ready(None) => return Poll::Ready(self.decoder.end()),
                 Poll::Pending if self.decoder.ready() > 0 => return Poll::Ready(Ok(())),
                 Poll::Pending => return self.poll_silence(cx),
@@ -165,7 +167,8 @@ impl Running {
             } else {
                 "the stream fell silent"
             };
-            return Poll::Ready(Err(Failure::new(Class::Timeout, reason)));
+            let silent = |_| Failure::new(Class::Timeout, reason);
+            return Poll::Ready(self.decoder.cut().map_err(silent));
         }
     }
 }

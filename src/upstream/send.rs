@@ -219,6 +219,7 @@ impl Call<'_> {
             } else {
                 Shape::Chat
             },
+            choices: request.choices,
             model: (!self.expose_model).then(|| request.model.as_str().into()),
             usage: request.usage == UsageOption::Asked,
             moderation: request.moderation,

@@ -269,6 +269,14 @@ impl Frames {
         Ok(())
     }
 
+    /// What is missing after a cut is an end alone, or more.
+    pub(super) fn cut(&mut self) -> Result<(), Failure> {
+        if (self.progress.choices.len() as u64) < self.wanted.choices {
+            return Err(broken("the stream was cut"));
+        }
+        self.complete()
+    }
+
     fn reach(&mut self, phase: Phase) {
         self.phase = self.phase.max(phase);
     }

@@ -25,6 +25,8 @@ pub enum Shape {
 #[derive(Debug, Clone)]
 pub struct Wanted {
     pub shape: Shape,
+    /// How many choices were asked for.
+    pub choices: u64,
     /// The `model` string of every frame; `None` leaves the provider's.
     pub model: Option<Arc<str>>,
     /// The caller asked for usage.
@@ -69,6 +71,14 @@ impl Decoder {
         let frames = &mut self.frames;
         self.framer.finish(|event| frames.event(&event))?;
         self.frames.complete()
+    }
+
+    /// The connection broke, or fell silent.
+    ///
+    /// # Errors
+    /// `broken` unless every choice that was asked for had finished: then only the end was missing.
+    pub fn cut(&mut self) -> Result<(), Failure> {
+        self.frames.cut()
     }
 
     /// Takes a plain answer, from a server that was asked for a stream.

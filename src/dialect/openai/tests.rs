@@ -7,6 +7,7 @@ use crate::outcome::{Class, Failure};
 fn wanted(usage: bool) -> Wanted {
     Wanted {
         shape: Shape::Chat,
+        choices: 1,
         model: Some("mine".into()),
         usage,
         moderation: false,
@@ -337,6 +338,29 @@ fn a_stream_that_is_no_answer_is_broken_and_never_ended() {
             !out.contains("[DONE]") && !out.contains("error"),
             "{what}: {out}"
         );
+    }
+}
+
+#[test]
+fn a_cut_behind_the_finish_of_every_choice_costs_nothing() {
+    let text = frame(r#"{"index":0,"delta":{"role":"assistant","content":"Hi"}}"#);
+    for (choices, stream, whole) in [
+        (1, text.clone(), false),
+        (1, text.clone() + &frame(STOP), true),
+        (
+            1,
+            text.clone() + &frame(STOP) + "data: {\"choices\":[],\"usa",
+            true,
+        ),
+        (2, text.clone() + &frame(STOP), false),
+    ] {
+        let mut decoder = Decoder::new(Wanted {
+            choices,
+            ..wanted(false)
+        });
+        decoder.feed(stream.as_bytes()).unwrap();
+        assert_eq!(decoder.cut().is_ok(), whole, "{choices} {stream}");
+        assert_eq!(decoder.output().ends_with(DONE.as_bytes()), whole);
     }
 }
 
