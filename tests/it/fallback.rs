@@ -348,9 +348,9 @@ fn hidden() -> Vec<Row> {
             "another protocol",
             Both,
             Reply::raw("SSH-2.0-OpenSSH_9.6\r\n"),
-            "reset",
+            "broken",
             None,
-            2,
+            1,
         ),
     ]
 }
@@ -404,10 +404,10 @@ fn hostile() -> Vec<Row> {
         (
             "a head without end",
             Both,
-            Reply::json(plain("x")).header("x-long", "x".repeat(200_000)),
-            "reset",
+            Reply::json(plain("x")).header("x-long", "x".repeat(1_000_000)),
+            "broken",
             None,
-            2,
+            1,
         ),
         (
             "two lengths",

@@ -5,10 +5,10 @@
 //! member, checks the syntax of everything it passes (RFC 8259, <https://www.rfc-editor.org/rfc/rfc8259>,
 //! read 2026-11), and skips the rest. It never recurses, so depth cannot overflow the stack.
 
+mod token;
+
 use std::borrow::Cow;
 use std::ops::Range;
-
-use memchr::memchr2;
 
 /// How deep values may nest: what `serde_json` allows, so that nothing passes here that a parser
 /// behind us would refuse for its depth.
@@ -21,9 +21,6 @@ pub struct Invalid {
     pub at: usize,
     pub what: &'static str,
 }
-
-/// Strings up to so many bytes are read byte by byte.
-const SHORT: usize = 24;
 
 type Result<T, E = Invalid> = std::result::Result<T, E>;
 
@@ -327,124 +324,6 @@ impl<'a> Cursor<'a> {
         self.skip_string()?;
         self.expect(b':', "a key is followed by `:`")
     }
-
-    fn literal(&mut self, word: &str) -> Result<()> {
-        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return self.fail("no JSON value starts like this");
-        }
-        self.at += word.len();
-        Ok(())
-    }
-
-    /// Passes the string at the cursor; tells whether it holds an escape.
-    fn skip_string(&mut self) -> Result<bool> {
-        let bytes = self.text.as_bytes();
-        let mut escaped = false;
-        self.at += 1;
-        // Most strings are keys and words, for which a wide search costs more than it saves.
-        let start = self.at;
-        for (length, &byte) in bytes[start..].iter().take(SHORT).enumerate() {
-            match byte {
-                b'"' => {
-                    self.at = start + length + 1;
-                    return Ok(false);
-                }
-                b'\\' | 0..0x20 => break,
-                _ => {}
-            }
-        }
-        loop {
-            let rest = &bytes[self.at..];
-            let Some(length) = memchr2(b'"', b'\\', rest) else {
-                self.at = bytes.len();
-                return self.fail("ends in the middle of a string");
-            };
-            if let Some(bad) = control(&rest[..length]) {
-                self.at += bad;
-                return self.fail("a control character in a string must be escaped");
-            }
-            self.at += length + 1;
-            if rest[length] == b'"' {
-                return Ok(escaped);
-            }
-            escaped = true;
-            self.escape()?;
-        }
-    }
-
-    /// Passes the escape whose backslash the cursor is behind.
-    fn escape(&mut self) -> Result<()> {
-        match self.peek() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                self.at += 1;
-                Ok(())
-            }
-            Some(b'u') => {
-                self.at += 1;
-                match self.hex()? {
-                    0xDC00..=0xDFFF => self.fail("half of a surrogate pair"),
-                    0xD800..=0xDBFF => {
-                        if !self.text.as_bytes()[self.at..].starts_with(b"\\u") {
-                            return self.fail("half of a surrogate pair");
-                        }
-                        self.at += 2;
-                        match self.hex()? {
-                            0xDC00..=0xDFFF => Ok(()),
-                            _ => self.fail("half of a surrogate pair"),
-                        }
-                    }
-                    _ => Ok(()),
-                }
-            }
-            _ => self.fail("no such escape"),
-        }
-    }
-
-    fn hex(&mut self) -> Result<u16> {
-        let digits = self.text.as_bytes().get(self.at..self.at + 4);
-        let Some(digits) = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit)) else {
-            return self.fail("`\\u` takes four hex digits");
-        };
-        self.at += 4;
-        Ok(digits
-            .iter()
-            .fold(0, |value, &digit| value << 4 | u16::from(hex_value(digit))))
-    }
-
-    fn skip_number(&mut self) -> Result<()> {
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        if self.peek() == Some(b'0') {
-            self.at += 1;
-        } else {
-            self.digits()?;
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Ok(())
-    }
-
-    fn digits(&mut self) -> Result<()> {
-        let start = self.at;
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
-        }
-        if self.at == start {
-            self.fail("a digit should be here")
-        } else {
-            Ok(())
-        }
-    }
 }
 
 /// Checks one whole text: any value, and nothing after it.
@@ -463,25 +342,6 @@ pub fn quote(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_else(|_| "\"\"".into())
 }
 
-/// The first control character. The least byte of the whole is found first, by a loop the compiler
-/// can widen, since almost every string has none.
-fn control(bytes: &[u8]) -> Option<usize> {
-    let least = bytes.iter().copied().min()?;
-    if least < 0x20 {
-        bytes.iter().position(|&byte| byte < 0x20)
-    } else {
-        None
-    }
-}
-
-fn hex_value(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => digit - b'A' + 10,
-    }
-}
-
 /// Undoes the escapes of a string that [`Cursor`] has checked.
 fn unescape(raw: &str) -> String {
     let quoted = format!("\"{raw}\"");
@@ -489,127 +349,4 @@ fn unescape(raw: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn agrees(text: &str) {
-        let ours = check(text).is_ok();
-        let theirs = serde_json::from_str::<serde_json::Value>(text).is_ok();
-        assert_eq!(ours, theirs, "{text:?}: {:?}", check(text));
-    }
-
-    #[test]
-    fn accepts_and_refuses_what_serde_json_does() {
-        for text in [
-            "{}",
-            "[]",
-            "null",
-            "true",
-            "false",
-            "0",
-            "-0",
-            "1.5e+3",
-            "\"\"",
-            " [ 1 , 2 ] ",
-            "{\"a\":[{}]}",
-            "\"\\u00e9\\ud83d\\ude00\"",
-            "[[],{},[{}]]",
-            "{\"a\":{\"b\":[1,{\"c\":null}]},\"d\":\"e\"}",
-            "",
-            "{",
-            "[1,]",
-            "{,}",
-            "{\"a\"}",
-            "{\"a\":}",
-            "{\"a\":1,}",
-            "01",
-            "1.",
-            ".5",
-            "1e",
-            "+1",
-            "-",
-            "tru",
-            "nul",
-            "\"a",
-            "\"\\x\"",
-            "\"\\u12g4\"",
-            "\"\\ud800\"",
-            "\"\\udc00\"",
-            "\"\\ud800\\u0041\"",
-            "\"\n\"",
-            "[1 2]",
-            "{\"a\" 1}",
-            "{a:1}",
-            "1 2",
-            "[}",
-            "{]",
-            "{\"a\":[}",
-            "\u{feff}{}",
-            "nan",
-        ] {
-            agrees(text);
-        }
-    }
-
-    #[test]
-    fn agrees_with_serde_json_on_damaged_documents() {
-        let whole = r#"{"model":"x","n":[1,-2.5e3,true,null,{"k":"v\n\u00e9"}],"o":{"p":[[]]}}"#;
-        let mut rng = fastrand::Rng::with_seed(7);
-        for _ in 0..20_000 {
-            let mut bytes = whole.as_bytes().to_vec();
-            for _ in 0..rng.usize(1..4) {
-                let at = rng.usize(..bytes.len());
-                match rng.u8(..3) {
-                    0 => drop(bytes.remove(at)),
-                    1 => bytes[at] = *rng.choice(br#"{}[],:"\0e-nt"#).unwrap(),
-                    _ => bytes.insert(at, *rng.choice(br#"{}[],:"\0e-nt"#).unwrap()),
-                }
-            }
-            if let Ok(text) = std::str::from_utf8(&bytes) {
-                agrees(text);
-            }
-        }
-    }
-
-    #[test]
-    fn depth_is_limited_and_never_overflows() {
-        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-        assert!(check(&nested(127)).is_ok());
-        assert_eq!(check(&nested(128)).unwrap_err().what, "nests too deep");
-        assert!(check(&"{\"a\":".repeat(1_000_000)).is_err());
-        let inside = format!("{{\"a\":{}}}", nested(127));
-        let walked = Cursor::new(&inside).object(|_, _| Ok::<(), Invalid>(()));
-        assert_eq!(walked.unwrap_err().what, "nests too deep");
-    }
-
-    #[test]
-    fn a_walk_finds_keys_and_spans() {
-        let text = r#" {"a": "x\"y", "mod\u0065l" : [1, {"b":2}] , "c":-1.5} "#;
-        let mut seen = Vec::new();
-        let mut cursor = Cursor::new(text);
-        cursor
-            .object(|cursor, key| {
-                let span = cursor.skip()?;
-                seen.push((key.decode().into_owned(), text[span].to_owned()));
-                Ok::<(), Invalid>(())
-            })
-            .unwrap();
-        cursor.end().unwrap();
-        let expected = [
-            ("a", r#""x\"y""#),
-            ("model", r#"[1, {"b":2}]"#),
-            ("c", "-1.5"),
-        ];
-        assert_eq!(
-            seen,
-            expected.map(|(key, value)| (key.to_owned(), value.to_owned()))
-        );
-    }
-
-    #[test]
-    fn a_string_decodes_to_what_it_says() {
-        let text = r#""a\"\\\/\b\f\n\r\t\u0416\ud83d\ude00""#;
-        let decoded = Cursor::new(text).string().unwrap().decode().into_owned();
-        assert_eq!(decoded, "a\"\\/\u{8}\u{c}\n\r\t\u{416}\u{1f600}");
-    }
-}
+mod tests;
