@@ -413,9 +413,9 @@ fn hostile() -> Vec<Row> {
             "two lengths",
             Both,
             raw("200 OK\r\ncontent-length: 5\r\ncontent-length: 7"),
-            "reset",
+            "broken",
             None,
-            2,
+            1,
         ),
         (
             "another protocol, politely",
