@@ -150,6 +150,15 @@ impl<'a> Object<'a> {
         unwanted: impl Fn(&str) -> bool,
         added: impl Into<Cow<'a, str>>,
     ) {
+        let mut added = added.into();
+        if added.is_empty()
+            && !self
+                .members
+                .iter()
+                .any(|member| unwanted(&member.key.decode()))
+        {
+            return;
+        }
         // Where the last member ended, and where a run taken out at the object's start begins.
         let (mut end, mut leading, mut kept) = (0, None, false);
         let open = self.span.start + 1;
@@ -171,7 +180,6 @@ impl<'a> Object<'a> {
         if let Some(from) = leading {
             edits.remove(from..end);
         }
-        let mut added = added.into();
         if kept && !added.is_empty() {
             added.to_mut().push(',');
         }
