@@ -60,10 +60,11 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// A target that no configuration names.
+/// A target that no configuration names. Its id labels metrics, so it does not hold the model, which
+/// may be the caller's own text; the record has that in a field of its own.
 pub(super) fn target(provider: &Arc<Provider>, model: &str) -> Target {
     Target {
-        id: format!("{}/{model}", provider.name).into(),
+        id: format!("{}/-", provider.name).into(),
         provider: Arc::clone(provider),
         model: model.into(),
         context: None,
