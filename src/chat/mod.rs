@@ -8,6 +8,9 @@ pub use named::Named;
 pub use request::{Request, UsageOption};
 pub use usage::Usage;
 
+/// The longest model string, in bytes. Every frame of a stream repeats it, and no name is as long.
+const LONGEST_MODEL: usize = 512;
+
 /// Which of the application's endpoints a request came in by; `surface` in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Surface {

@@ -6,6 +6,9 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use memchr::memmem;
 
+use super::LONGEST_MODEL;
+use super::request::model_twice;
+use crate::error::GatewayError;
 use crate::wire::json::{Cursor, Invalid, quote};
 
 /// A model's name in a body, and where it stands.
@@ -25,7 +28,20 @@ enum Form {
 
 impl Named {
     /// Finds the name in a JSON object or a multipart form; nothing else has one.
-    pub fn find(headers: &HeaderMap, body: &[u8]) -> Option<Self> {
+    ///
+    /// # Errors
+    /// The name is given twice: the provider might take the other one, which no route allows.
+    pub fn find(headers: &HeaderMap, body: &[u8]) -> Result<Option<Self>, GatewayError> {
+        let mut all = Self::all(headers, body).unwrap_or_default().into_iter();
+        let first = all.next().filter(|it| it.model.len() <= LONGEST_MODEL);
+        if all.next().is_some() {
+            return Err(model_twice());
+        }
+        Ok(first)
+    }
+
+    /// The first two names, or fewer: one is what it should be, and of two it does not matter which.
+    fn all(headers: &HeaderMap, body: &[u8]) -> Option<Vec<Self>> {
         let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?;
         let (essence, parameters) = kind.split_once(';').unwrap_or((kind, ""));
         match essence.trim().to_ascii_lowercase().as_str() {
@@ -50,15 +66,16 @@ impl Named {
     }
 }
 
-fn json(text: &str) -> Option<Named> {
-    let mut named = None;
+fn json(text: &str) -> Option<Vec<Named>> {
+    let mut named = Vec::new();
     let mut cursor = Cursor::new(text);
     cursor
         .object(|cursor, key| {
             if key.says("model")
+                && named.len() < 2
                 && let Some(model) = cursor.string_or_skip()?
             {
-                named = Some(Named {
+                named.push(Named {
                     model: model.decode().into_owned(),
                     span: model.span(),
                     form: Form::Json,
@@ -67,7 +84,7 @@ fn json(text: &str) -> Option<Named> {
             Ok::<(), Invalid>(())
         })
         .ok()?;
-    named
+    Some(named)
 }
 
 fn boundary(parameters: &str) -> Option<&str> {
@@ -86,29 +103,33 @@ fn boundary(parameters: &str) -> Option<&str> {
 }
 
 /// Looks through the parts for the field `model`. Each byte is looked at a bounded number of times.
-fn multipart(body: &[u8], boundary: &str) -> Option<Named> {
+fn multipart(body: &[u8], boundary: &str) -> Option<Vec<Named>> {
+    let mut named = Vec::new();
     let delimiter = format!("--{boundary}");
     let mut starts = memmem::find_iter(body, &delimiter);
     let mut start = starts.next()?;
-    for end in starts {
+    for next in starts {
         let from = start + delimiter.len();
-        if let Some(head) = memmem::find(&body[from..end], b"\r\n\r\n")
+        if let Some(head) = memmem::find(&body[from..next], b"\r\n\r\n")
             && is_model(&body[from..from + head])
         {
             let value = from + head + 4;
-            let end = end
+            let end = next
                 .checked_sub(2)
                 .filter(|&end| end >= value && &body[end..end + 2] == b"\r\n")?;
             let model = std::str::from_utf8(&body[value..end]).ok()?.to_owned();
-            return Some(Named {
+            named.push(Named {
                 model,
                 span: value..end,
                 form: Form::Multipart,
             });
+            if named.len() == 2 {
+                break;
+            }
         }
-        start = end;
+        start = next;
     }
-    None
+    Some(named)
 }
 
 fn is_model(head: &[u8]) -> bool {
@@ -132,7 +153,7 @@ mod tests {
     fn find(kind: &str, body: &str) -> Option<(String, String)> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, kind.parse().unwrap());
-        let named = Named::find(&headers, body.as_bytes())?;
+        let named = Named::find(&headers, body.as_bytes()).unwrap()?;
         let renamed = String::from_utf8(named.rename(body.as_bytes(), "new")).unwrap();
         Some((named.model, renamed))
     }
@@ -153,6 +174,23 @@ mod tests {
             find("multipart/form-data; boundary=\"b\"", form),
             Some(expected)
         );
+    }
+
+    #[test]
+    fn a_name_that_is_given_twice_is_refused() {
+        let part =
+            "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper\r\n".repeat(2);
+        for (kind, body) in [
+            (
+                "application/json",
+                r#"{"model":"a","model":"b"}"#.to_owned(),
+            ),
+            ("multipart/form-data; boundary=b", part + "--b--\r\n"),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())]);
+            let refused = Named::find(&headers, body.as_bytes()).unwrap_err();
+            assert_eq!(refused.wire().2, "duplicate_parameter", "{kind}");
+        }
     }
 
     #[test]

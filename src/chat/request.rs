@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::Surface;
+use super::{LONGEST_MODEL, Surface};
 use crate::error::GatewayError;
 use crate::wire::json::{Cursor, Invalid, Kind};
 
@@ -136,6 +136,13 @@ impl Facts {
             "model" => {
                 expect(cursor, key, &[Kind::String], "a string")?;
                 let model = cursor.string()?;
+                if model.raw().len() > LONGEST_MODEL {
+                    return Err(invalid(
+                        "invalid_value",
+                        Some(key),
+                        format!("`model` is longer than {LONGEST_MODEL} bytes."),
+                    ));
+                }
                 // A parser behind us might take the other one: refused, so that the route that was
                 // judged is the model that is asked.
                 if self
@@ -143,11 +150,7 @@ impl Facts {
                     .replace((model.decode().into_owned(), model.span()))
                     .is_some()
                 {
-                    return Err(invalid(
-                        "duplicate_parameter",
-                        Some(key),
-                        "`model` is given twice.",
-                    ));
+                    return Err(model_twice());
                 }
             }
             "stream" => {
@@ -238,6 +241,15 @@ fn name(kind: Kind) -> &'static str {
         Kind::Bool => "true or false",
         Kind::Null => "null",
     }
+}
+
+/// Which of the two a provider would take is not known.
+pub(super) fn model_twice() -> GatewayError {
+    invalid(
+        "duplicate_parameter",
+        Some("model"),
+        "`model` is given twice.",
+    )
 }
 
 fn missing(field: &str) -> GatewayError {
@@ -379,6 +391,16 @@ mod tests {
             let error = read(body).unwrap_err();
             assert_eq!((error.wire().2, error.param()), (code, param), "{body}");
             assert!(error.to_string().contains(words), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_model_that_every_frame_would_repeat_is_short() {
+        for (length, fine) in [(LONGEST_MODEL, true), (LONGEST_MODEL + 1, false)] {
+            let model = "m".repeat(length);
+            let body = format!(r#"{{"model":"{model}","messages":[]}}"#);
+            let read = Request::read(Surface::Chat, body.into());
+            assert_eq!(read.is_ok(), fine, "{length}");
         }
     }
 

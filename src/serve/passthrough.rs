@@ -36,7 +36,7 @@ pub(super) async fn answer(
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
     recorder.surface(Surface::Passthrough);
-    let target = match Named::find(&head.headers, &body) {
+    let target = match Named::find(&head.headers, &body)? {
         Some(named) => match caller.way(&named.model)? {
             Way::Route(route) => {
                 recorder.route(&route);
