@@ -81,6 +81,7 @@ async fn send(
     body: Bytes,
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
+    usable(gateway, target).map_err(|why| GatewayError::NoEligibleTarget { why })?;
     recorder.plan(std::slice::from_ref(target));
     let request = Passed {
         method: &head.method,

@@ -117,6 +117,13 @@ impl Call<'_> {
             )
         };
         let uri = address::of(target, self.request.surface).map_err(unaddressable)?;
+        if secret.is_none() && target.provider.secret.is_some() {
+            // A reload may have forgotten it since the plan was made. Nothing leaves unsigned.
+            return Err(Failure::new(
+                Class::Connect,
+                "the provider's key is no longer known",
+            ));
+        }
         let mut headers = headers::judged(self.headers);
         if let Some(secret) = secret {
             sign::sign(&mut headers, &target.provider.kind, secret);
