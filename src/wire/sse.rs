@@ -36,8 +36,10 @@ pub struct TooLong;
 pub struct Framer {
     /// The event that has not ended yet, as it came.
     torn: Vec<u8>,
-    /// How much of `torn` holds no line end, or is before the last one seen.
-    scanned: usize,
+    /// Where the last line of `torn` begins.
+    line: usize,
+    /// How much of `torn` has been searched for the end of that line.
+    searched: usize,
     /// Whether the byte-order mark has been looked for.
     started: bool,
 }
@@ -68,13 +70,14 @@ impl Framer {
             }
         }
         if self.torn.is_empty() {
-            let (read, scanned) = events(chunk, 0, &mut each)?;
-            self.keep(&chunk[read..], scanned)?;
+            let rest = events(chunk, 0, 0, &mut each)?;
+            self.torn.extend_from_slice(&chunk[rest.read..]);
+            self.keep(&rest)?;
         } else {
             self.torn.extend_from_slice(chunk);
-            let (read, scanned) = events(&self.torn, self.scanned, &mut each)?;
-            self.torn.drain(..read);
-            self.keep(&[], scanned)?;
+            let rest = events(&self.torn, self.line, self.searched, &mut each)?;
+            self.torn.drain(..rest.read);
+            self.keep(&rest)?;
         }
         Ok(())
     }
@@ -89,13 +92,13 @@ impl Framer {
     ) -> Result<(), E> {
         let mut rest = std::mem::take(&mut self.torn);
         rest.extend_from_slice(b"\n\n");
-        events(&rest, 0, &mut each)?;
+        events(&rest, 0, 0, &mut each)?;
         Ok(())
     }
 
-    fn keep(&mut self, tail: &[u8], scanned: usize) -> Result<(), TooLong> {
-        self.torn.extend_from_slice(tail);
-        self.scanned = scanned;
+    fn keep(&mut self, rest: &Rest) -> Result<(), TooLong> {
+        self.line = rest.line - rest.read;
+        self.searched = rest.searched - rest.read;
         if self.torn.len() > MAX_EVENT {
             Err(TooLong)
         } else {
@@ -104,18 +107,30 @@ impl Framer {
     }
 }
 
-/// Reads the events that are whole in `bytes`, of which `scanned` were looked at before. Returns how
-/// much they took, and how much of the rest need not be looked at again.
+/// How far the whole events of some bytes go, and where the search goes on when more have come:
+/// a long line that comes byte by byte is searched once, not once for each of its bytes.
+struct Rest {
+    /// Where the first event begins that has not ended.
+    read: usize,
+    /// Where the last line begins.
+    line: usize,
+    /// How far that line was searched for its end.
+    searched: usize,
+}
+
+/// Reads the events that are whole in `bytes`, the last line of which begins at `line` and was
+/// `searched` before.
 fn events<E>(
     bytes: &[u8],
-    scanned: usize,
+    mut line: usize,
+    mut searched: usize,
     each: &mut impl FnMut(Event<'_>) -> Result<(), E>,
-) -> Result<(usize, usize), E> {
-    let mut start = 0;
-    let mut line_start = scanned;
+) -> Result<Rest, E> {
+    let mut read = 0;
     loop {
-        if line_start == start
-            && let Some((data, length)) = plain(&bytes[start..])
+        // Once for each event: what was searched before is no such event.
+        if searched == read
+            && let Some((data, length)) = plain(&bytes[read..])
         {
             if !is_blank(data) {
                 each(Event {
@@ -123,26 +138,35 @@ fn events<E>(
                     data,
                 })?;
             }
-            start += length;
-            line_start = start;
+            read += length;
+            (line, searched) = (read, read);
             continue;
         }
-        let Some(length) = memchr2(b'\n', b'\r', &bytes[line_start..]) else {
-            return Ok((start, line_start - start));
+        let Some(length) = memchr2(b'\n', b'\r', &bytes[searched..]) else {
+            searched = bytes.len();
+            break;
         };
-        let line_end = line_start + length;
-        let next = match bytes[line_end..] {
-            [b'\r', b'\n', ..] => line_end + 2,
+        let end = searched + length;
+        let next = match bytes[end..] {
+            [b'\r', b'\n', ..] => end + 2,
             // The line feed of this pair may still be on its way.
-            [b'\r'] => return Ok((start, line_start - start)),
-            _ => line_end + 1,
+            [b'\r'] => {
+                searched = end;
+                break;
+            }
+            _ => end + 1,
         };
-        if length == 0 {
-            dispatch(&bytes[start..line_start], each)?;
-            start = next;
+        if end == line {
+            dispatch(&bytes[read..line], each)?;
+            read = next;
         }
-        line_start = next;
+        (line, searched) = (next, next);
     }
+    Ok(Rest {
+        read,
+        line,
+        searched,
+    })
 }
 
 /// The event that `bytes` begin with, if it is one line of data between line feeds, as nearly every
@@ -302,6 +326,18 @@ mod tests {
             let single: Vec<&[u8]> = bytes.chunks(1).collect();
             assert_eq!(read(&single), expected, "{stream:?} byte by byte");
         }
+    }
+
+    #[test]
+    fn a_torn_line_is_searched_once() {
+        let mut framer = Framer::default();
+        for piece in ["id: 1\ndata: {\"a", "bc", "d\r"] {
+            framer
+                .feed(piece.as_bytes(), |_| Ok::<(), TooLong>(()))
+                .unwrap();
+        }
+        assert_eq!(framer.line, "id: 1\n".len());
+        assert_eq!(framer.searched, framer.torn.len() - 1, "up to the `\\r`");
     }
 
     #[test]
