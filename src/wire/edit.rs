@@ -86,6 +86,10 @@ impl<'a> Edits<'a> {
     }
 }
 
+/// The most members of an object that is read as one. None of the schema has a tenth of them, and
+/// each look-up passes them all.
+const MAX_MEMBERS: usize = 256;
+
 /// One object's members, in the order of the text.
 #[derive(Debug)]
 pub struct Object<'a> {
@@ -105,10 +109,16 @@ impl<'a> Object<'a> {
     /// Reads the object that comes next.
     ///
     /// # Errors
-    /// Where the text stops being an object.
+    /// Where the text stops being an object, or has more members than any answer needs.
     pub fn read(cursor: &mut Cursor<'a>) -> Result<Self, Invalid> {
         let mut members = SmallVec::new();
         let span = cursor.object(|cursor, key| {
+            if members.len() == MAX_MEMBERS {
+                return Err(Invalid {
+                    at: key.span().start,
+                    what: "an object has more members than are allowed",
+                });
+            }
             members.push(Member {
                 key,
                 value: cursor.skip()?,
@@ -243,6 +253,15 @@ mod tests {
             );
         }
         assert_eq!(rewritten("{}", "", r#""e":5"#), serde_json::json!({"e": 5}));
+    }
+
+    #[test]
+    fn an_object_has_so_many_members_and_no_more() {
+        for (count, fine) in [(MAX_MEMBERS, true), (MAX_MEMBERS + 1, false)] {
+            let text = format!("{{{}}}", vec!["\"a\":1"; count].join(","));
+            let read = Object::read(&mut Cursor::new(&text));
+            assert_eq!(read.is_ok(), fine, "{count}");
+        }
     }
 
     #[test]
