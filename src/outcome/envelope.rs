@@ -13,6 +13,10 @@ use serde_json::{Map, Value};
 
 use super::Said;
 
+/// The longest body that is read as an error, in bytes. Longer ones quote the request, and their
+/// tree would take many times as much.
+const LONGEST: usize = 1 << 20;
+
 /// An error as its provider wrote it: nothing in it has been scrubbed.
 #[derive(Debug, Default)]
 pub(super) struct Envelope {
@@ -33,6 +37,9 @@ impl Envelope {
     /// Reads a body. One that cannot be read is an empty envelope: then only the status speaks.
     pub(super) fn read(body: &[u8]) -> Self {
         let body = body.trim_ascii();
+        if body.len() > LONGEST {
+            return Self::default();
+        }
         // Two streaming servers answer a refusal in the frame of the stream it would have been.
         let body = [b"data:".as_slice(), b"error:"]
             .iter()
@@ -310,6 +317,13 @@ mod tests {
         for (body, expected) in table {
             assert_eq!(Envelope::read(body.as_bytes()).status, expected, "{body}");
         }
+    }
+
+    #[test]
+    fn a_body_that_is_too_long_is_not_read() {
+        let body = |length: usize| format!(r#"{{"code":"c","x":"{}"}}"#, "y".repeat(length));
+        assert!(!Envelope::read(body(64 << 10).as_bytes()).is_empty());
+        assert!(Envelope::read(body(LONGEST).as_bytes()).is_empty());
     }
 
     #[test]
