@@ -13,7 +13,10 @@ const MAX_CALLS: usize = 64;
 /// The most argument text of one call, in bytes.
 const MAX_CALL: usize = 256 << 10;
 /// The most that is held for one request, in bytes.
-const MAX_HELD: usize = 4 << 20;
+pub(super) const MAX_HELD: usize = 4 << 20;
+/// How often a call may be found unfinished when another one goes on. After that it waits for the
+/// finish: calls whose fragments alternate would be read from their start each time.
+const LOOKS: u8 = 16;
 
 /// Which of an answer's calls: its place in [`Calls`].
 pub(super) type CallId = usize;
@@ -25,6 +28,8 @@ pub(super) struct Calls {
     open: u64,
     held: Vec<Held>,
     held_bytes: usize,
+    /// Whether a call has become whole since frames were last let go.
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -41,6 +46,7 @@ pub(super) struct Call {
     /// Custom tools take free text; functions take JSON.
     pub(super) free_text: bool,
     arguments: String,
+    looks_left: u8,
 }
 
 /// A frame that waits for calls.
@@ -98,6 +104,7 @@ impl Calls {
                     begun: false,
                     free_text: false,
                     arguments: String::new(),
+                    looks_left: LOOKS,
                 });
                 self.list.len() - 1
             }
@@ -126,13 +133,13 @@ impl Calls {
     /// Another call of the same choice goes on: those before it are whole if their arguments are.
     pub(super) fn next(&mut self, id: CallId) {
         let choice = self.list[id].choice;
-        for at in 0..self.list.len() {
-            let call = &self.list[at];
-            if at != id
-                && call.choice == choice
-                && (call.free_text || json::check(&call.arguments).is_ok())
-            {
+        for (at, call) in self.list.iter_mut().enumerate() {
+            if at == id || call.choice != choice || self.open & 1 << at == 0 {
+                continue;
+            }
+            if call.free_text || call.looks_whole() {
                 self.open &= !(1 << at);
+                self.closed = true;
             }
         }
     }
@@ -149,6 +156,7 @@ impl Calls {
                 continue;
             }
             self.open &= !(1 << at);
+            self.closed = true;
             if truncated || call.free_text {
                 continue;
             }
@@ -178,6 +186,10 @@ impl Calls {
 
     /// Lets go, in order, what no open call holds back. Tells whether anything went.
     pub(super) fn release(&mut self, out: &mut Vec<u8>) -> bool {
+        let blocked = |held: &Held| held.calls & self.open != 0;
+        if !std::mem::take(&mut self.closed) && self.held.last().is_none_or(blocked) {
+            return false;
+        }
         let before = self.held.len();
         let (open, bytes) = (self.open, &mut self.held_bytes);
         self.held.retain(|held| {
@@ -189,6 +201,16 @@ impl Calls {
             keep
         });
         self.held.len() < before
+    }
+}
+
+impl Call {
+    fn looks_whole(&mut self) -> bool {
+        let Some(left) = self.looks_left.checked_sub(1) else {
+            return false;
+        };
+        self.looks_left = left;
+        json::check(&self.arguments).is_ok()
     }
 }
 
@@ -267,6 +289,25 @@ mod tests {
         assert_eq!(calls.finish(0, false), Ok(vec![]));
         assert!(calls.release(&mut out));
         assert_eq!(out, b"12");
+    }
+
+    #[test]
+    fn a_call_is_not_looked_at_without_end() {
+        let (mut calls, mut out) = (Calls::default(), Vec::new());
+        let first = calls.locate(0, Some(0), Some("a")).unwrap();
+        calls.hold(1 << first, b"1".to_vec()).unwrap();
+        calls.append(first, "[1").unwrap();
+        let second = calls.locate(0, Some(1), Some("b")).unwrap();
+        for _ in 0..=LOOKS {
+            calls.next(second);
+        }
+        calls.append(first, "]").unwrap();
+        calls.next(second);
+        assert!(!calls.release(&mut out), "it waits for the finish now");
+        calls.append(second, "{}").unwrap();
+        assert_eq!(calls.finish(0, false), Ok(vec![]));
+        assert!(calls.release(&mut out));
+        assert_eq!(out, b"1");
     }
 
     #[test]

@@ -17,6 +17,9 @@ use crate::outcome::Failure;
 use crate::wire::edit::{Added, Edits, Object};
 use crate::wire::json::{Cursor, Kind, Text, quote};
 
+/// The most choices in one answer: `n` is at most 128, but completions have `n` for each prompt.
+const MAX_CHOICES: usize = 1024;
+
 /// What the frames of one stream add up to.
 #[derive(Debug)]
 pub(super) struct Progress {
@@ -108,7 +111,7 @@ impl Progress {
                 .parse()
                 .map_err(|_| broken("a choice has no index"))?,
         };
-        let at = self.choice_at(index);
+        let at = self.choice_at(index)?;
         let finish = object.get("finish_reason");
         read.ends = finish
             .as_ref()
@@ -139,18 +142,20 @@ impl Progress {
         Ok(())
     }
 
-    fn choice_at(&mut self, index: u64) -> usize {
-        self.choices
-            .iter()
-            .position(|choice| choice.index == index)
-            .unwrap_or_else(|| {
-                self.choices.push(Choice {
-                    index,
-                    role: false,
-                    finish: None,
-                });
-                self.choices.len() - 1
-            })
+    fn choice_at(&mut self, index: u64) -> Result<usize, Failure> {
+        let known = self.choices.iter().position(|it| it.index == index);
+        if let Some(at) = known {
+            return Ok(at);
+        }
+        if self.choices.len() == MAX_CHOICES {
+            return Err(broken("more choices than are allowed"));
+        }
+        self.choices.push(Choice {
+            index,
+            role: false,
+            finish: None,
+        });
+        Ok(self.choices.len() - 1)
     }
 
     fn delta<'a>(

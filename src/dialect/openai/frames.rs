@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::calls::CallId;
+use super::calls::{CallId, MAX_HELD};
 use super::frame::{Choice, Finish, Progress, Read};
 use super::pattern::Pattern;
 use super::schema::broken;
@@ -92,9 +92,15 @@ impl Frames {
             std::str::from_utf8(event.data).map_err(|_| broken("a stream event is not UTF-8"))?;
         if memchr::memchr2(b'\n', b'\r', event.data).is_some() {
             // Between data lines only white space can stand: inside a string it would not be JSON.
-            return self.message(&text.replace(['\n', '\r'], " "));
+            self.message(&text.replace(['\n', '\r'], " "))?;
+        } else {
+            self.message(text)?;
         }
-        self.message(text)
+        // What is let go is taken; before that, frames that say nothing would pile up.
+        if self.phase < Phase::Released && self.out.len() > MAX_HELD {
+            return Err(broken("too much came before the first token"));
+        }
+        Ok(())
     }
 
     pub(super) fn message(&mut self, text: &str) -> Result<(), Failure> {

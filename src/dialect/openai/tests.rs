@@ -365,6 +365,31 @@ fn a_cut_behind_the_finish_of_every_choice_costs_nothing() {
 }
 
 #[test]
+fn what_a_stream_may_make_us_keep_is_bounded() {
+    let role = |index: u64| {
+        frame(&format!(
+            r#"{{"index":{index},"delta":{{"role":"assistant"}}}}"#
+        ))
+    };
+    let words = frame(r#"{"index":0,"delta":{"role":"assistant","content":"Hi"}}"#);
+    for (what, opening, frames) in [
+        ("choices without end", words, (0..2000).map(role).collect()),
+        (
+            "frames that say nothing",
+            String::new(),
+            vec![role(0).repeat(64); 1024],
+        ),
+    ] {
+        let mut decoder = Decoder::new(wanted(false));
+        decoder.feed(opening.as_bytes()).unwrap();
+        let fed = frames
+            .iter()
+            .try_for_each(|frame: &String| decoder.feed(frame.as_bytes()));
+        assert_eq!(fed.unwrap_err().class, Class::Broken, "{what}");
+    }
+}
+
+#[test]
 fn a_tool_call_is_held_until_it_is_whole_while_text_flows() {
     let mut decoder = Decoder::new(wanted(false));
     let mut feed = |choice: &str| {
