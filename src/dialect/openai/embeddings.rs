@@ -40,6 +40,9 @@ pub(super) fn vector<'a>(
             let bytes = STANDARD
                 .decode(cursor.string()?.decode().as_bytes())
                 .map_err(|_| broken("a vector is not base64"))?;
+            if bytes.len() % 4 != 0 {
+                return Err(broken("a vector is not made of 32-bit numbers"));
+            }
             let floats: Vec<f32> = bytes
                 .chunks_exact(4)
                 .map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]))

@@ -628,4 +628,11 @@ fn vectors_come_in_the_form_that_was_asked_for() {
             "{body}"
         );
     }
+    let half = r#"{"data":[{"embedding":"AACAPwAA"}]}"#;
+    let shown = Shown {
+        base64: false,
+        ..shown
+    };
+    let failure = answer(&half.to_owned().into(), shown).unwrap_err();
+    assert_eq!(failure.class, Class::Broken, "half a number at the end");
 }
