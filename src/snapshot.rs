@@ -30,7 +30,8 @@ pub struct Snapshot {
     pub callers: Callers,
     /// The largest request body, in bytes.
     pub body_limit: usize,
-    /// `Host` names accepted beside the loopback ones, in lower case.
+    /// `Host` names accepted beside the loopback ones: in lower case, IPv6 in its shortest form and
+    /// without brackets.
     pub hosts: BTreeSet<String>,
 }
 

@@ -170,7 +170,9 @@ fn is_ours(authority: &Authority, hosts: &BTreeSet<String>) -> bool {
         return false;
     }
     if let Some(v6) = host.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
-        return v6.parse().is_ok_and(|ip: Ipv6Addr| ip.is_loopback()) || hosts.contains(host);
+        return v6
+            .parse()
+            .is_ok_and(|ip: Ipv6Addr| ip.is_loopback() || hosts.contains(&ip.to_string()));
     }
     host.eq_ignore_ascii_case("localhost")
         || host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
@@ -251,7 +253,7 @@ mod tests {
     }
 
     fn verdict(text: &'static str) -> String {
-        let hosts = BTreeSet::from(["gateway.internal".to_owned(), "[fd00::1]".to_owned()]);
+        let hosts = BTreeSet::from(["gateway.internal".to_owned(), "fd00::1".to_owned()]);
         match check(&parse(text), &hosts, None) {
             Ok(Door::Open) => "open".into(),
             Ok(Door::Options) => "options".into(),
@@ -279,6 +281,7 @@ mod tests {
             ("GET /v1/models\nhost: [0:0:0:0:0:0:0:1]", "open"),
             ("GET /v1/models\nhost: Gateway.Internal:1", "open"),
             ("GET /v1/models\nhost: [fd00::1]:80", "open"),
+            ("GET /v1/models\nhost: [FD00:0::1]", "open"),
             ("GET /v1/models 1.0\nhost: localhost", "open"),
             ("GET /v1/models", BAD),
             ("GET /v1/models 1.0", BAD),

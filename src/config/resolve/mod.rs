@@ -10,6 +10,7 @@ mod providers;
 mod routes;
 
 use std::collections::BTreeSet;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -51,7 +52,10 @@ fn hosts(root: &Table, report: &mut Report) -> BTreeSet<String> {
     let mut hosts = BTreeSet::new();
     for (at, host) in root.texts("hosts") {
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        if host.chars().all(is_name) || host.parse::<std::net::Ipv6Addr>().is_ok() {
+        if let Ok(address) = host.parse::<Ipv6Addr>() {
+            // In the one form that it is looked up by.
+            hosts.insert(address.to_string());
+        } else if host.chars().all(is_name) {
             hosts.insert(host.to_ascii_lowercase());
         } else {
             report.problem(

@@ -357,8 +357,11 @@ fn addresses_are_each_taken_once() {
 
 #[test]
 fn hosts_are_names() {
-    let snapshot = loaded(&small_with("hosts: [Pillion.Support.svc, 10.0.0.1]\n")).snapshot;
-    assert!(snapshot.hosts.contains("pillion.support.svc"));
+    let hosts = "hosts: [Pillion.Support.svc, 10.0.0.1, \"FD00:0::1\"]\n";
+    let snapshot = loaded(&small_with(hosts)).snapshot;
+    for host in ["pillion.support.svc", "10.0.0.1", "fd00::1"] {
+        assert!(snapshot.hosts.contains(host), "{host}");
+    }
     assert!(
         problem("hosts: [\"http://a\"]\n").contains("hosts[0]: `http://a` is not a host's name")
     );
