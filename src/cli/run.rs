@@ -76,15 +76,16 @@ pub(super) fn serve(
         tracing::warn!("{warning}");
     }
     let runtime = runtime(loaded.process.workers)?;
-    Ok(
-        match runtime.block_on(app::run(loaded, sources, options, ready)) {
-            Ok(code) => code,
-            Err(error) => {
-                tracing::error!("{error}");
-                ExitCode::from(FAILED)
-            }
-        },
-    )
+    let ended = runtime.block_on(app::run(loaded, sources, options, ready));
+    // What still blocks in a thread (a sink that hangs, a slow name server) does not keep the process.
+    runtime.shutdown_background();
+    Ok(match ended {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::from(FAILED)
+        }
+    })
 }
 
 /// Says every problem of a configuration that is not to be run.
