@@ -18,7 +18,7 @@ use super::text::Document;
 const PREFIX: &str = "PILLION_";
 
 /// Read by the command line, not by the configuration.
-const READ_ELSEWHERE: &[&str] = &["PILLION_CONFIG", "PILLION_LOG"];
+const READ_ELSEWHERE: &[&str] = &["PILLION_CONFIG", "PILLION_LOG", "PILLION_LOG_FORMAT"];
 
 /// One layer beside the text: its keys, and what was wrong with their names.
 #[derive(Default)]

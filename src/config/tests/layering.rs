@@ -78,6 +78,7 @@ fn a_variable_that_is_not_ours_is_a_warning() {
             ("PILLION_LISTN", "127.0.0.1:1"),
             ("PILLION_ROUTES__FAST__TIMEOUT", "1s"),
             ("PILLION_LOG", "debug"),
+            ("PILLION_LOG_FORMAT", "json"),
             ("PILLION_CONFIG", "/etc/pillion.yaml"),
             ("HOME", "/root"),
         ],
