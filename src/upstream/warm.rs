@@ -41,7 +41,7 @@ pub(super) struct Warm {
 struct Shared {
     ca: Option<std::path::PathBuf>,
     /// Made at the first `https` place: reading the system's authorities takes time and memory.
-    tls: OnceLock<Result<HttpsConnector<HttpConnector>, String>>,
+    tls: OnceLock<HttpsConnector<HttpConnector>>,
     ready: Mutex<HashMap<Place, (Instant, Slot)>>,
 }
 
@@ -98,16 +98,18 @@ impl Warm {
                 return Ok(MaybeHttpsStream::Http(tcp.call(uri).await?));
             }
             let shared = &self.shared;
-            let made = shared.tls.get_or_init(|| {
-                let config =
-                    tls::config(shared.ca.as_deref()).map_err(|error| error.to_string())?;
-                Ok(HttpsConnectorBuilder::new()
+            let mut https = if let Some(made) = shared.tls.get() {
+                made.clone()
+            } else {
+                // A file that cannot be read is asked for again by the next connection.
+                let config = tls::config(shared.ca.as_deref())?;
+                let made = HttpsConnectorBuilder::new()
                     .with_tls_config(config)
                     .https_only()
                     .enable_all_versions()
-                    .wrap_connector(self.tcp.clone()))
-            });
-            let mut https = made.clone()?;
+                    .wrap_connector(self.tcp.clone());
+                shared.tls.get_or_init(|| made).clone()
+            };
             https.call(uri).await
         };
         timeout(CONNECT_TIMEOUT, connecting)
