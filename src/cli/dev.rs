@@ -70,12 +70,14 @@ pub(super) struct Dev {
     /// A configuration of your own instead of the built-in one
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Where applications connect
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Where probes and metrics are
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
     /// The token that the application sends; a new random one when absent
-    #[arg(long)]
+    #[arg(long, conflicts_with = "config")]
     token: Option<String>,
 }
 

@@ -31,8 +31,10 @@ struct New {
     /// Names the key in records and metrics
     #[arg(long)]
     id: String,
+    /// Written into records
     #[arg(long)]
     team: Option<String>,
+    /// Written into records
     #[arg(long)]
     service: Option<String>,
     /// Where the key is good; everywhere when absent
