@@ -277,7 +277,9 @@ impl Frames {
 
     /// What is missing after a cut is an end alone, or more.
     pub(super) fn cut(&mut self) -> Result<(), Failure> {
-        if (self.progress.choices.len() as u64) < self.wanted.choices {
+        // A completion may have many prompts, each with its choices: how many is not known here.
+        let counted = self.wanted.shape == Shape::Chat;
+        if !counted || (self.progress.choices.len() as u64) < self.wanted.choices {
             return Err(broken("the stream was cut"));
         }
         self.complete()

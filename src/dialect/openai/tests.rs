@@ -362,6 +362,13 @@ fn a_cut_behind_the_finish_of_every_choice_costs_nothing() {
         assert_eq!(decoder.cut().is_ok(), whole, "{choices} {stream}");
         assert_eq!(decoder.output().ends_with(DONE.as_bytes()), whole);
     }
+    let mut decoder = Decoder::new(Wanted {
+        shape: Shape::Completions,
+        ..wanted(false)
+    });
+    let first = frame(r#"{"index":0,"text":"Hi","finish_reason":"stop"}"#);
+    decoder.feed(first.as_bytes()).unwrap();
+    assert!(decoder.cut().is_err(), "the other prompts had not begun");
 }
 
 #[test]
