@@ -52,13 +52,14 @@ impl Keyring {
         let mut entries = self.write();
         entries.retain(|reference, _| named.contains(reference));
         for (reference, reading) in readings {
-            if let Err(problem) = reading {
-                problems.push((reference.clone(), problem));
+            let entry = entries.entry(reference.clone()).or_insert_with(Entry::new);
+            match reading {
+                Ok(reading) => drop(entry.take(reference, reading, now)),
+                Err(problem) => {
+                    entry.fail(problem);
+                    problems.push((reference.clone(), problem));
+                }
             }
-            entries
-                .entry(reference.clone())
-                .or_insert_with(Entry::new)
-                .take(reference, reading, now);
         }
         problems
     }
@@ -121,9 +122,21 @@ impl Keyring {
 
     fn read_again(&self, reference: &Reference) -> bool {
         let reading = source::read(reference);
-        self.write()
-            .get_mut(reference)
-            .is_some_and(|entry| entry.take(reference, reading, Instant::now()))
+        let mut entries = self.write();
+        let Some(entry) = entries.get_mut(reference) else {
+            return false;
+        };
+        match reading {
+            Ok(reading) => entry.take(reference, reading, Instant::now()),
+            Err(problem) => {
+                // Said once, however often it is tried again.
+                if entry.fail(problem) {
+                    let in_use = entry.value.is_some();
+                    tracing::warn!(%reference, %problem, in_use, "a secret cannot be read");
+                }
+                false
+            }
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<Reference, Entry>> {
@@ -145,25 +158,15 @@ impl Entry {
         }
     }
 
+    /// Notes that a reading failed; true when the last one had not failed like this.
+    fn fail(&mut self, problem: SecretError) -> bool {
+        self.stamp = None;
+        self.problem.replace(problem) != Some(problem)
+    }
+
     /// Takes what was read over; true when there is a new value.
-    fn take(
-        &mut self,
-        reference: &Reference,
-        reading: Result<Reading, SecretError>,
-        now: Instant,
-    ) -> bool {
-        let Reading { secret, stamp } = match reading {
-            Ok(reading) => reading,
-            Err(problem) => {
-                // Said once, however often it is tried again.
-                if self.problem.replace(problem) != Some(problem) {
-                    let in_use = self.value.is_some();
-                    tracing::warn!(%reference, %problem, in_use, "a secret cannot be read");
-                }
-                self.stamp = None;
-                return false;
-            }
-        };
+    fn take(&mut self, reference: &Reference, reading: Reading, now: Instant) -> bool {
+        let Reading { secret, stamp } = reading;
         self.stamp = stamp;
         if self.problem.take().is_some() {
             tracing::info!(%reference, "a secret can be read again");
