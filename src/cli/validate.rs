@@ -77,12 +77,13 @@ fn unread_secrets(
     let providers = loaded.snapshot.providers.values();
     providers
         .filter_map(|provider| {
-            let why = read_secret(provider.secret.as_ref()?).err()?;
+            let reference = provider.secret.as_ref()?;
+            let why = read_secret(reference).err()?;
             Some(Problem {
                 path: format!("providers.{}.secret", provider.name),
                 at: None,
                 file: file.to_owned(),
-                message: why,
+                message: format!("{reference} {why}"),
                 hint: None,
             })
         })
@@ -139,7 +140,7 @@ mod tests {
             resolve,
         };
         let mut out = Vec::new();
-        let refuse = |reference: &Reference| Err(format!("`{reference}` is not there"));
+        let refuse = |_: &Reference| Err("is not there".to_owned());
         let code = command.run(refuse, &mut out).unwrap();
         (String::from_utf8(out).unwrap(), code)
     }
@@ -165,7 +166,8 @@ mod tests {
     fn secrets_are_read_only_when_asked() {
         let (said, code) = run(&["examples/support-chat.yaml"], true);
         assert_eq!(code, ExitCode::from(BAD_CONFIGURATION));
-        assert!(said.contains("providers.openai.secret: `"), "{said}");
+        let problem = "providers.openai.secret: env:OPENAI_API_KEY is not there";
+        assert!(said.contains(problem), "{said}");
         assert!(!said.contains("ok:"), "{said}");
     }
 }
