@@ -109,7 +109,12 @@ impl Drain<'_> {
         }
         self.phase.send_replace(Phase::Draining);
         self.cut.cancel();
-        let _ = timeout(LAST_WORDS, self.connections.idle()).await;
+        if timeout(LAST_WORDS, self.connections.idle()).await.is_err() {
+            // A caller that does not read cannot be told. Its request is dropped while it can still
+            // be recorded.
+            self.phase.send_replace(Phase::Over);
+            let _ = timeout(LAST_WORDS, self.connections.idle()).await;
+        }
     }
 }
 

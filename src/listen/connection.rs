@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use super::guard::{Guard, Seen};
 use super::scan::Why;
-use super::{Peer, Phase, Settings, drained, respond};
+use super::{Peer, Phase, Settings, drained, over, respond};
 use crate::body::Body;
 use crate::error::GatewayError;
 use crate::tasks::Tasks;
@@ -123,7 +123,7 @@ pub(super) async fn run<S, F>(
 }
 
 /// Polls a connection to its end, and tells it to `close` once the listener drains: at once when
-/// it is idle, else after the request that runs.
+/// it is idle, else after the request that runs. Drops it when all is over.
 async fn until_drained<C, E>(
     connection: C,
     close: impl FnOnce(Pin<&mut C>),
@@ -138,7 +138,11 @@ async fn until_drained<C, E>(
         ended = connection.as_mut() => ended,
         () = drained(&mut phase) => {
             close(connection.as_mut());
-            connection.await
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => ended,
+                () = over(&mut phase) => return,
+            }
         }
     };
     if let Err(error) = ended {

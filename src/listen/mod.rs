@@ -19,7 +19,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -68,6 +68,8 @@ pub enum Phase {
     Serving,
     /// Accepts no more; each connection closes once it is idle.
     Draining,
+    /// What still runs is dropped, and with it every request of a client that does not read.
+    Over,
 }
 
 /// Where a request came from, and what is wrong with the bytes it came in.
@@ -135,7 +137,15 @@ pub async fn serve<S, F>(
 /// Returns once the listener no longer serves. Cancel-safe.
 async fn drained(phase: &mut watch::Receiver<Phase>) {
     // An error means that the sender is gone, and with it whoever wanted us to serve.
-    let _ = phase.wait_for(|phase| *phase == Phase::Draining).await;
+    let _ = phase.wait_for(|phase| *phase != Phase::Serving).await;
+}
+
+/// Returns once nothing may run any more. Cancel-safe.
+async fn over(phase: &mut watch::Receiver<Phase>) {
+    if phase.wait_for(|phase| *phase == Phase::Over).await.is_err() {
+        // Nobody is left to say so.
+        pending::<()>().await;
+    }
 }
 
 /// Accepts that failed in a row.
