@@ -94,6 +94,15 @@ impl Status {
         self.metrics.config_stale.set(1);
     }
 
+    /// Whether the newest configuration was refused.
+    pub fn is_stale(&self) -> bool {
+        self.config
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .refused
+            .is_some()
+    }
+
     /// Applications can connect.
     pub fn listener_up(&self) {
         self.listening.store(true, Ordering::Release);

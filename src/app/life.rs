@@ -1,10 +1,12 @@
 //! How the process lives and ends: signals, lame duck, drain.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -52,10 +54,11 @@ impl Signals {
 /// Serves: looks at the files and listens to signals until one says that it is over.
 pub(super) async fn until_told_to_end(
     signals: &mut Signals,
-    reloader: &Reloader,
+    reloader: &Arc<Reloader>,
     records: &Records,
 ) {
     let mut next_look = Instant::now() + LOOK;
+    let mut looking = aside(reloader, Reloader::look);
     loop {
         let Signals {
             hangup,
@@ -67,14 +70,22 @@ pub(super) async fn until_told_to_end(
             _ = interrupt.recv() => return,
             _ = hangup.recv() => {
                 records.reopen();
-                reloader.reload();
+                aside(reloader, Reloader::reload);
             }
             () = sleep_until(next_look) => {
-                reloader.look();
+                if looking.is_finished() {
+                    looking = aside(reloader, Reloader::look);
+                }
                 next_look = Instant::now() + LOOK;
             }
         }
     }
+}
+
+/// Does `work` on a thread of its own: a file on a mount that hangs must not stop the requests.
+fn aside(reloader: &Arc<Reloader>, work: fn(&Reloader)) -> JoinHandle<()> {
+    let reloader = Arc::clone(reloader);
+    tokio::task::spawn_blocking(move || work(&reloader))
 }
 
 /// The way out.

@@ -125,14 +125,14 @@ pub async fn run(
         tasks: connections.clone(),
         cut: cut.clone(),
     });
-    let reloader = Reloader::new(
+    let reloader = Arc::new(Reloader::new(
         sources,
         process.clone(),
         publisher,
         live.clone(),
         keyring.clone(),
         Arc::clone(&status),
-    );
+    ));
     reloader.read_secrets(&snapshot);
     status.config_applied(&snapshot, Instant::now());
 

@@ -44,7 +44,8 @@ impl Reloader {
         keyring: Keyring,
         status: Arc<Status>,
     ) -> Self {
-        let seen = Mutex::new(stamp(&sources.document));
+        // Nothing has been seen: a change since the start is then found by the first look.
+        let seen = Mutex::default();
         Self {
             sources,
             process,
@@ -59,18 +60,22 @@ impl Reloader {
     /// Looks at the files, and reads again those that changed.
     pub(super) fn look(&self) {
         self.keyring.refresh_files();
+        // Held to the end: one at a time, so that the newest is the last to be published.
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let now = stamp(&self.sources.document);
-        let changed = {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *seen, now) != now
-        };
-        if changed {
-            self.reload();
+        if std::mem::replace(&mut *seen, now) != now {
+            self.read();
         }
     }
 
     /// Reads everything anew.
     pub(super) fn reload(&self) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        *seen = stamp(&self.sources.document);
+        self.read();
+    }
+
+    fn read(&self) {
         let sources = Sources {
             now: Timestamp::now(),
             ..self.sources.clone()
@@ -100,21 +105,21 @@ impl Reloader {
             process,
             warnings,
         } = loaded;
+        let snapshot = Arc::new(snapshot);
+        // Before the snapshot, so that no request finds a provider without its key.
+        self.read_secrets(&snapshot);
+        if self.live.current().version == snapshot.version && !self.status.is_stale() {
+            return;
+        }
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
         if process != self.process {
             tracing::warn!("settings of the process have changed; they take effect at a restart");
         }
-        let snapshot = Arc::new(snapshot);
-        // Before the snapshot, so that no request finds a provider without its key.
-        self.read_secrets(&snapshot);
-        let is_new = self.live.current().version != snapshot.version;
         self.publisher.publish(Arc::clone(&snapshot));
         self.status.config_applied(&snapshot, Instant::now());
-        if is_new {
-            tracing::info!(version = %snapshot.version, "a new configuration is live");
-        }
+        tracing::info!(version = %snapshot.version, "the configuration is live");
     }
 
     fn refuse(&self, problems: &[Problem]) {

@@ -172,7 +172,10 @@ enum Remedy {
 /// Whether `next` may do better than `failed`, which ended so.
 fn suits(next: &Target, class: Class, failed: &Target) -> bool {
     match class {
-        Class::ContextLength => next.context > failed.context,
+        // A context that nobody declared is not known to be larger, nor known to be exceeded.
+        Class::ContextLength => {
+            matches!((next.context, failed.context), (Some(next), Some(failed)) if next > failed)
+        }
         // The account is empty, whatever the model.
         Class::QuotaExhausted => !Arc::ptr_eq(&next.provider, &failed.provider),
         _ => true,

@@ -3,17 +3,22 @@
 use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::body::BoxError;
 use crate::outcome::{Class, Failure};
 use crate::record::{End, Recorder};
 use crate::upstream::cut;
+
+/// A provider that has begun to answer is given up when it is silent for so long.
+const IDLE: Duration = Duration::from_mins(10);
 
 /// A provider's body with the record of its request.
 pub struct Passing {
@@ -22,6 +27,7 @@ pub struct Passing {
     /// Absent once the answer is over.
     recorder: Option<Recorder>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    alarm: Pin<Box<Sleep>>,
 }
 
 impl Passing {
@@ -38,12 +44,25 @@ impl Passing {
             status,
             recorder: Some(recorder),
             cut,
+            alarm: Box::pin(sleep(IDLE)),
         };
         if passing.incoming.is_end_stream() {
             // It will not be polled.
             passing.finish(End::Answered(status));
         }
         passing
+    }
+
+    /// Why the provider is no longer waited for, once it is not.
+    fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        if self.cut.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Failure::new(
+                Class::Cancelled,
+                "the sidecar is shutting down",
+            ));
+        }
+        ready!(self.alarm.as_mut().poll(cx));
+        Poll::Ready(Failure::new(Class::Timeout, "the answer fell silent"))
     }
 
     fn finish(&mut self, end: End<'_>) {
@@ -64,13 +83,11 @@ impl Body for Passing {
         let status = self.status;
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
-                ready!(self.cut.as_mut().poll(cx));
-                self.finish(End::Broken(
-                    status,
-                    &Failure::new(Class::Cancelled, "the sidecar is shutting down"),
-                ));
-                return Poll::Ready(Some(Err("the sidecar is shutting down".into())));
+                let failure = ready!(self.poll_given_up(cx));
+                self.finish(End::Broken(status, &failure));
+                return Poll::Ready(Some(Err(failure.reason.into())));
             };
+            self.alarm.as_mut().reset(Instant::now() + IDLE);
             match frame {
                 // Trailers end here.
                 Some(Ok(frame)) if frame.is_trailers() => {}

@@ -26,6 +26,8 @@ use crate::snapshot::Target;
 const MAX_ERROR: usize = 64 << 10;
 /// How long an error's body may take once its head is there.
 const ERROR_BODY: Duration = Duration::from_secs(2);
+/// The most that is set aside for an answer on the strength of its announced length alone.
+const TRUSTED: usize = 1 << 20;
 /// The longest plain answer.
 const MAX_ANSWER: usize = 16 << 20;
 /// The longest answer with vectors: 2,048 of 3,072 numbers as text.
@@ -306,11 +308,8 @@ async fn read(mut incoming: Incoming, limit: usize) -> Result<Bytes, Failure> {
             continue;
         }
         if body.is_empty() {
-            body.reserve(
-                usize::try_from(length)
-                    .unwrap_or_default()
-                    .max(first.len() + chunk.len()),
-            );
+            let announced = usize::try_from(length).unwrap_or_default().min(TRUSTED);
+            body.reserve(announced.max(first.len() + chunk.len()));
             body.extend_from_slice(&first);
             first = Bytes::new();
         }
@@ -327,7 +326,10 @@ fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok());
-    kind.is_some_and(|kind| kind.trim_start().starts_with("application/json"))
+    kind.is_some_and(|kind| {
+        let essence = kind.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case("application/json")
+    })
 }
 
 /// The status of every answer that leaves [`Call::send`].

@@ -12,8 +12,10 @@ use crate::wire::json;
 const MAX_CALLS: usize = 64;
 /// The most argument text of one call, in bytes.
 const MAX_CALL: usize = 256 << 10;
-/// The most that is held for one request, in bytes.
-pub(super) const MAX_HELD: usize = 4 << 20;
+/// The most argument text of all calls of one request, in bytes.
+const MAX_ARGUMENTS: usize = 4 << 20;
+/// The most that the frames may come to in which it arrives, a token or so in each.
+const MAX_HELD: usize = 16 << 20;
 /// How often a call may be found unfinished when another one goes on. After that it waits for the
 /// finish: calls whose fragments alternate would be read from their start each time.
 const LOOKS: u8 = 16;
@@ -26,6 +28,8 @@ pub(super) struct Calls {
     list: Vec<Call>,
     /// One bit for each call that is not whole yet.
     open: u64,
+    /// Of all calls.
+    arguments: usize,
     held: Vec<Held>,
     held_bytes: usize,
     /// Whether a call has become whole since frames were last let go.
@@ -119,11 +123,15 @@ impl Calls {
     /// More of a call's arguments.
     ///
     /// # Errors
-    /// `broken` when they are too long to hold.
+    /// `broken` when they are too long to hold, or belong to a call that was whole already.
     pub(super) fn append(&mut self, id: CallId, text: &str) -> Result<(), Failure> {
         let call = &mut self.list[id];
+        if self.open & 1 << id == 0 && !call.free_text && !text.trim().is_empty() {
+            return Err(broken("a tool call goes on behind its end"));
+        }
         call.arguments.push_str(text);
-        if call.arguments.len() > MAX_CALL {
+        self.arguments += text.len();
+        if call.arguments.len() > MAX_CALL || self.arguments > MAX_ARGUMENTS {
             Err(broken("a tool call is too long to hold back"))
         } else {
             Ok(())
@@ -330,12 +338,24 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_was_whole_does_not_go_on() {
+        let mut calls = Calls::default();
+        let first = calls.locate(0, Some(0), Some("a")).unwrap();
+        calls.append(first, "{}").unwrap();
+        let second = calls.locate(0, Some(1), Some("b")).unwrap();
+        calls.next(second);
+        assert!(calls.append(first, " ").is_ok());
+        assert!(calls.append(first, "{}").is_err());
+        assert!(calls.append(second, "{}").is_ok());
+    }
+
+    #[test]
     fn what_is_held_is_bounded() {
         let mut calls = Calls::default();
         let call = calls.locate(0, Some(0), None).unwrap();
         assert!(calls.append(call, &"x".repeat(MAX_CALL + 1)).is_err());
         assert!(
-            (0..5)
+            (0..17)
                 .try_for_each(|_| calls.hold(1, vec![0; 1 << 20]))
                 .is_err()
         );

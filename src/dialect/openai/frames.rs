@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::calls::{CallId, MAX_HELD};
+use super::calls::CallId;
 use super::frame::{Choice, Finish, Progress, Read};
 use super::pattern::Pattern;
 use super::schema::broken;
@@ -31,6 +31,8 @@ pub(super) struct Frames {
     pub(super) phase: Phase,
 }
 
+/// The most that is kept back before there is anything meaningful, in bytes.
+const MAX_WITHHELD: usize = 4 << 20;
 /// A stream whose frames keep changing their form is read frame by frame after so many.
 const LESSONS: u8 = 16;
 
@@ -97,7 +99,7 @@ impl Frames {
             self.message(text)?;
         }
         // What is let go is taken; before that, frames that say nothing would pile up.
-        if self.phase < Phase::Released && self.out.len() > MAX_HELD {
+        if self.phase < Phase::Released && self.out.len() > MAX_WITHHELD {
             return Err(broken("too much came before the first token"));
         }
         Ok(())
