@@ -109,6 +109,12 @@ impl Drain<'_> {
         }
         self.phase.send_replace(Phase::Draining);
         self.cut.cancel();
+        if timeout(LAST_WORDS, self.connections.idle()).await.is_ok() {
+            return;
+        }
+        // Whoever does not read cannot be told. Its request has a record nevertheless, which is
+        // written as its connection is dropped, and so before the records are closed.
+        self.phase.send_replace(Phase::Over);
         let _ = timeout(LAST_WORDS, self.connections.idle()).await;
     }
 }

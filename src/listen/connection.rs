@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use super::guard::{Guard, Seen};
 use super::scan::Why;
-use super::{Peer, Phase, Settings, drained, respond};
+use super::{Peer, Phase, Settings, drained, over, respond};
 use crate::body::Body;
 use crate::error::GatewayError;
 use crate::tasks::Tasks;
@@ -138,7 +138,11 @@ async fn until_drained<C, E>(
         ended = connection.as_mut() => ended,
         () = drained(&mut phase) => {
             close(connection.as_mut());
-            connection.await
+            tokio::select! {
+                biased;
+                ended = connection => ended,
+                () = over(&mut phase) => return,
+            }
         }
     };
     if let Err(error) = ended {

@@ -68,6 +68,8 @@ pub enum Phase {
     Serving,
     /// Accepts no more; each connection closes once it is idle.
     Draining,
+    /// Connections that are still open are dropped, whatever they do.
+    Over,
 }
 
 /// Where a request came from, and what is wrong with the bytes it came in.
@@ -135,7 +137,15 @@ pub async fn serve<S, F>(
 /// Returns once the listener no longer serves. Cancel-safe.
 async fn drained(phase: &mut watch::Receiver<Phase>) {
     // An error means that the sender is gone, and with it whoever wanted us to serve.
-    let _ = phase.wait_for(|phase| *phase == Phase::Draining).await;
+    let _ = phase.wait_for(|phase| *phase != Phase::Serving).await;
+}
+
+/// Returns once what still runs is to be dropped. Cancel-safe.
+async fn over(phase: &mut watch::Receiver<Phase>) {
+    if phase.wait_for(|phase| *phase == Phase::Over).await.is_err() {
+        // The sender is gone, and nobody will say so: what runs ends by itself.
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Accepts that failed in a row.

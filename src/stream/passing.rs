@@ -21,7 +21,8 @@ pub struct Passing {
     status: StatusCode,
     /// Absent once the answer is over.
     recorder: Option<Recorder>,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    cut: CancellationToken,
+    cutting: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Passing {
@@ -32,12 +33,13 @@ impl Passing {
         recorder: Recorder,
         cut: CancellationToken,
     ) -> Self {
-        let cut = Box::pin(cut.cancelled_owned());
+        let cutting = Box::pin(cut.clone().cancelled_owned());
         let mut passing = Self {
             incoming,
             status,
             recorder: Some(recorder),
             cut,
+            cutting,
         };
         if passing.incoming.is_end_stream() {
             // It will not be polled.
@@ -51,6 +53,13 @@ impl Passing {
             recorder.finish(end);
         }
     }
+
+    fn shut_down(&mut self) -> BoxError {
+        const WHY: &str = "the sidecar is shutting down";
+        let failure = Failure::new(Class::Cancelled, WHY);
+        self.finish(End::Broken(self.status, &failure));
+        WHY.into()
+    }
 }
 
 impl Body for Passing {
@@ -63,13 +72,13 @@ impl Body for Passing {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let status = self.status;
         loop {
+            // Also while the provider is never silent, or the caller reads slower than it talks.
+            if self.cut.is_cancelled() {
+                return Poll::Ready(Some(Err(self.shut_down())));
+            }
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
-                ready!(self.cut.as_mut().poll(cx));
-                self.finish(End::Broken(
-                    status,
-                    &Failure::new(Class::Cancelled, "the sidecar is shutting down"),
-                ));
-                return Poll::Ready(Some(Err("the sidecar is shutting down".into())));
+                ready!(self.cutting.as_mut().poll(cx));
+                return Poll::Ready(Some(Err(self.shut_down())));
             };
             match frame {
                 // Trailers end here.
@@ -98,5 +107,14 @@ impl Body for Passing {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        // Else the caller hung up: the recorder says so by itself.
+        if self.recorder.is_some() && self.cut.is_cancelled() {
+            drop(self.shut_down());
+        }
     }
 }
