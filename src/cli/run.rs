@@ -76,15 +76,14 @@ pub(super) fn serve(
         tracing::warn!("{warning}");
     }
     let runtime = runtime(loaded.process.workers)?;
-    Ok(
-        match runtime.block_on(app::run(loaded, sources, options, ready)) {
-            Ok(code) => code,
-            Err(error) => {
-                tracing::error!("{error}");
-                ExitCode::from(FAILED)
-            }
-        },
-    )
+    let ended = runtime.block_on(app::run(loaded, sources, options, ready));
+    // Everything that can be waited for has been. A thread that hangs in a write to a pipe which
+    // nobody reads would keep the process for ever.
+    runtime.shutdown_background();
+    Ok(ended.unwrap_or_else(|error| {
+        tracing::error!("{error}");
+        ExitCode::from(FAILED)
+    }))
 }
 
 /// Says every problem of a configuration that is not to be run.
