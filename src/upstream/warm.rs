@@ -99,19 +99,18 @@ impl Warm {
                 return Ok(MaybeHttpsStream::Http(tcp.call(uri).await?));
             }
             let shared = &self.shared;
-            let made = match shared.tls.get() {
-                Some(made) => made,
+            let made = if let Some(made) = shared.tls.get() {
+                made
+            } else {
                 // A CA file that cannot be read now may be there later.
-                None => {
-                    let config = tls::config(shared.ca.as_deref())?;
-                    shared.tls.get_or_init(|| {
-                        HttpsConnectorBuilder::new()
-                            .with_tls_config(config)
-                            .https_only()
-                            .enable_all_versions()
-                            .wrap_connector(self.tcp.clone())
-                    })
-                }
+                let config = tls::config(shared.ca.as_deref())?;
+                shared.tls.get_or_init(|| {
+                    HttpsConnectorBuilder::new()
+                        .with_tls_config(config)
+                        .https_only()
+                        .enable_all_versions()
+                        .wrap_connector(self.tcp.clone())
+                })
             };
             made.clone().call(uri).await
         };

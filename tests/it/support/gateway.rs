@@ -142,9 +142,10 @@ impl Config {
     fn yaml(&self, folder: &Folder) -> String {
         let mut text = String::from("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n");
         let audit = folder.file("audit.jsonl");
-        let _ = match self.audit_unread {
-            true => writeln!(text, "audit: {{ to: [stdout] }}"),
-            false => writeln!(text, "audit: {{ file: {} }}", audit.display()),
+        let _ = if self.audit_unread {
+            writeln!(text, "audit: {{ to: [stdout] }}")
+        } else {
+            writeln!(text, "audit: {{ file: {} }}", audit.display())
         };
         if !self.root.contains("keys:") {
             text += "allow_anonymous: true\n";
