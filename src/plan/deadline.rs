@@ -74,12 +74,13 @@ impl Deadline {
 pub fn patience(headers: &HeaderMap) -> Option<Duration> {
     let announced = ["x-stainless-read-timeout", "x-stainless-timeout"]
         .iter()
-        .find_map(|name| {
+        .filter_map(|name| {
             let seconds: f64 = headers.get(*name)?.to_str().ok()?.trim().parse().ok()?;
             Duration::try_from_secs_f64(seconds)
                 .ok()
                 .filter(|span| !span.is_zero())
-        })?;
+        })
+        .min()?;
     Some(announced.saturating_sub(AHEAD).max(announced / 2))
 }
 
@@ -165,5 +166,13 @@ mod tests {
                 "{name}: {value}"
             );
         }
+        let mut both = HeaderMap::new();
+        both.insert("x-stainless-read-timeout", "9".parse().unwrap());
+        both.insert("x-stainless-timeout", "1".parse().unwrap());
+        assert_eq!(
+            patience(&both),
+            Some(Duration::from_millis(750)),
+            "the shorter"
+        );
     }
 }

@@ -26,7 +26,8 @@ pub struct Passing {
     status: StatusCode,
     /// Absent once the answer is over.
     recorder: Option<Recorder>,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    cut: CancellationToken,
+    cutting: Pin<Box<WaitForCancellationFutureOwned>>,
     alarm: Pin<Box<Sleep>>,
 }
 
@@ -38,12 +39,13 @@ impl Passing {
         recorder: Recorder,
         cut: CancellationToken,
     ) -> Self {
-        let cut = Box::pin(cut.cancelled_owned());
+        let cutting = Box::pin(cut.clone().cancelled_owned());
         let mut passing = Self {
             incoming,
             status,
             recorder: Some(recorder),
             cut,
+            cutting,
             alarm: Box::pin(sleep(IDLE)),
         };
         if passing.incoming.is_end_stream() {
@@ -55,11 +57,8 @@ impl Passing {
 
     /// Why the provider is no longer waited for, once it is not.
     fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
-        if self.cut.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Failure::new(
-                Class::Cancelled,
-                "the sidecar is shutting down",
-            ));
+        if self.cutting.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(shutting_down());
         }
         ready!(self.alarm.as_mut().poll(cx));
         Poll::Ready(Failure::new(Class::Timeout, "the answer fell silent"))
@@ -70,6 +69,15 @@ impl Passing {
             recorder.finish(end);
         }
     }
+
+    fn give_up(&mut self, failure: Failure) -> BoxError {
+        self.finish(End::Broken(self.status, &failure));
+        failure.reason.into()
+    }
+}
+
+fn shutting_down() -> Failure {
+    Failure::new(Class::Cancelled, "the sidecar is shutting down")
 }
 
 impl Body for Passing {
@@ -82,10 +90,13 @@ impl Body for Passing {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let status = self.status;
         loop {
+            // Also while the provider is never silent, or the caller reads slower than it talks.
+            if self.cut.is_cancelled() {
+                return Poll::Ready(Some(Err(self.give_up(shutting_down()))));
+            }
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
                 let failure = ready!(self.poll_given_up(cx));
-                self.finish(End::Broken(status, &failure));
-                return Poll::Ready(Some(Err(failure.reason.into())));
+                return Poll::Ready(Some(Err(self.give_up(failure))));
             };
             self.alarm.as_mut().reset(Instant::now() + IDLE);
             match frame {
@@ -115,5 +126,14 @@ impl Body for Passing {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        // Else the caller hung up: the recorder says so by itself.
+        if self.recorder.is_some() && self.cut.is_cancelled() {
+            drop(self.give_up(shutting_down()));
+        }
     }
 }

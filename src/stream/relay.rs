@@ -53,7 +53,8 @@ struct Running {
     /// Since when the provider has been silent, as far as we have asked.
     silent_since: Option<Instant>,
     alarm: Pin<Box<Sleep>>,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    cut: CancellationToken,
+    cutting: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Relay {
@@ -69,7 +70,8 @@ impl Relay {
             end: limits.end,
             silent_since: None,
             alarm: Box::pin(sleep_until(limits.end.min(Instant::now() + limits.idle))),
-            cut: Box::pin(limits.cut.cancelled_owned()),
+            cutting: Box::pin(limits.cut.clone().cancelled_owned()),
+            cut: limits.cut,
         };
         Self {
             running: Some(running),
@@ -125,6 +127,14 @@ impl Running {
     /// Pulls until there is enough to send, or nothing more for now. `Ready` says how it stands:
     /// whether the answer is whole, or that it broke.
     fn poll_pull(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        // A provider that is never silent, or a caller that reads slower than it talks, would
+        // outrun the alarm.
+        if self.cut.is_cancelled() {
+            return Poll::Ready(Err(shutting_down()));
+        }
+        if Instant::now() >= self.end {
+            return Poll::Ready(Err(too_long()));
+        }
         loop {
             if self.decoder.done() || self.decoder.ready() >= BATCH {
                 return Poll::Ready(Ok(()));
@@ -148,11 +158,8 @@ impl Running {
 
     /// The provider is silent. The alarm is set anew only when it rings, not at every event.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        if self.cut.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(Failure::new(
-                Class::Cancelled,
-                "the sidecar is shutting down",
-            )));
+        if self.cutting.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(shutting_down()));
         }
         let since = *self.silent_since.get_or_insert_with(Instant::now);
         let limit = self.end.min(since + self.idle);
@@ -162,15 +169,23 @@ impl Running {
                 self.alarm.as_mut().reset(limit);
                 continue;
             }
-            let reason = if limit == self.end {
-                "the stream took too long"
+            let gone = if limit == self.end {
+                too_long()
             } else {
-                "the stream fell silent"
+                Failure::new(Class::Timeout, "the stream fell silent")
             };
-            let silent = |_| Failure::new(Class::Timeout, reason);
-            return Poll::Ready(self.decoder.cut().map_err(silent));
+            // With every finish in, only the end is missing.
+            return Poll::Ready(self.decoder.cut().map_err(|_| gone));
         }
     }
+}
+
+fn shutting_down() -> Failure {
+    Failure::new(Class::Cancelled, "the sidecar is shutting down")
+}
+
+fn too_long() -> Failure {
+    Failure::new(Class::Timeout, "the stream took too long")
 }
 
 impl Body for Relay {
@@ -207,9 +222,15 @@ impl Body for Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        // The caller hung up: the recorder says so by itself, with what was counted so far.
-        if let Some(running) = &mut self.running {
-            running.recorder.usage(running.decoder.usage());
+        let Some(mut running) = self.running.take() else {
+            return;
+        };
+        running.recorder.usage(running.decoder.usage());
+        if running.cut.is_cancelled() {
+            // A caller that did not read to the very end cannot be told, but it had not left.
+            let end = End::Broken(StatusCode::OK, &shutting_down());
+            running.recorder.finish(end);
         }
+        // Else the caller hung up: the recorder says so by itself.
     }
 }

@@ -61,6 +61,11 @@ pub async fn pass(
         let outgoing = outgoing(request, uri.clone(), headers);
         let sent = timeout(HEAD, upstream.clients.of(provider).request(outgoing)).await;
         let failure = match sent {
+            // Nobody asked for another protocol: the caller's wish for one was not passed on.
+            Ok(Ok(response)) if response.status().is_informational() => Failure {
+                status: Some(response.status()),
+                ..Failure::new(Class::Broken, "the provider switched protocols unasked")
+            },
             Ok(Ok(mut response)) => {
                 if let Some(id) = response
                     .headers()

@@ -190,14 +190,21 @@ impl Call<'_> {
         let mut decoder = self.decoder();
         let mut limit = end;
         while !decoder.released() {
-            let frame = timeout_at(limit, incoming.frame()).await.map_err(|_| {
+            let late = |decoder: &Decoder| {
                 let reason = if decoder.arrived() {
                     "a tool call did not end in time"
                 } else {
                     "no first token in time"
                 };
                 Failure::new(Class::Timeout, reason)
-            })?;
+            };
+            // Frames that are always ready would never let the timer have its say.
+            if Instant::now() >= limit {
+                return Err(late(&decoder));
+            }
+            let frame = timeout_at(limit, incoming.frame())
+                .await
+                .map_err(|_| late(&decoder))?;
             match frame {
                 Some(Ok(frame)) => {
                     if let Ok(chunk) = frame.into_data() {

@@ -4,7 +4,7 @@
 //! one that has carried none for each place, and hands it over when the pool asks for a new one.
 
 use std::collections::HashMap;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use hyper::rt::{Read as _, ReadBuf};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tower_service::Service;
@@ -148,11 +149,22 @@ impl std::fmt::Debug for Shared {
 }
 
 /// Whether the far side is silent, as it must be before a request: whatever can be read is its
-/// goodbye. Nobody is to be woken; whoever gets the connection asks again.
+/// goodbye. Over HTTP/2 it speaks first, and only its end is a goodbye. Nobody is to be woken;
+/// whoever gets the connection asks again.
 fn is_open(stream: &mut Stream) -> bool {
     let mut byte = [0; 1];
     let mut buffer = ReadBuf::new(&mut byte);
     let mut cx = Context::from_waker(Waker::noop());
+    if let MaybeHttpsStream::Https(tls) = stream {
+        let (tcp, session) = tls.inner().get_ref();
+        if session.alpn_protocol() == Some(b"h2") {
+            let ready = pin!(tcp.inner().inner().ready(Interest::READABLE));
+            return match ready.poll(&mut cx) {
+                Poll::Pending => true,
+                Poll::Ready(ready) => ready.is_ok_and(|ready| !ready.is_read_closed()),
+            };
+        }
+    }
     Pin::new(stream)
         .poll_read(&mut cx, buffer.unfilled())
         .is_pending()
@@ -179,5 +191,59 @@ impl Service<Uri> for Warm {
                 None => this.connect(uri).await,
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::ServerConfig;
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_speaks_first_is_kept_and_a_late_authority_is_trusted() {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(ring)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let uri: Uri = format!("https://localhost:{port}/").parse().unwrap();
+        let accept = async || {
+            let mut stream = acceptor.accept(listener.accept().await.unwrap().0).await;
+            let settings = stream.as_mut().unwrap();
+            settings
+                .write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0])
+                .await
+                .unwrap();
+            settings.flush().await.unwrap();
+            stream
+        };
+
+        let ca = std::env::temp_dir().join(format!("pillion-ca-{:016x}.pem", fastrand::u64(..)));
+        let warm = Warm::new(Some(ca.clone()));
+        assert!(warm.connect(uri.clone()).await.is_err());
+        std::fs::write(&ca, made.cert.pem()).unwrap();
+        let (server, ()) = tokio::join!(accept(), warm.clone().open(uri.clone()));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(warm.take(&uri).is_some());
+        drop(server);
+
+        let (server, ()) = tokio::join!(accept(), warm.clone().open(uri.clone()));
+        drop(server);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(warm.take(&uri).is_none());
+        std::fs::remove_file(ca).unwrap();
     }
 }

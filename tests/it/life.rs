@@ -74,16 +74,52 @@ async fn a_caller_that_does_not_read_is_recorded_also_when_the_process_ends() {
     let mut gateway = Gateway::start(Config::of(&[&first]).root("drain: 100ms")).await;
     let mut stream = gateway.stream(&ask_stream()).await;
     stream.event().await;
+    soon(
+        "nothing more fits between the provider and the caller",
+        async {
+            let mut last = 0;
+            while last != first.request(0).await.written {
+                last = first.request(0).await.written;
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            }
+        },
+    )
+    .await;
     gateway.signal("TERM");
     assert!(gateway.ended().await.success());
     let records = gateway.all_records();
     assert_eq!(records.len(), 1);
-    assert!(
-        matches!(records[0].outcome(), "cancelled" | "stream_broken"),
-        "{}",
-        records[0].0
-    );
+    // It had not left, and it was not to blame.
+    assert_eq!(records[0].outcome(), "stream_broken", "{}", records[0].0);
     drop(stream);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_never_silent_does_not_outlast_the_drain_limit() {
+    let first = Upstream::always(Reply::sse(role() + &text("x")).endless()).await;
+    let mut gateway = Gateway::start(Config::of(&[&first]).root("drain: 100ms")).await;
+    let mut stream = gateway.stream(&ask_stream()).await;
+    stream.event().await;
+    gateway.signal("TERM");
+    let answer = stream.rest().await;
+    assert!(answer.complete);
+    assert!(answer.data().last().unwrap().contains("\"stream_broken\""));
+    assert!(gateway.ended().await.success());
+    let records = gateway.all_records();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].outcome(), "stream_broken", "{}", records[0].0);
+}
+
+#[tokio::test]
+async fn records_that_nobody_reads_keep_neither_the_callers_nor_the_process() {
+    let first = Upstream::always(Reply::json(plain("Hello!"))).await;
+    let mut gateway = Gateway::start(Config::of(&[&first]).audit_unread()).await;
+    // More than a pipe holds.
+    for _ in 0..300 {
+        assert_eq!(gateway.chat(&ask()).await.status, 200);
+    }
+    gateway.signal("TERM");
+    assert!(gateway.ended().await.success());
 }
 
 #[tokio::test]

@@ -453,3 +453,15 @@ async fn the_models_are_the_routes_that_the_key_may_use() {
     assert_eq!(ids, ["chat"]);
     assert_eq!(upstream.hits(), 0);
 }
+
+#[tokio::test]
+async fn nobody_switches_protocols_behind_a_pass_through() {
+    let switching = "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n";
+    let first = Upstream::always(Reply::raw(switching)).await;
+    let config = Config::of(&[&first]);
+    let gateway = Gateway::start(config).await;
+    let answer = gateway.post("/v1/images/generations", &[], &ask()).await;
+    assert_eq!((answer.status, &*answer.code()), (502, "upstream_failed"));
+    let record = gateway.audit(answer.id()).await;
+    assert_eq!(record.classes(), ["broken"]);
+}

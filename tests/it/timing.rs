@@ -293,3 +293,26 @@ async fn a_warm_connection_that_the_provider_closed_costs_no_attempt() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(first.request(0).await.connection, 1);
 }
+
+#[tokio::test]
+async fn a_provider_that_is_never_silent_is_held_to_the_same_limits() {
+    // Before there is anything to pass on: the next target.
+    let first = Upstream::always(Reply::sse(": wait\n\n".repeat(1000)).endless()).await;
+    let second = backup().await;
+    let config = Config::of(&[&first, &second]).knob("first_token: 200ms");
+    let gateway = Gateway::start(config).await;
+    let answer = gateway.stream(&ask_stream()).await.rest().await;
+    assert_eq!(
+        answer.header("x-pillion-target"),
+        Some("second/model-second")
+    );
+    // Afterwards: the end of the stream, said in-band.
+    let first = Upstream::always(Reply::sse(role() + &text("x")).endless()).await;
+    let gateway = Gateway::start(Config::of(&[&first]).knob("stream: 300ms")).await;
+    let answer = gateway.stream(&ask_stream()).await.rest().await;
+    assert!(answer.complete);
+    assert!(answer.data().last().unwrap().contains("\"stream_broken\""));
+    let record = gateway.audit(answer.id()).await;
+    assert_eq!(record.outcome(), "stream_broken");
+    assert_eq!(record.classes(), ["timeout"]);
+}

@@ -54,6 +54,7 @@ pub(crate) struct Config {
     knobs: String,
     routes: String,
     files: Vec<(String, String)>,
+    audit_unread: bool,
 }
 
 impl Config {
@@ -132,13 +133,20 @@ impl Config {
         self
     }
 
+    /// Records go to a pipe that nobody reads.
+    pub(crate) fn audit_unread(mut self) -> Self {
+        self.audit_unread = true;
+        self
+    }
+
     fn yaml(&self, folder: &Folder) -> String {
         let mut text = String::from("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n");
-        let _ = writeln!(
-            text,
-            "audit: {{ file: {} }}",
-            folder.file("audit.jsonl").display()
-        );
+        let audit = folder.file("audit.jsonl");
+        let _ = if self.audit_unread {
+            writeln!(text, "audit: {{ to: [stdout] }}")
+        } else {
+            writeln!(text, "audit: {{ file: {} }}", audit.display())
+        };
         if !self.root.contains("keys:") {
             text += "allow_anonymous: true\n";
         }
@@ -212,7 +220,11 @@ impl Gateway {
             .env_clear()
             .env("PILLION_LOG", "info,pillion=debug")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(if config.audit_unread {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            })
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
