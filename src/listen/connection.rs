@@ -27,9 +27,11 @@ use crate::body::Body;
 use crate::error::GatewayError;
 use crate::tasks::Tasks;
 
-/// The largest head, and the most of a body or an answer that is held for a connection. A sixth
-/// of hyper's own, and many times what any SDK sends.
-const BUFFER: usize = 64 * 1024;
+/// The largest head: many times what any SDK sends.
+const HEAD: usize = 64 * 1024;
+/// The most of a body that is read, or of an answer that is held, at once. A body that is read in one
+/// piece is never copied. It grows to this only for a connection that fills it.
+const BUFFER: usize = 256 * 1024;
 /// A silent HTTP/2 client is asked this often, and given as long to answer.
 const PING: Duration = Duration::from_secs(20);
 
@@ -48,8 +50,7 @@ impl Protocol {
                 .timer(TokioTimer::new())
                 .header_read_timeout(settings.idle)
                 .max_buf_size(BUFFER)
-                // The buffer may be twice as large by the time it is looked at.
-                .max_header_size(BUFFER)
+                .max_header_size(HEAD)
                 .half_close(false);
             return Self::Http1(http1);
         }
@@ -57,7 +58,8 @@ impl Protocol {
         both.http1()
             .timer(TokioTimer::new())
             .header_read_timeout(settings.idle)
-            .max_buf_size(BUFFER)
+            // It has no limit for the head alone.
+            .max_buf_size(HEAD)
             .half_close(false);
         both.http2()
             .timer(TokioTimer::new())
