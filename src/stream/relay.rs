@@ -124,7 +124,7 @@ impl Relay {
 }
 
 impl Running {
-    /// Pulls until there is enough to send, or nothing more for now. `Ready` says how it stands:
+    /// Pulls until there is enough to send, or the provider has no more ready. `Ready` says how it stands:
     /// whether the answer is whole, or that it broke.
     fn poll_pull(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         // A provider that is never silent, or a caller that reads slower than it talks, would
