@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod dialect;
 pub mod error;
+pub mod facts;
 pub mod listen;
 pub mod live;
 pub mod outcome;

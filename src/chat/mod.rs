@@ -1,11 +1,27 @@
-//! Our own vocabulary: an OpenAI request read as facts, kept as the bytes that came.
+//! Our own vocabulary: a request read as facts and kept as the bytes that came; and, for targets of
+//! another dialect than the caller's, what it means ([`Conversation`]) and what the answer says
+//! ([`Event`]).
 
+mod calls;
+mod conversation;
+mod event;
 mod named;
 mod request;
+pub mod thought;
+pub mod turns;
+mod unsupported;
 mod usage;
 
+pub use calls::Calls;
+pub use conversation::{
+    Call, CallResult, Conversation, Effort, Format, Lifetime, Media, Part, Role, Thinking, Tool,
+    ToolChoice, Turn,
+};
+pub use event::{Answer, Event, Finish, Reason};
 pub use named::Named;
 pub use request::{Request, UsageOption};
+pub use thought::Thought;
+pub use unsupported::Unsupported;
 pub use usage::Usage;
 
 /// The longest model string, in bytes. Every frame of a stream repeats it, and no name is as long.
@@ -17,6 +33,12 @@ pub enum Surface {
     Chat,
     Completions,
     Embeddings,
+    /// OpenAI's Responses.
+    Responses,
+    /// Anthropic's Messages.
+    Messages,
+    /// Anthropic's count of a message's tokens.
+    CountTokens,
     Models,
     /// Any other path: sent on as it came, its answer not judged.
     Passthrough,
@@ -28,6 +50,9 @@ impl Surface {
             Self::Chat => "chat",
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::CountTokens => "count_tokens",
             Self::Models => "models",
             Self::Passthrough => "passthrough",
         }

@@ -18,6 +18,9 @@ pub(super) fn of(target: &Target, surface: Surface) -> Result<Uri, http::Error> 
         Surface::Chat => "/chat/completions",
         Surface::Completions => "/completions",
         Surface::Embeddings => "/embeddings",
+        Surface::Responses => "/responses",
+        Surface::Messages => "/messages",
+        Surface::CountTokens => "/messages/count_tokens",
         Surface::Models | Surface::Passthrough => "/models",
     };
     let base = &target.provider.base_url;

@@ -226,9 +226,10 @@ fn expect(
 /// The field without which a request of this surface means nothing.
 fn required(surface: Surface) -> Option<&'static str> {
     match surface {
-        Surface::Chat => Some("messages"),
+        Surface::Chat | Surface::Messages | Surface::CountTokens => Some("messages"),
         Surface::Embeddings => Some("input"),
-        Surface::Completions | Surface::Models | Surface::Passthrough => None,
+        // A stored prompt or a conversation may stand for `input`.
+        Surface::Responses | Surface::Completions | Surface::Models | Surface::Passthrough => None,
     }
 }
 

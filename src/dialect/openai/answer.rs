@@ -89,9 +89,13 @@ impl<'a> Reading<'a> {
         let text = self.text;
         let items = match self.shown.surface {
             Surface::Embeddings => "data",
-            Surface::Chat | Surface::Completions | Surface::Models | Surface::Passthrough => {
-                "choices"
-            }
+            Surface::Chat
+            | Surface::Completions
+            | Surface::Responses
+            | Surface::Messages
+            | Surface::CountTokens
+            | Surface::Models
+            | Surface::Passthrough => "choices",
         };
         let Some(items) = top
             .get(items)

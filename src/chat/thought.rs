@@ -1,0 +1,84 @@
+//! What a model thought, and the seal under which its signature travels through the application.
+//!
+//! Providers sign what their models think and want it back unchanged with the next turn. Pillion
+//! keeps no state between turns, so the signature goes out in a field that the SDKs return with the
+//! history, and comes back in it. What comes back may meet another target, to which the signature
+//! is worth nothing or an error: so the seal names the target that signed, and what another one
+//! signed is taken out.
+
+/// What a model thought, as one block.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Thought {
+    /// Empty where the provider shows none; the signature holds it.
+    pub text: String,
+    /// In an answer as the provider sent it; in history as it came back, sealed or not.
+    pub signature: Option<String>,
+    /// The whole block is opaque: this, and nothing else.
+    pub redacted: Option<String>,
+}
+
+/// What a seal begins with: no provider's signature does.
+const MARK: &str = "pillion:";
+
+/// `signature` as it goes out: with the target (`provider/model`) that made it.
+pub fn seal(target: &str, signature: &str) -> String {
+    format!("{MARK}{}:{target}:{signature}", target.len())
+}
+
+/// The target and the signature of a seal; `None` for what bears none.
+pub fn open(sealed: &str) -> Option<(&str, &str)> {
+    let (length, rest) = sealed.strip_prefix(MARK)?.split_once(':')?;
+    let (target, signature) = rest.split_at_checked(length.parse().ok()?)?;
+    Some((target, signature.strip_prefix(':')?))
+}
+
+/// Whether `text` holds a seal anywhere: a quick look before a careful one.
+pub fn may_hold_seal(text: &[u8]) -> bool {
+    memchr::memmem::find(text, MARK.as_bytes()).is_some()
+}
+
+/// The signature, if `target` may be shown it: it made it, or nobody sealed it and `unsealed` says
+/// that such signatures are its own kind's.
+pub fn signature_for<'a>(signature: &'a str, target: &str, unsealed: bool) -> Option<&'a str> {
+    match open(signature) {
+        Some((maker, signature)) => (maker == target).then_some(signature),
+        None => (unsealed && !signature.is_empty()).then_some(signature),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seal_opens_for_its_maker_alone() {
+        let sealed = seal("claude/claude-x:1", "sig:==");
+        assert_eq!(open(&sealed), Some(("claude/claude-x:1", "sig:==")));
+        assert!(may_hold_seal(
+            format!("{{\"signature\":\"{sealed}\"}}").as_bytes()
+        ));
+        for (signature, target, unsealed, expected) in [
+            (&*sealed, "claude/claude-x:1", false, Some("sig:==")),
+            (&sealed, "claude/claude-x", true, None),
+            ("bare", "claude/claude-x:1", true, Some("bare")),
+            ("bare", "claude/claude-x:1", false, None),
+            ("", "claude/claude-x:1", true, None),
+        ] {
+            assert_eq!(signature_for(signature, target, unsealed), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_seal_is_not_opened() {
+        for text in [
+            "",
+            "sig",
+            "pillion:",
+            "pillion:9:a:b",
+            "pillion:x:a:b",
+            "pillion:1:ab",
+        ] {
+            assert_eq!(open(text), None, "{text}");
+        }
+    }
+}

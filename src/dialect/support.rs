@@ -1,0 +1,229 @@
+//! What becomes of a request's field at a target that has no word for it: one table.
+//!
+//! A field is dropped when the answer is an answer without it, and refused when its form would
+//! differ from what was asked. `tools` and the form of the answer are never dropped. The page
+//! `FIELDS.md` beside this file is made from the table, by a test.
+//! Where it depends on the model, the encoder says so itself (see [`crate::facts`]).
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use super::Dropped;
+use crate::chat::Unsupported;
+
+/// Whose words are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// Chat completions, for callers of another surface.
+    OpenAi,
+    Anthropic,
+    Gemini,
+    Converse,
+}
+
+/// What becomes of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The encoder writes it; for some models it may still be dropped or refused.
+    Kept,
+    Dropped,
+    Refused,
+}
+
+use Fate::{Dropped as D, Kept as K, Refused as R};
+
+/// One field of any of the surfaces, by its name there.
+#[derive(Debug)]
+pub struct Field {
+    pub name: &'static str,
+    openai: Fate,
+    anthropic: Fate,
+    gemini: Fate,
+    converse: Fate,
+    note: &'static str,
+}
+
+#[rustfmt::skip]
+const fn field(
+    name: &'static str,
+    [openai, anthropic, gemini, converse]: [Fate; 4],
+    note: &'static str,
+) -> Field {
+    Field { name, openai, anthropic, gemini, converse, note }
+}
+
+/// In alphabetic order. A field that is not here is dropped: no provider takes unknown ones.
+#[rustfmt::skip]
+pub const FIELDS: &[Field] = &[
+    field("audio", [R, R, R, R], "sound is no text"),
+    field("background", [R, R, R, R], "the answer would have to be kept"),
+    field("cache_control", [D, K, D, K], "on Bedrock as cache points, for models that have them"),
+    field("container", [R, R, R, R], "lives at its own provider"),
+    field("context_management", [D, D, D, D], ""),
+    field("conversation", [R, R, R, R], "kept at its own provider"),
+    field("frequency_penalty", [K, D, K, D], "not by Gemini 4"),
+    field("function_call", [R, R, R, R], "use `tools`"),
+    field("functions", [R, R, R, R], "use `tools`"),
+    field("include", [D, D, D, D], "encrypted reasoning is always included"),
+    field("inference_geo", [R, R, R, R], "a promise that only its own provider can keep"),
+    field("logit_bias", [K, D, D, D], ""),
+    field("logprobs", [K, R, R, R], ""),
+    field("max_tool_calls", [D, D, D, D], "counts hosted tools alone"),
+    field("mcp_servers", [R, R, R, R], "the provider would have to run them"),
+    field("metadata", [D, D, D, D], "stays in Pillion's records; `metadata.user_id` is kept as `user`"),
+    field("modalities", [R, R, R, R], "other than text"),
+    field("moderation", [D, D, D, D], ""),
+    field("n", [R, R, R, R], "more than one"),
+    field("parallel_tool_calls", [K, K, D, D], "Gemini and Bedrock have no such switch"),
+    field("prediction", [D, D, D, D], ""),
+    field("presence_penalty", [K, D, K, D], "not by Gemini 4"),
+    field("previous_response_id", [R, R, R, R], "kept at its own provider"),
+    field("prompt", [R, R, R, R], "kept at its own provider"),
+    field("prompt_cache_key", [D, D, D, D], ""),
+    field("prompt_cache_options", [D, D, D, D], ""),
+    field("prompt_cache_retention", [D, D, D, D], ""),
+    field("reasoning_effort", [K, K, K, K], "as the model's own efforts, levels or budgets"),
+    field("response_format", [K, K, K, K], "refused for models that have no JSON schemas"),
+    field("safety_identifier", [K, K, D, D], "as `metadata.user_id` at Anthropic"),
+    field("seed", [K, D, K, D], ""),
+    field("service_tier", [D, K, K, K], "where there is a counterpart"),
+    field("speed", [D, D, D, D], ""),
+    field("stop", [K, K, K, K], ""),
+    field("store", [D, D, D, D], "true is refused on the Responses surface: nothing is kept"),
+    field("temperature", [K, K, K, K], "at most 1 at Anthropic and on Bedrock; not by newer Claude"),
+    field("thinking", [K, K, K, K], "as an effort where there are no budgets"),
+    field("tool_choice", [K, K, K, K], "forced: `auto` where a model cannot be forced"),
+    field("tools", [K, K, K, K], "functions; hosted and custom tools are refused"),
+    field("top_k", [D, K, K, K], "on Bedrock for Claude; not by newer Claude"),
+    field("top_logprobs", [K, R, R, R], ""),
+    field("top_p", [K, K, K, K], "not beside `temperature` for Claude 4; not by newer Claude"),
+    field("truncation", [D, D, D, D], "`auto` is refused: nothing is cut here"),
+    field("user", [K, K, D, D], "as `metadata.user_id` at Anthropic"),
+    field("verbosity", [K, D, D, D], ""),
+    field("web_search_options", [R, R, R, R], "the provider would have to search"),
+];
+
+impl Field {
+    fn fate(&self, column: Column) -> Fate {
+        match column {
+            Column::OpenAi => self.openai,
+            Column::Anthropic => self.anthropic,
+            Column::Gemini => self.gemini,
+            Column::Converse => self.converse,
+        }
+    }
+}
+
+/// What of `asked` is dropped for a target of this column.
+///
+/// # Errors
+/// The first that is refused.
+pub fn settle(asked: &[Cow<'static, str>], column: Column) -> Result<Dropped, Unsupported> {
+    let mut dropped = Dropped::new();
+    for name in asked {
+        let known = FIELDS.binary_search_by(|field| field.name.cmp(name));
+        match known.map_or(Fate::Dropped, |at| FIELDS[at].fate(column)) {
+            Fate::Kept => {}
+            Fate::Dropped => drop_field(&mut dropped, name.clone()),
+            Fate::Refused => return Err(refused(name.clone())),
+        }
+    }
+    Ok(dropped)
+}
+
+/// Notes that a field is dropped.
+pub fn drop_field(dropped: &mut Dropped, name: impl Into<Cow<'static, str>>) {
+    let name = name.into();
+    if !dropped.contains(&name) {
+        dropped.push(name);
+    }
+}
+
+/// A field that this target has no word for, and without which the answer would be another.
+pub fn refused(name: impl Into<Cow<'static, str>>) -> Unsupported {
+    let param = name.into();
+    let message = format!("`{param}` is not supported by the provider that this route leads to.");
+    Unsupported::parameter(param, message)
+}
+
+/// The table as a page.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# Fields across dialects\n\n\
+         What becomes of a field when the target speaks another dialect than the caller. Within one \
+         dialect every field passes as it came. *Dropped* fields are named in `x-pillion-dropped` and \
+         in the log, and refused where the route says `unsupported: reject`; *refused* ones are a 400 \
+         with `param` unless another target of the route takes them. A field that is not listed is \
+         dropped.\n\n\
+         | field | chat completions | Anthropic | Gemini | Bedrock Converse | |\n|---|---|---|---|---|---|\n",
+    );
+    let word = |fate| match fate {
+        Fate::Kept => "kept",
+        Fate::Dropped => "dropped",
+        Fate::Refused => "refused",
+    };
+    for field in FIELDS {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} | {} | {} | {} |",
+            field.name,
+            word(field.openai),
+            word(field.anthropic),
+            word(field.gemini),
+            word(field.converse),
+            field.note
+        );
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dialect/FIELDS.md");
+        if std::env::var_os("PILLION_WRITE_PAGES").is_some() {
+            std::fs::write(path, page()).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(
+            written,
+            page(),
+            "write it anew with PILLION_WRITE_PAGES=1 cargo test the_page_is_the_table"
+        );
+    }
+
+    #[test]
+    fn the_table_is_in_order_and_never_drops_what_shapes_the_answer() {
+        assert!(FIELDS.is_sorted_by(|a, b| a.name < b.name));
+        for name in ["tools", "response_format", "n", "previous_response_id"] {
+            let field = FIELDS.iter().find(|field| field.name == name).unwrap();
+            for column in [
+                Column::OpenAi,
+                Column::Anthropic,
+                Column::Gemini,
+                Column::Converse,
+            ] {
+                assert_ne!(field.fate(column), Fate::Dropped, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_asked_is_kept_dropped_or_refused() {
+        let asked = |names: &[&'static str]| -> Vec<Cow<'static, str>> {
+            names.iter().map(|name| Cow::Borrowed(*name)).collect()
+        };
+        let dropped = settle(
+            &asked(&["seed", "new_in_2031", "temperature", "seed"]),
+            Column::Anthropic,
+        );
+        assert_eq!(dropped.unwrap().as_slice(), ["seed", "new_in_2031"]);
+        assert_eq!(settle(&asked(&["seed"]), Column::Gemini).unwrap().len(), 0);
+        let refused = settle(&asked(&["seed", "logprobs"]), Column::Gemini).unwrap_err();
+        assert_eq!(refused.param, "logprobs");
+    }
+}
