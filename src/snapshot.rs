@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use jiff::Timestamp;
 
@@ -213,9 +214,13 @@ pub struct Provider {
     pub secret: Option<Reference>,
     /// A PEM file of authorities trusted for this provider beside the system's.
     pub ca: Option<PathBuf>,
+    /// Sent with each request that does not have them already. None of them is a credential.
+    pub headers: HeaderMap,
+    /// Whether it serves `/responses` itself.
+    pub responses: bool,
 }
 
-/// How a provider is addressed. What it speaks is one dialect for all three.
+/// How a provider is addressed and what it speaks: the first four speak one dialect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     OpenAi,
@@ -225,6 +230,18 @@ pub enum Kind {
     /// Azure's classic form: `{base}/openai/deployments/{model}/…?api-version=…`.
     AzureDeployments {
         api_version: Arc<str>,
+    },
+    /// Anthropic's own API. Its `anthropic-version` is among the provider's headers.
+    Anthropic,
+    /// The Gemini API with a key of AI Studio.
+    Gemini,
+    Vertex {
+        project: Arc<str>,
+        location: Arc<str>,
+    },
+    Bedrock {
+        /// Where requests are signed for, whatever the URL says.
+        region: Arc<str>,
     },
 }
 

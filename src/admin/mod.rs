@@ -107,6 +107,8 @@ mod tests {
                 base_url: BaseUrl::try_new("http://localhost/v1").unwrap(),
                 secret: Some((*secret).clone()),
                 ca: None,
+                headers: http::HeaderMap::new(),
+                responses: true,
             };
             (Arc::clone(&provider.name), Arc::new(provider))
         };

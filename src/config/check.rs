@@ -344,6 +344,17 @@ impl Table {
         entries.filter_map(|(name, node)| Some((&**name, node.table()?)))
     }
 
+    /// The texts of a map by name, each with its path.
+    pub(super) fn named_texts(&self, key: &str) -> impl Iterator<Item = (Path, &str, Arc<str>)> {
+        let at = self.at(key);
+        let entries = match self.node(key) {
+            Some(Node::Map(entries)) => Some(entries),
+            Some(_) | None => None,
+        };
+        let entries = entries.into_iter().flatten();
+        entries.filter_map(move |(name, node)| Some((at.key(name), &**name, node.text()?)))
+    }
+
     /// The names of a map, also of entries that are wrong.
     pub(super) fn names(&self, key: &str) -> Vec<&str> {
         match self.node(key) {

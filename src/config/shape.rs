@@ -125,7 +125,9 @@ impl Shape {
             Self::Date => "a date such as `2027-06-30`".into(),
             Self::Address => "an IP address and a port such as `127.0.0.1:4100`".into(),
             Self::Url => "a URL such as `https://api.openai.com/v1`".into(),
-            Self::Reference => "a reference to a secret: `env:NAME` or `file:/path`".into(),
+            Self::Reference => {
+                "a reference to a secret: `env:NAME`, `file:/path`, `aws` or `google`".into()
+            }
             Self::Hash => "`sha256:` and 64 hexadecimal digits".into(),
             Self::List { .. } => "a list".into(),
             Self::Map { name, .. } => format!("a map with an entry for each {name}"),

@@ -197,6 +197,8 @@ pub(super) mod tests {
             base_url: BaseUrl::try_new("http://127.0.0.1:1/v1").unwrap(),
             secret: None,
             ca: None,
+            headers: http::HeaderMap::new(),
+            responses: true,
         };
         let model = model.into();
         Arc::new(Target {

@@ -42,7 +42,10 @@ impl Keyring {
         &self,
         references: impl IntoIterator<Item = &'a Reference>,
     ) -> Vec<(Reference, SecretError)> {
-        let named: BTreeSet<&Reference> = references.into_iter().collect();
+        let named: BTreeSet<&Reference> = references
+            .into_iter()
+            .filter(|reference| reference.is_held())
+            .collect();
         let readings: Vec<_> = named
             .iter()
             .map(|reference| (*reference, source::read(reference)))
@@ -92,7 +95,7 @@ impl Keyring {
     /// Reads the files again that changed, and those whose last reading failed.
     pub fn refresh_files(&self) {
         for (reference, stamp) in self.stamps() {
-            let Reference::File(path) = &reference else {
+            let Some(path) = reference.path() else {
                 continue;
             };
             if stamp.is_none() || stamp != Stamp::of(path) {
@@ -204,10 +207,10 @@ mod tests {
         }
 
         fn path(&self) -> &PathBuf {
-            match &self.0 {
-                Reference::File(path) => path,
-                Reference::Env(_) => panic!("it is a file"),
-            }
+            let Reference::File(path) = &self.0 else {
+                panic!("it is a file");
+            };
+            path
         }
 
         /// Replaces the file whole, as a mounted secret's is.

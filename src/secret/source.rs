@@ -43,22 +43,31 @@ impl From<&Metadata> for Stamp {
 }
 
 pub(super) fn read(reference: &Reference) -> Result<Reading, SecretError> {
+    read_as(reference, Secret::try_new)
+}
+
+/// What a value must look like.
+type Form = fn(&[u8]) -> Result<Secret, SecretError>;
+
+fn read_as(reference: &Reference, form: Form) -> Result<Reading, SecretError> {
     match reference {
-        Reference::Env(name) => read_variable(name),
-        Reference::File(path) => read_file(path),
+        Reference::Env(name) => read_variable(name, form),
+        Reference::File(path) => read_file(path, form),
+        Reference::Document(inner) => read_as(inner, Secret::document),
+        Reference::Aws | Reference::Google => Err(SecretError::Issued),
     }
 }
 
-fn read_variable(name: &str) -> Result<Reading, SecretError> {
+fn read_variable(name: &str, form: Form) -> Result<Reading, SecretError> {
     let value = std::env::var_os(name).ok_or(SecretError::Missing)?;
     let value = Zeroizing::new(OsString::into_encoded_bytes(value));
     Ok(Reading {
-        secret: Secret::try_new(&value)?,
+        secret: form(&value)?,
         stamp: None,
     })
 }
 
-fn read_file(path: &Path) -> Result<Reading, SecretError> {
+fn read_file(path: &Path, form: Form) -> Result<Reading, SecretError> {
     // Asked first: opening a pipe that nobody writes to would wait for ever.
     if !fs::metadata(path)
         .map_err(|error| problem(&error))?
@@ -73,7 +82,7 @@ fn read_file(path: &Path) -> Result<Reading, SecretError> {
     file.take(LENGTH_LIMIT as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| problem(&error))?;
-    let secret = Secret::try_new(&bytes)?;
+    let secret = form(&bytes)?;
     if is_for_everyone(&metadata) {
         tracing::warn!(path = %path.display(), "this secret can be read by every user of the machine");
     }

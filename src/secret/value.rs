@@ -42,6 +42,25 @@ impl Secret {
         }
     }
 
+    /// A JSON document of any number of lines, or else a secret as [`try_new`](Self::try_new) has
+    /// it. Whoever wants a document reads it: here it is only text between braces.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn document(source: &[u8]) -> Result<Self, SecretError> {
+        let bytes = source.trim_ascii();
+        if !(bytes.starts_with(b"{") && bytes.ends_with(b"}")) {
+            return Self::try_new(source);
+        }
+        if source.len() > LENGTH_LIMIT {
+            return Err(SecretError::TooLong);
+        }
+        match str::from_utf8(bytes) {
+            Ok(text) => Ok(Self(Zeroizing::new(text.to_owned()))),
+            Err(_) => Err(SecretError::NotAscii),
+        }
+    }
+
     /// The value itself, for the one header that carries it.
     pub fn expose(&self) -> &str {
         &self.0
@@ -62,6 +81,8 @@ pub enum SecretError {
     Control,
     NotAscii,
     ByteOrderMark,
+    /// A service issues it; there is nothing to be read.
+    Issued,
 }
 
 impl fmt::Display for SecretError {
@@ -78,6 +99,7 @@ impl fmt::Display for SecretError {
             Self::ByteOrderMark => {
                 f.write_str("begins with a byte order mark; save it as plain ASCII")
             }
+            Self::Issued => f.write_str("is issued by a service and cannot be read"),
         }
     }
 }
@@ -115,6 +137,27 @@ mod tests {
         let long = vec![b'k'; LENGTH_LIMIT + 1];
         assert!(Secret::try_new(&long).err() == Some(SecretError::TooLong));
         assert!(Secret::try_new(&long[1..]).is_ok());
+    }
+
+    #[test]
+    fn a_document_has_lines_and_braces_or_is_a_secret() {
+        for (source, value) in [
+            (
+                &b"{\n  \"a\": \"\xc3\xa9\"\n}\n"[..],
+                Ok("{\n  \"a\": \"\u{e9}\"\n}"),
+            ),
+            (b"ya29.token\n", Ok("ya29.token")),
+            (b"{\n", Ok("{")),
+            (b"one\ntwo", Err(SecretError::Lines)),
+            (b"{\xff}", Err(SecretError::NotAscii)),
+            (b"", Err(SecretError::Empty)),
+        ] {
+            let secret = Secret::document(source);
+            let secret = secret.as_ref().map(Secret::expose).map_err(|error| *error);
+            assert_eq!(secret, value, "{}", source.escape_ascii());
+        }
+        let long = [b"{", vec![b' '; LENGTH_LIMIT].as_slice(), b"}"].concat();
+        assert!(Secret::document(&long).err() == Some(SecretError::TooLong));
     }
 
     #[test]

@@ -179,10 +179,14 @@ fn identify(
 /// Whether a target can be asked at all.
 fn usable(gateway: &Gateway, target: &Target) -> Result<(), String> {
     match &target.provider.secret {
-        Some(reference) if gateway.upstream.keyring.current(reference).is_none() => Err(format!(
-            "the key of provider `{}` cannot be read",
-            target.provider.name
-        )),
+        Some(reference)
+            if reference.is_held() && gateway.upstream.keyring.current(reference).is_none() =>
+        {
+            Err(format!(
+                "the key of provider `{}` cannot be read",
+                target.provider.name
+            ))
+        }
         _ => Ok(()),
     }
 }

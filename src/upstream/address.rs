@@ -25,7 +25,13 @@ pub(super) fn of(target: &Target, surface: Surface) -> Result<Uri, http::Error> 
     };
     let base = &target.provider.base_url;
     match &target.provider.kind {
-        Kind::OpenAi | Kind::OpenAiCompatible | Kind::AzureV1 => base.join(path),
+        Kind::OpenAi
+        | Kind::OpenAiCompatible
+        | Kind::AzureV1
+        | Kind::Anthropic
+        | Kind::Gemini
+        | Kind::Vertex { .. }
+        | Kind::Bedrock { .. } => base.join(path),
         Kind::AzureDeployments { api_version } => base.join(&format!(
             "/openai/deployments/{}{path}?api-version={api_version}",
             segment(&target.model)
@@ -44,7 +50,13 @@ pub(super) fn passed(
 ) -> Result<Uri, http::Error> {
     let mut query = query.map_or_else(String::new, |query| format!("?{query}"));
     let prefix = match &provider.kind {
-        Kind::OpenAi | Kind::OpenAiCompatible | Kind::AzureV1 => "",
+        Kind::OpenAi
+        | Kind::OpenAiCompatible
+        | Kind::AzureV1
+        | Kind::Anthropic
+        | Kind::Gemini
+        | Kind::Vertex { .. }
+        | Kind::Bedrock { .. } => "",
         Kind::AzureDeployments { api_version } => {
             let joint = if query.is_empty() { '?' } else { '&' };
             query = format!("{query}{joint}api-version={api_version}");
@@ -83,6 +95,8 @@ mod tests {
             base_url,
             secret: None,
             ca: None,
+            headers: http::HeaderMap::new(),
+            responses: true,
         };
         Target {
             id: "p/m".into(),

@@ -9,12 +9,20 @@ use crate::snapshot::Kind;
 /// Sets the header by which a provider of this kind knows us.
 pub(super) fn sign(headers: &mut HeaderMap, kind: &Kind, secret: &Secret) {
     let (name, text) = match kind {
-        Kind::OpenAi | Kind::OpenAiCompatible => (
+        Kind::OpenAi | Kind::OpenAiCompatible | Kind::Vertex { .. } | Kind::Bedrock { .. } => (
             AUTHORIZATION,
             Zeroizing::new(format!("Bearer {}", secret.expose())),
         ),
         Kind::AzureV1 | Kind::AzureDeployments { .. } => (
             HeaderName::from_static("api-key"),
+            Zeroizing::new(secret.expose().to_owned()),
+        ),
+        Kind::Anthropic => (
+            HeaderName::from_static("x-api-key"),
+            Zeroizing::new(secret.expose().to_owned()),
+        ),
+        Kind::Gemini => (
+            HeaderName::from_static("x-goog-api-key"),
             Zeroizing::new(secret.expose().to_owned()),
         ),
     };

@@ -38,11 +38,17 @@ const IDENTITY: &[Key] = &[
 ];
 
 const PROVIDER: &[Key] = &[
-    key("kind", Word(&["openai", "openai-compatible", "azure"]), Required, "How the provider is addressed."),
-    key("base_url", Url, Optional, "Ends where `/v1` would; the default for `openai` is https://api.openai.com/v1."),
-    key("secret", Reference, Optional, "Where its key is: `env:NAME` or `file:/path`. A file may change at run time."),
+    key("kind", Word(&["openai", "openai-compatible", "azure", "anthropic", "gemini", "vertex", "bedrock"]), Required, "How the provider is addressed."),
+    key("base_url", Url, Optional, "Ends where `/v1` would; every kind but `openai-compatible` and `azure` has a default."),
+    key("secret", Reference, Optional, "Where its key is: `env:NAME`, `file:/path` (may change at run time), `aws` for bedrock, `google` for vertex."),
     key("api_version", Text, Optional, "Azure only: its `api-version`, for the classic form with deployments in the path."),
+    key("anthropic_version", Text, Optional, "Anthropic only: its `anthropic-version`; 2023-06-01 when absent."),
+    key("project", Text, Optional, "Vertex only: the Google Cloud project."),
+    key("location", Text, Optional, "Vertex only: `global`, `us`, `eu` or a region such as `europe-west4`."),
+    key("region", Text, Optional, "Bedrock only: the AWS region, such as `eu-central-1`."),
     key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
+    key("headers", Map { name: "header", of: &Text }, Optional, "Headers sent to this provider beside our own; none that carries a credential."),
+    key("responses", Bool, Optional, "Whether it serves `/responses` itself: by default `openai` and `azure` do."),
 ];
 
 const MODEL: &[Key] = &[

@@ -5,6 +5,7 @@
 //! be read is left out, and nobody sees a result that has problems.
 
 mod callers;
+mod headers;
 mod process;
 mod providers;
 mod routes;

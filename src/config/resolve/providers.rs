@@ -6,10 +6,25 @@ use std::sync::Arc;
 
 use crate::config::check::Table;
 use crate::config::problem::Report;
+use crate::secret::Reference;
 use crate::snapshot::{BaseUrl, Kind, Provider};
 
+use super::headers;
+
 const OPENAI: &str = "https://api.openai.com/v1";
+const ANTHROPIC: &str = "https://api.anthropic.com/v1";
+const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta";
 const AZURE_V1: &str = "/openai/v1";
+
+/// The keys that mean nothing for most kinds, and those for which they do.
+const KEYS_OF_KINDS: &[(&str, &[&str])] = &[
+    ("api_version", &["azure"]),
+    ("anthropic_version", &["anthropic"]),
+    ("project", &["vertex"]),
+    ("location", &["vertex"]),
+    ("region", &["bedrock"]),
+    ("responses", &["openai", "openai-compatible", "azure"]),
+];
 
 pub(super) fn resolve(root: &Table, report: &mut Report) -> BTreeMap<Arc<str>, Arc<Provider>> {
     let mut providers = BTreeMap::new();
@@ -28,25 +43,28 @@ pub(super) fn resolve(root: &Table, report: &mut Report) -> BTreeMap<Arc<str>, A
 }
 
 fn provider(name: Arc<str>, table: &Table, report: &mut Report) -> Option<Provider> {
-    let (kind, base_url) = match &*table.text("kind")? {
-        "openai" => {
-            refuse_api_version(table, report);
-            need(table, "secret", "openai", report);
-            let base_url = if table.has("base_url") {
-                table.url("base_url")
-            } else {
-                BaseUrl::try_new(OPENAI).ok()
-            };
-            (Kind::OpenAi, base_url)
+    let word = table.text("kind")?;
+    for (key, kinds) in KEYS_OF_KINDS {
+        if table.has(key) && !kinds.contains(&&*word) {
+            let message = format!("is for `kind: {}` only", kinds.join("`, `"));
+            report.problem(&table.at(key), message);
         }
+    }
+    if &*word != "openai-compatible" {
+        need(table, "secret", &word, report);
+    }
+    let (kind, base_url) = match &*word {
+        "openai" => (Kind::OpenAi, base_url(table, OPENAI)),
         "azure" => {
-            need(table, "secret", "azure", report);
             need(table, "base_url", "azure", report);
             azure(table, report)?
         }
+        "anthropic" => (Kind::Anthropic, base_url(table, ANTHROPIC)),
+        "gemini" => (Kind::Gemini, base_url(table, GEMINI)),
+        "vertex" => vertex(table, report)?,
+        "bedrock" => bedrock(table, report)?,
         // The checker has let no further word through.
         kind => {
-            refuse_api_version(table, report);
             need(table, "base_url", kind, report);
             (Kind::OpenAiCompatible, table.url("base_url"))
         }
@@ -57,18 +75,100 @@ fn provider(name: Arc<str>, table: &Table, report: &mut Report) -> Option<Provid
         let hint = "the path after `/v1` is appended to it";
         report.problem_with_hint(&at, "goes beyond `/v1`", hint);
     }
-    let secret = table.reference("secret");
-    if secret.is_some() && !base_url.is_https() && !is_loopback(base_url.host()) {
+    let secret = secret(&kind, table, report);
+    // Of AWS's keys only what is signed with them is sent.
+    let is_sent = secret.as_ref().is_some_and(|it| *it != Reference::Aws);
+    if is_sent && !base_url.is_https() && !is_loopback(base_url.host()) {
         let message = format!("the secret is sent to `{}` in clear text", base_url.host());
         report.warning(&at, message);
     }
     Some(Provider {
         name,
+        headers: headers::resolve(&kind, table, report),
+        responses: table
+            .flag("responses")
+            .unwrap_or(matches!(&*word, "openai" | "azure")),
         kind,
         base_url,
         secret,
         ca: table.text("ca").map(|file| file.as_ref().into()),
     })
+}
+
+fn base_url(table: &Table, default: &str) -> Option<BaseUrl> {
+    if table.has("base_url") {
+        table.url("base_url")
+    } else {
+        BaseUrl::try_new(default).ok()
+    }
+}
+
+/// Where the secret is. Two of the kinds know places that no other does.
+fn secret(kind: &Kind, table: &Table, report: &mut Report) -> Option<Reference> {
+    let reference = table.reference("secret")?;
+    let only = match (&reference, kind) {
+        (Reference::Aws, Kind::Bedrock { .. }) | (Reference::Google, Kind::Vertex { .. }) => None,
+        (Reference::Aws, _) => Some("bedrock"),
+        (Reference::Google, _) => Some("vertex"),
+        (Reference::Env(_) | Reference::File(_) | Reference::Document(_), _) => None,
+    };
+    if let Some(only) = only {
+        let message = format!("`{reference}` is for `kind: {only}` only");
+        report.problem(&table.at("secret"), message);
+    }
+    match kind {
+        Kind::Vertex { .. } => Some(reference.or_document()),
+        Kind::OpenAi
+        | Kind::OpenAiCompatible
+        | Kind::AzureV1
+        | Kind::AzureDeployments { .. }
+        | Kind::Anthropic
+        | Kind::Gemini
+        | Kind::Bedrock { .. } => Some(reference),
+    }
+}
+
+fn vertex(table: &Table, report: &mut Report) -> Option<(Kind, Option<BaseUrl>)> {
+    // Old projects belong to a domain, whose name stands before theirs: `example.com:project`.
+    let project = segment(table, "project", "vertex", b"-.:", "my-project", report);
+    let location = segment(table, "location", "vertex", b"-", "europe-west4", report);
+    let (project, location) = (project?, location?);
+    let host = match &*location {
+        "global" => "aiplatform.googleapis.com".to_owned(),
+        "us" | "eu" => format!("aiplatform.{location}.rep.googleapis.com"),
+        region => format!("{region}-aiplatform.googleapis.com"),
+    };
+    let base_url = base_url(table, &format!("https://{host}/v1"));
+    Some((Kind::Vertex { project, location }, base_url))
+}
+
+fn bedrock(table: &Table, report: &mut Report) -> Option<(Kind, Option<BaseUrl>)> {
+    let region = segment(table, "region", "bedrock", b"-", "eu-central-1", report)?;
+    let base_url = base_url(
+        table,
+        &format!("https://bedrock-runtime.{region}.amazonaws.com"),
+    );
+    Some((Kind::Bedrock { region }, base_url))
+}
+
+/// A key that must be there and stands in hosts, paths and scopes: letters, digits, and `marks`.
+fn segment(
+    table: &Table,
+    key: &str,
+    kind: &str,
+    marks: &[u8],
+    example: &str,
+    report: &mut Report,
+) -> Option<Arc<str>> {
+    need(table, key, kind, report);
+    let text = table.text(key)?;
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || marks.contains(&b);
+    if !text.bytes().all(fits) {
+        let message = format!("`{text}` is not a {key} such as `{example}`");
+        report.problem(&table.at(key), message);
+        return None;
+    }
+    Some(text)
 }
 
 /// Azure's two forms, told apart by the URL, else by whether there is an `api_version`.
@@ -117,12 +217,6 @@ fn need(table: &Table, key: &str, kind: &str, report: &mut Report) {
             &table.at(key),
             format!("is missing; `kind: {kind}` needs it"),
         );
-    }
-}
-
-fn refuse_api_version(table: &Table, report: &mut Report) {
-    if table.has("api_version") {
-        report.problem(&table.at("api_version"), "is for `kind: azure` only");
     }
 }
 

@@ -19,6 +19,8 @@ fn target(provider: &str, model: &str) -> Arc<Target> {
             base_url: BaseUrl::try_new("http://localhost/v1").unwrap(),
             secret: None,
             ca: None,
+            headers: http::HeaderMap::new(),
+            responses: true,
         }),
         model: model.into(),
         context: None,
