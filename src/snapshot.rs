@@ -15,6 +15,9 @@ use http::HeaderMap;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use jiff::Timestamp;
 
+use crate::chat::Surface;
+use crate::dialect::Dialect;
+use crate::facts::{Facts, Families};
 use crate::secret::Reference;
 
 /// One configuration, resolved.
@@ -101,6 +104,15 @@ pub struct Route {
     pub expose_model: bool,
     /// Whether a connection to every target is kept open, so that a switch pays no handshake.
     pub warm: bool,
+    pub unsupported: OnUnsupported,
+}
+
+/// What becomes of a field that a target of another dialect cannot be told, and without which the
+/// answer is an answer all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUnsupported {
+    Drop,
+    Reject,
 }
 
 impl Route {
@@ -119,6 +131,7 @@ impl Route {
             max_attempts: 4,
             expose_model: false,
             warm: false,
+            unsupported: OnUnsupported::Drop,
         }
     }
 
@@ -202,6 +215,60 @@ pub struct Target {
     pub context: Option<u64>,
     /// Whether `stream_options.include_usage` may be added to a request that did not ask for it.
     pub stream_usage: bool,
+    /// What is known of its model's family.
+    pub facts: Arc<Facts>,
+}
+
+impl Target {
+    /// A target of which nothing is known but what comes with Pillion.
+    pub fn new(
+        id: impl Into<Arc<str>>,
+        provider: Arc<Provider>,
+        model: impl Into<Arc<str>>,
+    ) -> Self {
+        let model = model.into();
+        Self {
+            id: id.into(),
+            provider,
+            facts: Families::built_in().of(&model),
+            model,
+            context: None,
+            stream_usage: true,
+        }
+    }
+
+    /// What a request of `surface` is written in for this target; `None` where its provider has
+    /// nothing like it.
+    pub fn dialect(&self, surface: Surface) -> Option<Dialect> {
+        let provider = &*self.provider;
+        let is_claude = self.model.contains("claude");
+        match (&provider.kind, surface) {
+            (_, Surface::Models | Surface::Passthrough) => None,
+            (
+                Kind::OpenAi
+                | Kind::OpenAiCompatible
+                | Kind::AzureV1
+                | Kind::AzureDeployments { .. },
+                surface,
+            ) => match surface {
+                Surface::Responses if provider.responses => Some(Dialect::Responses),
+                // It has no count of tokens: they are estimated.
+                Surface::CountTokens => None,
+                _ => Some(Dialect::OpenAi),
+            },
+            (_, Surface::Completions) | (Kind::Anthropic, Surface::Embeddings) => None,
+            (Kind::Anthropic, _) => Some(Dialect::Anthropic),
+            (Kind::Vertex { .. }, surface) if is_claude && surface != Surface::Embeddings => {
+                Some(Dialect::AnthropicInCloud)
+            }
+            (Kind::Gemini | Kind::Vertex { .. }, _) => Some(Dialect::Gemini),
+            // Converse takes thinking apart; a caller that speaks Claude's own dialect is spared that.
+            (Kind::Bedrock { .. }, Surface::Messages) if is_claude => {
+                Some(Dialect::AnthropicInCloud)
+            }
+            (Kind::Bedrock { .. }, _) => Some(Dialect::Converse),
+        }
+    }
 }
 
 /// One upstream account.

@@ -29,6 +29,7 @@ pub use problem::Problem;
 pub use schema::schema;
 pub use text::Format;
 
+use crate::facts::Families;
 use crate::simulate::SimulatedProvider;
 use crate::snapshot::Snapshot;
 use problem::{Origins, Report};
@@ -154,8 +155,10 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
     report.extend(parsed.problems, environment.problems);
     report.extend(flags.problems, Vec::new());
     let root = check::check(&tree, keys::ROOT, &mut report);
+    let families = families(&root, &mut report);
     let facts = resolve::Facts {
         version: version(&text).into(),
+        families: &families,
         now: sources.now,
         variable: &|name| {
             let found = sources.env.iter().find(|(known, _)| known == name);
@@ -171,6 +174,21 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
         snapshot,
         process,
         warnings,
+    })
+}
+
+/// What the operator's own file says of model families.
+fn families(root: &check::Table, report: &mut Report) -> Families {
+    let Some(file) = root.text("model_families") else {
+        return Families::default();
+    };
+    let read = read_file(FilePath::new(&*file)).map_err(|error| format!("cannot be read: {error}"));
+    let families = read.and_then(|text| {
+        Families::read(&text).map_err(|problem| format!("is no file of families: {problem}"))
+    });
+    families.unwrap_or_else(|why| {
+        report.problem(&root.at("model_families"), why);
+        Families::default()
     })
 }
 

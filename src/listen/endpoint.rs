@@ -16,8 +16,7 @@ use crate::error::GatewayError;
 /// Where a request goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
-    /// `POST` of a body that is read here: [`Surface::Chat`], [`Surface::Completions`] or
-    /// [`Surface::Embeddings`].
+    /// `POST` of a body that is read here.
     Surface(Surface),
     /// The models this caller may use.
     Models,
@@ -75,6 +74,9 @@ impl<'a> Known<'a> {
             "/chat/completions" => Self::Surface(Surface::Chat),
             "/completions" => Self::Surface(Surface::Completions),
             "/embeddings" => Self::Surface(Surface::Embeddings),
+            "/responses" => Self::Surface(Surface::Responses),
+            "/messages" => Self::Surface(Surface::Messages),
+            "/messages/count_tokens" => Self::Surface(Surface::CountTokens),
             "/models" => Self::Models,
             _ => {
                 let id = path.strip_prefix("/models/")?;
@@ -181,6 +183,13 @@ mod tests {
                 "/embeddings",
                 Endpoint::Surface(Surface::Embeddings),
             ),
+            ("POST", "/responses", Endpoint::Surface(Surface::Responses)),
+            ("POST", "/messages", Endpoint::Surface(Surface::Messages)),
+            (
+                "POST",
+                "/messages/count_tokens",
+                Endpoint::Surface(Surface::CountTokens),
+            ),
             ("GET", "/models", Endpoint::Models),
             ("HEAD", "/models", Endpoint::Models),
             ("GET", "/models/gpt-4o", model("gpt-4o")),
@@ -200,13 +209,13 @@ mod tests {
     #[test]
     fn whatever_else_passes_through_as_it_came() {
         for (method, path, passed) in [
-            ("POST", "/v1/responses", "/responses"),
-            ("POST", "/v1/messages", "/messages"),
+            ("GET", "/v1/responses/resp_1", "/responses/resp_1"),
             (
                 "POST",
-                "/v1/messages/count_tokens",
-                "/messages/count_tokens",
+                "/v1/responses/input_tokens",
+                "/responses/input_tokens",
             ),
+            ("POST", "/v1/messages/batches", "/messages/batches"),
             ("GET", "/v1/chat/completions/id", "/chat/completions/id"),
             ("GET", "/v1/chat/completions", "/chat/completions"),
             ("HEAD", "/completions", "/completions"),

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::{Deadline, Plan};
+use crate::chat::Unsupported;
 use crate::error::GatewayError;
 use crate::outcome::{Class, Failure};
 use crate::snapshot::Target;
@@ -37,6 +38,8 @@ pub struct Schedule {
     retried: bool,
     not_before: Option<Instant>,
     failures: SmallVec<[Failure; 2]>,
+    /// Why the first target that was passed over could not be asked.
+    skipped: Option<Unsupported>,
 }
 
 impl Schedule {
@@ -49,7 +52,17 @@ impl Schedule {
             retried: false,
             not_before: None,
             failures: SmallVec::new(),
+            skipped: None,
         }
+    }
+
+    /// The target of the last step cannot be told what is asked for: nothing was sent, and the next
+    /// one takes its place.
+    pub fn skip(&mut self, why: Unsupported) {
+        self.attempts_left += 1;
+        self.retried = false;
+        self.at += 1;
+        self.skipped.get_or_insert(why);
     }
 
     /// The next attempt; `None` when all that is allowed has been tried.
@@ -114,6 +127,13 @@ impl Schedule {
                 .map_or(GatewayError::DeadlineExceeded, |last| {
                     GatewayError::Unanswered(Failure { wait, ..last })
                 });
+        }
+        if let (true, Some(why)) = (self.failures.is_empty(), self.skipped) {
+            return GatewayError::Invalid {
+                code: why.code,
+                param: Some(why.param.into_owned()),
+                message: why.message,
+            };
         }
         self.failures.retain(|failure| !limited(failure));
         self.failures
@@ -200,13 +220,9 @@ pub(super) mod tests {
             headers: http::HeaderMap::new(),
             responses: true,
         };
-        let model = model.into();
         Arc::new(Target {
-            id: id.into(),
-            provider: Arc::new(provider),
-            model,
             context,
-            stream_usage: true,
+            ..Target::new(id, Arc::new(provider), model)
         })
     }
 

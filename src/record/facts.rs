@@ -111,6 +111,8 @@ pub(super) struct Facts {
     pub(super) plan: Option<SmallVec<[Arc<Target>; 4]>>,
     pub(super) attempts: SmallVec<[Attempt; 2]>,
     pub(super) usage: Option<Usage>,
+    /// Fields that the answering target was not told.
+    pub(super) dropped: Vec<Cow<'static, str>>,
     pub(super) version: Option<Arc<str>>,
 }
 
@@ -127,6 +129,7 @@ impl Facts {
             plan: None,
             attempts: SmallVec::new(),
             usage: None,
+            dropped: Vec::new(),
             version: None,
         }
     }

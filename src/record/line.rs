@@ -3,6 +3,7 @@
 //! Names and order are a contract with whoever reads the files. Absent facts are null, never zero.
 //! Written by serde straight into the line's bytes.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,7 +66,7 @@ struct Line<'a> {
     cost: Null,
     currency: Null,
     privacy: Null,
-    dropped: Null,
+    dropped: Option<&'a [Cow<'static, str>]>,
     config_version: Option<&'a str>,
     seq: u64,
     prev: Null,
@@ -115,7 +116,7 @@ impl<'a> Line<'a> {
             cost: None,
             currency: None,
             privacy: None,
-            dropped: None,
+            dropped: Some(&*facts.dropped).filter(|dropped| !dropped.is_empty()),
             config_version: facts.version.as_deref(),
             seq,
             prev: None,

@@ -12,6 +12,7 @@ mod line;
 mod meter;
 mod sink;
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -179,6 +180,17 @@ impl Recorder {
         if usage.is_known() {
             self.facts.usage = Some(usage);
         }
+    }
+
+    /// The fields of the request that the target of the running attempt is not told.
+    pub fn dropped(&mut self, fields: impl IntoIterator<Item = Cow<'static, str>>) {
+        self.facts.dropped.clear();
+        self.facts.dropped.extend(fields);
+    }
+
+    /// What the answering target was not told.
+    pub fn was_dropped(&self) -> &[Cow<'static, str>] {
+        &self.facts.dropped
     }
 
     pub fn attempts(&self) -> usize {

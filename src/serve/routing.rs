@@ -63,11 +63,5 @@ impl<'a> Caller<'a> {
 /// A target that no configuration names. Its id labels metrics, so it does not hold the model, which
 /// may be the caller's own text; the record has that in a field of its own.
 pub(super) fn target(provider: &Arc<Provider>, model: &str) -> Target {
-    Target {
-        id: format!("{}/-", provider.name).into(),
-        provider: Arc::clone(provider),
-        model: model.into(),
-        context: None,
-        stream_usage: true,
-    }
+    Target::new(format!("{}/-", provider.name), Arc::clone(provider), model)
 }

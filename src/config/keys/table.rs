@@ -23,6 +23,7 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("allow_anonymous", Bool, Default("false"), "Whether anyone who can connect may call; on loopback only, and only without `keys`."),
     key("providers", Map { name: "provider", of: &Table(PROVIDER) }, Optional, "Upstream accounts by name."),
     key("models", Map { name: "`provider/model`", of: &Table(MODEL) }, Optional, "Facts about targets."),
+    key("model_families", File, Optional, "A TOML file of facts about model families, asked before the built-in one."),
     key("profiles", Map { name: "profile", of: &Table(PROFILE) }, Optional, "Named sets of a route's knobs; `interactive` (the default) and `batch` are built in."),
     key("routes", Map { name: "route", of: &Table(ROUTE) }, Optional, "What applications name in `model`."),
     key("keys", list(&Table(CALLER)), Optional, "The internal keys of applications; `pillion keys new` makes one."),
@@ -73,6 +74,7 @@ const ROUTE: &[Key] = &[
     key("accepts", list(&Text), Optional, "Other model strings that mean this route."),
     key("profile", Text, Default("interactive"), "The profile whose knobs this route has, unless it sets its own."),
     key("targets", List { of: &AnyOf(&[Text, Table(GROUP)]), least: 1, most: 100 }, Required, "The fallback order: `provider/model`, or a group that shares one place."),
+    key("unsupported", Word(&["drop", "reject"]), Default("drop"), "What becomes of fields that a target of another dialect cannot be told."),
     key("expose_model", Bool, Default("false"), "Whether the caller sees the upstream's model name instead of the string it sent."),
     TIMEOUT, FIRST_TOKEN, ANSWER, IDLE, STREAM, MAX_ATTEMPTS, RESERVE, WARM,
 ];

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use super::Process;
 use super::check::Table;
 use super::problem::Report;
+use crate::facts::Families;
 use crate::snapshot::{Identity, Snapshot};
 
 /// What resolving may know beside the text.
@@ -27,13 +28,15 @@ pub(super) struct Facts<'a> {
     pub(super) now: Timestamp,
     /// The variables that `identity` may name.
     pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
+    /// What the operator knows of model families.
+    pub(super) families: &'a Families,
 }
 
 /// Meaningless unless the report is without problems.
 pub(super) fn resolve(root: &Table, facts: &Facts<'_>, report: &mut Report) -> (Snapshot, Process) {
     let process = process::resolve(root, report);
     let providers = providers::resolve(root, report);
-    let targets = routes::Targets::of(root, &providers, report);
+    let targets = routes::Targets::of(root, &providers, facts.families, report);
     let (routes, aliases) = routes::resolve(root, &targets, report);
     let callers = callers::resolve(root, &process, &routes, &providers, facts.now, report);
     let snapshot = Snapshot {

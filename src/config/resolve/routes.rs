@@ -8,7 +8,8 @@ use crate::config::check::{Node, Table};
 use crate::config::path::Path;
 use crate::config::problem::Report;
 use crate::config::shape::duration_text;
-use crate::snapshot::{Member, Percent, Place, Provider, Route, Target, Timeouts};
+use crate::facts::Families;
+use crate::snapshot::{Member, OnUnsupported, Percent, Place, Provider, Route, Target, Timeouts};
 
 type Routes = BTreeMap<Arc<str>, Arc<Route>>;
 type Aliases = HashMap<Arc<str>, Arc<Route>>;
@@ -35,6 +36,10 @@ pub(super) fn resolve(
             max_attempts: knobs.max_attempts,
             expose_model: table.flag("expose_model").unwrap_or(false),
             warm: knobs.warm,
+            unsupported: match table.text("unsupported").as_deref() {
+                Some("reject") => OnUnsupported::Reject,
+                _ => OnUnsupported::Drop,
+            },
         });
         warn_of_targets(&route, table, report);
         for (at, alias) in table.texts("accepts") {
@@ -77,15 +82,21 @@ impl Claims {
 pub(super) struct Targets<'a> {
     root: &'a Table,
     providers: &'a BTreeMap<Arc<str>, Arc<Provider>>,
+    families: &'a Families,
 }
 
 impl<'a> Targets<'a> {
     pub(super) fn of(
         root: &'a Table,
         providers: &'a BTreeMap<Arc<str>, Arc<Provider>>,
+        families: &'a Families,
         report: &mut Report,
     ) -> Self {
-        let targets = Self { root, providers };
+        let targets = Self {
+            root,
+            providers,
+            families,
+        };
         for (id, table) in root.map("models") {
             targets.find(id, &table.path, report);
         }
@@ -121,6 +132,7 @@ impl<'a> Targets<'a> {
             stream_usage: facts
                 .and_then(|facts| facts.flag("stream_usage"))
                 .unwrap_or(true),
+            facts: self.families.of(model),
         }))
     }
 }

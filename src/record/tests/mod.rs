@@ -8,24 +8,20 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
-use crate::snapshot::{BaseUrl, Kind, Percent, Provider, Timeouts};
+use crate::snapshot::{BaseUrl, Kind, OnUnsupported, Percent, Provider, Timeouts};
 
 fn target(provider: &str, model: &str) -> Arc<Target> {
-    Arc::new(Target {
-        id: format!("{provider}/{model}").into(),
-        provider: Arc::new(Provider {
-            name: provider.into(),
-            kind: Kind::OpenAi,
-            base_url: BaseUrl::try_new("http://localhost/v1").unwrap(),
-            secret: None,
-            ca: None,
-            headers: http::HeaderMap::new(),
-            responses: true,
-        }),
-        model: model.into(),
-        context: None,
-        stream_usage: true,
-    })
+    let id = format!("{provider}/{model}");
+    let provider = Provider {
+        name: provider.into(),
+        kind: Kind::OpenAi,
+        base_url: BaseUrl::try_new("http://localhost/v1").unwrap(),
+        secret: None,
+        ca: None,
+        headers: http::HeaderMap::new(),
+        responses: true,
+    };
+    Arc::new(Target::new(id, Arc::new(provider), model))
 }
 
 fn route() -> Arc<Route> {
@@ -44,6 +40,7 @@ fn route() -> Arc<Route> {
         max_attempts: 4,
         expose_model: false,
         warm: false,
+        unsupported: OnUnsupported::Drop,
     })
 }
 
