@@ -6,15 +6,27 @@
 //! [`Conversation`](crate::chat::Conversation), which the target's dialect writes; the target's bytes
 //! become [`Event`](crate::chat::Event)s, which the caller's dialect writes.
 
+pub mod answer;
+pub mod anthropic;
+pub mod bedrock;
+pub mod decoder;
+pub mod gemini;
 pub mod openai;
+pub mod request;
+pub mod responses;
 pub mod support;
+pub mod translate;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use crate::chat::Surface;
 use crate::facts::Facts;
+
+pub use decoder::Decoder;
+pub use request::Meaning;
 
 /// What one exchange with a target is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,6 +43,23 @@ pub enum Dialect {
     Gemini,
     /// Amazon's Converse.
     Converse,
+}
+
+impl Dialect {
+    /// Whether callers of `surface` speak it.
+    pub fn is_of(self, surface: Surface) -> bool {
+        match self {
+            Self::OpenAi => matches!(
+                surface,
+                Surface::Chat | Surface::Completions | Surface::Embeddings
+            ),
+            Self::Responses => surface == Surface::Responses,
+            Self::Anthropic | Self::AnthropicInCloud => {
+                matches!(surface, Surface::Messages | Surface::CountTokens)
+            }
+            Self::Gemini | Self::Converse => false,
+        }
+    }
 }
 
 /// A request's body for one target.

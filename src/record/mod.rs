@@ -183,9 +183,14 @@ impl Recorder {
     }
 
     /// The fields of the request that the target of the running attempt is not told.
-    pub fn dropped(&mut self, fields: impl IntoIterator<Item = Cow<'static, str>>) {
+    pub fn dropped(&mut self, fields: &[Cow<'static, str>]) {
         self.facts.dropped.clear();
-        self.facts.dropped.extend(fields);
+        self.facts.dropped.extend_from_slice(fields);
+    }
+
+    /// When the request arrived, in seconds since 1970.
+    pub fn arrived(&self) -> u64 {
+        u64::try_from(self.facts.arrival.time.as_second()).unwrap_or_default()
     }
 
     /// What the answering target was not told.

@@ -73,6 +73,7 @@ pub(super) async fn answer(
                     idle: deadline.idle,
                     end,
                     cut: gateway.cut.clone(),
+                    surface: request.surface,
                 },
             ))
         }

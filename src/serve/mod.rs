@@ -233,6 +233,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TARGET: HeaderName = HeaderName::from_static("x-pillion-target");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-pillion-attempts");
 const REASON: HeaderName = HeaderName::from_static("x-pillion-reason");
+const DROPPED: HeaderName = HeaderName::from_static("x-pillion-dropped");
 
 /// Says, for people, who answered and why it was not the first.
 fn tell<B>(mut response: Response<B>, recorder: &Recorder) -> Response<B> {
@@ -248,10 +249,32 @@ fn tell<B>(mut response: Response<B>, recorder: &Recorder) -> Response<B> {
     {
         headers.insert(TARGET, target);
     }
+    if let Some(dropped) = fields(recorder.was_dropped()) {
+        headers.insert(DROPPED, dropped);
+    }
     if let Some(reason) = recorder.reason() {
         headers.insert(REASON, HeaderValue::from_static(reason));
     }
     response
+}
+
+/// Names of fields as one header. Those that are no names were the caller's own invention.
+fn fields(dropped: &[Cow<'static, str>]) -> Option<HeaderValue> {
+    let is_name = |name: &&str| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-.[]".contains(&b);
+        name.len() <= 64 && name.bytes().all(plain)
+    };
+    let mut list = String::new();
+    for name in dropped.iter().map(|name| &**name).filter(is_name).take(32) {
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        list.push_str(name);
+    }
+    if list.is_empty() {
+        return None;
+    }
+    HeaderValue::try_from(list).ok()
 }
 
 /// The trace id of a `traceparent`: <https://www.w3.org/TR/trace-context/> (read 2026-11).

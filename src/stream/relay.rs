@@ -14,7 +14,8 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::body::BoxError;
-use crate::dialect::openai::Decoder;
+use crate::chat::Surface;
+use crate::dialect::Decoder;
 use crate::listen::respond;
 use crate::outcome::{Class, Failure};
 use crate::record::{End, Recorder};
@@ -35,6 +36,8 @@ pub struct Limits {
     pub end: Instant,
     /// The process is about to end.
     pub cut: CancellationToken,
+    /// In whose words a break is told.
+    pub surface: Surface,
 }
 
 /// The body of a streamed answer.
@@ -53,6 +56,7 @@ struct Running {
     /// Since when the provider has been silent, as far as we have asked.
     silent_since: Option<Instant>,
     alarm: Pin<Box<Sleep>>,
+    surface: Surface,
     cut: CancellationToken,
     cutting: Pin<Box<WaitForCancellationFutureOwned>>,
 }
@@ -66,6 +70,7 @@ impl Relay {
             incoming,
             decoder,
             recorder,
+            surface: limits.surface,
             idle: limits.idle,
             end: limits.end,
             silent_since: None,
@@ -107,17 +112,13 @@ impl Relay {
         let Some(Running {
             mut recorder,
             decoder,
+            surface,
             ..
         }) = self.running.take()
         else {
             return;
         };
-        out.extend_from_slice(&respond::event_of(
-            message,
-            "upstream_error",
-            None,
-            "stream_broken",
-        ));
+        out.extend_from_slice(&respond::broken(surface, message, decoder.sequence()));
         recorder.usage(decoder.usage());
         recorder.finish(End::Broken(StatusCode::OK, failure));
     }

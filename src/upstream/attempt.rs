@@ -8,8 +8,10 @@ use http::HeaderMap;
 use tokio::time::{Instant, sleep_until};
 
 use super::client::Clients;
+use super::prepare::Prepared;
 use super::send::{ANSWERED, Call, Sent};
 use crate::chat;
+use crate::dialect::Meaning;
 use crate::error::GatewayError;
 use crate::outcome::{Class, Failure};
 use crate::plan::{Deadline, Schedule, Step};
@@ -39,8 +41,11 @@ pub async fn attempt(
 ) -> Result<Sent, GatewayError> {
     let call = Call {
         request,
+        meaning: Meaning::default(),
         headers,
         expose_model: route.expose_model,
+        unsupported: route.unsupported,
+        created: recorder.arrived(),
         idle: deadline.idle,
         deadline: deadline.at,
     };
@@ -48,11 +53,25 @@ pub async fn attempt(
         if step.start > Instant::now() {
             sleep_until(step.start).await;
         }
+        let prepared = match call.prepare(&step.target) {
+            Ok(prepared) => prepared,
+            Err(why) => {
+                tracing::debug!(
+                    id = recorder.id(),
+                    target = %step.target.id,
+                    field = %why.param.escape_debug(),
+                    "a target cannot be told what is asked for"
+                );
+                schedule.skip(why);
+                continue;
+            }
+        };
         recorder.attempt(&step.target);
+        recorder.dropped(&prepared.dropped);
         let provider = &step.target.provider;
         let secret = upstream.secret(provider);
         let failure = match upstream
-            .run(&call, &step, secret.as_deref(), recorder)
+            .run(&call, &step, prepared, secret.as_deref(), recorder)
             .await
         {
             Ok(sent) => {
@@ -87,11 +106,12 @@ impl Upstream {
         &self,
         call: &Call<'_>,
         step: &Step,
+        prepared: Prepared,
         secret: Option<&Secret>,
         recorder: &mut Recorder,
     ) -> Result<Sent, Failure> {
         let client = self.clients.of(&step.target.provider);
-        let sending = call.send(&client, &step.target, secret, step.end, recorder);
+        let sending = call.send(&client, &step.target, prepared, secret, step.end, recorder);
         let Some(backup) = &step.backup else {
             return sending.await;
         };

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::dialect::openai::Pieces;
+use crate::dialect::request::Pieces;
 
 /// Pieces, written one after another; the whole length is known.
 #[derive(Debug)]

@@ -6,9 +6,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::{self, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::timeout;
 
 use super::body::Outgoing;
 use super::warm::Warm;
@@ -21,6 +23,8 @@ const IDLE: Duration = Duration::from_secs(90);
 /// The most that is read at once: a burst of events is taken in few pieces. It grows to this only
 /// while the provider fills it; it also bounds a provider's head.
 const MAX_READ: usize = 256 << 10;
+/// After an answer's end its provider has little more to say.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// One pool for every set of authorities that is trusted. Outlives a reload.
 #[derive(Debug, Clone)]
@@ -34,6 +38,7 @@ pub struct Clients {
 pub(super) struct Client {
     pool: legacy::Client<Warm, Outgoing>,
     warm: Warm,
+    tasks: Tasks,
 }
 
 impl Clients {
@@ -55,7 +60,7 @@ impl Clients {
             let mut clients = self.by_ca.write().unwrap_or_else(PoisonError::into_inner);
             clients
                 .entry(provider.ca.clone())
-                .or_insert_with(|| Client::new(provider.ca.clone()))
+                .or_insert_with(|| Client::new(provider.ca.clone(), self.tasks.clone()))
                 .clone()
         })
     }
@@ -69,7 +74,7 @@ impl Clients {
 }
 
 impl Client {
-    fn new(ca: Option<PathBuf>) -> Self {
+    fn new(ca: Option<PathBuf>, tasks: Tasks) -> Self {
         let warm = Warm::new(ca);
         let pool = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -78,7 +83,7 @@ impl Client {
             .http1_max_buf_size(MAX_READ)
             .http2_keep_alive_interval(Some(Duration::from_secs(20)))
             .build(warm.clone());
-        Self { pool, warm }
+        Self { pool, warm, tasks }
     }
 
     /// Sends one request. Dropping the future, or the response's body, cancels it at the provider.
@@ -87,5 +92,17 @@ impl Client {
         request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, Error> {
         self.pool.request(request).await
+    }
+
+    /// An answer is over, as far as we care. Its connection can serve the next request only once the
+    /// body has been read.
+    pub(super) fn hear_out(&self, mut incoming: Incoming) {
+        if !incoming.is_end_stream() {
+            self.tasks.spawn(async move {
+                let rest = async { while let Some(Ok(_)) = incoming.frame().await {} };
+                // Whoever goes on talking after the end loses the connection instead.
+                let _ = timeout(LAST_WORDS, rest).await;
+            });
+        }
     }
 }

@@ -57,6 +57,17 @@ pub(super) fn judged(came: &HeaderMap) -> HeaderMap {
     headers
 }
 
+/// What a caller of Anthropic's own dialect says to Anthropic: the version of the API whose rules
+/// it knows, and what it wants to try of the next.
+pub(super) fn add_anthropic(headers: &mut HeaderMap, came: &HeaderMap) {
+    for name in ["anthropic-version", "anthropic-beta"] {
+        let name = HeaderName::from_static(name);
+        for value in came.get_all(&name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+}
+
 /// The headers of a request that passes through.
 pub(super) fn passed(came: &HeaderMap) -> HeaderMap {
     let mut headers = came.clone();

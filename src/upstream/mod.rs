@@ -9,6 +9,8 @@ mod body;
 mod client;
 mod headers;
 mod passthrough;
+mod prepare;
+mod reading;
 mod send;
 mod sign;
 mod tls;

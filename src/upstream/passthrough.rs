@@ -10,9 +10,9 @@ use tokio::time::timeout;
 
 use super::attempt::Upstream;
 use super::body::Outgoing;
-use super::send::unsent;
+use super::send::{unsent, upstream_id};
 use super::{address, headers, sign};
-use crate::dialect::openai::Pieces;
+use crate::dialect::request::Pieces;
 use crate::error::GatewayError;
 use crate::outcome::{Class, Failure};
 use crate::record::Recorder;
@@ -67,11 +67,7 @@ pub async fn pass(
                 ..Failure::new(Class::Broken, "the provider switched protocols unasked")
             },
             Ok(Ok(mut response)) => {
-                if let Some(id) = response
-                    .headers()
-                    .get("x-request-id")
-                    .and_then(|id| id.to_str().ok())
-                {
+                if let Some(id) = upstream_id(response.headers()) {
                     recorder.upstream_id(id);
                 }
                 recorder.attempt_answered(response.status());

@@ -4,47 +4,41 @@
 //! here; a stream has reached its commit point: its first meaningful event is ready to go out.
 
 use std::error::Error;
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
-use super::body::Outgoing;
 use super::client::Client;
-use super::{address, headers, sign};
-use crate::chat::{self, Surface, UsageOption};
-use crate::dialect::openai::{self, Decoder, Shape, Shown, Wanted, encode};
-use crate::outcome::{Class, Failure, judge};
+use super::prepare::Prepared;
+use super::reading::{self, MAX_ANSWER, MAX_VECTORS, refused};
+use crate::chat::{self, Surface};
+use crate::dialect::answer::Reader;
+use crate::dialect::{Decoder, Meaning, Shown};
+use crate::outcome::{Class, Failure};
 use crate::record::Recorder;
 use crate::secret::Secret;
-use crate::snapshot::Target;
-
-/// An error's body is read this far: its first words say what it is.
-const MAX_ERROR: usize = 64 << 10;
-/// How long an error's body may take once its head is there.
-const ERROR_BODY: Duration = Duration::from_secs(2);
-/// The most that is set aside for an answer on the strength of its announced length alone.
-const TRUSTED: usize = 1 << 20;
-/// The longest plain answer.
-const MAX_ANSWER: usize = 16 << 20;
-/// The longest answer with vectors: 2,048 of 3,072 numbers as text.
-const MAX_VECTORS: usize = 128 << 20;
+use crate::snapshot::{OnUnsupported, Target};
 
 /// What every attempt of one request has in common.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
     pub(super) request: &'a chat::Request,
+    pub(super) meaning: Meaning,
     /// The caller's headers.
     pub(super) headers: &'a HeaderMap,
     /// Whether the caller sees the provider's model name.
     pub(super) expose_model: bool,
+    pub(super) unsupported: OnUnsupported,
     /// Between two events.
-    pub(super) idle: Duration,
+    pub(super) idle: std::time::Duration,
     /// Where a stream must have reached its commit point.
     pub(super) deadline: Instant,
+    /// When the request came, in seconds since 1970.
+    pub(super) created: u64,
 }
 
 /// An answer, as far as it must be known before anything goes out.
@@ -70,55 +64,16 @@ pub struct Streaming {
 }
 
 impl Call<'_> {
-    /// Sends the request to `target` and waits until `end` for an answer.
+    /// Sends what was prepared for `target` and waits until `end` for an answer.
     pub(super) async fn send(
         &self,
         client: &Client,
         target: &Target,
+        prepared: Prepared,
         secret: Option<&Secret>,
         end: Instant,
         recorder: &mut Recorder,
     ) -> Result<Sent, Failure> {
-        let request = self.outgoing(target, secret)?;
-        let response = match timeout_at(end, client.request(request)).await {
-            Err(_) => return Err(Failure::new(Class::Timeout, "no answer began in time")),
-            Ok(Err(error)) => return Err(unsent(&error)),
-            Ok(Ok(response)) => response,
-        };
-        if let Some(id) = response
-            .headers()
-            .get("x-request-id")
-            .and_then(|id| id.to_str().ok())
-        {
-            recorder.upstream_id(id);
-        }
-        let status = response.status();
-        if !status.is_success() {
-            return Err(refused(response, end).await);
-        }
-        let sent = if self.request.stream && !is_json(response.headers()) {
-            self.stream(response, end, recorder).await
-        } else {
-            self.whole(response, end, recorder).await
-        };
-        sent.map_err(|failure| Failure {
-            status: failure.status.or(Some(status)),
-            ..failure
-        })
-    }
-
-    fn outgoing(
-        &self,
-        target: &Target,
-        secret: Option<&Secret>,
-    ) -> Result<Request<Outgoing>, Failure> {
-        let unaddressable = |_| {
-            Failure::new(
-                Class::TargetMissing,
-                "the model's name cannot stand in a URL",
-            )
-        };
-        let uri = address::of(target, self.request.surface).map_err(unaddressable)?;
         if secret.is_none() && target.provider.secret.is_some() {
             // A reload may have forgotten it since the plan was made. Nothing leaves unsigned.
             return Err(Failure::new(
@@ -126,20 +81,57 @@ impl Call<'_> {
                 "the provider's key is no longer known",
             ));
         }
-        let mut headers = headers::judged(self.headers);
-        if let Some(secret) = secret {
-            sign::sign(&mut headers, &target.provider.kind, secret);
+        let reader = self.reader(target, &prepared);
+        let request = prepared.sign(target, secret);
+        let response = match timeout_at(end, client.request(request)).await {
+            Err(_) => return Err(Failure::new(Class::Timeout, "no answer began in time")),
+            Ok(Err(error)) => return Err(unsent(&error)),
+            Ok(Ok(response)) => response,
+        };
+        if let Some(id) = upstream_id(response.headers()) {
+            recorder.upstream_id(id);
         }
-        let pieces = encode(self.request, &target.model, target.stream_usage);
-        let mut request = Request::new(Outgoing::from(pieces));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        Ok(request)
+        let status = response.status();
+        if !status.is_success() {
+            return Err(refused(response, end).await);
+        }
+        let sent = if is_json(response.headers()) || reader.is_same() && !self.request.stream {
+            self.whole(reader, response, end, recorder).await
+        } else if self.request.stream {
+            self.stream(reader, response, end, recorder).await
+        } else {
+            self.collect(client, reader, response, end, recorder).await
+        };
+        sent.map_err(|failure| Failure {
+            status: failure.status.or(Some(status)),
+            ..failure
+        })
+    }
+
+    fn reader(&self, target: &Target, prepared: &Prepared) -> Reader {
+        let model = if self.expose_model {
+            &target.model
+        } else {
+            &self.request.model
+        };
+        Reader {
+            surface: self.request.surface,
+            dialect: prepared.dialect,
+            cloud: prepared.cloud,
+            shown: Shown {
+                model: Arc::from(&**model),
+                target: Arc::clone(&target.id),
+                created: self.created,
+                usage: self.request.usage == chat::UsageOption::Asked,
+                seed: fastrand::u64(..),
+            },
+            expose_model: self.expose_model,
+        }
     }
 
     async fn whole(
         &self,
+        reader: Reader,
         response: Response<Incoming>,
         end: Instant,
         recorder: &mut Recorder,
@@ -150,44 +142,73 @@ impl Call<'_> {
         } else {
             MAX_ANSWER
         };
-        let body = timeout_at(end, read(incoming, limit))
+        let body = timeout_at(end, reading::read(incoming, limit))
             .await
             .map_err(|_| Failure::new(Class::Timeout, "the answer did not end in time"))??;
         recorder.first_token();
-        let headers = headers::shown(&head.headers);
-        if self.request.stream {
-            // It was asked for a stream, and the caller gets one.
-            let mut decoder = self.decoder();
-            decoder.whole(&body)?;
-            let usage = decoder.usage();
-            return Ok(Sent::Whole(Whole {
-                headers,
-                body: decoder.output().into(),
-                usage,
-            }));
-        }
-        let shown = Shown {
-            surface: self.request.surface,
-            model: (!self.expose_model).then_some(&self.request.model),
-            base64: self.request.base64,
-            seed: fastrand::u64(..),
-        };
-        let answer = openai::answer(&body, shown)?;
+        let headers = super::headers::shown(&head.headers);
+        let (body, usage) = reader.whole(self.request, &body)?;
         Ok(Sent::Whole(Whole {
             headers,
-            body: answer.body,
-            usage: answer.usage,
+            body,
+            usage,
         }))
     }
 
-    async fn stream(
+    /// A plain caller's answer, from a target that was asked for a stream.
+    async fn collect(
         &self,
+        client: &Client,
+        reader: Reader,
         response: Response<Incoming>,
         end: Instant,
         recorder: &mut Recorder,
     ) -> Result<Sent, Failure> {
         let (head, mut incoming) = response.into_parts();
-        let mut decoder = self.decoder();
+        let mut collector = reader.collector();
+        let late = || Failure::new(Class::Timeout, "the answer did not end in time");
+        let mut length = 0;
+        while !collector.done() {
+            if Instant::now() >= end {
+                return Err(late());
+            }
+            let frame = timeout_at(end, incoming.frame()).await.map_err(|_| late())?;
+            match frame {
+                Some(Ok(frame)) => {
+                    if let Ok(chunk) = frame.into_data() {
+                        length += chunk.len();
+                        if length > MAX_ANSWER {
+                            return Err(Failure::new(Class::Broken, "the answer is too long"));
+                        }
+                        collector.feed(&chunk)?;
+                    }
+                }
+                Some(Err(_)) => collector.cut().map_err(|_| cut())?,
+                None => collector.end()?,
+            }
+            if collector.arrived() {
+                recorder.first_token();
+            }
+        }
+        client.hear_out(incoming);
+        let headers = super::headers::shown(&head.headers);
+        let (body, usage) = collector.finish(&reader, self.request)?;
+        Ok(Sent::Whole(Whole {
+            headers,
+            body,
+            usage,
+        }))
+    }
+
+    async fn stream(
+        &self,
+        reader: Reader,
+        response: Response<Incoming>,
+        end: Instant,
+        recorder: &mut Recorder,
+    ) -> Result<Sent, Failure> {
+        let (head, mut incoming) = response.into_parts();
+        let mut decoder = reader.decoder(self.request);
         let mut limit = end;
         while !decoder.released() {
             let late = |decoder: &Decoder| {
@@ -219,28 +240,12 @@ impl Call<'_> {
                 limit = self.deadline.min(Instant::now() + self.idle);
             }
         }
-        let headers = headers::shown(&head.headers);
+        let headers = super::headers::shown(&head.headers);
         Ok(Sent::Streaming(Box::new(Streaming {
             headers,
             decoder,
             incoming,
         })))
-    }
-
-    fn decoder(&self) -> Decoder {
-        let request = self.request;
-        Decoder::new(Wanted {
-            shape: if request.surface == Surface::Completions {
-                Shape::Completions
-            } else {
-                Shape::Chat
-            },
-            choices: request.choices,
-            model: (!self.expose_model).then(|| request.model.as_str().into()),
-            usage: request.usage == UsageOption::Asked,
-            moderation: request.moderation,
-            seed: fastrand::u64(..),
-        })
     }
 }
 
@@ -270,63 +275,11 @@ pub(super) fn unsent(error: &hyper_util::client::legacy::Error) -> Failure {
     }
 }
 
-/// What a status other than success means.
-async fn refused(response: Response<Incoming>, end: Instant) -> Failure {
-    let (head, incoming) = response.into_parts();
-    let until = end.min(Instant::now() + ERROR_BODY);
-    let body = timeout_at(until, read_start(incoming))
-        .await
-        .unwrap_or_default();
-    judge(head.status, &head.headers, &body, SystemTime::now())
-}
-
-async fn read_start(mut incoming: Incoming) -> Bytes {
-    let mut body = BytesMut::new();
-    while let Some(Ok(frame)) = incoming.frame().await {
-        if let Ok(chunk) = frame.into_data() {
-            body.extend_from_slice(&chunk);
-        }
-        if body.len() > MAX_ERROR {
-            body.truncate(MAX_ERROR);
-            break;
-        }
-    }
-    body.freeze()
-}
-
-async fn read(mut incoming: Incoming, limit: usize) -> Result<Bytes, Failure> {
-    let too_long = || Failure::new(Class::Broken, "the answer is too long");
-    let length = incoming.size_hint().lower();
-    if length > limit as u64 {
-        return Err(too_long());
-    }
-    let mut first = Bytes::new();
-    let mut body = BytesMut::new();
-    while let Some(frame) = incoming.frame().await {
-        let Ok(chunk) = frame.map_err(|_| cut())?.into_data() else {
-            continue;
-        };
-        if body.len() + first.len() + chunk.len() > limit {
-            return Err(too_long());
-        }
-        // Most answers are one chunk, which need not be copied.
-        if first.is_empty() && body.is_empty() {
-            first = chunk;
-            continue;
-        }
-        if body.is_empty() {
-            let announced = usize::try_from(length).unwrap_or_default().min(TRUSTED);
-            body.reserve(announced.max(first.len() + chunk.len()));
-            body.extend_from_slice(&first);
-            first = Bytes::new();
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(if body.is_empty() {
-        first
-    } else {
-        body.freeze()
-    })
+/// The provider's own id of an exchange, under the names that they have for it.
+pub(super) fn upstream_id(headers: &HeaderMap) -> Option<&str> {
+    ["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"]
+        .iter()
+        .find_map(|name| headers.get(*name)?.to_str().ok())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

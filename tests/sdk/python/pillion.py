@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -23,14 +24,14 @@ BINARY = os.environ.get("PILLION_BIN") or str(SDK.parent.parent / "target/debug/
 class Pillion:
     """One process. When another took one of its ports meanwhile, it starts anew with others."""
 
-    def __init__(self, template, directory, ports=None):
+    def __init__(self, template, directory, ports=None, env=None):
         for attempt in range(3):
             self.ports = dict(ports or {})
             config = Path(directory) / f"{Path(template).stem}-{attempt}.yaml"
             config.write_text(self._filled((SDK / template).read_text()))
             self.process = subprocess.Popen(
                 [BINARY, "run", "--config", str(config)],
-                env={"PATH": os.environ["PATH"]},
+                env={"PATH": os.environ["PATH"], **(env or {})},
                 stdout=subprocess.PIPE,
             )
             self.records = Records(self.process.stdout)
@@ -85,6 +86,26 @@ class Pillion:
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 time.sleep(0.02)
         raise RuntimeError(f"not ready after {PATIENCE} s")
+
+
+class Providers:
+    """The scripted providers, as a process of their own."""
+
+    def __enter__(self):
+        command = [sys.executable, str(SDK / "providers/serve.py")]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+        return self
+
+    def __exit__(self, *_):
+        # It ends with its input.
+        self.process.stdin.close()
+        self.process.wait(PATIENCE)
+
+    def seen(self):
+        """The requests so far, newest last."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/seen", timeout=PATIENCE) as answer:
+            return json.load(answer)
 
 
 class Records:

@@ -1,0 +1,183 @@
+//! An answer in one dialect, shown in another: bytes into events, events into bytes.
+//!
+//! Every target is asked for a stream, whatever the caller wants: a caller of plain answers gets
+//! what the stream came to, and a stream that breaks is still a clean failure for it.
+
+use super::{Shown, anthropic, bedrock, gemini, openai, responses};
+use crate::chat::{Answer, Event, Usage};
+use crate::outcome::Failure;
+
+/// What reads the target's bytes.
+#[derive(Debug)]
+pub enum Source {
+    OpenAi(openai::events::Decoder),
+    Anthropic(anthropic::Decoder),
+    Gemini(gemini::Decoder),
+    Converse(bedrock::Decoder),
+}
+
+/// What writes the caller's.
+#[derive(Debug)]
+pub enum Sink {
+    Chat(openai::show::Encoder),
+    Responses(responses::Encoder),
+    Messages(anthropic::surface::Encoder),
+    /// Nothing goes out before the end.
+    Collect(Answer),
+}
+
+/// One answer being translated.
+#[derive(Debug)]
+pub struct Translation {
+    source: Source,
+    sink: Sink,
+    events: Vec<Event>,
+    out: Vec<u8>,
+    phase: Phase,
+    usage: Usage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Silent,
+    Arrived,
+    Released,
+    Done,
+}
+
+impl Translation {
+    pub fn new(source: Source, sink: Sink) -> Self {
+        Self {
+            source,
+            sink,
+            events: Vec::new(),
+            out: Vec::new(),
+            phase: Phase::Silent,
+            usage: Usage::default(),
+        }
+    }
+
+    pub(super) fn feed(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+        let read = match &mut self.source {
+            Source::OpenAi(decoder) => decoder.feed(chunk, &mut self.events),
+            Source::Anthropic(decoder) => decoder.feed(chunk, &mut self.events),
+            Source::Gemini(decoder) => decoder.feed(chunk, &mut self.events),
+            Source::Converse(decoder) => decoder.feed(chunk, &mut self.events),
+        };
+        self.write();
+        read
+    }
+
+    pub(super) fn end(&mut self) -> Result<(), Failure> {
+        let read = match &mut self.source {
+            Source::OpenAi(decoder) => decoder.end(&mut self.events),
+            Source::Anthropic(decoder) => decoder.end(&mut self.events),
+            Source::Gemini(decoder) => decoder.end(&mut self.events),
+            Source::Converse(decoder) => decoder.end(&mut self.events),
+        };
+        self.write();
+        read
+    }
+
+    pub(super) fn cut(&mut self) -> Result<(), Failure> {
+        let read = match &mut self.source {
+            Source::OpenAi(decoder) => decoder.cut(&mut self.events),
+            Source::Anthropic(decoder) => decoder.cut(&mut self.events),
+            Source::Gemini(decoder) => decoder.cut(&mut self.events),
+            Source::Converse(decoder) => decoder.cut(&mut self.events),
+        };
+        self.write();
+        read
+    }
+
+    pub(super) fn whole(&mut self, answer: &[u8]) -> Result<(), Failure> {
+        let read = match &mut self.source {
+            Source::OpenAi(decoder) => decoder.whole(answer, &mut self.events),
+            Source::Anthropic(decoder) => decoder.whole(answer, &mut self.events),
+            Source::Gemini(decoder) => decoder.whole(answer, &mut self.events),
+            Source::Converse(decoder) => decoder.whole(answer, &mut self.events),
+        };
+        self.write();
+        read
+    }
+
+    pub(super) fn arrived(&self) -> bool {
+        self.phase >= Phase::Arrived
+    }
+
+    pub(super) fn released(&self) -> bool {
+        self.phase >= Phase::Released
+    }
+
+    pub(super) fn done(&self) -> bool {
+        self.phase == Phase::Done
+    }
+
+    pub(super) fn output(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
+    pub(super) fn ready(&self) -> usize {
+        self.out.len()
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    pub(super) fn sequence(&self) -> u64 {
+        match &self.sink {
+            Sink::Responses(encoder) => encoder.sequence(),
+            Sink::Chat(_) | Sink::Messages(_) | Sink::Collect(_) => 0,
+        }
+    }
+
+    /// What was collected, once it is done.
+    pub(super) fn into_answer(self) -> Option<Answer> {
+        match self.sink {
+            Sink::Collect(answer) if self.phase == Phase::Done => Some(answer),
+            Sink::Collect(_) | Sink::Chat(_) | Sink::Responses(_) | Sink::Messages(_) => None,
+        }
+    }
+
+    /// Hands the events on to the caller's dialect.
+    fn write(&mut self) {
+        for event in &self.events {
+            let phase = match event {
+                Event::CallBegan => Phase::Arrived,
+                Event::Finish(_) => Phase::Done,
+                Event::Usage(usage) => {
+                    self.usage = *usage;
+                    continue;
+                }
+                event if event.is_meaningful() => Phase::Released,
+                _ => continue,
+            };
+            self.phase = self.phase.max(phase);
+        }
+        let events = self.events.drain(..);
+        match &mut self.sink {
+            Sink::Chat(encoder) => encoder.events(events, &mut self.out),
+            Sink::Responses(encoder) => encoder.events(events, &mut self.out),
+            Sink::Messages(encoder) => encoder.events(events, &mut self.out),
+            Sink::Collect(answer) => answer.extend(events),
+        }
+    }
+}
+
+/// How a plain answer is written for the caller.
+#[derive(Debug)]
+pub enum Form {
+    Chat,
+    Responses(Box<responses::Echo>),
+    Messages,
+}
+
+/// `answer` as the caller's plain JSON.
+pub fn plain(answer: &Answer, form: &Form, shown: &Shown) -> Vec<u8> {
+    match form {
+        Form::Chat => openai::show::answer(answer, shown),
+        Form::Responses(echo) => responses::answer(answer, shown, echo),
+        Form::Messages => anthropic::surface::answer(answer, shown),
+    }
+}

@@ -1,0 +1,89 @@
+//! One question to one target: how many tokens a message would be.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use tokio::time::{Instant, timeout_at};
+
+use super::attempt::Upstream;
+use super::reading::{self, refused};
+use super::send::{ANSWERED, Call, unsent};
+use crate::chat;
+use crate::dialect::{Dialect, anthropic, bedrock, gemini};
+use crate::outcome::{Class, Failure};
+use crate::plan::Deadline;
+use crate::record::Recorder;
+use crate::snapshot::{Route, Target};
+
+/// The longest answer to it, in bytes.
+const MAX_COUNT: usize = 64 << 10;
+
+/// The caller's answer; `None` when `target` cannot say.
+pub async fn count(
+    upstream: &Upstream,
+    route: &Route,
+    target: &Arc<Target>,
+    request: &chat::Request,
+    headers: &HeaderMap,
+    deadline: Deadline,
+    recorder: &mut Recorder,
+) -> Option<Bytes> {
+    target.dialect(request.surface)?;
+    let call = Call::new(route, request, headers, deadline, recorder);
+    let end = deadline.attempt_end(Instant::now(), false);
+    let counted = ask(upstream, &call, target, end, recorder).await?;
+    match counted {
+        Ok(body) => {
+            recorder.attempt_answered(ANSWERED);
+            Some(body)
+        }
+        Err(failure) => {
+            recorder.attempt_failed(&failure);
+            None
+        }
+    }
+}
+
+async fn ask(
+    upstream: &Upstream,
+    call: &Call<'_>,
+    target: &Arc<Target>,
+    end: Instant,
+    recorder: &mut Recorder,
+) -> Option<Result<Bytes, Failure>> {
+    let prepared = call.prepare(target).ok()?;
+    recorder.attempt(target);
+    recorder.dropped(&prepared.dropped);
+    let dialect = prepared.dialect;
+    let client = upstream.clients.of(&target.provider);
+    let secret = upstream.secret(&target.provider);
+    let request = prepared.sign(target, secret.as_deref());
+    let asked = async {
+        let response = match timeout_at(end, client.request(request)).await {
+            Err(_) => return Err(Failure::new(Class::Timeout, "no answer began in time")),
+            Ok(Err(error)) => return Err(unsent(&error)),
+            Ok(Ok(response)) => response,
+        };
+        if !response.status().is_success() {
+            return Err(refused(response, end).await);
+        }
+        let body = timeout_at(end, reading::read(response.into_body(), MAX_COUNT))
+            .await
+            .map_err(|_| Failure::new(Class::Timeout, "the answer did not end in time"))??;
+        let tokens = match dialect {
+            // In the caller's own words already, once it is one.
+            Dialect::Anthropic | Dialect::AnthropicInCloud => {
+                anthropic::read_count(&body)?;
+                return Ok(body);
+            }
+            Dialect::Gemini => gemini::read_count(&body)?,
+            Dialect::Converse => bedrock::read_count(&body)?,
+            Dialect::OpenAi | Dialect::Responses => {
+                return Err(Failure::new(Class::Broken, "this provider does not count"));
+            }
+        };
+        Ok(Bytes::from(anthropic::surface::count_answer(tokens)))
+    };
+    Some(asked.await)
+}
