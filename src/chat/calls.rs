@@ -72,6 +72,13 @@ impl Calls {
         Ok(())
     }
 
+    /// Whether the call's arguments, as far as they have come, are all of them: some providers end a
+    /// call that a token limit cut as they do any other, and say why only later.
+    pub fn is_complete(&self, key: u64) -> bool {
+        let mut open = self.open.iter();
+        open.any(|(own, call)| *own == key && is_complete(&call.arguments))
+    }
+
     /// The answer's token limit cut it: what is open goes out as it is, marked.
     pub fn cut(&mut self, out: &mut Vec<Event>) {
         for (_, mut call) in self.open.drain(..) {
@@ -102,16 +109,18 @@ impl Calls {
 
 /// No arguments at all are an empty object to an application.
 fn complete(call: &mut Call) -> Result<(), Failure> {
-    let text = call.arguments.trim();
-    if text.is_empty() {
+    if !is_complete(&call.arguments) {
+        return Err(broken("the arguments of a tool call are no JSON object"));
+    }
+    if call.arguments.trim().is_empty() {
         call.arguments = "{}".into();
-        return Ok(());
     }
-    if text.starts_with('{') && json::check(text).is_ok() {
-        Ok(())
-    } else {
-        Err(broken("the arguments of a tool call are no JSON object"))
-    }
+    Ok(())
+}
+
+fn is_complete(arguments: &str) -> bool {
+    let text = arguments.trim();
+    text.is_empty() || text.starts_with('{') && json::check(text).is_ok()
 }
 
 fn broken(reason: &'static str) -> Failure {
@@ -138,6 +147,7 @@ mod tests {
         calls.begin(0, call("a", ""), &mut out).unwrap();
         calls.begin(1, call("b", ""), &mut out).unwrap();
         assert_eq!(calls.append(0, "{\"x\":").unwrap(), Some(()));
+        assert!(!calls.is_complete(0) && calls.is_complete(1) && !calls.is_complete(7));
         assert_eq!(calls.append(7, "{").unwrap(), None);
         calls.end(1, &mut out).unwrap();
         calls.append(0, "1}").unwrap();

@@ -7,7 +7,7 @@ use figment::Figment;
 use figment::providers::{Format as _, Toml};
 use serde::Deserialize;
 
-use super::{CallIds, Facts, Sampling, Thinking, ThinkingOff};
+use super::{CallIds, Extras, Facts, Sampling, Thinking, ThinkingOff};
 use crate::chat::Effort;
 
 const BUILT_IN: &str = include_str!("families.toml");
@@ -71,6 +71,7 @@ struct Row {
     tools: Option<bool>,
     cache_points: Option<bool>,
     strict_tools: Option<bool>,
+    extras: Option<Extras>,
 }
 
 impl Row {
@@ -100,6 +101,7 @@ impl Row {
             tools: self.tools.unwrap_or(true),
             cache_points: self.cache_points.unwrap_or(false),
             strict_tools: self.strict_tools.unwrap_or(false),
+            extras: self.extras.unwrap_or(Extras::None),
         }
     }
 }
@@ -185,6 +187,7 @@ fn unknown() -> Facts {
         tools: None,
         cache_points: None,
         strict_tools: None,
+        extras: None,
     }
     .facts()
 }

@@ -61,6 +61,18 @@ pub struct Facts {
     pub cache_points: bool,
     /// Whether `strict` may stand on a tool.
     pub strict_tools: bool,
+    pub extras: Extras,
+}
+
+/// Whose own fields a model takes on Bedrock beside those that all models there share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Extras {
+    None,
+    Claude,
+    Nova,
+    /// The models with open weights that are told to think by `reasoning_effort`.
+    OpenAi,
 }
 
 /// Which of temperature, `top_p` and `top_k` are accepted.

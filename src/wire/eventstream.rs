@@ -1,0 +1,393 @@
+//! `application/vnd.amazon.eventstream`: bytes into messages, whatever the chunks they arrive in.
+//!
+//! Big-endian: the message's length, its headers' length, a CRC of these two, the headers, the
+//! payload, a CRC of all before it. <https://smithy.io/2.0/aws/amazon-eventstream.html> (read
+//! 2026-11). A message that lies whole in a chunk is read in place; only the torn tail of a chunk is
+//! kept, and no more of it than its own announced length once that has been checked.
+//! Never here: what a message means, or when a stream is over.
+
+use smallvec::SmallVec;
+
+/// The longest message that is read, in bytes. The format allows 24 MiB; what models stream is a
+/// few hundred bytes, and the largest seen, traces of guardrails, some tens of KiB.
+pub const MAX_MESSAGE: usize = 4 << 20;
+
+/// The most headers of one message, and of them the most bytes. Three are usual.
+const MAX_HEADERS: usize = 64;
+const MAX_HEADER_BYTES: usize = 128 << 10;
+
+/// The lengths and their CRC.
+const PRELUDE: usize = 12;
+/// All that is neither header nor payload: the prelude, and the CRC at the end.
+const OVERHEAD: usize = PRELUDE + 4;
+
+/// One message, its CRCs checked and its headers well formed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Message<'a> {
+    headers: SmallVec<[(&'a str, Option<&'a str>); 4]>,
+    pub payload: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    /// A header's value, if it is text: all that say what a message is are.
+    pub fn text(&self, name: &str) -> Option<&'a str> {
+        let mut headers = self.headers.iter();
+        headers.find(|(own, _)| *own == name)?.1
+    }
+}
+
+/// Bytes that are no event stream, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Invalid(pub &'static str);
+
+/// The state between two chunks.
+#[derive(Debug, Default)]
+pub struct Framer {
+    /// The beginning of a message whose end has not come.
+    torn: Vec<u8>,
+}
+
+impl Framer {
+    /// Reads `chunk` and hands every message that it completes to `each`, in order.
+    ///
+    /// # Errors
+    /// The first error of `each`, or [`Invalid`]; the framer is then of no further use.
+    pub fn feed<E: From<Invalid>>(
+        &mut self,
+        mut chunk: &[u8],
+        mut each: impl FnMut(Message<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while !self.torn.is_empty() {
+            // First the lengths, so that of the rest no more is copied than this message needs.
+            let wanted = if self.torn.len() < PRELUDE {
+                PRELUDE
+            } else {
+                Lengths::read(&self.torn)?.map_or(PRELUDE, |lengths| lengths.total)
+            };
+            let (piece, rest) = chunk.split_at(chunk.len().min(wanted - self.torn.len()));
+            self.torn.extend_from_slice(piece);
+            chunk = rest;
+            if self.torn.len() < wanted {
+                return Ok(());
+            }
+            let whole = match first(&self.torn)? {
+                Some((message, _)) => {
+                    each(message)?;
+                    true
+                }
+                None => false,
+            };
+            if whole {
+                self.torn.clear();
+            }
+        }
+        while let Some((message, length)) = first(chunk)? {
+            each(message)?;
+            chunk = &chunk[length..];
+        }
+        self.torn.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    /// The stream has ended.
+    ///
+    /// # Errors
+    /// It ended in the middle of a message.
+    pub fn finish(&self) -> Result<(), Invalid> {
+        if self.torn.is_empty() {
+            Ok(())
+        } else {
+            Err(Invalid("the stream ended in the middle of a message"))
+        }
+    }
+}
+
+struct Lengths {
+    total: usize,
+    headers: usize,
+}
+
+impl Lengths {
+    /// What `bytes` announce; `None` while their first twelve are not there.
+    fn read(bytes: &[u8]) -> Result<Option<Self>, Invalid> {
+        let Some(prelude) = bytes.first_chunk::<PRELUDE>() else {
+            return Ok(None);
+        };
+        let [a, b, c, d, e, f, g, h, sum @ ..] = *prelude;
+        if crc(&prelude[..8]) != u32::from_be_bytes(sum) {
+            return Err(Invalid("a message's lengths do not match their checksum"));
+        }
+        let length = |bytes| usize::try_from(u32::from_be_bytes(bytes)).unwrap_or(usize::MAX);
+        let (total, headers) = (length([a, b, c, d]), length([e, f, g, h]));
+        if total > MAX_MESSAGE || headers > MAX_HEADER_BYTES {
+            return Err(Invalid("a message is too long"));
+        }
+        if total < OVERHEAD || headers > total - OVERHEAD {
+            return Err(Invalid("a message's lengths contradict each other"));
+        }
+        Ok(Some(Self { total, headers }))
+    }
+}
+
+/// The message that `bytes` begin with and its length; `None` while it is not whole.
+fn first(bytes: &[u8]) -> Result<Option<(Message<'_>, usize)>, Invalid> {
+    let Some(Lengths { total, headers }) = Lengths::read(bytes)? else {
+        return Ok(None);
+    };
+    let Some(message) = bytes.get(..total) else {
+        return Ok(None);
+    };
+    let Some((checked, sum)) = message.split_last_chunk::<4>() else {
+        return Ok(None);
+    };
+    if crc(checked) != u32::from_be_bytes(*sum) {
+        return Err(Invalid("a message does not match its checksum"));
+    }
+    let (headers, payload) = checked[PRELUDE..].split_at(headers);
+    let headers = read_headers(headers)?;
+    Ok(Some((Message { headers, payload }, total)))
+}
+
+/// Names with the values that are text. Values of other types are walked over.
+fn read_headers(bytes: &[u8]) -> Result<SmallVec<[(&str, Option<&str>); 4]>, Invalid> {
+    const MALFORMED: Invalid = Invalid("a message's headers are malformed");
+    let mut headers = SmallVec::new();
+    let mut rest = bytes;
+    while let Some((&length, behind)) = rest.split_first() {
+        let (name, behind) = behind.split_at_checked(length.into()).ok_or(MALFORMED)?;
+        let name = std::str::from_utf8(name).map_err(|_| MALFORMED)?;
+        let (&kind, behind) = behind.split_first().ok_or(MALFORMED)?;
+        let (length, behind) = match kind {
+            // True; false; integers of one, two, four and eight bytes.
+            0 | 1 => (0, behind),
+            2 => (1, behind),
+            3 => (2, behind),
+            4 => (4, behind),
+            5 => (8, behind),
+            // Bytes; text.
+            6 | 7 => {
+                let (length, behind) = behind.split_first_chunk::<2>().ok_or(MALFORMED)?;
+                (u16::from_be_bytes(*length).into(), behind)
+            }
+            // A time; a UUID.
+            8 => (8, behind),
+            9 => (16, behind),
+            _ => return Err(MALFORMED),
+        };
+        let (value, behind) = behind.split_at_checked(length).ok_or(MALFORMED)?;
+        let text = match kind {
+            7 => Some(std::str::from_utf8(value).map_err(|_| MALFORMED)?),
+            _ => None,
+        };
+        if name.is_empty() {
+            return Err(MALFORMED);
+        }
+        if headers.iter().any(|(other, _)| *other == name) {
+            return Err(Invalid("a message has a header twice"));
+        }
+        if headers.len() == MAX_HEADERS {
+            return Err(Invalid("a message has too many headers"));
+        }
+        headers.push((name, text));
+        rest = behind;
+    }
+    Ok(headers)
+}
+
+/// CRC-32 as of IEEE 802.3, bits reflected.
+fn crc(bytes: &[u8]) -> u32 {
+    let step = |sum: u32, byte: &u8| (sum >> 8) ^ TABLE[usize::from(sum.to_le_bytes()[0] ^ byte)];
+    !bytes.iter().fold(!0, step)
+}
+
+/// The remainder of each byte.
+static TABLE: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut number = 0_u32;
+    let mut at = 0;
+    while at < table.len() {
+        let mut sum = number;
+        let mut bit = 0;
+        while bit < 8 {
+            sum = (sum >> 1) ^ if sum & 1 == 1 { 0xEDB8_8320 } else { 0 };
+            bit += 1;
+        }
+        table[at] = sum;
+        number += 1;
+        at += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// One message, as a server writes it.
+    pub(crate) fn message(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
+        let mut block = Vec::new();
+        for (name, value) in headers {
+            block.push(u8::try_from(name.len()).unwrap());
+            block.extend_from_slice(name.as_bytes());
+            block.push(7);
+            block.extend_from_slice(&u16::try_from(value.len()).unwrap().to_be_bytes());
+            block.extend_from_slice(value.as_bytes());
+        }
+        raw(&block, payload)
+    }
+
+    fn raw(headers: &[u8], payload: &[u8]) -> Vec<u8> {
+        let total = u32::try_from(headers.len() + payload.len() + OVERHEAD).unwrap();
+        let mut bytes = total.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&u32::try_from(headers.len()).unwrap().to_be_bytes());
+        sealed(&mut bytes);
+        bytes.extend_from_slice(headers);
+        bytes.extend_from_slice(payload);
+        sealed(&mut bytes);
+        bytes
+    }
+
+    fn sealed(bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&crc(bytes).to_be_bytes());
+    }
+
+    type Seen = Vec<(Option<String>, Vec<u8>)>;
+
+    fn read(chunks: &[&[u8]]) -> Result<Seen, Invalid> {
+        let mut seen = Seen::new();
+        let mut framer = Framer::default();
+        for chunk in chunks {
+            framer.feed(chunk, |message| {
+                let kind = message.text(":event-type").map(str::to_owned);
+                seen.push((kind, message.payload.to_vec()));
+                Ok::<(), Invalid>(())
+            })?;
+        }
+        framer.finish()?;
+        Ok(seen)
+    }
+
+    #[test]
+    fn the_checksum_is_the_one_of_zip_and_ethernet() {
+        for (text, expected) in [
+            ("", 0),
+            ("123456789", 0xCBF4_3926),
+            ("The quick brown fox jumps over the lazy dog", 0x414F_A339),
+        ] {
+            assert_eq!(crc(text.as_bytes()), expected, "{text}");
+        }
+        // The least message there is, as the format's own description gives it.
+        let least = [0, 0, 0, 16, 0, 0, 0, 0, 5, 194, 72, 235, 125, 152, 200, 255];
+        assert_eq!(read(&[&least]), Ok(vec![(None, Vec::new())]));
+    }
+
+    #[test]
+    fn messages_are_the_same_however_they_are_cut() {
+        // Every type of header beside the one that is read.
+        let mut all =
+            b"\x01a\x00\x01b\x01\x01c\x02\xff\x01d\x03\x00\x01\x01e\x04\x00\x00\x00\x01".to_vec();
+        all.extend_from_slice(
+            b"\x01f\x05\x00\x00\x00\x00\x00\x00\x00\x01\x01g\x06\x00\x02\xff\xfe",
+        );
+        all.extend_from_slice(b"\x0b:event-type\x07\x00\x03all");
+        all.extend_from_slice(b"\x01h\x08\x00\x00\x00\x00\x00\x00\x00\x01\x01i\x09");
+        all.extend_from_slice(&[7; 16]);
+        let stream = [
+            message(
+                &[(":event-type", "a"), (":content-type", "x")],
+                b"{\"p\":1}",
+            ),
+            message(&[], b""),
+            raw(&all, &[0, 255, 13, 10]),
+        ]
+        .concat();
+        let expected: Seen = vec![
+            (Some("a".into()), b"{\"p\":1}".to_vec()),
+            (None, Vec::new()),
+            (Some("all".into()), vec![0, 255, 13, 10]),
+        ];
+        assert_eq!(read(&[&stream]), Ok(expected.clone()));
+        for cut in 0..=stream.len() {
+            let chunks = [&stream[..cut], &stream[cut..]];
+            assert_eq!(read(&chunks), Ok(expected.clone()), "cut at {cut}");
+        }
+        let single: Vec<&[u8]> = stream.chunks(1).collect();
+        assert_eq!(read(&single), Ok(expected), "byte by byte");
+    }
+
+    #[test]
+    fn an_end_in_the_middle_of_a_message_is_no_end() {
+        let stream = message(&[(":event-type", "a")], b"{}");
+        for cut in 1..stream.len() {
+            assert!(read(&[&stream[..cut]]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn no_bit_can_change_unseen() {
+        let stream = message(&[(":event-type", "a")], b"{\"text\":\"a\"}");
+        for bit in 0..stream.len() * 8 {
+            let mut bytes = stream.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(read(&[&bytes]).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        let lengths = |total: u32, headers: u32| {
+            let mut bytes = total.to_be_bytes().to_vec();
+            bytes.extend_from_slice(&headers.to_be_bytes());
+            sealed(&mut bytes);
+            bytes
+        };
+        let huge = u32::try_from(MAX_MESSAGE).unwrap() + 1;
+        let many: Vec<String> = (0..=MAX_HEADERS).map(|n| format!("h{n}")).collect();
+        let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "")).collect();
+        for (bytes, expected) in [
+            (lengths(15, 0), "a message's lengths contradict each other"),
+            (lengths(16, 1), "a message's lengths contradict each other"),
+            (lengths(huge, 0), "a message is too long"),
+            (lengths(1 << 20, 200 << 10), "a message is too long"),
+            (lengths(u32::MAX, u32::MAX), "a message is too long"),
+            (
+                message(&[("a", "1"), ("a", "2")], b""),
+                "a message has a header twice",
+            ),
+            (message(&many, b""), "a message has too many headers"),
+            (raw(b"\x01a\x0a", b""), "a message's headers are malformed"),
+            (raw(b"\x01a", b""), "a message's headers are malformed"),
+            (raw(b"\x05a\x00", b""), "a message's headers are malformed"),
+            (raw(b"\x00\x00", b""), "a message's headers are malformed"),
+            (
+                raw(b"\x01a\x07\x00\x05abc", b"de"),
+                "a message's headers are malformed",
+            ),
+            (
+                raw(b"\x01a\x07\x00\x01\xff", b""),
+                "a message's headers are malformed",
+            ),
+            (
+                b"HTTP/1.1 502 Bad Gateway".to_vec(),
+                "a message's lengths do not match their checksum",
+            ),
+        ] {
+            assert_eq!(read(&[&bytes]), Err(Invalid(expected)));
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            assert_eq!(read(&single), Err(Invalid(expected)));
+        }
+    }
+
+    #[test]
+    fn no_more_is_kept_than_the_message_that_is_torn() {
+        let one = message(&[(":event-type", "a")], &[b'x'; 1000]);
+        let mut stream = one.repeat(50);
+        stream.truncate(stream.len() - 1);
+        let mut framer = Framer::default();
+        for chunk in [&one[..1], &[&one[1..], &stream].concat()] {
+            framer.feed(chunk, |_| Ok::<(), Invalid>(())).unwrap();
+        }
+        assert_eq!(framer.torn.len(), one.len() - 1);
+        assert!(framer.torn.capacity() < 4 * one.len());
+    }
+}
