@@ -79,6 +79,22 @@ impl Calls {
         open.any(|(own, call)| *own == key && is_complete(&call.arguments))
     }
 
+    /// A call has ended, and goes out if that can be seen: for providers that end a call's block also
+    /// where their token limit cut it, and say so only later. Tells whether it has gone; one without
+    /// any arguments stays, as these may be what was cut.
+    pub fn end_if_whole(&mut self, key: u64, out: &mut Vec<Event>) -> bool {
+        let Some(at) = self.open.iter().position(|(open, _)| *open == key) else {
+            return true;
+        };
+        let call = &mut self.open[at].1;
+        if call.arguments.trim().is_empty() || complete(call).is_err() {
+            return false;
+        }
+        let (_, call) = self.open.remove(at);
+        out.push(Event::Call(call));
+        true
+    }
+
     /// The answer's token limit cut it: what is open goes out as it is, marked.
     pub fn cut(&mut self, out: &mut Vec<Event>) {
         for (_, mut call) in self.open.drain(..) {
@@ -178,6 +194,22 @@ mod tests {
                 panic!("it is shown");
             };
             assert!(!cut.whole && cut.arguments == arguments);
+        }
+    }
+
+    #[test]
+    fn a_call_that_may_have_been_cut_waits() {
+        for (arguments, whole) in [
+            ("{\"x\":1}", true),
+            ("{}", true),
+            ("", false),
+            ("{\"x", false),
+        ] {
+            let (mut calls, mut out) = (Calls::default(), Vec::new());
+            calls.begin(0, call("a", arguments), &mut out).unwrap();
+            assert_eq!(calls.end_if_whole(0, &mut out), whole, "{arguments}");
+            assert_eq!(calls.is_open(), !whole);
+            assert_eq!(out.len(), 1 + usize::from(whole));
         }
     }
 
