@@ -6,6 +6,7 @@
 
 mod decode;
 mod message;
+pub mod surface;
 mod wire;
 
 pub use decode::Decoder;

@@ -1,0 +1,4 @@
+//! Requests read and answers written, as tables.
+
+mod reading;
+mod writing;
