@@ -7,6 +7,7 @@
 //! become [`Event`](crate::chat::Event)s, which the caller's dialect writes.
 
 pub mod openai;
+pub mod responses;
 pub mod support;
 
 use std::sync::Arc;

@@ -55,8 +55,10 @@ const fn field(
 /// In alphabetic order. A field that is not here is dropped: no provider takes unknown ones.
 #[rustfmt::skip]
 pub const FIELDS: &[Field] = &[
+    field("access_programs", [D, D, D, D], ""),
     field("audio", [R, R, R, R], "sound is no text"),
     field("background", [R, R, R, R], "the answer would have to be kept"),
+    field("background_options", [D, D, D, D], "of no use without `background`"),
     field("cache_control", [D, K, D, K], "on Bedrock as cache points, for models that have them"),
     field("container", [R, R, R, R], "lives at its own provider"),
     field("context_management", [D, D, D, D], ""),
@@ -64,6 +66,7 @@ pub const FIELDS: &[Field] = &[
     field("frequency_penalty", [K, D, K, D], "not by Gemini 4"),
     field("function_call", [R, R, R, R], "use `tools`"),
     field("functions", [R, R, R, R], "use `tools`"),
+    field("image", [D, D, D, D], "how images are compressed"),
     field("include", [D, D, D, D], "encrypted reasoning is always included"),
     field("inference_geo", [R, R, R, R], "a promise that only its own provider can keep"),
     field("logit_bias", [K, D, D, D], ""),
@@ -82,6 +85,8 @@ pub const FIELDS: &[Field] = &[
     field("prompt_cache_key", [D, D, D, D], ""),
     field("prompt_cache_options", [D, D, D, D], ""),
     field("prompt_cache_retention", [D, D, D, D], ""),
+    field("reasoning", [K, K, K, K], "its `effort`, as `reasoning_effort`"),
+    field("reasoning.mode", [D, D, D, D], ""),
     field("reasoning_effort", [K, K, K, K], "as the model's own efforts, levels or budgets"),
     field("response_format", [K, K, K, K], "refused for models that have no JSON schemas"),
     field("safety_identifier", [K, K, D, D], "as `metadata.user_id` at Anthropic"),
@@ -91,6 +96,8 @@ pub const FIELDS: &[Field] = &[
     field("stop", [K, K, K, K], ""),
     field("store", [D, D, D, D], "true is refused on the Responses surface: nothing is kept"),
     field("temperature", [K, K, K, K], "at most 1 at Anthropic and on Bedrock; not by newer Claude"),
+    field("text.format", [K, K, K, K], "as `response_format`"),
+    field("text.verbosity", [D, D, D, D], ""),
     field("thinking", [K, K, K, K], "as an effort where there are no budgets"),
     field("tool_choice", [K, K, K, K], "forced: `auto` where a model cannot be forced"),
     field("tools", [K, K, K, K], "functions; hosted and custom tools are refused"),
