@@ -55,11 +55,18 @@ const fn field(
 /// In alphabetic order. A field that is not here is dropped: no provider takes unknown ones.
 #[rustfmt::skip]
 pub const FIELDS: &[Field] = &[
+<<<<<<< HEAD
     field("allowed_callers", [D, D, D, D], "every tool is called directly"),
     field("audio", [R, R, R, R], "sound is no text"),
     field("background", [R, R, R, R], "the answer would have to be kept"),
     field("billing_policy", [D, D, D, D], ""),
     field("block_binding", [D, D, D, D], "of thinking that only its own provider reads"),
+=======
+    field("access_programs", [D, D, D, D], ""),
+    field("audio", [R, R, R, R], "sound is no text"),
+    field("background", [R, R, R, R], "the answer would have to be kept"),
+    field("background_options", [D, D, D, D], "of no use without `background`"),
+>>>>>>> resp
     field("cache_control", [D, K, D, K], "on Bedrock as cache points, for models that have them"),
     field("citations", [D, D, D, D], ""),
     field("compaction", [D, D, D, D], ""),
@@ -74,6 +81,7 @@ pub const FIELDS: &[Field] = &[
     field("frequency_penalty", [K, D, K, D], "not by Gemini 4"),
     field("function_call", [R, R, R, R], "use `tools`"),
     field("functions", [R, R, R, R], "use `tools`"),
+    field("image", [D, D, D, D], "how images are compressed"),
     field("include", [D, D, D, D], "encrypted reasoning is always included"),
     field("inference_geo", [R, R, R, R], "a promise that only its own provider can keep"),
     field("input_examples", [D, D, D, D], ""),
@@ -93,6 +101,8 @@ pub const FIELDS: &[Field] = &[
     field("prompt_cache_key", [D, D, D, D], ""),
     field("prompt_cache_options", [D, D, D, D], ""),
     field("prompt_cache_retention", [D, D, D, D], ""),
+    field("reasoning", [K, K, K, K], "its `effort`, as `reasoning_effort`"),
+    field("reasoning.mode", [D, D, D, D], ""),
     field("reasoning_effort", [K, K, K, K], "as the model's own efforts, levels or budgets"),
     field("response_format", [K, K, K, K], "refused for models that have no JSON schemas"),
     field("safety_identifier", [K, K, D, D], "as `metadata.user_id` at Anthropic"),
@@ -103,6 +113,8 @@ pub const FIELDS: &[Field] = &[
     field("store", [D, D, D, D], "true is refused on the Responses surface: nothing is kept"),
     field("task_budget", [D, D, D, D], ""),
     field("temperature", [K, K, K, K], "at most 1 at Anthropic and on Bedrock; not by newer Claude"),
+    field("text.format", [K, K, K, K], "as `response_format`"),
+    field("text.verbosity", [D, D, D, D], ""),
     field("thinking", [K, K, K, K], "as an effort where there are no budgets"),
     field("thread", [R, R, R, R], "kept at its own provider"),
     field("tool_choice", [K, K, K, K], "forced: `auto` where a model cannot be forced"),
