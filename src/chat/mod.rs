@@ -4,6 +4,7 @@
 
 mod calls;
 mod conversation;
+pub mod embedding;
 mod event;
 mod named;
 mod request;
@@ -17,6 +18,7 @@ pub use conversation::{
     Call, CallResult, Conversation, Effort, Format, Lifetime, Media, Part, Role, Thinking, Tool,
     ToolChoice, Turn,
 };
+pub use embedding::EmbeddingRequest;
 pub use event::{Answer, Event, Finish, Reason};
 pub use named::Named;
 pub use request::{Request, UsageOption};

@@ -8,6 +8,7 @@
 
 pub mod openai;
 pub mod support;
+pub mod vectors;
 
 use std::sync::Arc;
 
