@@ -4,7 +4,11 @@
 
 mod calls;
 mod conversation;
+<<<<<<< HEAD
 mod estimate;
+=======
+pub mod embedding;
+>>>>>>> gem
 mod event;
 mod named;
 mod request;
@@ -18,7 +22,11 @@ pub use conversation::{
     Call, CallResult, Conversation, Effort, Format, Lifetime, Media, Part, Role, Thinking, Tool,
     ToolChoice, Turn,
 };
+<<<<<<< HEAD
 pub use estimate::estimate;
+=======
+pub use embedding::EmbeddingRequest;
+>>>>>>> gem
 pub use event::{Answer, Event, Finish, Reason};
 pub use named::Named;
 pub use request::{Request, UsageOption};

@@ -16,6 +16,7 @@ pub mod request;
 pub mod responses;
 pub mod support;
 pub mod translate;
+pub mod vectors;
 
 use std::sync::Arc;
 
