@@ -4,11 +4,8 @@
 
 mod calls;
 mod conversation;
-<<<<<<< HEAD
 mod estimate;
-=======
 pub mod embedding;
->>>>>>> gem
 mod event;
 mod named;
 mod request;
@@ -22,11 +19,8 @@ pub use conversation::{
     Call, CallResult, Conversation, Effort, Format, Lifetime, Media, Part, Role, Thinking, Tool,
     ToolChoice, Turn,
 };
-<<<<<<< HEAD
 pub use estimate::estimate;
-=======
 pub use embedding::EmbeddingRequest;
->>>>>>> gem
 pub use event::{Answer, Event, Finish, Reason};
 pub use named::Named;
 pub use request::{Request, UsageOption};

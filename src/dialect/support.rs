@@ -55,18 +55,13 @@ const fn field(
 /// In alphabetic order. A field that is not here is dropped: no provider takes unknown ones.
 #[rustfmt::skip]
 pub const FIELDS: &[Field] = &[
-<<<<<<< HEAD
+    field("access_programs", [D, D, D, D], ""),
     field("allowed_callers", [D, D, D, D], "every tool is called directly"),
     field("audio", [R, R, R, R], "sound is no text"),
     field("background", [R, R, R, R], "the answer would have to be kept"),
+    field("background_options", [D, D, D, D], "of no use without `background`"),
     field("billing_policy", [D, D, D, D], ""),
     field("block_binding", [D, D, D, D], "of thinking that only its own provider reads"),
-=======
-    field("access_programs", [D, D, D, D], ""),
-    field("audio", [R, R, R, R], "sound is no text"),
-    field("background", [R, R, R, R], "the answer would have to be kept"),
-    field("background_options", [D, D, D, D], "of no use without `background`"),
->>>>>>> resp
     field("cache_control", [D, K, D, K], "on Bedrock as cache points, for models that have them"),
     field("citations", [D, D, D, D], ""),
     field("compaction", [D, D, D, D], ""),
