@@ -19,47 +19,61 @@ use crate::config::{self, Format, Sources, sha256};
 struct Vendor {
     variable: &'static str,
     name: &'static str,
+    kind: &'static str,
     base_url: &'static str,
     /// The model that the route `chat` asks for.
     model: &'static str,
 }
 
 /// In the order in which they fall back. Addresses from each vendor's documentation (read 2026-11).
-const VENDORS: [Vendor; 6] = [
+const VENDORS: [Vendor; 7] = [
     Vendor {
         variable: "OPENAI_API_KEY",
         name: "openai",
+        kind: "openai",
         base_url: "https://api.openai.com/v1",
         model: "gpt-5-mini",
     },
     Vendor {
+        variable: "ANTHROPIC_API_KEY",
+        name: "anthropic",
+        kind: "anthropic",
+        base_url: "https://api.anthropic.com/v1",
+        model: "claude-haiku-4-5",
+    },
+    Vendor {
         variable: "OPENROUTER_API_KEY",
         name: "openrouter",
+        kind: "openai-compatible",
         base_url: "https://openrouter.ai/api/v1",
         model: "openai/gpt-5-mini",
     },
     Vendor {
         variable: "MISTRAL_API_KEY",
         name: "mistral",
+        kind: "openai-compatible",
         base_url: "https://api.mistral.ai/v1",
         model: "mistral-small-latest",
     },
     Vendor {
         variable: "DEEPSEEK_API_KEY",
         name: "deepseek",
+        kind: "openai-compatible",
         base_url: "https://api.deepseek.com/v1",
         model: "deepseek-chat",
     },
     Vendor {
         variable: "GROQ_API_KEY",
         name: "groq",
+        kind: "openai-compatible",
         base_url: "https://api.groq.com/openai/v1",
         model: "llama-3.3-70b-versatile",
     },
     Vendor {
         variable: "GEMINI_API_KEY",
         name: "gemini",
-        base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
+        kind: "gemini",
+        base_url: "https://generativelanguage.googleapis.com/v1beta",
         model: "gemini-2.5-flash",
     },
 ];
@@ -125,6 +139,7 @@ fn real(found: &[&Vendor], token: &str) -> String {
     for Vendor {
         variable,
         name,
+        kind,
         base_url,
         model,
     } in found
@@ -132,7 +147,7 @@ fn real(found: &[&Vendor], token: &str) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
-            "  {name}: {{ kind: openai-compatible, base_url: \"{base_url}\", secret: \"env:{variable}\" }}"
+            "  {name}: {{ kind: {kind}, base_url: \"{base_url}\", secret: \"env:{variable}\" }}"
         );
         let _ = writeln!(targets, "      - {name}/{model}");
     }

@@ -192,14 +192,17 @@ fn configuration(
     if to.starts_with("https:") {
         write!(provider, ", ca: {}", scratch.certificate().display())?;
     }
+    let claude = provider.replace("openai-compatible", "anthropic");
     let mut text = format!(
-        "listen: {address}\nadmin: {admin}\nproviders:\n  first: {{ {provider} }}\n  second: {{ {provider} }}\nroutes:\n"
+        "listen: {address}\nadmin: {admin}\nproviders:\n  first: {{ {provider} }}\n  second: {{ {provider} }}\n  claude: {{ {claude} }}\nroutes:\n"
     );
     for model in models {
-        writeln!(
-            text,
-            "  {model}: {{ targets: [first/{model}, second/{model}] }}"
-        )?;
+        let targets = if model.starts_with("claude-") {
+            format!("claude/{model}")
+        } else {
+            format!("first/{model}, second/{model}")
+        };
+        writeln!(text, "  {model}: {{ targets: [{targets}] }}")?;
     }
     let hash = digest(&SHA256, TOKEN.as_bytes());
     write!(text, "keys:\n  - {{ id: bench, hash: \"sha256:")?;

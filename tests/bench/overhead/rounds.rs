@@ -21,7 +21,18 @@ const BURST: &str = "stream-640-0-64";
 /// All of a small stream at once: its first byte is its first token.
 const SHORT: &str = "stream-1-0-8";
 const HOLD: &str = "hold";
-const MODELS: [&str; 5] = [PLAIN, PACED, BURST, SHORT, HOLD];
+/// The same in Anthropic's dialect, for callers of OpenAI's: a kilobyte of text in sixteen events.
+const CLAUDE_PLAIN: &str = "claude-sonnet-4-5-stream-16-0-22";
+const CLAUDE_BURST: &str = "claude-sonnet-4-5-stream-640-0-64";
+const MODELS: [&str; 7] = [
+    PLAIN,
+    PACED,
+    BURST,
+    SHORT,
+    HOLD,
+    CLAUDE_PLAIN,
+    CLAUDE_BURST,
+];
 
 const HELD_STREAMS: usize = 500;
 
@@ -34,6 +45,8 @@ struct Scenario {
     lanes: usize,
     /// The proxy's time per request, or per event of a stream.
     cpu: Option<&'static Metric>,
+    /// How many events an answer has; what is counted is not the same in every dialect.
+    events: Option<u64>,
     /// The rate, and how much of its core the proxy used: below all of it, the load's core was
     /// the limit.
     rate: Option<[&'static Metric; 2]>,
@@ -70,6 +83,12 @@ static FIRST_P50: Metric = added("first_token_p50", "first token p50");
 static FIRST_P99: Metric = added("first_token_p99", "first token p99");
 static CPU_PACED: Metric = metric("cpu_event_paced", "CPU per event, 50 streams, paced", "µs");
 static CPU_BURST: Metric = metric("cpu_event_burst", "CPU per event, 64 a write", "µs");
+static CPU_1K_CLAUDE: Metric = metric("cpu_1k_translated", "CPU per translated request of 1 KB", "µs");
+static CPU_BURST_CLAUDE: Metric = metric(
+    "cpu_event_burst_translated",
+    "CPU per translated event, 64 a write",
+    "µs",
+);
 static IDLE: Metric = metric("idle_rss", "memory idle, resident", "KiB");
 static IDLE_ANON: Metric = metric("idle_anon", "memory idle, anonymous", "KiB");
 static STREAM_RSS: Metric = metric("stream_rss", "memory per open stream, of 500", "KiB");
@@ -77,14 +96,25 @@ static READY_MIN: Metric = metric("ready_min", "time to ready, least", "ms");
 static READY_MEDIAN: Metric = metric("ready_median", "time to ready, median", "ms");
 static BINARY: Metric = metric("binary", "binary, as built", "KiB");
 
-static SCENARIOS: [Scenario; 7] = [
+static SCENARIOS: [Scenario; 9] = [
     plain(1024, 16, Some(&CPU_1K), Some([&RATE, &CORE]), None),
     plain(20 * 1024, 16, Some(&CPU_20K), None, None),
     plain(200 * 1024, 16, Some(&CPU_200K), None, None),
     plain(1024, 1, None, None, Some([&P50, &P99])),
     stream(SHORT, 1, None, Some([&FIRST_P50, &FIRST_P99])),
     stream(PACED, 50, Some(&CPU_PACED), None),
-    stream(BURST, 4, Some(&CPU_BURST), None),
+    Scenario {
+        events: Some(640),
+        ..stream(BURST, 4, Some(&CPU_BURST), None)
+    },
+    Scenario {
+        model: CLAUDE_PLAIN,
+        ..plain(1024, 16, Some(&CPU_1K_CLAUDE), None, None)
+    },
+    Scenario {
+        events: Some(640),
+        ..stream(CLAUDE_BURST, 4, Some(&CPU_BURST_CLAUDE), None)
+    },
 ];
 
 const fn plain(
@@ -100,6 +130,7 @@ const fn plain(
         size,
         lanes,
         cpu,
+        events: None,
         rate,
         latency,
     }
@@ -117,6 +148,7 @@ const fn stream(
         size: 1024,
         lanes,
         cpu,
+        events: None,
         rate: None,
         latency,
     }
@@ -268,10 +300,10 @@ impl Run<'_> {
         let requests = float(tally.requests as u64);
         let took = tally.took.as_secs_f64();
         if let (Some(metric), Some(cpu)) = (scenario.cpu, tally.cpu) {
-            let units = if scenario.stream {
-                float(tally.events)
-            } else {
-                requests
+            let units = match scenario.events {
+                Some(events) => requests * float(events),
+                None if scenario.stream => float(tally.events),
+                None => requests,
             };
             self.book.add(upstream, metric, way, micros(cpu) / units);
         }

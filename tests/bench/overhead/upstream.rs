@@ -145,6 +145,16 @@ impl Answer {
                     ends: true,
                 })
             }
+            ["claude", "sonnet", "4", "5", "stream", events, millis, batch] => {
+                Self::Stream(Stream {
+                    batches: claude_events_of(model, events.parse()?)
+                        .chunks(batch.parse()?)
+                        .map(|batch| Bytes::from(batch.concat()))
+                        .collect(),
+                    pace: Duration::from_millis(millis.parse()?),
+                    ends: true,
+                })
+            }
             ["hold"] => Self::Stream(Stream {
                 batches: [Bytes::from(events_of(model, 1)[..2].concat())].into(),
                 pace: Duration::ZERO,
@@ -179,6 +189,40 @@ fn events_of(model: &str, count: usize) -> Vec<String> {
         .chain(std::iter::repeat_n(token, count))
         .chain([event("{}", r#""stop""#), "data: [DONE]\n\n".to_owned()])
         .collect()
+}
+
+/// The same in Anthropic's dialect, each token of the length that sixteen of a kilobyte have.
+fn claude_events_of(model: &str, count: usize) -> Vec<String> {
+    let event = |kind: &str, rest: &str| {
+        format!("event: {kind}\ndata: {{\"type\":\"{kind}\"{rest}}}\n\n")
+    };
+    let text = if count > 16 {
+        " token".to_owned()
+    } else {
+        "lorem ipsum dolor ".repeat(4)
+    };
+    let start = format!(
+        r#","message":{{"id":"msg_01XFDUDYJgAACzvnptvVoYEL","type":"message","role":"assistant","model":"{model}","content":[],"stop_reason":null,"stop_sequence":null,"usage":{{"input_tokens":25,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":1,"service_tier":"standard"}}}}"#
+    );
+    let token = event(
+        "content_block_delta",
+        &format!(r#","index":0,"delta":{{"type":"text_delta","text":"{text}"}}     "#),
+    );
+    let delta = r#","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":120}"#;
+    let block = r#","index":0,"content_block":{"type":"text","text":""}"#;
+    [
+        event("message_start", &start),
+        event("content_block_start", block),
+        event("ping", ""),
+    ]
+    .into_iter()
+    .chain(std::iter::repeat_n(token, count))
+    .chain([
+        event("content_block_stop", r#","index":0"#),
+        event("message_delta", delta),
+        event("message_stop", ""),
+    ])
+    .collect()
 }
 
 /// A stream being written.

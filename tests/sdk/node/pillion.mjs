@@ -25,10 +25,10 @@ export const OpenAI = require('openai');
 
 /** One process. When another took one of its ports meanwhile, it starts anew with others. */
 export class Pillion {
-  static async start(template, ports = {}) {
+  static async start(template, ports = {}, env = {}) {
     let pillion;
     for (let attempt = 0; attempt < 3; attempt++) {
-      pillion = new Pillion(template, await fill(template, ports));
+      pillion = new Pillion(template, await fill(template, ports), env);
       try {
         if (await pillion.#ready()) return pillion;
       } catch (error) {
@@ -40,13 +40,13 @@ export class Pillion {
     throw new Error(`${template}: it did not start:\n${pillion.log}`);
   }
 
-  constructor(template, { text, ports }) {
+  constructor(template, { text, ports }, env) {
     this.ports = ports;
     this.directory = mkdtempSync(join(tmpdir(), 'pillion-'));
     const config = join(this.directory, template);
     writeFileSync(config, text);
     this.process = spawn(BINARY, ['run', '--config', config], {
-      env: { PATH: process.env.PATH },
+      env: { PATH: process.env.PATH, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.log = '';
@@ -106,6 +106,31 @@ export class Pillion {
       await pause(20);
     }
     throw new Error(`not ready after ${PATIENCE} ms`);
+  }
+}
+
+/** The scripted providers, as a process of their own. */
+export class Providers {
+  static async start() {
+    const providers = new Providers();
+    const lines = createInterface({ input: providers.process.stdout });
+    const [line] = await once(lines, 'line');
+    providers.port = Number(line);
+    return providers;
+  }
+
+  constructor() {
+    this.process = spawn('python3', [join(SDK, 'providers/serve.py')], {
+      env: { PATH: process.env.PATH, PYTHONDONTWRITEBYTECODE: '1' },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    this.exited = once(this.process, 'exit');
+  }
+
+  /** It ends with its input. */
+  async end() {
+    this.process.stdin.end();
+    await this.exited;
   }
 }
 
