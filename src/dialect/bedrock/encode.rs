@@ -187,9 +187,12 @@ fn inference<'a>(
     plan: &mut thinking::Plan,
     dropped: &mut Dropped,
 ) -> Result<InferenceConfig<'a>, Unsupported> {
-    let limit = conversation.max_tokens.or(facts.max_output);
-    let stops = conversation.stop.iter().map(String::as_str);
     let claude = facts.extras == Extras::Claude;
+    // Left to itself, Claude stops early here.
+    let limit = conversation
+        .max_tokens
+        .or(facts.max_output.filter(|_| claude));
+    let stops = conversation.stop.iter().map(String::as_str);
     // Claude refuses white space, everybody nothing at all.
     let stops: Vec<&str> = stops
         .filter(|stop| !stop.is_empty() && !(claude && stop.trim().is_empty()))

@@ -84,7 +84,7 @@ mod tests {
             assert!(rewritten.starts_with(begins), "{id}: {rewritten}");
             assert!(rewritten.len() <= LONGEST);
             assert_eq!(rewritten, plain(id, dotted));
-            assert_eq!(rewritten, plain(&rewritten, false), "{id}");
+            assert_eq!(rewritten, plain(&rewritten, dotted), "{id}");
         }
         assert_ne!(plain("a.b", false), plain("a:b", false));
     }

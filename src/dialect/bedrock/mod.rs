@@ -8,18 +8,23 @@
 mod answer;
 mod blocks;
 mod cache;
+mod count;
 mod decode;
+pub mod embeddings;
 mod encode;
 mod exception;
 mod ids;
+mod invoke;
 mod media;
 mod reading;
 mod thinking;
 mod tools;
 mod wire;
 
+pub use count::read_count;
 pub use decode::Decoder;
 pub use encode::{encode, encode_count};
+pub use invoke::Unwrap;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! Converse, in both directions: tables of requests, and answers cut wherever they can be.
 
 mod answers;
+mod invoke;
+mod requests;
 
 use crate::chat::Event;
 use crate::dialect::bedrock::Decoder;
