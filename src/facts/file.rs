@@ -261,6 +261,19 @@ mod tests {
             ("gemini-4-argon", "gemini 4"),
             ("us.amazon.nova-2-lite-v1:0", "nova 2"),
             ("amazon.nova-lite-v1:0", "nova"),
+            (
+                "us.anthropic.claude-opus-5-v1:0",
+                "claude opus 5 on bedrock",
+            ),
+            ("anthropic.claude-opus-5-5", "claude opus 5.5"),
+            (
+                "global.anthropic.claude-opus-4-8",
+                "claude opus 4.7 and 4.8 on bedrock",
+            ),
+            ("openai.gpt-oss-120b-1:0", "gpt-oss on bedrock"),
+            ("us.deepseek.r1-v1:0", "deepseek r1 on bedrock"),
+            ("us.meta.llama3-3-70b-instruct-v1:0", "llama on bedrock"),
+            ("deepseek-r1", "unknown"),
             ("mistral.mistral-large-2402-v1:0", "mistral on bedrock"),
         ] {
             assert_eq!(&*families.of(model).family, family, "{model}");

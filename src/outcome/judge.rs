@@ -121,6 +121,9 @@ fn money(status: Option<u16>, error: &Envelope, phrase: &str) -> Option<Verdict>
     if status == Some(402) && error.limit_source.as_deref() == Some(lists::IN_FLIGHT_BUDGET) {
         return Some(Verdict(Class::RateLimited, lists::IN_FLIGHT_BUDGET));
     }
+    if matches!(status, None | Some(429)) && lists::starts(phrase, lists::DAILY) {
+        return Some(Verdict(Class::QuotaExhausted, "tokens per day"));
+    }
     let asked = matches!(status, None | Some(401 | 402 | 403 | 412 | 429));
     // Gemini says it of a rate a minute: its word is the better witness.
     let a_rate = listed(error, Class::RateLimited).is_some();

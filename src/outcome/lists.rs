@@ -78,6 +78,13 @@ pub(super) const WORDS: &[(&str, Class)] = &[
     ("API_KEY_INVALID", Class::Auth),
     ("UNAUTHENTICATED", Class::Auth),
     ("PERMISSION_DENIED", Class::Auth),
+    // AWS, botocore and the API reference's common errors; some services send them with a 400.
+    ("UnrecognizedClientException", Class::Auth),
+    ("InvalidSignatureException", Class::Auth),
+    ("ExpiredTokenException", Class::Auth),
+    ("IncompleteSignatureException", Class::Auth),
+    ("MissingAuthenticationTokenException", Class::Auth),
+    ("AccessDeniedException", Class::Auth),
     ("unsupported_country_region_territory", Class::Auth),
     // Models. OpenAI (404 on Chat, 400 on Responses); Azure, also in a deployment's first five
     // minutes; Mistral; Bedrock.
@@ -113,6 +120,8 @@ pub(super) const WORDS: &[(&str, Class)] = &[
     ("invalid_request_error", Class::InvalidRequest),
     ("BadRequestError", Class::InvalidRequest),
     ("BadRequest", Class::InvalidRequest),
+    // Bedrock.
+    ("ValidationException", Class::InvalidRequest),
     (NOT_SUPPORTED, Class::InvalidRequest),
 ];
 
@@ -133,6 +142,9 @@ pub(super) const BILLING: &[&str] = &[
     "account is suspended",
     "account suspended",
 ];
+
+/// How a message *starts* that speaks of a day's quota: Bedrock, by the same word as of a minute's.
+pub(super) const DAILY: &[&str] = &["too many tokens per day"];
 
 /// Content policy in prose: litellm 1.109.1, `exception_mapping_utils.py`.
 pub(super) const POLICY: &[&str] = &[
@@ -255,6 +267,7 @@ mod tests {
     fn phrases_are_in_lower_case_as_messages_are_when_compared() {
         let lists = [
             BILLING,
+            DAILY,
             POLICY,
             CONTEXT,
             CAPACITY,

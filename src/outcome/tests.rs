@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::Class::{
     Auth, ContextLength, InvalidRequest, Overloaded, Policy, QuotaExhausted, RateLimited,
-    ServerError, Timeout,
+    ServerError, TargetMissing, Timeout,
 };
 use super::{Failure, judge, judge_reported};
 
@@ -289,6 +289,41 @@ fn bedrock_names_its_errors_in_a_header() {
     assert_eq!(named(408, "ModelTimeoutException").class, Timeout);
     assert_eq!(named(424, "ModelErrorException").class, ServerError);
     assert_eq!(named(403, "AccessDeniedException").class, Auth);
+    assert_eq!(named(400, "ExpiredTokenException").class, Auth);
+    let said = |status, message: &str| {
+        let body = format!(r#"{{"message":"{message}"}}"#);
+        let name = match status {
+            400 => "ValidationException",
+            _ => "ThrottlingException",
+        };
+        with_headers(status, &[("x-amzn-errortype", name)], &body).class
+    };
+    for (status, message, class) in [
+        (400, "m", InvalidRequest),
+        (400, "Input is too long for requested model.", ContextLength),
+        (
+            400,
+            "The provided model identifier is invalid.",
+            TargetMissing,
+        ),
+        (
+            429,
+            "Too many requests, please wait before trying again.",
+            RateLimited,
+        ),
+        (
+            429,
+            "Too many tokens, please wait before trying again.",
+            RateLimited,
+        ),
+        (
+            429,
+            "Too many tokens per day, please wait before trying again.",
+            QuotaExhausted,
+        ),
+    ] {
+        assert_eq!(said(status, message), class, "{message}");
+    }
 }
 
 #[test]

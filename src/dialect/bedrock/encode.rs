@@ -1,0 +1,263 @@
+//! A conversation as a request for Converse, streamed or not: the body is the same.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::blocks::Writer;
+use super::cache::Points;
+use super::wire::{
+    Count, CountInput, InferenceConfig, NovaInference, OutputConfig, Request, ServiceTier,
+    Structure, SystemBlock, TextFormat,
+};
+use super::{thinking, tools};
+use crate::chat::turns::{Ordered, Rules, ordered};
+use crate::chat::{Conversation, Format, Part, Unsupported};
+use crate::dialect::support::{Column, drop_field, settle};
+use crate::dialect::{Dropped, Encoded, Receiver};
+use crate::facts::{Extras, Facts, Sampling};
+
+/// A line that one client puts before its instructions, with a number that changes each time:
+/// refused as a reserved word here, and a cache could never hold what follows it.
+const BILLING: &str = "x-anthropic-billing-header:";
+
+/// The longest list of sequences that end an answer.
+const MOST_STOPS: usize = 2500;
+/// Below this a thinking Claude refuses `top_p`.
+const LEAST_TOP_P: f64 = 0.95;
+
+/// Writes `conversation` for `to`.
+///
+/// # Errors
+/// It asks for something that this target cannot be asked for.
+pub fn encode(conversation: &Conversation, to: Receiver<'_>) -> Result<Encoded, Unsupported> {
+    let mut dropped = settle(&conversation.asked, Column::Converse)?;
+    let ordered = ordered(conversation, rules(conversation, to.facts))?;
+    let request = request(conversation, &ordered, to, &mut dropped)?;
+    written(&request, dropped)
+}
+
+/// Writes the question how many tokens `conversation` has, for `/count-tokens`.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_count(conversation: &Conversation, to: Receiver<'_>) -> Result<Encoded, Unsupported> {
+    let mut dropped = settle(&conversation.asked, Column::Converse)?;
+    let ordered = ordered(conversation, rules(conversation, to.facts))?;
+    let request = request(conversation, &ordered, to, &mut dropped)?;
+    // All that is counted, and all that may be sent.
+    let converse = Request {
+        messages: request.messages,
+        system: request.system,
+        tool_config: request.tool_config,
+        additional_model_request_fields: request.additional_model_request_fields,
+        ..Request::default()
+    };
+    let input = CountInput { converse };
+    written(&Count { input }, dropped)
+}
+
+fn written(request: &impl Serialize, dropped: Dropped) -> Result<Encoded, Unsupported> {
+    let body = serde_json::to_vec(request)
+        .map_err(|_| Unsupported::invalid("messages", "The request cannot be written as JSON."))?;
+    Ok(Encoded {
+        body: Bytes::from(body),
+        dropped,
+    })
+}
+
+/// Calls and results are told as text where the request has no tools: they may not stand without.
+fn tells(conversation: &Conversation) -> bool {
+    conversation.tools.is_empty() && tools::in_history(conversation)
+}
+
+fn rules(conversation: &Conversation, facts: &Facts) -> Rules {
+    Rules {
+        pure_results: false,
+        between: (!facts.results_with_text && !tells(conversation)).then_some("Understood."),
+        prefill: facts.prefill,
+    }
+}
+
+fn request<'a>(
+    conversation: &'a Conversation,
+    ordered: &'a Ordered<'a>,
+    to: Receiver<'a>,
+    dropped: &mut Dropped,
+) -> Result<Request<'a>, Unsupported> {
+    let facts = to.facts;
+    let forced = tools::forces(conversation) && facts.forced_tools;
+    let mut plan = thinking::plan(conversation, &ordered.turns, to, forced, dropped);
+    let mut points = Points::of(conversation, facts, dropped);
+    let tool_config = tools::config(conversation, facts, plan.thinks, &mut points, dropped)?;
+    let mut system = system(ordered, &mut points);
+    let output_config = format(conversation, facts, &mut system);
+    let inference_config = inference(conversation, facts, &mut plan, dropped)?;
+    let mut writer = Writer::new(to, &mut points);
+    if tells(conversation) {
+        writer.tell(&ordered.turns);
+    }
+    let turns = ordered.turns.iter();
+    let messages: Result<Vec<_>, _> = turns.map(|turn| writer.message(turn)).collect();
+    // Which sequence was hit, Claude says only to those who ask.
+    let asks = facts.extras == Extras::Claude && !inference_config.stop_sequences.is_empty();
+    Ok(Request {
+        messages: messages?,
+        system,
+        tool_config,
+        additional_model_request_fields: Some(plan.extras).filter(|e| *e != Default::default()),
+        additional_model_response_field_paths: if asks { &["/stop_sequence"] } else { &[] },
+        output_config,
+        inference_config: Some(inference_config).filter(|c| *c != InferenceConfig::default()),
+        service_tier: service_tier(conversation, dropped),
+    })
+}
+
+fn system<'a>(ordered: &'a Ordered<'a>, points: &mut Points) -> Vec<SystemBlock<'a>> {
+    let mut blocks: Vec<SystemBlock<'a>> = Vec::with_capacity(ordered.system.len());
+    for part in &ordered.system {
+        match &**part {
+            Part::Text(text) if text.starts_with(BILLING) => {}
+            Part::Text(text) => blocks.push(SystemBlock::Text(text.into())),
+            Part::CachePoint(lifetime) => {
+                let point = points.next(lifetime);
+                if let (Some(point), Some(SystemBlock::Text(_))) = (point, blocks.last()) {
+                    blocks.push(SystemBlock::CachePoint(point));
+                }
+            }
+            // Instructions hold nothing else.
+            Part::Image(_)
+            | Part::File { .. }
+            | Part::Audio { .. }
+            | Part::Thought(_)
+            | Part::Call(_)
+            | Part::Result(_) => {}
+        }
+    }
+    blocks
+}
+
+/// The form of the answer: by the API where the model has it, else by a word among the instructions.
+fn format<'a>(
+    conversation: &'a Conversation,
+    facts: &Facts,
+    system: &mut Vec<SystemBlock<'a>>,
+) -> Option<OutputConfig<'a>> {
+    let native = facts.json_schema && (facts.json_with_tools || conversation.tools.is_empty());
+    match &conversation.format {
+        Format::Text => None,
+        Format::JsonSchema {
+            name,
+            description,
+            schema: Some(schema),
+            strict: _,
+        } if native => Some(OutputConfig {
+            text_format: TextFormat {
+                kind: "json_schema",
+                structure: Structure::JsonSchema {
+                    schema: schema.get(),
+                    name,
+                    description: description.as_deref(),
+                },
+            },
+        }),
+        Format::JsonSchema {
+            schema: Some(schema),
+            ..
+        } => {
+            let word = format!(
+                "Respond with a single JSON object only, without any other text or formatting. It \
+                 must fit this JSON Schema:\n{}",
+                schema.get()
+            );
+            system.push(SystemBlock::Text(word.into()));
+            None
+        }
+        Format::JsonObject | Format::JsonSchema { schema: None, .. } => {
+            let word =
+                "Respond with a single JSON object only, without any other text or formatting.";
+            system.push(SystemBlock::Text(word.into()));
+            None
+        }
+    }
+}
+
+fn inference<'a>(
+    conversation: &'a Conversation,
+    facts: &Facts,
+    plan: &mut thinking::Plan,
+    dropped: &mut Dropped,
+) -> Result<InferenceConfig<'a>, Unsupported> {
+    let claude = facts.extras == Extras::Claude;
+    // Left to itself, Claude stops early here.
+    let limit = conversation
+        .max_tokens
+        .or(facts.max_output.filter(|_| claude));
+    let stops = conversation.stop.iter().map(String::as_str);
+    // Claude refuses white space, everybody nothing at all.
+    let stops: Vec<&str> = stops
+        .filter(|stop| !stop.is_empty() && !(claude && stop.trim().is_empty()))
+        .collect();
+    if stops.len() > MOST_STOPS {
+        return Err(Unsupported::parameter("stop", "Too many stop sequences."));
+    }
+    let mut config = InferenceConfig {
+        max_tokens: limit.map(|limit| facts.max_output.map_or(limit, |most| limit.min(most))),
+        temperature: conversation.temperature.map(|value| value.clamp(0.0, 1.0)),
+        top_p: conversation.top_p.map(|value| value.clamp(0.0, 1.0)),
+        stop_sequences: stops,
+    };
+    let mut top_k = conversation.top_k;
+    match facts.sampling {
+        Sampling::Any => {}
+        Sampling::OneOf if config.temperature.is_some() => {
+            drop(&mut config.top_p, "top_p", dropped)
+        }
+        Sampling::OneOf => {}
+        Sampling::None => {
+            drop(&mut config.temperature, "temperature", dropped);
+            drop(&mut config.top_p, "top_p", dropped);
+            drop(&mut top_k, "top_k", dropped);
+        }
+    }
+    if plan.alone {
+        drop(&mut config.temperature, "temperature", dropped);
+        drop(&mut config.top_p, "top_p", dropped);
+        drop(&mut top_k, "top_k", dropped);
+        config.max_tokens = None;
+    } else if plan.thinks && claude {
+        drop(&mut config.temperature, "temperature", dropped);
+        drop(&mut top_k, "top_k", dropped);
+        if config.top_p.is_some_and(|top_p| top_p < LEAST_TOP_P) {
+            drop(&mut config.top_p, "top_p", dropped);
+        }
+    }
+    match facts.extras {
+        Extras::Claude => plan.extras.top_k = top_k,
+        Extras::Nova => {
+            plan.extras.inference_config = top_k.map(|top_k| NovaInference { top_k });
+        }
+        Extras::None | Extras::OpenAi => drop(&mut top_k, "top_k", dropped),
+    }
+    Ok(config)
+}
+
+/// Leaves a field out, and notes it if it was there.
+fn drop<T>(field: &mut Option<T>, name: &'static str, dropped: &mut Dropped) {
+    if field.take().is_some() {
+        drop_field(dropped, name);
+    }
+}
+
+fn service_tier(conversation: &Conversation, dropped: &mut Dropped) -> Option<ServiceTier> {
+    let kind = match conversation.service_tier.as_deref()? {
+        "auto" => return None,
+        "default" | "standard" | "standard_only" => "default",
+        "flex" => "flex",
+        "priority" => "priority",
+        _ => {
+            drop_field(dropped, "service_tier");
+            return None;
+        }
+    };
+    Some(ServiceTier { kind })
+}

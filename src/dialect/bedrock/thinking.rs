@@ -1,0 +1,252 @@
+//! How much a model is to think, in its family's own fields.
+//!
+//! Claude's rules: `anthropic` extended and adaptive thinking pages; Nova's: extended thinking in
+//! the Nova 2 guide (both read 2026-11).
+
+use super::wire::{ClaudeOutput, Extras, ReasoningConfig, Thinking};
+use crate::chat::turns::OrderedTurn;
+use crate::chat::{Conversation, Effort, Part, Role, Thinking as Asked};
+use crate::dialect::support::drop_field;
+use crate::dialect::{Dropped, Receiver};
+use crate::facts::{self, Facts, ThinkingOff};
+
+/// Below this a budget and the answer have no room beside each other.
+const NO_ROOM: u64 = 1024;
+
+/// What the model is told, and what follows from it for the rest of the request.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Plan {
+    pub(super) extras: Extras,
+    /// The model thinks before it answers.
+    pub(super) thinks: bool,
+    /// Neither sampling nor a limit may be set beside it (Nova at its highest effort).
+    pub(super) alone: bool,
+}
+
+/// Settles how `conversation` is thought about. `forced`: a tool is forced, which some models take
+/// only while they do not think.
+pub(super) fn plan(
+    conversation: &Conversation,
+    turns: &[OrderedTurn<'_>],
+    to: Receiver<'_>,
+    forced: bool,
+    dropped: &mut Dropped,
+) -> Plan {
+    let facts = to.facts;
+    let asked = Wish::of(conversation);
+    match facts.thinking {
+        facts::Thinking::Adaptive => adaptive(asked, conversation, facts, forced),
+        facts::Thinking::Budget => {
+            let tokens = match asked {
+                Wish::Nothing | Wish::Off | Wish::BetweenTools => None,
+                Wish::Tokens(tokens) => Some(tokens),
+                Wish::AsItSeesFit => Some(budget(Effort::Medium)),
+                Wish::Effort(effort) => Some(budget(effort)),
+            };
+            let Some(tokens) = tokens else {
+                return Plan::default();
+            };
+            let (least, most) = facts.budget.unwrap_or((NO_ROOM, u64::MAX));
+            let limit = conversation.max_tokens.or(facts.max_output);
+            let room = limit.map_or(most, |limit| most.min(limit.saturating_sub(1)));
+            let unsigned = facts.thinking_before_calls && !loop_begins_with_thoughts(turns, to.id);
+            // What it is to go on with it has not thought about either.
+            let prefilled = turns
+                .last()
+                .is_some_and(|turn| turn.role == Role::Assistant);
+            if room < least || unsigned || prefilled {
+                drop_field(dropped, asked_by(conversation));
+                return Plan::default();
+            }
+            Plan {
+                extras: Extras {
+                    thinking: Some(Thinking::Enabled {
+                        budget_tokens: tokens.clamp(least, room),
+                    }),
+                    ..Extras::default()
+                },
+                thinks: true,
+                alone: false,
+            }
+        }
+        facts::Thinking::Effort => effort(asked, conversation, facts),
+        facts::Thinking::None | facts::Thinking::Level => {
+            match asked {
+                Wish::Nothing | Wish::Off => {}
+                Wish::BetweenTools | Wish::AsItSeesFit | Wish::Tokens(_) | Wish::Effort(_) => {
+                    drop_field(dropped, asked_by(conversation));
+                }
+            }
+            Plan::default()
+        }
+    }
+}
+
+/// What a caller asked for, by either surface's words.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Wish {
+    Nothing,
+    Off,
+    BetweenTools,
+    AsItSeesFit,
+    Tokens(u64),
+    Effort(Effort),
+}
+
+impl Wish {
+    fn of(conversation: &Conversation) -> Self {
+        match (conversation.thinking, conversation.effort) {
+            (Some(Asked::Disabled), _) | (None, Some(Effort::None)) => Self::Off,
+            (Some(Asked::BetweenTools), _) => Self::BetweenTools,
+            (Some(Asked::Budget(tokens)), _) => Self::Tokens(tokens),
+            (Some(Asked::Adaptive), None | Some(Effort::None)) => Self::AsItSeesFit,
+            (Some(Asked::Adaptive) | None, Some(effort)) => Self::Effort(effort),
+            (None, None) => Self::Nothing,
+        }
+    }
+}
+
+fn adaptive(asked: Wish, conversation: &Conversation, facts: &Facts, forced: bool) -> Plan {
+    let effort = match asked {
+        Wish::Effort(effort) => Some(effort),
+        Wish::Tokens(tokens) => Some(effort_for(tokens)),
+        // Effort is a word about the whole answer: it holds also without thinking.
+        Wish::Off => conversation.effort.filter(|effort| *effort != Effort::None),
+        Wish::Nothing | Wish::BetweenTools | Wish::AsItSeesFit => None,
+    };
+    let on = Some(Thinking::Adaptive {
+        display: conversation.show_reasoning.then_some("summarized"),
+    });
+    let mut effort = effort.and_then(|effort| facts.effort(effort));
+    let thinking = match asked {
+        // Left alone it would think, and refuse the tool that is forced.
+        Wish::Nothing if forced && !facts.forced_tools_thinking && facts.thinks_unasked => {
+            off(facts, &mut effort)
+        }
+        Wish::Nothing if conversation.show_reasoning && facts.thinks_unasked => on,
+        Wish::Nothing => None,
+        Wish::Off => off(facts, &mut effort),
+        Wish::BetweenTools if facts.thinking_off == ThinkingOff::BetweenTools => {
+            Some(Thinking::BetweenTools)
+        }
+        Wish::BetweenTools | Wish::AsItSeesFit | Wish::Tokens(_) | Wish::Effort(_) => on,
+    };
+    let thinks = match thinking {
+        Some(Thinking::Disabled | Thinking::BetweenTools) => false,
+        Some(Thinking::Adaptive { .. } | Thinking::Enabled { .. }) => true,
+        None => facts.thinks_unasked,
+    };
+    Plan {
+        extras: Extras {
+            thinking,
+            output_config: effort.map(|effort| ClaudeOutput {
+                effort: effort.name(),
+            }),
+            ..Extras::default()
+        },
+        thinks,
+        alone: false,
+    }
+}
+
+fn off(facts: &Facts, effort: &mut Option<Effort>) -> Option<Thinking> {
+    match facts.thinking_off {
+        ThinkingOff::Omit => None,
+        ThinkingOff::Disabled => Some(Thinking::Disabled),
+        ThinkingOff::BetweenTools => Some(Thinking::BetweenTools),
+        ThinkingOff::Least => {
+            *effort = facts.efforts.first().copied();
+            None
+        }
+    }
+}
+
+/// Nova 2, and models with open weights.
+fn effort(asked: Wish, conversation: &Conversation, facts: &Facts) -> Plan {
+    let wanted = match asked {
+        Wish::Nothing => None,
+        Wish::Off | Wish::BetweenTools => match facts.thinking_off {
+            ThinkingOff::Least => facts.efforts.first().copied(),
+            ThinkingOff::Omit | ThinkingOff::Disabled | ThinkingOff::BetweenTools => None,
+        },
+        Wish::AsItSeesFit => Some(Effort::Medium),
+        Wish::Tokens(tokens) => Some(effort_for(tokens)),
+        Wish::Effort(effort) => Some(effort),
+    };
+    let Some(effort) = wanted.and_then(|effort| facts.effort(effort)) else {
+        return Plan::default();
+    };
+    match facts.extras {
+        facts::Extras::Nova => {
+            // Its highest effort takes no limit: one that was asked for is kept.
+            let effort = match (effort, conversation.max_tokens) {
+                (Effort::High, Some(_)) => Effort::Medium,
+                (effort, _) => effort,
+            };
+            Plan {
+                extras: Extras {
+                    reasoning_config: Some(ReasoningConfig {
+                        kind: "enabled",
+                        max_reasoning_effort: effort.name(),
+                    }),
+                    ..Extras::default()
+                },
+                thinks: true,
+                alone: effort == Effort::High,
+            }
+        }
+        facts::Extras::None | facts::Extras::Claude | facts::Extras::OpenAi => Plan {
+            extras: Extras {
+                reasoning_effort: Some(effort.name()),
+                ..Extras::default()
+            },
+            thinks: true,
+            alone: false,
+        },
+    }
+}
+
+fn budget(effort: Effort) -> u64 {
+    match effort {
+        Effort::None | Effort::Minimal => 1024,
+        Effort::Low => 2048,
+        Effort::Medium => 10_000,
+        Effort::High => 16_384,
+        Effort::Xhigh | Effort::Max => 32_768,
+    }
+}
+
+fn effort_for(tokens: u64) -> Effort {
+    match tokens {
+        0..10_000 => Effort::Low,
+        10_000..16_384 => Effort::Medium,
+        16_384.. => Effort::High,
+    }
+}
+
+fn asked_by(conversation: &Conversation) -> &'static str {
+    if conversation.thinking.is_some() {
+        "thinking"
+    } else {
+        "reasoning_effort"
+    }
+}
+
+/// Whether every turn with calls since the user last spoke begins with a thought of this target's:
+/// such a model refuses to think in the middle of calls that it did not think about.
+fn loop_begins_with_thoughts(turns: &[OrderedTurn<'_>], id: &str) -> bool {
+    let answers = |turn: &&OrderedTurn<'_>| {
+        turn.role == Role::Assistant
+            || matches!(turn.parts.first().map(|p| &**p), Some(Part::Result(_)))
+    };
+    let calls = |turn: &&OrderedTurn<'_>| {
+        turn.parts
+            .iter()
+            .any(|part| matches!(**part, Part::Call(_)))
+    };
+    let mut turns = turns.iter().rev().take_while(answers).filter(calls);
+    turns.all(|turn| match turn.parts.first().map(|part| &**part) {
+        Some(Part::Thought(thought)) => super::blocks::replay(thought, id).is_some(),
+        _ => false,
+    })
+}
