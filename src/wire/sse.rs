@@ -23,7 +23,8 @@ pub struct Event<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Message,
-    /// `event: error`, llama.cpp's field `error: {…}`, or a line that is bare JSON.
+    /// `event: error`, llama.cpp's field `error: {…}`, or lines that are bare JSON: an object, or a
+    /// list as Google's servers wrap theirs in.
     Error,
 }
 
@@ -183,6 +184,8 @@ fn dispatch<E>(block: &[u8], each: &mut impl FnMut(Event<'_>) -> Result<(), E>) 
     let mut kind = Kind::Message;
     let mut data: Option<&[u8]> = None;
     let mut joined = Vec::new();
+    // Bare JSON may be spread over lines, none of which begins as a field does.
+    let mut bare = false;
     let mut rest = block;
     while !rest.is_empty() {
         let line;
@@ -200,8 +203,13 @@ fn dispatch<E>(block: &[u8], each: &mut impl FnMut(Event<'_>) -> Result<(), E>) 
                 kind = Kind::Error;
                 value
             }
-            _ if line.first() == Some(&b'{') => {
-                kind = Kind::Error;
+            _ if matches!(line.first(), Some(b'{' | b'['))
+                || bare
+                    && line
+                        .first()
+                        .is_some_and(|first| !first.is_ascii_alphabetic()) =>
+            {
+                (kind, bare) = (Kind::Error, true);
                 line
             }
             _ => continue,
@@ -286,7 +294,7 @@ mod tests {
 
     #[test]
     fn an_event_is_the_same_however_it_is_cut() {
-        let streams: [(&str, Seen); 8] = [
+        let streams: [(&str, Seen); 10] = [
             ("data: a\n\ndata: b\n\n", messages(&["a", "b"])),
             (
                 "\u{feff}data:a\r\n\r\n: ping\r\n\r\nid: 1\r\ndata: ж\r\n\r\n",
@@ -311,6 +319,22 @@ mod tests {
                 seen.push((Kind::Error, "{\"error\":{\"code\":503}}".into()));
                 seen
             }),
+            (
+                "data: a\r\n\r\n{\r\n  \"error\": {\r\n    \"a:b\": 1\r\n  }\r\n}\r\n",
+                {
+                    let mut seen = messages(&["a"]);
+                    let error = "{\n  \"error\": {\n    \"a:b\": 1\n  }\n}";
+                    seen.push((Kind::Error, error.into()));
+                    seen
+                },
+            ),
+            (
+                "[{\n  \"x\": 1\n}\n,\n{\n  \"x\": 2\n}\n]",
+                vec![(
+                    Kind::Error,
+                    "[{\n  \"x\": 1\n}\n,\n{\n  \"x\": 2\n}\n]".into(),
+                )],
+            ),
             ("", Seen::new()),
         ];
         for (stream, expected) in streams {
