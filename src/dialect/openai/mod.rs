@@ -7,6 +7,7 @@ mod answer;
 mod calls;
 mod content;
 mod embeddings;
+pub mod events;
 mod frame;
 mod frames;
 mod pattern;

@@ -1,5 +1,6 @@
 //! Whole streams and answers through the decoder, cut at every byte.
 
+mod events;
 mod read;
 mod show;
 
