@@ -137,6 +137,12 @@ impl<'a> Object<'a> {
             .map(|member| member.value.clone())
     }
 
+    /// Its members, in order: each key, and where its value stands.
+    pub fn members(&self) -> impl Iterator<Item = (Text<'a>, Range<usize>)> + '_ {
+        let members = self.members.iter();
+        members.map(|member| (member.key, member.value.clone()))
+    }
+
     /// How many members it has.
     #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
     pub fn len(&self) -> usize {

@@ -199,10 +199,13 @@ impl Calls {
             return false;
         }
         let before = self.held.len();
-        let (open, bytes) = (self.open, &mut self.held_bytes);
+        // A frame does not overtake another one of its calls that is part of an open one, too.
+        let (mut waiting, bytes) = (self.open, &mut self.held_bytes);
         self.held.retain(|held| {
-            let keep = held.calls & open != 0;
-            if !keep {
+            let keep = held.calls & waiting != 0;
+            if keep {
+                waiting |= held.calls;
+            } else {
                 out.extend_from_slice(&held.frame);
                 *bytes -= held.frame.len();
             }
@@ -297,6 +300,24 @@ mod tests {
         assert_eq!(calls.finish(0, false), Ok(vec![]));
         assert!(calls.release(&mut out));
         assert_eq!(out, b"12");
+    }
+
+    #[test]
+    fn the_frames_of_a_call_stay_in_order() {
+        let (mut calls, mut out) = (Calls::default(), Vec::new());
+        let first = calls.locate(0, Some(0), Some("a")).unwrap();
+        let second = calls.locate(0, Some(1), Some("b")).unwrap();
+        calls
+            .hold(1 << first | 1 << second, b"both ".to_vec())
+            .unwrap();
+        calls.append(first, "{}").unwrap();
+        calls.hold(1 << first, b"first ".to_vec()).unwrap();
+        calls.next(second);
+        assert!(!calls.release(&mut out), "it begins in a frame that waits");
+        calls.append(second, "{}").unwrap();
+        assert_eq!(calls.finish(0, false), Ok(vec![]));
+        assert!(calls.release(&mut out));
+        assert_eq!(out, b"both first ");
     }
 
     #[test]

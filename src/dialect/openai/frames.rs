@@ -322,6 +322,12 @@ impl Frames {
         }
     }
 
+    pub(super) fn id(&self) -> Option<String> {
+        let value = self.template.strip_prefix("\"id\":")?;
+        let id = Cursor::new(value).string().ok()?.decode().into_owned();
+        (!id.is_empty()).then_some(id)
+    }
+
     fn remember(&mut self, text: &str, top: &Object<'_>) {
         let object = match self.wanted.shape {
             Shape::Chat => "\"chat.completion.chunk\"",

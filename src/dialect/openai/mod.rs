@@ -7,18 +7,23 @@ mod answer;
 mod calls;
 mod content;
 mod embeddings;
+pub mod events;
 mod frame;
 mod frames;
 mod pattern;
+mod read;
 mod request;
 mod schema;
+mod show;
 mod stream;
 mod synthesis;
 
 mod usage;
 
 pub use answer::{Answer, Shown, answer};
+pub use read::read;
 pub use request::{Pieces, encode};
+pub use show::{Encoder, answer as show};
 pub use stream::{Decoder, Shape, Wanted};
 
 #[cfg(test)]

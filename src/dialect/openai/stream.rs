@@ -117,6 +117,11 @@ impl Decoder {
         self.frames.out.len()
     }
 
+    /// The provider's id of the answer, known from its first frame on, also if that is held back.
+    pub(super) fn id(&self) -> Option<String> {
+        self.frames.id()
+    }
+
     /// The tokens counted so far.
     pub fn usage(&self) -> Usage {
         self.frames.progress.usage

@@ -1,5 +1,9 @@
 //! Whole streams and answers through the decoder, cut at every byte.
 
+mod events;
+mod read;
+mod show;
+
 use super::*;
 use crate::chat::Surface;
 use crate::outcome::{Class, Failure};
