@@ -1,7 +1,7 @@
 //! Anthropic's Messages as the caller's side: its requests read, its answers written.
 //!
 //! For a target that speaks Messages too the bytes stay as they came, with only what is ours
-//! replaced (`splice_request`, [`Splicer`], [`splice_answer`]); for any other a request is
+//! replaced ([`splice_request`], [`Splicer`], [`splice_answer`]); for any other a request is
 //! [`read`] into a conversation, and the answer's events are written by [`Encoder`] or [`answer`].
 //!
 //! The document is Anthropic's Messages reference with the guide to API version 2026-10-21, and the
@@ -19,7 +19,7 @@ mod write;
 pub use answer::{answer, count_answer};
 pub use encode::Encoder;
 pub use read::read;
-pub use splice::{Splicer, splice_answer};
+pub use splice::{Form, Spliced, Splicer, cloud_betas, splice_answer, splice_request};
 
 use crate::chat::thought;
 

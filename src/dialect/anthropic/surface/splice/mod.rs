@@ -1,12 +1,17 @@
 //! From Messages to Messages: the bytes that came, with only what is ours replaced.
 
+mod cloud;
 mod frames;
+mod history;
 mod plain;
+mod request;
 mod stream;
 mod tally;
 mod whole;
 
+pub use cloud::cloud_betas;
 pub use plain::splice_answer;
+pub use request::{Form, Spliced, splice_request};
 pub use stream::Splicer;
 
 use std::borrow::Cow;

@@ -208,6 +208,13 @@ fn every_recorded_answer_passes_as_it_came_and_as_a_stream() {
             refused += 1;
             continue;
         }
+        if let Some((_, class)) = FAILED.iter().find(|(of, _)| of == name) {
+            let failed = |failure: Failure| failure.class;
+            assert_eq!(splice_answer(&body, None).map_err(failed), Err(*class));
+            assert_eq!(splicer.whole(&body).map_err(failed), Err(*class));
+            refused += 1;
+            continue;
+        }
         let (passed, usage) =
             splice_answer(&body, None).unwrap_or_else(|error| panic!("{name}: {error:?}"));
         assert_eq!(passed, text, "{name}");
