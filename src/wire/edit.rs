@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::ops::Range;
 
+use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::json::{Cursor, Invalid, Text};
@@ -57,6 +58,47 @@ impl<'a> Edits<'a> {
             done = span.end.max(done);
         }
         put(&text[done..]);
+    }
+
+    /// `body`, whose text the edits are of, with the edits made: in pieces, the large ones shared.
+    pub fn slices(mut self, body: &Bytes) -> SmallVec<[Bytes; 5]> {
+        self.list.sort_by_key(|(span, _)| span.start);
+        let mut pieces = SmallVec::new();
+        let mut put = |piece: Bytes| {
+            if !piece.is_empty() {
+                pieces.push(piece);
+            }
+        };
+        let mut done = 0;
+        for (span, with) in self.list {
+            put(body.slice(done..span.start.max(done)));
+            put(Bytes::from(with.into_owned()));
+            done = span.end.max(done);
+        }
+        put(body.slice(done..));
+        pieces
+    }
+
+    /// Takes those of a list's items out that are not kept, with their commas.
+    pub fn thin(&mut self, items: &[(Range<usize>, bool)]) {
+        // Where the last item ended, and where a run taken out at the list's start begins.
+        let (mut end, mut leading, mut kept) = (0, None, false);
+        for (span, keep) in items {
+            if *keep {
+                if let Some(from) = leading.take() {
+                    self.remove(from..span.start);
+                }
+                kept = true;
+            } else if kept {
+                self.remove(end..span.end);
+            } else {
+                leading.get_or_insert(span.start);
+            }
+            end = span.end;
+        }
+        if let Some(from) = leading {
+            self.remove(from..end);
+        }
     }
 
     /// The same for one part of the text, after [`apply`](Self::apply). `None` when an edit crosses
@@ -262,6 +304,30 @@ mod tests {
     }
 
     #[test]
+    fn any_items_can_be_taken_out() {
+        let text = "[ 0, [1] ,{\"a\":2}, 3 ]";
+        for mask in 0..16_u32 {
+            let keep = |at: &u32| mask >> at & 1 == 1;
+            let mut items = Vec::new();
+            let mut cursor = Cursor::new(text);
+            cursor
+                .array(|cursor| {
+                    let at = u32::try_from(items.len()).unwrap_or_default();
+                    items.push((cursor.skip()?, keep(&at)));
+                    Ok::<(), Invalid>(())
+                })
+                .unwrap();
+            let mut edits = Edits::default();
+            edits.thin(&items);
+            let left = edits.slices(&Bytes::from_static(text.as_bytes())).concat();
+            let left: Vec<serde_json::Value> = serde_json::from_slice(&left).unwrap();
+            let all: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
+            let expected = all.into_iter().zip(0..).filter(|(_, at)| keep(at));
+            assert_eq!(left, expected.map(|(item, _)| item).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
     fn an_object_has_so_many_members_and_no_more() {
         for (count, fine) in [(MAX_MEMBERS, true), (MAX_MEMBERS + 1, false)] {
             let text = format!("{{{}}}", vec!["\"a\":1"; count].join(","));
@@ -280,5 +346,7 @@ mod tests {
         let mut out = String::new();
         edits.apply("abcdef", |piece| out.push_str(piece));
         assert_eq!(out, "<adEf>");
+        let pieces = edits.slices(&Bytes::from_static(b"abcdef"));
+        assert_eq!(pieces.concat(), b"<adEf>");
     }
 }

@@ -12,12 +12,14 @@ mod blocks;
 mod encode;
 mod fields;
 mod read;
+mod splice;
 mod tools;
 mod write;
 
 pub use answer::{answer, count_answer};
 pub use encode::Encoder;
 pub use read::read;
+pub use splice::{Form, Spliced, Splicer, cloud_betas, splice_answer, splice_request};
 
 use crate::chat::thought;
 

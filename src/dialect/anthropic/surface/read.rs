@@ -145,7 +145,7 @@ fn say(text: &str, cache: Option<Lifetime>, conversation: &mut Conversation) {
 
 /// The first line of Claude Code's system prompt is no instruction: a header in disguise that
 /// changes with every request, so that no prefix would ever be found in a cache.
-fn without_billing(text: &str) -> &str {
+pub(super) fn without_billing(text: &str) -> &str {
     if !text.starts_with("x-anthropic-billing-header:") {
         return text;
     }

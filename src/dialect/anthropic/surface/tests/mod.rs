@@ -1,4 +1,6 @@
 //! Requests read and answers written, as tables.
 
 mod reading;
+mod recordings;
+mod splicing;
 mod writing;

@@ -85,7 +85,7 @@ fn frames(stream: &str) -> Vec<Value> {
 }
 
 /// What an SDK makes of the frames: a message.
-fn accumulated(stream: &str) -> Value {
+pub(super) fn accumulated(stream: &str) -> Value {
     let mut message = Value::Null;
     let mut open = None;
     let mut arguments = String::new();

@@ -1,0 +1,273 @@
+//! What of a request a cloud takes: the same API some steps behind, and strict about the rest.
+//!
+//! "Extra inputs are not permitted" is the answer to every field that a cloud does not know yet, and
+//! to one whose beta header it was not sent. Which these are was gathered from the reports of people
+//! who ran Claude Code against Bedrock and Vertex (read 2026-11).
+
+use std::ops::Range;
+
+use crate::chat::Unsupported;
+use crate::dialect::Dropped;
+use crate::dialect::support::{drop_field, refused};
+use crate::facts::Facts;
+use crate::wire::edit::{Added, Edits, Object};
+use crate::wire::json::{Cursor, Invalid, Kind, quote};
+
+/// Betas that the clouds take. An unknown one is a 400, so the list says yes.
+const BETAS: &[&str] = &[
+    "computer-use-2024-10-22",
+    "computer-use-2025-01-24",
+    "context-1m-2025-08-07",
+    "fine-grained-tool-streaming-2025-05-14",
+    "interleaved-thinking-2025-05-14",
+    "output-128k-2025-02-19",
+    "token-efficient-tools-2025-02-19",
+];
+
+/// What is left out, and named.
+const DROPPED: &[&str] = &[
+    "billing_policy",
+    "cache_control",
+    "compaction",
+    "context_management",
+    "diagnostics",
+    "fallback_credit_token",
+    "fallbacks",
+    "output_format",
+    "service_tier",
+    "speed",
+    "workspace_id",
+];
+
+/// What would make the answer another one.
+const REFUSED: &[&str] = &["container", "inference_geo", "mcp_servers", "thread"];
+
+/// Members of a tool that are left out, and named.
+const OF_TOOLS: &[&str] = &[
+    "allowed_callers",
+    "defer_loading",
+    "eager_input_streaming",
+    "input_examples",
+];
+
+/// Tools that Anthropic itself would have to run, by how their types begin.
+const HOSTED: &[&str] = &[
+    "advisor",
+    "code_execution",
+    "mcp_toolset",
+    "tool_search",
+    "web_fetch",
+    "web_search",
+];
+
+/// Of the betas in a header, those that the clouds take.
+pub fn cloud_betas(header: &str) -> impl Iterator<Item = &str> {
+    let named = header.split(',').map(str::trim);
+    named.filter(|beta| BETAS.contains(beta))
+}
+
+/// A request's body on its way into a cloud.
+pub(super) struct Body<'a, 'e> {
+    pub(super) text: &'a str,
+    pub(super) top: &'e Object<'a>,
+    pub(super) edits: &'e mut Edits<'a>,
+    pub(super) dropped: &'e mut Dropped,
+    pub(super) facts: &'e Facts,
+}
+
+impl Body<'_, '_> {
+    pub(super) fn splice(
+        mut self,
+        version: &str,
+        stream_in_body: bool,
+        betas: &[&str],
+    ) -> Result<(), Unsupported> {
+        for name in REFUSED {
+            if self.is_asked(name) {
+                return Err(refused(*name));
+            }
+        }
+        for name in DROPPED {
+            if self.is_asked(name) {
+                drop_field(self.dropped, *name);
+            }
+        }
+        let empty_config = self.config()?;
+        self.thinking()?;
+        let empty_system = self.system()?;
+        self.tools()?;
+        let mut added = Added::default();
+        added.push("anthropic_version", quote(version));
+        if !betas.is_empty() {
+            let quoted: Vec<String> = betas.iter().map(|beta| quote(beta)).collect();
+            added.push("anthropic_beta", format!("[{}]", quoted.join(",")));
+        }
+        let unwanted = |key: &str| match key {
+            "model" | "anthropic_version" | "anthropic_beta" => true,
+            "stream" => !stream_in_body,
+            "output_config" => empty_config,
+            "system" => empty_system,
+            key => DROPPED.contains(&key) || REFUSED.contains(&key),
+        };
+        self.top.rewrite(self.edits, unwanted, added);
+        Ok(())
+    }
+
+    /// Whether a field says anything: null and an empty list do not.
+    fn is_asked(&self, name: &str) -> bool {
+        self.top.get(name).is_some_and(|span| {
+            let raw = &self.text[span];
+            let inner = raw.strip_prefix('[').and_then(|raw| raw.strip_suffix(']'));
+            raw != "null" && !inner.is_some_and(|inner| inner.trim().is_empty())
+        })
+    }
+}
+
+impl<'a> Body<'a, '_> {
+    /// Tells whether nothing is left of `output_config`.
+    fn config(&mut self) -> Result<bool, Invalid> {
+        let text = self.text;
+        let Some(span) = self.of_kind("output_config", b'{') else {
+            return Ok(false);
+        };
+        let config = Object::read(&mut Cursor::at(text, span.start))?;
+        let effort = self.facts.efforts.is_empty();
+        let mut taken = 0;
+        for (key, name, unwanted) in [
+            ("effort", "reasoning_effort", effort),
+            ("task_budget", "task_budget", true),
+        ] {
+            if unwanted && config.get(key).is_some() {
+                drop_field(self.dropped, name);
+                taken += 1;
+            }
+        }
+        if taken == config.len() {
+            return Ok(true);
+        }
+        let unwanted = |key: &str| key == "task_budget" || effort && key == "effort";
+        config.rewrite(self.edits, unwanted, "");
+        Ok(false)
+    }
+
+    fn thinking(&mut self) -> Result<(), Invalid> {
+        let text = self.text;
+        let Some(span) = self.of_kind("thinking", b'{') else {
+            return Ok(());
+        };
+        let thinking = Object::read(&mut Cursor::at(text, span.start))?;
+        if thinking.get("block_binding").is_some() {
+            drop_field(self.dropped, "block_binding");
+            thinking.rewrite(self.edits, |key| key == "block_binding", "");
+        }
+        Ok(())
+    }
+
+    /// Takes out Claude Code's header in disguise, which Bedrock refuses. Tells whether nothing is
+    /// left.
+    fn system(&mut self) -> Result<bool, Invalid> {
+        let text = self.text;
+        let Some(span) = self.top.get("system") else {
+            return Ok(false);
+        };
+        let mut cursor = Cursor::at(text, span.start);
+        match cursor.kind()? {
+            Kind::String => {
+                let said = cursor.string()?;
+                let decoded = said.decode();
+                let kept = super::super::read::without_billing(&decoded);
+                if kept.len() < decoded.len() {
+                    self.edits.replace(said.span(), quote(kept));
+                }
+                Ok(kept.is_empty() && !decoded.is_empty())
+            }
+            Kind::Array => {
+                let mut blocks = Vec::new();
+                cursor.array(|cursor| {
+                    if cursor.kind()? != Kind::Object {
+                        blocks.push((cursor.skip()?, true));
+                        return Ok(());
+                    }
+                    let block = Object::read(cursor)?;
+                    let mut keep = true;
+                    if let Some(span) = block.get("text")
+                        && let Some(said) = Cursor::at(text, span.start).string_or_skip()?
+                    {
+                        let decoded = said.decode();
+                        let kept = super::super::read::without_billing(&decoded);
+                        keep = decoded.is_empty() || !kept.is_empty();
+                        if keep && kept.len() < decoded.len() {
+                            self.edits.replace(span, quote(kept));
+                        }
+                    }
+                    if keep {
+                        self.mark(&block)?;
+                    }
+                    blocks.push((block.span.clone(), keep));
+                    Ok::<(), Invalid>(())
+                })?;
+                self.edits.thin(&blocks);
+                Ok(!blocks.is_empty() && blocks.iter().all(|(_, keep)| !keep))
+            }
+            Kind::Object | Kind::Number | Kind::Bool | Kind::Null => Ok(false),
+        }
+    }
+
+    fn tools(&mut self) -> Result<(), Unsupported> {
+        let text = self.text;
+        let Some(span) = self.of_kind("tools", b'[') else {
+            return Ok(());
+        };
+        let mut index = 0;
+        Cursor::at(text, span.start).array(|cursor| {
+            if cursor.kind()? != Kind::Object {
+                return Ok(());
+            }
+            let tool = Object::read(cursor)?;
+            let kind = tool.get("type").map(|span| text[span].trim_matches('"'));
+            if kind.is_some_and(|kind| HOSTED.iter().any(|hosted| kind.starts_with(hosted))) {
+                return Err(refused(format!("tools[{index}]")));
+            }
+            for name in OF_TOOLS {
+                if tool.get(name).is_some() {
+                    drop_field(self.dropped, *name);
+                }
+            }
+            tool.rewrite(self.edits, |key| OF_TOOLS.contains(&key), "");
+            self.mark(&tool)?;
+            index += 1;
+            Ok::<(), Unsupported>(())
+        })?;
+        Ok(())
+    }
+
+    fn mark(&mut self, object: &Object<'a>) -> Result<(), Invalid> {
+        if let Some(span) = object.get("cache_control")
+            && narrow_cache_control(self.text, span, self.edits)?
+        {
+            drop_field(self.dropped, "cache_control");
+        }
+        Ok(())
+    }
+
+    fn of_kind(&self, name: &str, first: u8) -> Option<Range<usize>> {
+        let span = self.top.get(name);
+        span.filter(|span| self.text.as_bytes()[span.start] == first)
+    }
+}
+
+/// Takes out of a cache mark what the clouds do not know. Tells whether there was anything.
+pub(super) fn narrow_cache_control<'a>(
+    text: &'a str,
+    span: Range<usize>,
+    edits: &mut Edits<'a>,
+) -> Result<bool, Invalid> {
+    if text.as_bytes()[span.start] != b'{' {
+        return Ok(false);
+    }
+    let mark = Object::read(&mut Cursor::at(text, span.start))?;
+    let unwanted = |key: &str| matches!(key, "scope" | "ttl");
+    let any = mark.get("scope").is_some() || mark.get("ttl").is_some();
+    mark.rewrite(edits, unwanted, "");
+    Ok(any)
+}

@@ -1,0 +1,206 @@
+//! The messages of a request as one target may see them.
+//!
+//! What another provider left in the history is a 400 at this one, each time anew: thinking with a
+//! signature that is not its own, ids that do not match its pattern.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use super::super::of_next_call;
+use super::cloud::narrow_cache_control;
+use crate::chat::thought;
+use crate::wire::edit::Edits;
+use crate::wire::json::{Cursor, Invalid, Kind, Text, quote};
+
+pub(super) struct History<'a> {
+    text: &'a str,
+    /// Whose seals are its own.
+    target: &'a str,
+    in_cloud: bool,
+    /// Whether a cache mark was made what clouds know.
+    pub(super) narrowed: bool,
+}
+
+/// What of a block is looked at.
+#[derive(Default)]
+struct Block<'a> {
+    kind: Option<Text<'a>>,
+    id: Option<Text<'a>>,
+    answers: Option<Text<'a>>,
+    signature: Option<Text<'a>>,
+    data: Option<Text<'a>>,
+}
+
+impl<'a> History<'a> {
+    pub(super) fn new(text: &'a str, target: &'a str, in_cloud: bool) -> Self {
+        Self {
+            text,
+            target,
+            in_cloud,
+            narrowed: false,
+        }
+    }
+
+    /// Walks the list of messages at the cursor. One that nothing is left of goes.
+    pub(super) fn messages(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        edits: &mut Edits<'a>,
+    ) -> Result<(), Invalid> {
+        if cursor.kind()? != Kind::Array {
+            return Ok(());
+        }
+        let mut messages = Vec::new();
+        cursor.array(|cursor| {
+            if cursor.kind()? != Kind::Object {
+                messages.push((cursor.skip()?, true));
+                return Ok(());
+            }
+            let mut keep = true;
+            let span = cursor.object(|cursor, key| {
+                if key.says("content") && cursor.kind()? == Kind::Array {
+                    keep = self.content(cursor, edits)?;
+                }
+                Ok::<(), Invalid>(())
+            })?;
+            messages.push((span, keep));
+            Ok::<(), Invalid>(())
+        })?;
+        edits.thin(&messages);
+        Ok(())
+    }
+
+    /// Walks a list of blocks; tells whether anything is left of it.
+    fn content(&mut self, cursor: &mut Cursor<'a>, edits: &mut Edits<'a>) -> Result<bool, Invalid> {
+        let mut blocks: Vec<(Range<usize>, bool)> = Vec::new();
+        cursor.array(|cursor| {
+            if cursor.kind()? != Kind::Object {
+                blocks.push((cursor.skip()?, true));
+                return Ok(());
+            }
+            let mut block = Block::default();
+            let span = cursor.object(|cursor, key| self.member(&mut block, cursor, key, edits))?;
+            let keep = self.block(&block, edits);
+            blocks.push((span, keep));
+            Ok::<(), Invalid>(())
+        })?;
+        edits.thin(&blocks);
+        Ok(blocks.is_empty() || blocks.iter().any(|(_, keep)| *keep))
+    }
+
+    fn member(
+        &mut self,
+        block: &mut Block<'a>,
+        cursor: &mut Cursor<'a>,
+        key: Text<'a>,
+        edits: &mut Edits<'a>,
+    ) -> Result<(), Invalid> {
+        match &*key.decode() {
+            "type" => block.kind = cursor.string_or_skip()?,
+            "id" => block.id = cursor.string_or_skip()?,
+            "tool_use_id" => block.answers = cursor.string_or_skip()?,
+            "signature" => block.signature = cursor.string_or_skip()?,
+            "data" => block.data = cursor.string_or_skip()?,
+            "cache_control" if self.in_cloud => {
+                let span = cursor.skip()?;
+                self.narrowed |= narrow_cache_control(self.text, span, edits)?;
+            }
+            // Of a result: its blocks may bear marks of their own.
+            "content" if self.in_cloud && cursor.kind()? == Kind::Array => {
+                self.content(cursor, edits)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Puts a block right; tells whether it stays.
+    fn block(&self, block: &Block<'a>, edits: &mut Edits<'a>) -> bool {
+        let kind = block.kind.map(Text::decode).unwrap_or_default();
+        match &*kind {
+            "thinking" => self.signed(block.signature, edits),
+            "redacted_thinking" => self.signed(block.data, edits),
+            "tool_use" => {
+                rename(block.id, edits);
+                true
+            }
+            "tool_result" => {
+                rename(block.answers, edits);
+                true
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether this target may see what was signed so; the seal is taken off.
+    fn signed(&self, signature: Option<Text<'a>>, edits: &mut Edits<'a>) -> bool {
+        let Some(signature) = signature.filter(|signature| !signature.is_empty()) else {
+            // Made of another provider's reasoning.
+            return false;
+        };
+        let sealed = signature.decode();
+        if of_next_call(&sealed).is_some() {
+            return false;
+        }
+        match thought::open(&sealed) {
+            Some((maker, bare)) if maker == self.target => {
+                edits.replace(signature.span(), quote(bare));
+                true
+            }
+            Some(_) => false,
+            None => true,
+        }
+    }
+}
+
+fn rename<'a>(id: Option<Text<'a>>, edits: &mut Edits<'a>) {
+    if let Some(id) = id
+        && let Some(fit) = fitting(&id.decode())
+    {
+        edits.replace(id.span(), format!("\"{fit}\""));
+    }
+}
+
+/// `id` as `[a-zA-Z0-9_-]{1,64}`, if it is not that already: always in the same way, since the
+/// provider's cache hangs on every byte.
+fn fitting(id: &str) -> Option<String> {
+    const LONGEST: usize = 64;
+    /// What is kept of a longer one before its digest of ten digits.
+    const KEPT: usize = 53;
+    const DIGEST: usize = 5;
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if (1..=LONGEST).contains(&id.len()) && id.chars().all(fits) {
+        return None;
+    }
+    let mut fit: String = id.chars().map(|c| if fits(c) { c } else { '_' }).collect();
+    if fit.is_empty() || fit.len() > LONGEST {
+        fit.truncate(KEPT);
+        fit.push('_');
+        let digest = ring::digest::digest(&ring::digest::SHA256, id.as_bytes());
+        for byte in &digest.as_ref()[..DIGEST] {
+            // Writing to a string does not fail.
+            let _ = write!(fit, "{byte:02x}");
+        }
+    }
+    Some(fit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_fits_stays_and_any_other_is_always_rewritten_alike() {
+        let long = "x".repeat(65);
+        for (id, expected) in [
+            ("toolu_01-A", None),
+            ("functions.get:0", Some("functions_get_0".to_owned())),
+            ("", Some("_e3b0c44298".into())),
+            (&*long, fitting(&long)),
+        ] {
+            assert_eq!(fitting(id), expected);
+        }
+        let fit = fitting(&long).unwrap();
+        assert_eq!((fit.len(), fitting(&fit)), (64, None));
+    }
+}
