@@ -8,23 +8,36 @@
 //! Never here: state. Nothing is kept between two requests, so what would need it is refused.
 
 mod answer;
+mod calls;
 mod carrier;
 mod echo;
 mod encode;
+mod frames;
 mod items;
+mod judged;
+mod needs;
 mod output;
 mod parts;
 mod read;
+mod request;
+mod splice;
+mod synthesis;
 mod tools;
+mod usage;
 
 pub use answer::answer;
 pub use echo::{Echo, echo};
 pub use encode::Encoder;
+pub use judged::splice_answer;
+pub use needs::{Needs, needs};
 pub use read::read;
+pub use request::{Pieces, encode};
+pub use splice::Splicer;
 
 use serde::Deserialize;
 
 use crate::chat::Unsupported;
+use crate::outcome::{Class, Failure};
 
 /// A value of the request as what it should be.
 fn value<'a, T: Deserialize<'a>>(
@@ -44,6 +57,10 @@ fn kept_elsewhere(path: &str) -> Unsupported {
             "`{path}` needs a provider that keeps responses and files: the one that this route leads to is sent everything with each request, and keeps nothing."
         ),
     )
+}
+
+fn broken(reason: &'static str) -> Failure {
+    Failure::new(Class::Broken, reason)
 }
 
 #[cfg(test)]
