@@ -24,15 +24,7 @@ const HOLD: &str = "hold";
 /// The same in Anthropic's dialect, for callers of OpenAI's: a kilobyte of text in sixteen events.
 const CLAUDE_PLAIN: &str = "claude-sonnet-4-5-stream-16-0-22";
 const CLAUDE_BURST: &str = "claude-sonnet-4-5-stream-640-0-64";
-const MODELS: [&str; 7] = [
-    PLAIN,
-    PACED,
-    BURST,
-    SHORT,
-    HOLD,
-    CLAUDE_PLAIN,
-    CLAUDE_BURST,
-];
+const MODELS: [&str; 7] = [PLAIN, PACED, BURST, SHORT, HOLD, CLAUDE_PLAIN, CLAUDE_BURST];
 
 const HELD_STREAMS: usize = 500;
 
@@ -83,7 +75,11 @@ static FIRST_P50: Metric = added("first_token_p50", "first token p50");
 static FIRST_P99: Metric = added("first_token_p99", "first token p99");
 static CPU_PACED: Metric = metric("cpu_event_paced", "CPU per event, 50 streams, paced", "µs");
 static CPU_BURST: Metric = metric("cpu_event_burst", "CPU per event, 64 a write", "µs");
-static CPU_1K_CLAUDE: Metric = metric("cpu_1k_translated", "CPU per translated request of 1 KB", "µs");
+static CPU_1K_CLAUDE: Metric = metric(
+    "cpu_1k_translated",
+    "CPU per translated request of 1 KB",
+    "µs",
+);
 static CPU_BURST_CLAUDE: Metric = metric(
     "cpu_event_burst_translated",
     "CPU per translated event, 64 a write",

@@ -145,16 +145,23 @@ impl Answer {
                     ends: true,
                 })
             }
-            ["claude", "sonnet", "4", "5", "stream", events, millis, batch] => {
-                Self::Stream(Stream {
-                    batches: claude_events_of(model, events.parse()?)
-                        .chunks(batch.parse()?)
-                        .map(|batch| Bytes::from(batch.concat()))
-                        .collect(),
-                    pace: Duration::from_millis(millis.parse()?),
-                    ends: true,
-                })
-            }
+            [
+                "claude",
+                "sonnet",
+                "4",
+                "5",
+                "stream",
+                events,
+                millis,
+                batch,
+            ] => Self::Stream(Stream {
+                batches: claude_events_of(model, events.parse()?)
+                    .chunks(batch.parse()?)
+                    .map(|batch| Bytes::from(batch.concat()))
+                    .collect(),
+                pace: Duration::from_millis(millis.parse()?),
+                ends: true,
+            }),
             ["hold"] => Self::Stream(Stream {
                 batches: [Bytes::from(events_of(model, 1)[..2].concat())].into(),
                 pace: Duration::ZERO,
@@ -193,9 +200,8 @@ fn events_of(model: &str, count: usize) -> Vec<String> {
 
 /// The same in Anthropic's dialect, each token of the length that sixteen of a kilobyte have.
 fn claude_events_of(model: &str, count: usize) -> Vec<String> {
-    let event = |kind: &str, rest: &str| {
-        format!("event: {kind}\ndata: {{\"type\":\"{kind}\"{rest}}}\n\n")
-    };
+    let event =
+        |kind: &str, rest: &str| format!("event: {kind}\ndata: {{\"type\":\"{kind}\"{rest}}}\n\n");
     let text = if count > 16 {
         " token".to_owned()
     } else {
@@ -208,7 +214,8 @@ fn claude_events_of(model: &str, count: usize) -> Vec<String> {
         "content_block_delta",
         &format!(r#","index":0,"delta":{{"type":"text_delta","text":"{text}"}}     "#),
     );
-    let delta = r#","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":120}"#;
+    let delta =
+        r#","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":120}"#;
     let block = r#","index":0,"content_block":{"type":"text","text":""}"#;
     [
         event("message_start", &start),
