@@ -6,6 +6,7 @@
 //! [`Conversation`](crate::chat::Conversation), which the target's dialect writes; the target's bytes
 //! become [`Event`](crate::chat::Event)s, which the caller's dialect writes.
 
+pub mod gemini;
 pub mod openai;
 pub mod support;
 pub mod vectors;
