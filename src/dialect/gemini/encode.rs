@@ -1,0 +1,282 @@
+//! A conversation as a `generateContent` request.
+//!
+//! What a model of the family does not take is left out or refused here, by its
+//! [`Facts`](crate::facts::Facts); what Gemini has no word for at all, by the table in
+//! [`support`](crate::dialect::support).
+
+use serde::Serialize;
+
+use super::names::theirs;
+use super::parts::{Encoder, system};
+use super::wire::{
+    FunctionCallingConfig, FunctionDeclaration, GenerationConfig, Mode, Prompt, Request,
+    ToolConfig, Tools,
+};
+use super::{Form, schema, thinking};
+use crate::chat::turns::{self, Ordered, Rules};
+use crate::chat::{Conversation, Format, Tool, ToolChoice, Unsupported};
+use crate::dialect::support::{Column, drop_field, settle};
+use crate::dialect::{Dropped, Encoded, Receiver};
+use crate::facts::Sampling;
+
+/// The most stop sequences.
+const MAX_STOPS: usize = 5;
+
+/// Writes `conversation` for `to`: the body of `:generateContent` and of `:streamGenerateContent`.
+///
+/// # Errors
+/// What it asks for and this target cannot be told.
+pub fn encode(
+    conversation: &Conversation,
+    to: Receiver<'_>,
+    form: Form,
+) -> Result<Encoded, Unsupported> {
+    let mut dropped = settle(&conversation.asked, Column::Gemini)?;
+    let encoder = Encoder::new(conversation, to, form);
+    let ordered = ordered(conversation, to)?;
+    let request = Request {
+        prompt: prompt(conversation, to, &encoder, &ordered)?,
+        tool_config: tool_config(conversation, to, &mut dropped),
+        generation_config: generation_config(conversation, to, &mut dropped)?,
+        service_tier: service_tier(conversation, form, &mut dropped),
+    };
+    Ok(Encoded {
+        body: written(&request)?.into(),
+        dropped,
+    })
+}
+
+pub(super) fn ordered<'c>(
+    conversation: &'c Conversation,
+    to: Receiver<'_>,
+) -> Result<Ordered<'c>, Unsupported> {
+    let rules = Rules {
+        pure_results: true,
+        between: None,
+        prefill: to.facts.prefill,
+    };
+    turns::ordered(conversation, rules)
+}
+
+pub(super) fn prompt<'o, 'a: 'o>(
+    conversation: &'a Conversation,
+    to: Receiver<'_>,
+    encoder: &Encoder<'a>,
+    ordered: &'o Ordered<'_>,
+) -> Result<Prompt<'o>, Unsupported> {
+    Ok(Prompt {
+        system_instruction: system(ordered),
+        contents: encoder.contents(ordered)?,
+        tools: tools(conversation, to)?,
+    })
+}
+
+/// # Errors
+/// JSON that cannot be written: of what was read from JSON, nothing is.
+pub(super) fn written(request: &impl Serialize) -> Result<Vec<u8>, Unsupported> {
+    serde_json::to_vec(request)
+        .map_err(|_| Unsupported::invalid("messages", "The request cannot be written as JSON."))
+}
+
+fn tools<'o>(
+    conversation: &'o Conversation,
+    to: Receiver<'_>,
+) -> Result<Option<[Tools<'o>; 1]>, Unsupported> {
+    if conversation.tools.is_empty() {
+        return Ok(None);
+    }
+    if !to.facts.tools {
+        return Err(Unsupported::parameter(
+            "tools",
+            "This model does not call tools.",
+        ));
+    }
+    let told = conversation
+        .tools
+        .iter()
+        .filter(|tool| match &conversation.tool_choice {
+            // Nothing says "these, or none": the others are not told.
+            Some(ToolChoice::Allowed {
+                names,
+                required: false,
+            }) => names.contains(&tool.name),
+            Some(
+                ToolChoice::Auto
+                | ToolChoice::None
+                | ToolChoice::Required
+                | ToolChoice::Named(_)
+                | ToolChoice::Allowed { required: true, .. },
+            )
+            | None => true,
+        });
+    let function_declarations: Vec<_> = told.map(declaration).collect();
+    Ok((!function_declarations.is_empty()).then_some([Tools {
+        function_declarations,
+    }]))
+}
+
+fn declaration(tool: &Tool) -> FunctionDeclaration<'_> {
+    FunctionDeclaration {
+        name: theirs(&tool.name),
+        description: tool.description.as_deref().filter(|text| !text.is_empty()),
+        parameters_json_schema: tool.schema.as_deref().and_then(schema::accepted),
+    }
+}
+
+fn tool_config<'o>(
+    conversation: &'o Conversation,
+    to: Receiver<'_>,
+    dropped: &mut Dropped,
+) -> Option<ToolConfig<'o>> {
+    let choice = conversation.tool_choice.as_ref()?;
+    if conversation.tools.is_empty() {
+        drop_field(dropped, "tool_choice");
+        return None;
+    }
+    let (mode, allowed): (Mode, &[String]) = match choice {
+        ToolChoice::Auto
+        | ToolChoice::Allowed {
+            required: false, ..
+        } => (Mode::Auto, &[]),
+        ToolChoice::None => (Mode::None, &[]),
+        ToolChoice::Required => (Mode::Any, &[]),
+        ToolChoice::Named(name) => (Mode::Any, std::slice::from_ref(name)),
+        ToolChoice::Allowed {
+            names,
+            required: true,
+        } => (Mode::Any, names),
+    };
+    let forced = matches!(mode, Mode::Any);
+    if forced && !to.facts.forced_tools {
+        drop_field(dropped, "tool_choice");
+        return None;
+    }
+    Some(ToolConfig {
+        function_calling_config: FunctionCallingConfig {
+            mode,
+            allowed_function_names: allowed.iter().map(|name| theirs(name)).collect(),
+        },
+    })
+}
+
+fn generation_config<'o>(
+    conversation: &'o Conversation,
+    to: Receiver<'_>,
+    dropped: &mut Dropped,
+) -> Result<GenerationConfig<'o>, Unsupported> {
+    let facts = to.facts;
+    let mut config = GenerationConfig {
+        stop_sequences: stops(conversation)?,
+        seed: conversation.seed.map(seed),
+        max_output_tokens: conversation
+            .max_tokens
+            .map(|tokens| tokens.min(facts.max_output.unwrap_or(u64::MAX))),
+        thinking_config: thinking::config(conversation, facts, dropped),
+        ..GenerationConfig::default()
+    };
+    match facts.sampling {
+        Sampling::Any => {
+            config.temperature = conversation.temperature;
+            config.top_p = conversation.top_p;
+            config.top_k = conversation.top_k;
+        }
+        Sampling::OneOf => {
+            config.temperature = conversation.temperature;
+            config.top_k = conversation.top_k;
+            match conversation.temperature {
+                None => config.top_p = conversation.top_p,
+                Some(_) => drop_if(conversation.top_p.is_some(), "top_p", dropped),
+            }
+        }
+        Sampling::None => {
+            drop_if(conversation.temperature.is_some(), "temperature", dropped);
+            drop_if(conversation.top_p.is_some(), "top_p", dropped);
+            drop_if(conversation.top_k.is_some(), "top_k", dropped);
+        }
+    }
+    let (presence, frequency) = (
+        conversation.presence_penalty,
+        conversation.frequency_penalty,
+    );
+    if facts.penalties {
+        config.presence_penalty = presence;
+        config.frequency_penalty = frequency;
+    } else {
+        drop_if(presence.is_some(), "presence_penalty", dropped);
+        drop_if(frequency.is_some(), "frequency_penalty", dropped);
+    }
+    format(conversation, to, &mut config)?;
+    Ok(config)
+}
+
+fn drop_if(set: bool, name: &'static str, dropped: &mut Dropped) {
+    if set {
+        drop_field(dropped, name);
+    }
+}
+
+fn stops(conversation: &Conversation) -> Result<Vec<&str>, Unsupported> {
+    let stops = conversation.stop.iter().map(String::as_str);
+    let stops: Vec<&str> = stops.filter(|stop| !stop.is_empty()).collect();
+    if stops.len() > MAX_STOPS {
+        return Err(Unsupported::parameter(
+            "stop",
+            "This provider takes at most 5 stop sequences.",
+        ));
+    }
+    Ok(stops)
+}
+
+/// Theirs has 32 bits: of a longer one the lowest 31, the same ones every time.
+fn seed(seed: i64) -> i32 {
+    i32::try_from(seed).unwrap_or_else(|_| i32::try_from(seed & 0x7fff_ffff).unwrap_or_default())
+}
+
+fn format<'o>(
+    conversation: &'o Conversation,
+    to: Receiver<'_>,
+    config: &mut GenerationConfig<'o>,
+) -> Result<(), Unsupported> {
+    let refused = |message| Err(Unsupported::parameter("response_format", message));
+    let schema = match &conversation.format {
+        Format::Text => return Ok(()),
+        Format::JsonObject => None,
+        Format::JsonSchema { .. } if !to.facts.json_schema => {
+            return refused("This model cannot be held to a JSON schema.");
+        }
+        Format::JsonSchema {
+            name: _,
+            description: _,
+            schema,
+            strict: _,
+        } => schema.as_deref(),
+    };
+    if !conversation.tools.is_empty() && !to.facts.json_with_tools {
+        return refused("This model does not answer in JSON where it has tools to call.");
+    }
+    config.response_mime_type = Some("application/json");
+    config.response_json_schema = schema.and_then(schema::accepted);
+    Ok(())
+}
+
+fn service_tier(
+    conversation: &Conversation,
+    form: Form,
+    dropped: &mut Dropped,
+) -> Option<&'static str> {
+    let asked = conversation.service_tier.as_deref()?;
+    let tier = match asked {
+        "auto" => return None,
+        "default" | "standard" | "standard_only" => Some("standard"),
+        "flex" => Some("flex"),
+        "priority" => Some("priority"),
+        _ => None,
+    };
+    let told = match form {
+        Form::AiStudio => tier,
+        // There it stands in a header.
+        Form::Vertex => None,
+    };
+    drop_if(told.is_none(), "service_tier", dropped);
+    told
+}

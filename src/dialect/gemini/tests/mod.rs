@@ -1,0 +1,3 @@
+//! What a conversation becomes on Gemini's wire, and what becomes of its answers.
+
+mod decode;

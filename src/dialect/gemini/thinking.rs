@@ -1,0 +1,148 @@
+//! How hard a model is to think, as a level or as a budget: whichever its family takes.
+//!
+//! <https://ai.google.dev/gemini-api/docs/thinking> (read 2026-11). Both at once are a 400, and so is
+//! either at a model that does not think.
+
+use super::wire::ThinkingConfig;
+use crate::chat::{Conversation, Effort, Thinking};
+use crate::dialect::Dropped;
+use crate::dialect::support::drop_field;
+use crate::facts::{self, Facts, ThinkingOff};
+
+/// The `thinkingConfig` of `conversation`; `None` leaves the model to its own default.
+pub(super) fn config(
+    conversation: &Conversation,
+    facts: &Facts,
+    dropped: &mut Dropped,
+) -> Option<ThinkingConfig> {
+    let wish = Wish::of(conversation);
+    match facts.thinking {
+        facts::Thinking::Level => level(wish, conversation.show_reasoning, facts),
+        facts::Thinking::Budget => budget(wish, conversation.show_reasoning, facts),
+        facts::Thinking::None | facts::Thinking::Adaptive | facts::Thinking::Effort => {
+            // Without thinking there is nothing to turn off.
+            if wish.is_on() {
+                let by_effort = conversation.effort.is_some();
+                drop_field(
+                    dropped,
+                    if by_effort {
+                        "reasoning_effort"
+                    } else {
+                        "thinking"
+                    },
+                );
+            }
+            None
+        }
+    }
+}
+
+/// What a caller says of thinking, in either surface's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// Nothing: as the model likes.
+    Unsaid,
+    Off,
+    /// As it likes, and to be seen.
+    Adaptive,
+    Effort(Effort),
+    Budget(u64),
+}
+
+impl Wish {
+    fn of(conversation: &Conversation) -> Self {
+        match (conversation.thinking, conversation.effort) {
+            (Some(Thinking::Disabled | Thinking::BetweenTools), _) | (_, Some(Effort::None)) => {
+                Self::Off
+            }
+            (Some(Thinking::Budget(tokens)), _) => Self::Budget(tokens),
+            (Some(Thinking::Adaptive) | None, Some(effort)) => Self::Effort(effort),
+            (Some(Thinking::Adaptive), None) => Self::Adaptive,
+            (None, None) => Self::Unsaid,
+        }
+    }
+
+    fn is_on(self) -> bool {
+        match self {
+            Self::Unsaid | Self::Off => false,
+            Self::Adaptive | Self::Effort(_) | Self::Budget(_) => true,
+        }
+    }
+}
+
+fn level(wish: Wish, show: bool, facts: &Facts) -> Option<ThinkingConfig> {
+    let effort = match wish {
+        Wish::Unsaid | Wish::Adaptive => None,
+        Wish::Off => match facts.thinking_off {
+            ThinkingOff::Omit => None,
+            ThinkingOff::Disabled | ThinkingOff::BetweenTools | ThinkingOff::Least => {
+                facts.effort(Effort::None)
+            }
+        },
+        Wish::Effort(effort) => facts.effort(effort),
+        Wish::Budget(tokens) => facts.effort(effort_of(tokens)),
+    };
+    some(ThinkingConfig {
+        thinking_level: effort.and_then(word),
+        thinking_budget: None,
+        include_thoughts: show || wish.is_on(),
+    })
+}
+
+fn budget(wish: Wish, show: bool, facts: &Facts) -> Option<ThinkingConfig> {
+    let (least, most) = facts.budget.unwrap_or((0, 24_576));
+    let tokens = match wish {
+        Wish::Unsaid | Wish::Adaptive => None,
+        Wish::Off => match facts.thinking_off {
+            ThinkingOff::Omit => None,
+            ThinkingOff::Disabled => Some(0),
+            ThinkingOff::BetweenTools | ThinkingOff::Least => Some(least),
+        },
+        Wish::Effort(effort) => tokens_of(effort, most),
+        Wish::Budget(tokens) => Some(tokens),
+    };
+    // A shown thought costs nothing where there is none.
+    let off = wish == Wish::Off;
+    some(ThinkingConfig {
+        thinking_level: None,
+        thinking_budget: tokens.map(|tokens| tokens.clamp(least, most)),
+        include_thoughts: !off && (show || wish.is_on()),
+    })
+}
+
+fn some(config: ThinkingConfig) -> Option<ThinkingConfig> {
+    (config != ThinkingConfig::default()).then_some(config)
+}
+
+/// The level of an effort; `max` is none of Gemini's.
+fn word(effort: Effort) -> Option<&'static str> {
+    match effort {
+        Effort::None => None,
+        Effort::Minimal => Some("MINIMAL"),
+        Effort::Low => Some("LOW"),
+        Effort::Medium => Some("MEDIUM"),
+        Effort::High => Some("HIGH"),
+        Effort::Xhigh | Effort::Max => Some("XHIGH"),
+    }
+}
+
+/// Budgets that stand for efforts: ours, between those that Google's own pages use.
+fn tokens_of(effort: Effort, most: u64) -> Option<u64> {
+    match effort {
+        Effort::None => None,
+        Effort::Minimal => Some(1024),
+        Effort::Low => Some(2048),
+        Effort::Medium => Some(8192),
+        Effort::High => Some(16384),
+        Effort::Xhigh | Effort::Max => Some(most),
+    }
+}
+
+/// The effort that a budget stands for.
+fn effort_of(tokens: u64) -> Effort {
+    match tokens {
+        0..10_000 => Effort::Low,
+        10_000..16_384 => Effort::Medium,
+        16_384.. => Effort::High,
+    }
+}
