@@ -20,6 +20,8 @@ pub struct Reader {
     pub shown: Shown,
     /// Whether the caller sees the provider's model name, where it is in the answer.
     pub expose_model: bool,
+    /// Tools that the target knows by another name than the caller: the caller's, and its own.
+    pub names: Vec<(String, String)>,
 }
 
 impl Reader {
@@ -73,7 +75,7 @@ impl Reader {
                     | Surface::Embeddings
                     | Surface::CountTokens
                     | Surface::Models
-                    | Surface::Passthrough => Sink::Chat(openai::show::Encoder::new(shown)),
+                    | Surface::Passthrough => Sink::Chat(openai::Encoder::new(shown)),
                 };
                 Decoder::Translated(Box::new(Translation::new(source, sink)))
             }
@@ -97,7 +99,10 @@ impl Reader {
             Dialect::Anthropic | Dialect::AnthropicInCloud => {
                 Source::Anthropic(anthropic::Decoder::new(seed))
             }
-            Dialect::Gemini => Source::Gemini(gemini::Decoder::new(seed)),
+            Dialect::Gemini => {
+                let names = self.names.clone();
+                Source::Gemini(gemini::Decoder::new(seed).with_names(names))
+            }
             Dialect::Converse => Source::Converse(bedrock::Decoder::new(seed)),
         }
     }

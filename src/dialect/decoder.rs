@@ -25,14 +25,14 @@ pub enum Decoder {
 /// Claude on Bedrock.
 #[derive(Debug)]
 pub struct Invoked {
-    unwrap: bedrock::invoke::Unwrap,
+    unwrap: bedrock::Unwrap,
     splicer: anthropic::surface::Splicer,
 }
 
 impl Invoked {
     pub fn new(splicer: anthropic::surface::Splicer) -> Self {
         Self {
-            unwrap: bedrock::invoke::Unwrap::default(),
+            unwrap: bedrock::Unwrap::default(),
             splicer,
         }
     }

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod anthropic;
 pub mod bedrock;
 pub mod decoder;
+pub mod embed;
 pub mod gemini;
 pub mod openai;
 pub mod request;

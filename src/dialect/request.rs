@@ -29,16 +29,21 @@ impl Meaning {
 fn read(request: &Request) -> Result<Conversation, Unsupported> {
     let text = request.text();
     match request.surface {
-        Surface::Chat => openai::read::read(text),
+        Surface::Chat => openai::read(text),
         Surface::Responses => responses::read(text),
         Surface::Messages | Surface::CountTokens => anthropic::surface::read(text),
         Surface::Completions | Surface::Embeddings | Surface::Models | Surface::Passthrough => {
-            Err(Unsupported::parameter(
-                "model",
-                "The provider that this route leads to does not serve this endpoint.",
-            ))
+            Err(unserved())
         }
     }
+}
+
+/// What a target says that has nothing like this surface.
+pub fn unserved() -> Unsupported {
+    Unsupported::parameter(
+        "model",
+        "The provider that this route leads to does not serve this endpoint.",
+    )
 }
 
 /// What a target's provider is known to take, beside its dialect.
@@ -49,9 +54,11 @@ pub struct Manner<'a> {
     pub cloud: Cloud,
     /// Whether `stream_options.include_usage` may be added.
     pub stream_usage: bool,
-    /// Whether it knows `max_completion_tokens`, the newer name.
-    pub max_completion_tokens: bool,
-    /// The caller's `anthropic-beta`, for a cloud that wants it in the body.
+    /// Whether it knows OpenAI's newer names, such as `max_completion_tokens`.
+    pub newer_names: bool,
+    /// The caller's `anthropic-version`, which a cloud wants in the body.
+    pub version: Option<&'a str>,
+    /// The caller's `anthropic-beta`, likewise.
     pub betas: Option<&'a str>,
 }
 
@@ -80,25 +87,86 @@ pub fn encode(
             ));
         }
         (Surface::Responses, Dialect::Responses) => {
-            return Ok((responses::splice_request(request, to), Dropped::new()));
+            return Ok((responses::encode(request, to.model), Dropped::new()));
         }
         (Surface::Messages | Surface::CountTokens, Dialect::Anthropic | Dialect::AnthropicInCloud) => {
-            return anthropic::surface::splice_request(request, to, manner);
+            return splice(request, to, manner);
         }
-        (Surface::CountTokens, Dialect::Gemini) => gemini::encode_count(meaning.of(request)?, to, manner.cloud),
+        (Surface::CountTokens, Dialect::Gemini) => gemini::count::encode_count(meaning.of(request)?, to, gemini_form(manner)),
+        (Surface::Embeddings, _) => return Err(unserved()),
         (Surface::CountTokens, Dialect::Converse) => bedrock::encode_count(meaning.of(request)?, to),
-        (_, Dialect::OpenAi) => openai::write::write(meaning.of(request)?, to, manner, request.stream),
+        (_, Dialect::OpenAi) => {
+            let options = openai::Options {
+                newer_names: manner.newer_names,
+                usage: manner.stream_usage,
+            };
+            openai::write(meaning.of(request)?, to, options)
+        },
         (_, Dialect::Anthropic | Dialect::AnthropicInCloud) => {
-            anthropic::encode(meaning.of(request)?, to, manner)
+            anthropic::encode(meaning.of(request)?, to, anthropic_form(manner))
         }
-        (_, Dialect::Gemini) => gemini::encode(meaning.of(request)?, to, manner.cloud),
+        (_, Dialect::Gemini) => gemini::encode(meaning.of(request)?, to, gemini_form(manner)),
         (_, Dialect::Converse) => bedrock::encode(meaning.of(request)?, to),
         // No target has this dialect for another surface than its own.
-        (_, Dialect::Responses) => Err(Unsupported::parameter(
-            "model",
-            "The provider that this route leads to does not serve this endpoint.",
-        )),
+        (_, Dialect::Responses) => Err(unserved()),
     };
     let Encoded { body, dropped } = encoded?;
     Ok((std::iter::once(body).collect(), dropped))
+}
+
+/// A request of Anthropic's own surface for a target that speaks it too.
+fn splice(
+    request: &Request,
+    to: Receiver<'_>,
+    manner: Manner<'_>,
+) -> Result<(Pieces, Dropped), Unsupported> {
+    use anthropic::surface::{Form, Spliced, cloud_betas, splice_request};
+    let betas: SmallVec<[&str; 4]> = match manner.cloud {
+        // There the header takes them.
+        Cloud::None | Cloud::Vertex => SmallVec::new(),
+        Cloud::Bedrock => manner.betas.into_iter().flat_map(cloud_betas).collect(),
+    };
+    let newer = manner.version.filter(|version| *version == NEWER_VERSION);
+    let form = match manner.cloud {
+        Cloud::None => Form::Direct,
+        Cloud::Vertex => Form::InCloud {
+            version: newer.unwrap_or(VERTEX_VERSION),
+            stream_in_body: true,
+            betas: &betas,
+        },
+        Cloud::Bedrock => Form::InCloud {
+            version: newer.unwrap_or(BEDROCK_VERSION),
+            stream_in_body: false,
+            betas: &betas,
+        },
+    };
+    let Spliced { pieces, dropped } = splice_request(request, to, form)?;
+    Ok((pieces, dropped))
+}
+
+/// A version of Anthropic's API that takes no sampling parameters; all others are as one to us.
+const NEWER_VERSION: &str = "2026-10-21";
+/// What the clouds call the version before that.
+const VERTEX_VERSION: &str = "vertex-2023-10-16";
+const BEDROCK_VERSION: &str = "bedrock-2023-05-31";
+
+fn anthropic_form(manner: Manner<'_>) -> anthropic::Form {
+    match manner.cloud {
+        Cloud::None => anthropic::Form::Direct,
+        Cloud::Vertex => anthropic::Form::InCloud {
+            version: VERTEX_VERSION,
+            stream_in_body: true,
+        },
+        Cloud::Bedrock => anthropic::Form::InCloud {
+            version: BEDROCK_VERSION,
+            stream_in_body: false,
+        },
+    }
+}
+
+fn gemini_form(manner: Manner<'_>) -> gemini::Form {
+    match manner.cloud {
+        Cloud::None | Cloud::Bedrock => gemini::Form::AiStudio,
+        Cloud::Vertex => gemini::Form::Vertex,
+    }
 }

@@ -19,7 +19,7 @@ pub enum Source {
 /// What writes the caller's.
 #[derive(Debug)]
 pub enum Sink {
-    Chat(openai::show::Encoder),
+    Chat(openai::Encoder),
     Responses(responses::Encoder),
     Messages(anthropic::surface::Encoder),
     /// Nothing goes out before the end.
@@ -176,7 +176,7 @@ pub enum Form {
 /// `answer` as the caller's plain JSON.
 pub fn plain(answer: &Answer, form: &Form, shown: &Shown) -> Vec<u8> {
     match form {
-        Form::Chat => openai::show::answer(answer, shown),
+        Form::Chat => openai::show(answer, shown),
         Form::Responses(echo) => responses::answer(answer, shown, echo),
         Form::Messages => anthropic::surface::answer(answer, shown),
     }

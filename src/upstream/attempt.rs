@@ -11,7 +11,6 @@ use super::client::Clients;
 use super::prepare::Prepared;
 use super::send::{ANSWERED, Call, Sent};
 use crate::chat;
-use crate::dialect::Meaning;
 use crate::error::GatewayError;
 use crate::outcome::{Class, Failure};
 use crate::plan::{Deadline, Schedule, Step};
@@ -39,16 +38,7 @@ pub async fn attempt(
     mut schedule: Schedule,
     recorder: &mut Recorder,
 ) -> Result<Sent, GatewayError> {
-    let call = Call {
-        request,
-        meaning: Meaning::default(),
-        headers,
-        expose_model: route.expose_model,
-        unsupported: route.unsupported,
-        created: recorder.arrived(),
-        idle: deadline.idle,
-        deadline: deadline.at,
-    };
+    let call = Call::new(route, request, headers, deadline, recorder);
     while let Some(step) = schedule.next(Instant::now()) {
         if step.start > Instant::now() {
             sleep_until(step.start).await;

@@ -7,8 +7,8 @@ use http::HeaderMap;
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::Upstream;
-use super::reading::{self, refused};
-use super::send::{ANSWERED, Call, unsent};
+use super::reading;
+use super::send::{ANSWERED, Call};
 use crate::chat;
 use crate::dialect::{Dialect, anthropic, bedrock, gemini};
 use crate::outcome::{Class, Failure};
@@ -52,22 +52,16 @@ async fn ask(
     end: Instant,
     recorder: &mut Recorder,
 ) -> Option<Result<Bytes, Failure>> {
-    let prepared = call.prepare(target).ok()?;
+    let mut prepared = call.prepare(target).ok()?;
     recorder.attempt(target);
     recorder.dropped(&prepared.dropped);
     let dialect = prepared.dialect;
     let client = upstream.clients.of(&target.provider);
     let secret = upstream.secret(&target.provider);
-    let request = prepared.sign(target, secret.as_deref());
+    let body = prepared.bodies.pop()?;
+    let request = prepared.signed(body, target, secret.as_deref());
     let asked = async {
-        let response = match timeout_at(end, client.request(request)).await {
-            Err(_) => return Err(Failure::new(Class::Timeout, "no answer began in time")),
-            Ok(Err(error)) => return Err(unsent(&error)),
-            Ok(Ok(response)) => response,
-        };
-        if !response.status().is_success() {
-            return Err(refused(response, end).await);
-        }
+        let response = call.exchange(&client, request, end, recorder).await?;
         let body = timeout_at(end, reading::read(response.into_body(), MAX_COUNT))
             .await
             .map_err(|_| Failure::new(Class::Timeout, "the answer did not end in time"))??;
@@ -77,7 +71,7 @@ async fn ask(
                 anthropic::read_count(&body)?;
                 return Ok(body);
             }
-            Dialect::Gemini => gemini::read_count(&body)?,
+            Dialect::Gemini => gemini::count::read_count(&body)?,
             Dialect::Converse => bedrock::read_count(&body)?,
             Dialect::OpenAi | Dialect::Responses => {
                 return Err(Failure::new(Class::Broken, "this provider does not count"));

@@ -7,6 +7,7 @@ mod address;
 mod attempt;
 mod body;
 mod client;
+mod count;
 mod headers;
 mod passthrough;
 mod prepare;
@@ -18,6 +19,7 @@ mod warm;
 
 pub use attempt::{Upstream, attempt};
 pub use client::Clients;
+pub use count::count;
 pub use passthrough::{Passed, pass};
 pub(crate) use send::cut;
 pub use send::{Sent, Streaming, Whole};

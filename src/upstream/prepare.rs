@@ -1,4 +1,4 @@
-//! A request made ready for one target: its address, its body, its headers, everything but the key.
+//! A request made ready for one target: its address, its bodies, its headers, everything but the key.
 
 use http::header::HeaderMap;
 use http::{Method, Request, Uri};
@@ -7,9 +7,10 @@ use super::address::{self, Ask};
 use super::body::Outgoing;
 use super::send::Call;
 use super::{headers, sign};
-use crate::chat::{Surface, Unsupported};
-use crate::dialect::request::{Cloud, Manner, Pieces, encode};
-use crate::dialect::{Dialect, Dropped, Receiver};
+use crate::chat::{EmbeddingRequest, Surface, Unsupported, embedding};
+use crate::dialect::embed::Embedder;
+use crate::dialect::request::{Cloud, Manner, Pieces, encode, unserved};
+use crate::dialect::{Dialect, Dropped, Receiver, gemini, support};
 use crate::secret::Secret;
 use crate::snapshot::{Kind, OnUnsupported, Target};
 
@@ -19,9 +20,14 @@ pub(super) struct Prepared {
     pub(super) dialect: Dialect,
     pub(super) cloud: Cloud,
     pub(super) dropped: Dropped,
+    /// One, but for embeddings.
+    pub(super) bodies: Vec<Pieces>,
+    /// Where vectors are asked for in another dialect than the caller's.
+    pub(super) vectors: Option<(Embedder, EmbeddingRequest)>,
+    /// Tools that go by another name there, as (ours, theirs).
+    pub(super) names: Vec<(String, String)>,
     uri: Uri,
     headers: HeaderMap,
-    body: Pieces,
 }
 
 impl Call<'_> {
@@ -30,38 +36,17 @@ impl Call<'_> {
     pub(super) fn prepare(&self, target: &Target) -> Result<Prepared, Unsupported> {
         let request = self.request;
         let surface = request.surface;
-        let Some(dialect) = target.dialect(surface) else {
-            return Err(Unsupported::parameter(
-                "model",
-                "The provider that this route leads to does not serve this endpoint.",
-            ));
-        };
+        let dialect = target.dialect(surface).ok_or_else(unserved)?;
         let cloud = cloud(&target.provider.kind);
-        let manner = Manner {
-            dialect,
-            cloud,
-            stream_usage: target.stream_usage,
-            max_completion_tokens: !matches!(target.provider.kind, Kind::OpenAiCompatible),
-            betas: self
-                .headers
-                .get("anthropic-beta")
-                .and_then(|value| value.to_str().ok()),
-        };
-        let to = Receiver {
-            id: &target.id,
-            model: &target.model,
-            facts: &target.facts,
-        };
-        let (body, dropped) = encode(request, &self.meaning, to, manner)?;
-        if self.unsupported == OnUnsupported::Reject
-            && let Some(first) = dropped.first()
-        {
-            return Err(crate::dialect::support::refused(first.clone()));
-        }
         let ask = match surface {
             Surface::CountTokens => Ask::Count,
             Surface::Embeddings => Ask::Vectors,
-            _ => Ask::Answer {
+            Surface::Chat
+            | Surface::Completions
+            | Surface::Responses
+            | Surface::Messages
+            | Surface::Models
+            | Surface::Passthrough => Ask::Answer {
                 // Who speaks another dialect is always asked for a stream.
                 streamed: request.stream || !dialect.is_of(surface),
             },
@@ -73,24 +58,80 @@ impl Call<'_> {
         if dialect == Dialect::Anthropic && dialect.is_of(surface) {
             headers::add_anthropic(&mut headers, self.headers);
         }
-        Ok(Prepared {
+        let mut prepared = Prepared {
             dialect,
             cloud,
-            dropped,
+            dropped: Dropped::new(),
+            bodies: Vec::with_capacity(1),
+            vectors: None,
+            names: Vec::new(),
             uri,
             headers,
-            body,
-        })
+        };
+        if surface == Surface::Embeddings && !dialect.is_of(surface) {
+            self.prepare_vectors(target, &mut prepared)?;
+        } else {
+            self.prepare_body(target, &mut prepared)?;
+        }
+        match (self.unsupported, prepared.dropped.first()) {
+            (OnUnsupported::Reject, Some(first)) => Err(support::refused(first.clone())),
+            (OnUnsupported::Drop, _) | (OnUnsupported::Reject, None) => Ok(prepared),
+        }
+    }
+
+    fn prepare_body(&self, target: &Target, prepared: &mut Prepared) -> Result<(), Unsupported> {
+        let manner = Manner {
+            dialect: prepared.dialect,
+            cloud: prepared.cloud,
+            stream_usage: target.stream_usage,
+            newer_names: !matches!(target.provider.kind, Kind::OpenAiCompatible),
+            version: self.said("anthropic-version"),
+            betas: self.said("anthropic-beta"),
+        };
+        let to = Receiver {
+            id: &target.id,
+            model: &target.model,
+            facts: &target.facts,
+        };
+        let (body, dropped) = encode(self.request, &self.meaning, to, manner)?;
+        if prepared.dialect == Dialect::Gemini {
+            prepared.names = gemini::renamed(self.meaning.of(self.request)?);
+        }
+        prepared.bodies.push(body);
+        prepared.dropped = dropped;
+        Ok(())
+    }
+
+    fn prepare_vectors(&self, target: &Target, prepared: &mut Prepared) -> Result<(), Unsupported> {
+        let embedder = Embedder::of(prepared.dialect, prepared.cloud, &target.model);
+        let embedder = embedder.ok_or_else(unserved)?;
+        let wanted = embedding::read(self.request.text())?;
+        let (bodies, dropped) = embedder.bodies(&wanted, &target.model)?;
+        let bodies = bodies.into_iter().map(|body| std::iter::once(body).collect());
+        prepared.bodies.extend(bodies);
+        prepared.dropped = dropped;
+        prepared.vectors = Some((embedder, wanted));
+        Ok(())
+    }
+
+    /// What the caller says in a header.
+    fn said(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 }
 
 impl Prepared {
-    /// The request, with the provider's key on it.
-    pub(super) fn sign(self, target: &Target, secret: Option<&Secret>) -> Request<Outgoing> {
-        let mut request = Request::new(Outgoing::from(self.body));
+    /// One of the requests, with the provider's key on it.
+    pub(super) fn signed(
+        &self,
+        body: Pieces,
+        target: &Target,
+        secret: Option<&Secret>,
+    ) -> Request<Outgoing> {
+        let mut request = Request::new(Outgoing::from(body));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri;
-        *request.headers_mut() = self.headers;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
         if let Some(secret) = secret {
             sign::sign(request.headers_mut(), &target.provider.kind, secret);
         }

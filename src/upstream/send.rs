@@ -7,11 +7,12 @@ use std::error::Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
+use super::body::Outgoing;
 use super::client::Client;
 use super::prepare::Prepared;
 use super::reading::{self, MAX_ANSWER, MAX_VECTORS, refused};
@@ -21,7 +22,8 @@ use crate::dialect::{Decoder, Meaning, Shown};
 use crate::outcome::{Class, Failure};
 use crate::record::Recorder;
 use crate::secret::Secret;
-use crate::snapshot::{OnUnsupported, Target};
+use crate::plan::Deadline;
+use crate::snapshot::{OnUnsupported, Route, Target};
 
 /// What every attempt of one request has in common.
 #[derive(Debug)]
@@ -63,13 +65,32 @@ pub struct Streaming {
     pub incoming: Incoming,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    pub(super) fn new(
+        route: &Route,
+        request: &'a chat::Request,
+        headers: &'a HeaderMap,
+        deadline: Deadline,
+        recorder: &Recorder,
+    ) -> Self {
+        Self {
+            request,
+            meaning: Meaning::default(),
+            headers,
+            expose_model: route.expose_model,
+            unsupported: route.unsupported,
+            idle: deadline.idle,
+            deadline: deadline.at,
+            created: recorder.arrived(),
+        }
+    }
+
     /// Sends what was prepared for `target` and waits until `end` for an answer.
     pub(super) async fn send(
         &self,
         client: &Client,
         target: &Target,
-        prepared: Prepared,
+        mut prepared: Prepared,
         secret: Option<&Secret>,
         end: Instant,
         recorder: &mut Recorder,
@@ -82,19 +103,27 @@ impl Call<'_> {
             ));
         }
         let reader = self.reader(target, &prepared);
-        let request = prepared.sign(target, secret);
-        let response = match timeout_at(end, client.request(request)).await {
-            Err(_) => return Err(Failure::new(Class::Timeout, "no answer began in time")),
-            Ok(Err(error)) => return Err(unsent(&error)),
-            Ok(Ok(response)) => response,
-        };
-        if let Some(id) = upstream_id(response.headers()) {
-            recorder.upstream_id(id);
+        let bodies = std::mem::take(&mut prepared.bodies);
+        if let Some((embedder, wanted)) = &prepared.vectors {
+            let mut answers = Vec::with_capacity(bodies.len());
+            for body in bodies {
+                let request = prepared.signed(body, target, secret);
+                let response = self.exchange(client, request, end, recorder).await?;
+                let read = reading::read(response.into_body(), MAX_VECTORS);
+                answers.push(timeout_at(end, read).await.map_err(|_| unended())??);
+            }
+            recorder.first_token();
+            let (body, usage) = embedder.answer(&answers, wanted, &reader.shown.model)?;
+            return Ok(Sent::Whole(Whole {
+                headers: HeaderMap::new(),
+                body,
+                usage,
+            }));
         }
+        let body = bodies.into_iter().next().unwrap_or_default();
+        let request = prepared.signed(body, target, secret);
+        let response = self.exchange(client, request, end, recorder).await?;
         let status = response.status();
-        if !status.is_success() {
-            return Err(refused(response, end).await);
-        }
         let sent = if is_json(response.headers()) || reader.is_same() && !self.request.stream {
             self.whole(reader, response, end, recorder).await
         } else if self.request.stream {
@@ -108,24 +137,48 @@ impl Call<'_> {
         })
     }
 
+    /// One request and the head of its answer, which is a success.
+    pub(super) async fn exchange(
+        &self,
+        client: &Client,
+        request: Request<Outgoing>,
+        end: Instant,
+        recorder: &mut Recorder,
+    ) -> Result<Response<Incoming>, Failure> {
+        let response = match timeout_at(end, client.request(request)).await {
+            Err(_) => return Err(Failure::new(Class::Timeout, "no answer began in time")),
+            Ok(Err(error)) => return Err(unsent(&error)),
+            Ok(Ok(response)) => response,
+        };
+        if let Some(id) = upstream_id(response.headers()) {
+            recorder.upstream_id(id);
+        }
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(refused(response, end).await)
+        }
+    }
+
     fn reader(&self, target: &Target, prepared: &Prepared) -> Reader {
         let model = if self.expose_model {
-            &target.model
+            Arc::clone(&target.model)
         } else {
-            &self.request.model
+            Arc::from(self.request.model.as_str())
         };
         Reader {
             surface: self.request.surface,
             dialect: prepared.dialect,
             cloud: prepared.cloud,
             shown: Shown {
-                model: Arc::from(&**model),
+                model,
                 target: Arc::clone(&target.id),
                 created: self.created,
                 usage: self.request.usage == chat::UsageOption::Asked,
                 seed: fastrand::u64(..),
             },
             expose_model: self.expose_model,
+            names: prepared.names.clone(),
         }
     }
 
@@ -144,7 +197,7 @@ impl Call<'_> {
         };
         let body = timeout_at(end, reading::read(incoming, limit))
             .await
-            .map_err(|_| Failure::new(Class::Timeout, "the answer did not end in time"))??;
+            .map_err(|_| unended())??;
         recorder.first_token();
         let headers = super::headers::shown(&head.headers);
         let (body, usage) = reader.whole(self.request, &body)?;
@@ -166,13 +219,12 @@ impl Call<'_> {
     ) -> Result<Sent, Failure> {
         let (head, mut incoming) = response.into_parts();
         let mut collector = reader.collector();
-        let late = || Failure::new(Class::Timeout, "the answer did not end in time");
         let mut length = 0;
         while !collector.done() {
             if Instant::now() >= end {
-                return Err(late());
+                return Err(unended());
             }
-            let frame = timeout_at(end, incoming.frame()).await.map_err(|_| late())?;
+            let frame = timeout_at(end, incoming.frame()).await.map_err(|_| unended())?;
             match frame {
                 Some(Ok(frame)) => {
                     if let Ok(chunk) = frame.into_data() {
@@ -247,6 +299,10 @@ impl Call<'_> {
             incoming,
         })))
     }
+}
+
+fn unended() -> Failure {
+    Failure::new(Class::Timeout, "the answer did not end in time")
 }
 
 /// The connection broke in the middle of an answer.

@@ -43,6 +43,7 @@ fuzz_target!(|data: &[u8]| {
                         seed: 1,
                     },
                     expose_model: false,
+                    names: Vec::new(),
                 };
                 let shown = reader.whole(&request(surface, stream), &body);
                 if let (Ok((shown, _)), false) = (shown, stream) {

@@ -54,7 +54,8 @@ fuzz_target!(|data: &[u8]| {
                 dialect: *dialect,
                 cloud: *cloud,
                 stream_usage: true,
-                max_completion_tokens: true,
+                newer_names: true,
+                version: None,
                 betas: Some("a,b"),
             };
             if let Ok((pieces, _)) = encode(&request, &meaning, to, manner) {
