@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::chat::Unsupported;
 use crate::outcome::{Class, Failure};
 
 /// Why the caller gets no answer.
@@ -253,6 +254,16 @@ fn unanswered_message(failure: &Failure, f: &mut fmt::Formatter<'_>) -> fmt::Res
 }
 
 impl std::error::Error for GatewayError {}
+
+impl From<Unsupported> for GatewayError {
+    fn from(why: Unsupported) -> Self {
+        Self::Invalid {
+            code: why.code,
+            param: Some(why.param.into_owned()).filter(|param| !param.is_empty()),
+            message: why.message,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

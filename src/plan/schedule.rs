@@ -129,11 +129,7 @@ impl Schedule {
                 });
         }
         if let (true, Some(why)) = (self.failures.is_empty(), self.skipped) {
-            return GatewayError::Invalid {
-                code: why.code,
-                param: Some(why.param.into_owned()),
-                message: why.message,
-            };
+            return why.into();
         }
         self.failures.retain(|failure| !limited(failure));
         self.failures

@@ -7,6 +7,7 @@
 //! Each step takes what the one before it proved and returns what the next one needs, or the error
 //! that the caller is told. What belongs to a step is in its room; here is only their order.
 
+mod count;
 mod judged;
 mod models;
 mod passthrough;
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::routing::Caller;
 use crate::body::{self, Body, ReadError, full};
-use crate::chat;
+use crate::chat::{self, Surface};
 use crate::error::GatewayError;
 use crate::listen::door::{self, Door};
 use crate::listen::endpoint::Endpoint;
@@ -139,6 +140,9 @@ async fn answer(
     Ok(match endpoint {
         Endpoint::Surface(surface) => {
             let request = chat::Request::read(surface, body)?;
+            if surface == Surface::CountTokens {
+                return Ok(count::answer(gateway, caller, &head.headers, request, recorder).await?);
+            }
             judged::answer(gateway, caller, &head.headers, request, recorder).await?
         }
         Endpoint::Models => Answer::Ready(models::list(caller)),

@@ -33,7 +33,8 @@ pub struct Ordered<'c> {
 #[derive(Debug, PartialEq)]
 pub struct OrderedTurn<'c> {
     pub role: Role,
-    /// At least one. In an assistant's turn the calls come last; in a user's turn results come first.
+    /// At least one. In an assistant's turn the calls come last, unless it thought between them; in a
+    /// user's turn results come first.
     pub parts: Vec<Cow<'c, Part>>,
 }
 
@@ -125,6 +126,11 @@ impl<'c> Unit<'c> {
         }
     }
 
+    fn is_signed_thought(&self) -> bool {
+        matches!(self.part, Part::Thought(thought)
+            if thought.signature.is_some() || thought.redacted.is_some())
+    }
+
     fn result(&self) -> Option<&'c CallResult> {
         match self.part {
             Part::Result(result) => Some(result),
@@ -198,9 +204,17 @@ fn units(parts: &[Part]) -> Vec<Unit<'_>> {
     units
 }
 
-/// An assistant's parts with the calls behind everything else.
+/// An assistant's parts with the calls behind everything else. Where signed thoughts stand behind a
+/// call, all stays as it came: their signatures hold for this order alone.
 fn assistant<'c>(units: &[Unit<'c>]) -> Vec<Cow<'c, Part>> {
     let mut parts = Vec::with_capacity(units.len());
+    let first = units.iter().position(|unit| unit.call().is_some());
+    if first.is_some_and(|first| units[first..].iter().any(Unit::is_signed_thought)) {
+        for unit in units {
+            unit.put(&mut parts);
+        }
+        return parts;
+    }
     let (calls, words): (Vec<Unit<'c>>, Vec<Unit<'c>>) =
         units.iter().partition(|unit| unit.call().is_some());
     words

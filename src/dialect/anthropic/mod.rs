@@ -2,14 +2,22 @@
 //!
 //! `docs/en/api/messages` at platform.claude.com, version 2023-06-01 (read 2026-11): the newer
 //! 2026-10-21 takes no sampling parameters from anybody. The same API stands in Amazon's and
-//! Google's clouds, with the model in the URL.
+//! Google's clouds, with the model in the URL; see [`Form`].
 
+mod blocks;
 mod decode;
+mod encode;
+mod ids;
 mod message;
 pub mod surface;
+mod request;
+mod schema;
+mod thinking;
+mod tools;
 mod wire;
 
 pub use decode::Decoder;
+pub use encode::{Form, encode, encode_count, read_count};
 
 #[cfg(test)]
 mod tests;

@@ -79,21 +79,33 @@ const THINKING: &str = r#"{"type":"thinking","thinking":"","signature":""}"#;
 /// Blocks, the reason of the end, and the events between the id and the usage.
 type Case = (&'static str, Vec<String>, &'static str, Vec<Event>, Reason);
 
-fn cases() -> Vec<Case> {
-    let json = |text: &str| {
-        let text = serde_json::to_string(text).unwrap();
-        format!(r#"{{"type":"input_json_delta","partial_json":{text}}}"#)
-    };
-    let said = |text: &str| format!(r#"{{"type":"text_delta","text":"{text}"}}"#);
+/// A delta of a call's arguments.
+fn json(index: u64, text: &str) -> String {
+    let text = serde_json::to_string(text).unwrap();
+    delta(
+        index,
+        &format!(r#"{{"type":"input_json_delta","partial_json":{text}}}"#),
+    )
+}
+
+/// A delta of text.
+fn said(index: u64, text: &str) -> String {
+    delta(
+        index,
+        &format!(r#"{{"type":"text_delta","text":"{text}"}}"#),
+    )
+}
+
+fn words() -> Vec<Case> {
     vec![
         (
             "text, in pieces and with escapes",
             vec![
                 begun(0, TEXT),
                 r#"{"type": "ping"}"#.into(),
-                delta(0, &said("Hé")),
-                delta(0, &said(r"\n\ud83d\ude00")),
-                delta(0, &said("")),
+                said(0, "Hé"),
+                said(0, r"\n\ud83d\ude00"),
+                said(0, ""),
                 closed(0),
             ],
             "end_turn",
@@ -105,22 +117,82 @@ fn cases() -> Vec<Case> {
             vec![
                 begun(0, r#"{"type":"text","text":"a"}"#),
                 closed(0),
-                delta(1, &said("b")),
+                said(1, "b"),
             ],
             "pause_turn",
             vec![text("a"), text("b")],
             Reason::Stop,
         ),
         (
+            "the provider's own tools are nobody's calls, nor is what is newer than us",
+            vec![
+                begun(
+                    0,
+                    r#"{"type":"server_tool_use","id":"srvtoolu_1","name":"search","input":{}}"#,
+                ),
+                json(0, r#"{"query":"x"}"#),
+                closed(0),
+                begun(
+                    1,
+                    r#"{"type":"search_result","text":{"of":"another form"},"input":7}"#,
+                ),
+                delta(1, r#"{"type":"text_delta","text":"not ours"}"#),
+                closed(1),
+                r#"{"type":"new_in_2031","index":"x","delta":3}"#.into(),
+                begun(2, TEXT),
+                delta(
+                    2,
+                    r#"{"type":"citations_delta","citation":{"type":"char_location"}}"#,
+                ),
+                delta(2, r#"{"type":"new_in_2031_delta","text":[1]}"#),
+                said(2, "x"),
+                closed(2),
+            ],
+            "tool_use",
+            vec![text("x")],
+            Reason::Stop,
+        ),
+        (
+            "a beginning that a proxy repeats",
+            vec![
+                START.replace("msg_1", "msg_2"),
+                begun(0, TEXT),
+                said(0, "x"),
+                closed(0),
+            ],
+            "new_in_2031",
+            vec![text("x")],
+            Reason::Stop,
+        ),
+        (
+            "nothing, for want of room",
+            vec![],
+            "max_tokens",
+            vec![],
+            Reason::Length,
+        ),
+        (
+            "a refusal in the middle",
+            vec![begun(0, TEXT), said(0, "x"), closed(0)],
+            "refusal",
+            vec![text("x")],
+            Reason::ContentFilter,
+        ),
+    ]
+}
+
+fn calls() -> Vec<Case> {
+    vec![
+        (
             "two calls, their arguments cut anywhere; the reason is the calls'",
             vec![
                 begun(0, TOOL),
-                delta(0, &json("")),
-                delta(0, &json(r#"{"q":"a\"#)),
-                delta(0, &json("\"b\", \"n\": 12345678901234567890.10}")),
+                json(0, ""),
+                json(0, r#"{"q":"a\"#),
+                json(0, "\"b\", \"n\": 12345678901234567890.10}"),
                 closed(0),
                 begun(1, &TOOL.replace("_1", "_2")),
-                delta(1, &json("{}")),
+                json(1, "{}"),
                 closed(1),
             ],
             "end_turn",
@@ -140,10 +212,10 @@ fn cases() -> Vec<Case> {
             "calls without arguments, one in the middle and one at the end",
             vec![
                 begun(0, TOOL),
-                delta(0, &json("")),
+                json(0, ""),
                 closed(0),
                 begun(1, TEXT),
-                delta(1, &said("x")),
+                said(1, "x"),
                 closed(1),
                 begun(2, &TOOL.replace("_1", "_2")),
                 closed(2),
@@ -162,7 +234,7 @@ fn cases() -> Vec<Case> {
             "a call whose input stands in its beginning",
             vec![
                 begun(0, &TOOL.replace("{}", r#"{"q": 1}"#)),
-                delta(0, &json("")),
+                json(0, ""),
                 closed(0),
             ],
             "tool_use",
@@ -171,7 +243,7 @@ fn cases() -> Vec<Case> {
         ),
         (
             "a call that the token limit cut, its block ended all the same",
-            vec![begun(0, TOOL), delta(0, &json(r#"{"q":"#)), closed(0)],
+            vec![begun(0, TOOL), json(0, r#"{"q":"#), closed(0)],
             "max_tokens",
             vec![Event::CallBegan, call("toolu_1", r#"{"q":"#, false)],
             Reason::Length,
@@ -183,6 +255,11 @@ fn cases() -> Vec<Case> {
             vec![Event::CallBegan, call("toolu_1", "{}", false)],
             Reason::Length,
         ),
+    ]
+}
+
+fn thoughts() -> Vec<Case> {
+    vec![
         (
             "thinking in pieces, its last signature, and text",
             vec![
@@ -196,7 +273,7 @@ fn cases() -> Vec<Case> {
                 delta(0, r#"{"type":"signature_delta","signature":"b=="}"#),
                 closed(0),
                 begun(1, TEXT),
-                delta(1, &said("x")),
+                said(1, "x"),
                 closed(1),
             ],
             "end_turn",
@@ -221,7 +298,7 @@ fn cases() -> Vec<Case> {
                 begun(1, r#"{"type":"redacted_thinking","data":"r"}"#),
                 closed(1),
                 begun(2, TOOL),
-                delta(2, &json("{}")),
+                json(2, "{}"),
                 closed(2),
             ],
             "tool_use",
@@ -239,67 +316,12 @@ fn cases() -> Vec<Case> {
             ],
             Reason::ToolCalls,
         ),
-        (
-            "the provider's own tools are nobody's calls, nor is what is newer than us",
-            vec![
-                begun(
-                    0,
-                    r#"{"type":"server_tool_use","id":"srvtoolu_1","name":"search","input":{}}"#,
-                ),
-                delta(0, &json(r#"{"query":"x"}"#)),
-                closed(0),
-                begun(
-                    1,
-                    r#"{"type":"search_result","text":{"of":"another form"},"input":7}"#,
-                ),
-                delta(1, r#"{"type":"text_delta","text":"not ours"}"#),
-                closed(1),
-                r#"{"type":"new_in_2031","index":"x","delta":3}"#.into(),
-                begun(2, TEXT),
-                delta(
-                    2,
-                    r#"{"type":"citations_delta","citation":{"type":"char_location"}}"#,
-                ),
-                delta(2, r#"{"type":"new_in_2031_delta","text":[1]}"#),
-                delta(2, &said("x")),
-                closed(2),
-            ],
-            "tool_use",
-            vec![text("x")],
-            Reason::Stop,
-        ),
-        (
-            "a beginning that a proxy repeats",
-            vec![
-                START.replace("msg_1", "msg_2"),
-                begun(0, TEXT),
-                delta(0, &said("x")),
-                closed(0),
-            ],
-            "new_in_2031",
-            vec![text("x")],
-            Reason::Stop,
-        ),
-        (
-            "nothing, for want of room",
-            vec![],
-            "max_tokens",
-            vec![],
-            Reason::Length,
-        ),
-        (
-            "a refusal in the middle",
-            vec![begun(0, TEXT), delta(0, &said("x")), closed(0)],
-            "refusal",
-            vec![text("x")],
-            Reason::ContentFilter,
-        ),
     ]
 }
 
 #[test]
 fn a_stream_says_the_same_however_it_is_cut_and_nothing_without_its_end() {
-    for (name, blocks, reason, expected, finish_reason) in cases() {
+    for (name, blocks, reason, expected, finish_reason) in [words(), calls(), thoughts()].concat() {
         let blocks: Vec<&str> = blocks.iter().map(String::as_str).collect();
         let whole = message(&blocks, reason);
         let (events, result) = decode_every_way(whole.as_bytes());

@@ -2,10 +2,64 @@
 
 mod decode;
 mod recordings;
+mod requests;
+mod thinking;
 
-use super::Decoder;
-use crate::chat::Event;
+use serde_json::Value;
+
+use super::{Decoder, Form, encode};
+use crate::chat::{Conversation, Event, Part, Role, Turn, Unsupported};
+use crate::dialect::Receiver;
+use crate::facts::Families;
 use crate::outcome::Failure;
+
+const ID: &str = "claude/m";
+
+/// The request for this model, and what it does not say.
+fn encoded(
+    conversation: &Conversation,
+    model: &str,
+    form: Form,
+) -> Result<(Value, Vec<String>), Unsupported> {
+    let facts = Families::built_in().of(model);
+    let to = Receiver {
+        id: ID,
+        model,
+        facts: &facts,
+    };
+    let encoded = encode(conversation, to, form)?;
+    let dropped = encoded.dropped.iter().map(ToString::to_string).collect();
+    Ok((serde_json::from_slice(&encoded.body).unwrap(), dropped))
+}
+
+fn text(text: &str) -> Part {
+    Part::Text(text.into())
+}
+
+fn user(parts: &[Part]) -> Turn {
+    Turn {
+        role: Role::User,
+        parts: parts.to_vec(),
+    }
+}
+
+fn assistant(parts: &[Part]) -> Turn {
+    Turn {
+        role: Role::Assistant,
+        parts: parts.to_vec(),
+    }
+}
+
+fn said(turns: Vec<Turn>) -> Conversation {
+    Conversation {
+        turns,
+        ..Conversation::default()
+    }
+}
+
+fn hello() -> Conversation {
+    said(vec![user(&[text("Hi")])])
+}
 
 /// The events of a stream that arrives in these chunks and then ends.
 fn decode_in(chunks: &[&[u8]]) -> (Vec<Event>, Result<(), Failure>) {

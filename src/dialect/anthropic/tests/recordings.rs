@@ -150,15 +150,15 @@ fn usage(answers: &[&Value]) -> Usage {
         last("cache_read_input_tokens"),
         last("cache_creation_input_tokens"),
     );
-    let details = answers.iter().rev();
     Usage {
         prompt: last("input_tokens")
             .map(|input| input + cached.unwrap_or(0) + cache_write.unwrap_or(0)),
         cached,
         cache_write,
-        reasoning: details
-            .filter_map(|usage| usage["output_tokens_details"]["thinking_tokens"].as_u64())
-            .next(),
+        reasoning: answers
+            .iter()
+            .rev()
+            .find_map(|usage| usage["output_tokens_details"]["thinking_tokens"].as_u64()),
         completion: last("output_tokens"),
     }
 }

@@ -1,0 +1,109 @@
+//! Ids of calls as this API takes them: `[a-zA-Z0-9_-]{1,64}`, each once in a conversation.
+//!
+//! Histories hold ids that other providers made, some of them the same ones in every turn. What fits
+//! stays as it is. The rest is rewritten, and always in the same way: the provider's cache and the
+//! signatures of what the model thought hang on the text of all that came before.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+const LONGEST: usize = 64;
+/// What is kept of a longer id before its digest.
+const KEPT: usize = 53;
+/// Bytes of the digest that are written: ten digits.
+const DIGEST: usize = 5;
+
+/// The ids of a conversation as it is walked, each turn of the assistant before its results.
+#[derive(Debug, Default)]
+pub(super) struct Ids<'c> {
+    used: HashSet<String>,
+    /// Those of the last turn that made calls, with what became of them.
+    turn: Vec<(&'c str, String)>,
+}
+
+impl<'c> Ids<'c> {
+    /// The assistant's turn begins: what is answered next are its calls.
+    pub(super) fn turn(&mut self) {
+        self.turn.clear();
+    }
+
+    pub(super) fn call(&mut self, id: &'c str) -> String {
+        let plain = plain(id);
+        let mut unique = plain.clone();
+        let mut count = 2_u32;
+        while !self.used.insert(unique.clone()) {
+            unique = format!("{plain:.54}_{count}");
+            count += 1;
+        }
+        self.turn.push((id, unique.clone()));
+        unique
+    }
+
+    /// The id of the call that a result with this one answers.
+    pub(super) fn result(&mut self, id: &str) -> String {
+        let found = self.turn.iter().position(|(call, _)| *call == id);
+        found.map_or_else(|| plain(id), |at| self.turn.remove(at).1)
+    }
+}
+
+fn plain(id: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let mut plain: String = id.chars().map(|c| if fits(c) { c } else { '_' }).collect();
+    if plain.is_empty() || plain.len() > LONGEST {
+        plain.truncate(KEPT);
+        plain.push('_');
+        let digest = ring::digest::digest(&ring::digest::SHA256, id.as_bytes());
+        for byte in &digest.as_ref()[..DIGEST] {
+            // Writing to a string does not fail.
+            let _ = write!(plain, "{byte:02x}");
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_fits_stays_and_any_other_is_always_rewritten_alike() {
+        let long = format!("call_{}", "x".repeat(80));
+        for (id, expected) in [
+            ("toolu_01-A", "toolu_01-A"),
+            ("functions.get:0", "functions_get_0"),
+            ("жы", "__"),
+            ("", "_e3b0c44298"),
+            (
+                &*long,
+                "call_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_46f7fcab76",
+            ),
+        ] {
+            let rewritten = plain(id);
+            assert!(rewritten.len() <= LONGEST);
+            if id.len() <= LONGEST {
+                assert_eq!(rewritten, expected);
+            } else {
+                assert_eq!(rewritten[..54], expected[..54]);
+                assert_eq!(rewritten.len(), LONGEST);
+            }
+            assert_eq!(plain(id), rewritten);
+        }
+    }
+
+    #[test]
+    fn the_same_id_in_two_turns_is_two_and_results_follow_their_own() {
+        let mut ids = Ids::default();
+        ids.turn();
+        assert_eq!(ids.call("call_0"), "call_0");
+        assert_eq!(ids.call("call.0"), "call_0_2");
+        assert_eq!(ids.result("call.0"), "call_0_2");
+        assert_eq!(ids.result("call_0"), "call_0");
+        ids.turn();
+        assert_eq!(ids.call("call_0"), "call_0_3");
+        assert_eq!(ids.result("call_0"), "call_0_3");
+        let long = "y".repeat(LONGEST);
+        ids.call(&long);
+        let again = ids.call(&long);
+        assert!(again.len() <= LONGEST && again != long);
+    }
+}
