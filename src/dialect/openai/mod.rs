@@ -17,14 +17,15 @@ mod schema;
 mod show;
 mod stream;
 mod synthesis;
-
 mod usage;
+mod write;
 
 pub use answer::{Answer, Shown, answer};
 pub use read::read;
 pub use request::{Pieces, encode};
 pub use show::{Encoder, answer as show};
 pub use stream::{Decoder, Shape, Wanted};
+pub use write::{Options, write};
 
 #[cfg(test)]
 mod tests;

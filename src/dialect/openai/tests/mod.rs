@@ -3,6 +3,7 @@
 mod events;
 mod read;
 mod show;
+mod write;
 
 use super::*;
 use crate::chat::Surface;

@@ -1,0 +1,250 @@
+//! A [`Conversation`] as a chat request, for callers of another surface.
+//!
+//! In the order that the strictest of the compatible servers take: instructions first, what came of
+//! a call right behind it, words behind that. What the model thought is not said again: no server
+//! of this dialect takes it from another.
+//! <https://platform.openai.com/docs/api-reference/chat/create> (read 2026-11).
+
+mod body;
+mod ids;
+mod messages;
+
+use bytes::Bytes;
+
+use crate::chat::{Conversation, Effort, Format, Thinking, Tool, ToolChoice, Unsupported, turns};
+use crate::dialect::support::{Column, drop_field, refused, settle};
+use crate::dialect::{Dropped, Encoded, Receiver};
+use crate::facts::{Facts, Sampling};
+use body::{
+    Body, Choice, FormatObject, FunctionName, JsonSchema, Limit, NamedFunction, StreamOptions,
+    ToolObject, User,
+};
+
+/// What a provider of this dialect knows, beside the dialect itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Whether it has the newer names `max_completion_tokens` and `safety_identifier`, as `OpenAI`
+    /// has, or `max_tokens` and `user` alone, as most compatible servers.
+    pub newer_names: bool,
+    /// Whether it takes `stream_options`.
+    pub usage: bool,
+}
+
+/// The most stop sequences.
+const MAX_STOPS: usize = 4;
+
+/// The fields that are kept in this dialect but that a conversation does not hold: their callers are
+/// of this dialect, and what they send goes as it came.
+const NOT_HELD: [&str; 2] = ["logit_bias", "verbosity"];
+/// The same, for those without which the answer would have another form.
+const NOT_HELD_IN_FORM: [&str; 2] = ["logprobs", "top_logprobs"];
+
+/// The request for a streamed answer to `conversation`.
+///
+/// # Errors
+/// It asks for something that this dialect, or this model, has no words for.
+pub fn write(
+    conversation: &Conversation,
+    to: Receiver<'_>,
+    options: Options,
+) -> Result<Encoded, Unsupported> {
+    let mut dropped = settle(&conversation.asked, Column::OpenAi)?;
+    for name in &conversation.asked {
+        if NOT_HELD_IN_FORM.contains(&&**name) {
+            return Err(refused(name.clone()));
+        }
+        if NOT_HELD.contains(&&**name) {
+            drop_field(&mut dropped, name.clone());
+        }
+    }
+    let facts = to.facts;
+    let rules = turns::Rules {
+        pure_results: false,
+        between: None,
+        prefill: facts.prefill,
+    };
+    let ordered = turns::ordered(conversation, rules)?;
+    let messages = messages::write(&ordered, to)?;
+    let (tools, tool_choice) = tools(conversation, facts, &mut dropped)?;
+    let limit = conversation.max_tokens.map(|asked| {
+        let tokens = facts.max_output.map_or(asked, |most| asked.min(most));
+        if options.newer_names {
+            Limit::MaxCompletionTokens(tokens)
+        } else {
+            Limit::MaxTokens(tokens)
+        }
+    });
+    let user = conversation.user.as_deref().map(|user| {
+        if options.newer_names {
+            User::SafetyIdentifier(ids::user(user))
+        } else {
+            User::User(ids::user(user))
+        }
+    });
+    let (temperature, top_p) = sampling(conversation, facts, &mut dropped);
+    let mut stop = conversation.stop.as_slice();
+    if stop.len() > MAX_STOPS {
+        stop = &stop[..MAX_STOPS];
+        drop_field(&mut dropped, "stop");
+    }
+    let has_tools = !tools.is_empty();
+    let mut penalty = |penalty: Option<f64>, name: &'static str| {
+        let kept = penalty.filter(|_| facts.penalties);
+        if kept != penalty {
+            drop_field(&mut dropped, name);
+        }
+        kept
+    };
+    let body = Body {
+        model: to.model,
+        presence_penalty: penalty(conversation.presence_penalty, "presence_penalty"),
+        frequency_penalty: penalty(conversation.frequency_penalty, "frequency_penalty"),
+        messages,
+        parallel_tool_calls: conversation.parallel_calls.filter(|_| has_tools),
+        tools,
+        tool_choice,
+        limit,
+        temperature,
+        top_p,
+        seed: conversation.seed,
+        stop,
+        response_format: format(&conversation.format, facts)?,
+        reasoning_effort: effort(conversation, facts).map(Effort::name),
+        user,
+        stream: true,
+        stream_options: options.usage.then_some(StreamOptions {
+            include_usage: true,
+        }),
+    };
+    let body = serde_json::to_vec(&body)
+        .map_err(|_| Unsupported::invalid("messages", "The request cannot be written as JSON."))?;
+    Ok(Encoded {
+        body: Bytes::from(body),
+        dropped,
+    })
+}
+
+fn tools<'c>(
+    conversation: &'c Conversation,
+    facts: &Facts,
+    dropped: &mut Dropped,
+) -> Result<(Vec<ToolObject<'c>>, Option<Choice<'c>>), Unsupported> {
+    if conversation.tools.is_empty() {
+        // Servers refuse a choice among nothing.
+        return Ok((Vec::new(), None));
+    }
+    if !facts.tools {
+        return Err(refused("tools"));
+    }
+    let mut only: Option<&[String]> = None;
+    let choice = conversation
+        .tool_choice
+        .as_ref()
+        .map(|choice| match choice {
+            ToolChoice::Auto => Choice::Word("auto"),
+            ToolChoice::None => Choice::Word("none"),
+            ToolChoice::Required => Choice::Word("required"),
+            ToolChoice::Named(name) => Choice::Named(NamedFunction {
+                r#type: "function",
+                function: FunctionName { name },
+            }),
+            // Few servers know `allowed_tools`; all of them know a shorter list.
+            ToolChoice::Allowed { names, required } => {
+                only = Some(names);
+                Choice::Word(if *required { "required" } else { "auto" })
+            }
+        });
+    let choice = match choice {
+        Some(Choice::Word("required") | Choice::Named(_)) if !facts.forced_tools => {
+            drop_field(dropped, "tool_choice");
+            Some(Choice::Word("auto"))
+        }
+        choice => choice,
+    };
+    let given = |tool: &&Tool| only.is_none_or(|names| names.contains(&tool.name));
+    let tools = conversation.tools.iter().filter(given);
+    Ok((tools.map(ToolObject::new).collect(), choice))
+}
+
+fn sampling(
+    conversation: &Conversation,
+    facts: &Facts,
+    dropped: &mut Dropped,
+) -> (Option<f64>, Option<f64>) {
+    let (temperature, top_p) = (conversation.temperature, conversation.top_p);
+    let both = temperature.is_some() && top_p.is_some();
+    let (keep_temperature, keep_top_p) = match facts.sampling {
+        Sampling::Any => (true, true),
+        Sampling::OneOf => (true, !both),
+        Sampling::None => (false, false),
+    };
+    if temperature.is_some() && !keep_temperature {
+        drop_field(dropped, "temperature");
+    }
+    if top_p.is_some() && !keep_top_p {
+        drop_field(dropped, "top_p");
+    }
+    (
+        temperature.filter(|_| keep_temperature),
+        top_p.filter(|_| keep_top_p),
+    )
+}
+
+fn format<'c>(format: &'c Format, facts: &Facts) -> Result<Option<FormatObject<'c>>, Unsupported> {
+    match format {
+        Format::Text => Ok(None),
+        Format::JsonObject => Ok(Some(FormatObject {
+            r#type: "json_object",
+            json_schema: None,
+        })),
+        Format::JsonSchema { .. } if !facts.json_schema => Err(refused("response_format")),
+        Format::JsonSchema {
+            name,
+            description,
+            schema,
+            strict,
+        } => Ok(Some(FormatObject {
+            r#type: "json_schema",
+            json_schema: Some(JsonSchema {
+                name,
+                description: description.as_deref(),
+                schema: schema.as_deref(),
+                strict: *strict,
+            }),
+        })),
+    }
+}
+
+/// An effort as it was asked for, or what comes nearest to Anthropic's thinking.
+fn effort(conversation: &Conversation, facts: &Facts) -> Option<Effort> {
+    let wanted = conversation
+        .effort
+        .or_else(|| match conversation.thinking? {
+            // Where a model cannot be told so, it would refuse the word.
+            Thinking::Disabled => facts
+                .efforts
+                .contains(&Effort::None)
+                .then_some(Effort::None),
+            Thinking::Budget(tokens) => Some(match tokens {
+                0..10_000 => Effort::Low,
+                10_000..16_384 => Effort::Medium,
+                _ => Effort::High,
+            }),
+            // As it sees fit, which is what models do by themselves.
+            Thinking::Adaptive | Thinking::BetweenTools => None,
+        });
+    let wanted = wanted?;
+    if !facts.efforts.is_empty() {
+        return facts.effort(wanted);
+    }
+    // Nothing is known of this model: of Anthropic's words, the one that few know is not said.
+    Some(match wanted {
+        Effort::Max => Effort::High,
+        Effort::None
+        | Effort::Minimal
+        | Effort::Low
+        | Effort::Medium
+        | Effort::High
+        | Effort::Xhigh => wanted,
+    })
+}
