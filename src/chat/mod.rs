@@ -4,8 +4,8 @@
 
 mod calls;
 mod conversation;
-mod estimate;
 pub mod embedding;
+mod estimate;
 mod event;
 mod named;
 mod request;
@@ -19,8 +19,8 @@ pub use conversation::{
     Call, CallResult, Conversation, Effort, Format, Lifetime, Media, Part, Role, Thinking, Tool,
     ToolChoice, Turn,
 };
-pub use estimate::estimate;
 pub use embedding::EmbeddingRequest;
+pub use estimate::estimate;
 pub use event::{Answer, Event, Finish, Reason};
 pub use named::Named;
 pub use request::{Request, UsageOption};

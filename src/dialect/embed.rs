@@ -145,18 +145,32 @@ mod tests {
     #[test]
     fn texts_that_are_asked_for_one_by_one_come_back_as_one_list() {
         let request = request(&["a", "b"]);
-        let titan = Embedder::of(Dialect::Converse, Cloud::Bedrock, "amazon.titan-embed-text-v2:0");
+        let titan = Embedder::of(
+            Dialect::Converse,
+            Cloud::Bedrock,
+            "amazon.titan-embed-text-v2:0",
+        );
         let titan = titan.unwrap();
-        let (bodies, _) = titan.bodies(&request, "amazon.titan-embed-text-v2:0").unwrap();
+        let (bodies, _) = titan
+            .bodies(&request, "amazon.titan-embed-text-v2:0")
+            .unwrap();
         assert_eq!(bodies.len(), 2);
         let answers = ["[0.5]", "[-1.0]"].map(|vector| {
-            Bytes::from(format!("{{\"embedding\":{vector},\"inputTextTokenCount\":3}}"))
+            Bytes::from(format!(
+                "{{\"embedding\":{vector},\"inputTextTokenCount\":3}}"
+            ))
         });
         let (list, usage) = titan.answer(&answers, &request, "route").unwrap();
         let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
         assert_eq!(list["data"][1]["embedding"], serde_json::json!([-1.0]));
-        assert_eq!((list["model"].as_str(), usage.prompt), (Some("route"), Some(6)));
-        assert!(titan.answer(&answers[..1], &request, "route").is_err(), "one is missing");
+        assert_eq!(
+            (list["model"].as_str(), usage.prompt),
+            (Some("route"), Some(6))
+        );
+        assert!(
+            titan.answer(&answers[..1], &request, "route").is_err(),
+            "one is missing"
+        );
     }
 
     #[test]

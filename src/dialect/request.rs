@@ -1,7 +1,6 @@
 //! A request for one target: the caller's bytes where both speak the same, else its meaning in the
 //! target's words.
 
-use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
@@ -89,19 +88,26 @@ pub fn encode(
         (Surface::Responses, Dialect::Responses) => {
             return Ok((responses::encode(request, to.model), Dropped::new()));
         }
-        (Surface::Messages | Surface::CountTokens, Dialect::Anthropic | Dialect::AnthropicInCloud) => {
+        (
+            Surface::Messages | Surface::CountTokens,
+            Dialect::Anthropic | Dialect::AnthropicInCloud,
+        ) => {
             return splice(request, to, manner);
         }
-        (Surface::CountTokens, Dialect::Gemini) => gemini::count::encode_count(meaning.of(request)?, to, gemini_form(manner)),
+        (Surface::CountTokens, Dialect::Gemini) => {
+            gemini::count::encode_count(meaning.of(request)?, to, gemini_form(manner))
+        }
         (Surface::Embeddings, _) => return Err(unserved()),
-        (Surface::CountTokens, Dialect::Converse) => bedrock::encode_count(meaning.of(request)?, to),
+        (Surface::CountTokens, Dialect::Converse) => {
+            bedrock::encode_count(meaning.of(request)?, to)
+        }
         (_, Dialect::OpenAi) => {
             let options = openai::Options {
                 newer_names: manner.newer_names,
                 usage: manner.stream_usage,
             };
             openai::write(meaning.of(request)?, to, options)
-        },
+        }
         (_, Dialect::Anthropic | Dialect::AnthropicInCloud) => {
             anthropic::encode(meaning.of(request)?, to, anthropic_form(manner))
         }

@@ -49,7 +49,7 @@ impl Deadline {
     }
 
     /// When an attempt that starts at `start` is over. With a `backup`, it leaves that its share.
-    pub(super) fn attempt_end(&self, start: Instant, backup: bool) -> Instant {
+    pub fn attempt_end(&self, start: Instant, backup: bool) -> Instant {
         let left = self.at.saturating_duration_since(start);
         let share = if backup {
             left.saturating_sub(self.reserve.of(left))

@@ -107,7 +107,9 @@ impl Call<'_> {
         let embedder = embedder.ok_or_else(unserved)?;
         let wanted = embedding::read(self.request.text())?;
         let (bodies, dropped) = embedder.bodies(&wanted, &target.model)?;
-        let bodies = bodies.into_iter().map(|body| std::iter::once(body).collect());
+        let bodies = bodies
+            .into_iter()
+            .map(|body| std::iter::once(body).collect());
         prepared.bodies.extend(bodies);
         prepared.dropped = dropped;
         prepared.vectors = Some((embedder, wanted));

@@ -20,9 +20,9 @@ use crate::chat::{self, Surface};
 use crate::dialect::answer::Reader;
 use crate::dialect::{Decoder, Meaning, Shown};
 use crate::outcome::{Class, Failure};
+use crate::plan::Deadline;
 use crate::record::Recorder;
 use crate::secret::Secret;
-use crate::plan::Deadline;
 use crate::snapshot::{OnUnsupported, Route, Target};
 
 /// What every attempt of one request has in common.
@@ -224,7 +224,9 @@ impl<'a> Call<'a> {
             if Instant::now() >= end {
                 return Err(unended());
             }
-            let frame = timeout_at(end, incoming.frame()).await.map_err(|_| unended())?;
+            let frame = timeout_at(end, incoming.frame())
+                .await
+                .map_err(|_| unended())?;
             match frame {
                 Some(Ok(frame)) => {
                     if let Ok(chunk) = frame.into_data() {
@@ -333,9 +335,14 @@ pub(super) fn unsent(error: &hyper_util::client::legacy::Error) -> Failure {
 
 /// The provider's own id of an exchange, under the names that they have for it.
 pub(super) fn upstream_id(headers: &HeaderMap) -> Option<&str> {
-    ["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"]
-        .iter()
-        .find_map(|name| headers.get(*name)?.to_str().ok())
+    [
+        "x-request-id",
+        "request-id",
+        "x-amzn-requestid",
+        "apim-request-id",
+    ]
+    .iter()
+    .find_map(|name| headers.get(*name)?.to_str().ok())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
