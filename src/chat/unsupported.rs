@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::wire::json::Invalid;
+
 /// Something that a target cannot be asked for, or that is no request in any dialect. Another target
 /// may take it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,5 +42,14 @@ impl Unsupported {
             param: param.into(),
             message: message.into(),
         }
+    }
+}
+
+impl From<Invalid> for Unsupported {
+    fn from(invalid: Invalid) -> Self {
+        Self::invalid(
+            "",
+            format!("The request body is not valid JSON: {}.", invalid.what),
+        )
     }
 }

@@ -1,4 +1,5 @@
-//! The only writer of error bodies: a [`GatewayError`] as OpenAI's error object.
+//! The only writer of error bodies: a [`GatewayError`] as OpenAI's error object, or as Anthropic's to
+//! a caller of its surface (`respond/anthropic.rs`).
 //!
 //! Before the head has been sent as a response, after it as an event of the stream; the official
 //! SDKs raise both. They also retry by themselves, which after all that was tried here would only
@@ -7,14 +8,17 @@
 //!
 //! <https://platform.openai.com/docs/guides/error-codes> (read 2026-08)
 
+mod anthropic;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use http::{HeaderName, Response};
+use http::{HeaderName, Response, StatusCode};
 use serde_json::Value;
 
 use crate::body::{Body, full};
+use crate::chat::Surface;
 use crate::error::GatewayError;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -28,6 +32,24 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 pub fn error(error: &GatewayError, request_id: &str) -> Response<Body> {
     let (status, kind, code) = error.wire();
     let body = body(&error.to_string(), kind, error.param(), code);
+    respond(error, status, body, request_id)
+}
+
+/// The same in the form of the surface that the request came in by.
+pub fn error_on(surface: Surface, failed: &GatewayError, request_id: &str) -> Response<Body> {
+    if !is_anthropics(surface) {
+        return error(failed, request_id);
+    }
+    let (status, body) = anthropic::body(failed, request_id);
+    respond(failed, status, body, request_id)
+}
+
+fn respond(
+    error: &GatewayError,
+    status: StatusCode,
+    body: String,
+    request_id: &str,
+) -> Response<Body> {
     let mut response = Response::new(full(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -61,6 +83,36 @@ pub fn event(error: &GatewayError) -> Bytes {
     event_of(&error.to_string(), kind, error.param(), code)
 }
 
+/// The same in the form of the surface that the request came in by.
+pub fn event_on(surface: Surface, failed: &GatewayError, request_id: &str) -> Bytes {
+    if is_anthropics(surface) {
+        anthropic::event(failed, request_id)
+    } else {
+        event(failed)
+    }
+}
+
+/// The error that ends a stream which broke under way, in the form of its surface.
+pub fn broken_on(surface: Surface, message: &str, code: &str, request_id: &str) -> Bytes {
+    if is_anthropics(surface) {
+        anthropic::event_of("api_error", message, code, request_id)
+    } else {
+        event_of(message, "upstream_error", None, code)
+    }
+}
+
+fn is_anthropics(surface: Surface) -> bool {
+    match surface {
+        Surface::Messages | Surface::CountTokens => true,
+        Surface::Chat
+        | Surface::Completions
+        | Surface::Embeddings
+        | Surface::Responses
+        | Surface::Models
+        | Surface::Passthrough => false,
+    }
+}
+
 /// The same from its parts, for what can only happen to a stream.
 pub fn event_of(message: &str, kind: &str, param: Option<&str>, code: &str) -> Bytes {
     format!("data: {}\n\n", body(message, kind, param, code)).into()
@@ -91,8 +143,6 @@ fn say_when_to_retry(headers: &mut HeaderMap, wait: Option<Duration>) {
 
 #[cfg(test)]
 mod tests {
-    use http::StatusCode;
-
     use super::*;
     use crate::outcome::{Class, Failure};
 
@@ -154,6 +204,31 @@ mod tests {
             assert_eq!(header(&response, "retry-after-ms"), after_ms, "{wait:?}");
             assert_eq!(header(&response, "retry-after"), after, "{wait:?}");
         }
+    }
+
+    #[test]
+    fn each_surface_has_its_own_form() {
+        let broken = |surface| broken_on(surface, "gone", "stream_broken", "01J");
+        for (surface, anthropics) in [
+            (Surface::Chat, false),
+            (Surface::Responses, false),
+            (Surface::Passthrough, false),
+            (Surface::Messages, true),
+            (Surface::CountTokens, true),
+        ] {
+            let event = event_on(surface, &GatewayError::Internal, "01J");
+            assert_eq!(event.starts_with(b"event: error\n"), anthropics);
+            assert_eq!(broken(surface).starts_with(b"event: error\n"), anthropics);
+            let response = error_on(surface, &GatewayError::ShuttingDown, "01J");
+            let status = if anthropics { 529 } else { 503 };
+            assert_eq!(response.status().as_u16(), status, "{surface:?}");
+            assert_eq!(header(&response, "x-request-id"), Some("01J"));
+            assert_eq!(header(&response, "x-should-retry"), Some("false"));
+        }
+        assert_eq!(
+            broken(Surface::Chat),
+            event_of("gone", "upstream_error", None, "stream_broken")
+        );
     }
 
     #[test]

@@ -81,10 +81,8 @@ impl<'a, 'p> Fields<'a, 'p> {
             }
             Ok(())
         });
-        match walked.and_then(|_| cursor.end()) {
-            Ok(()) => Ok(Self { members, path }),
-            Err(invalid) => Err(not_json(invalid)),
-        }
+        walked.and_then(|_| cursor.end())?;
+        Ok(Self { members, path })
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
@@ -152,11 +150,11 @@ pub(super) fn items<'a>(raw: &'a str, path: &Path<'_>) -> Result<Vec<&'a str>, U
         return Err(path.must_be("a list"));
     }
     let mut items = Vec::new();
-    let walked = Cursor::new(raw).array(|cursor| {
+    Cursor::new(raw).array(|cursor| {
         items.push(&raw[cursor.skip()?]);
-        Ok(())
-    });
-    walked.map(|_| items).map_err(not_json)
+        Ok::<(), Invalid>(())
+    })?;
+    Ok(items)
 }
 
 /// What the string `raw` says.
@@ -170,11 +168,4 @@ pub(super) fn string(raw: &str, path: &Path<'_>) -> Result<String, Unsupported> 
         Some(text) => Ok(text.to_owned()),
         None => serde_json::from_str(raw).map_err(|_| path.must_be("a string")),
     }
-}
-
-fn not_json(invalid: Invalid) -> Unsupported {
-    Unsupported::invalid(
-        "",
-        format!("The request body is not valid JSON: {}.", invalid.what),
-    )
 }

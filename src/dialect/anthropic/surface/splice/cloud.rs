@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::super::read::without_billing;
 use crate::chat::Unsupported;
 use crate::dialect::Dropped;
 use crate::dialect::support::{drop_field, refused};
@@ -175,8 +176,8 @@ impl<'a> Body<'a, '_> {
             Kind::String => {
                 let said = cursor.string()?;
                 let decoded = said.decode();
-                let kept = super::super::read::without_billing(&decoded);
-                if kept.len() < decoded.len() {
+                let kept = without_billing(&decoded);
+                if !kept.is_empty() && kept.len() < decoded.len() {
                     self.edits.replace(said.span(), quote(kept));
                 }
                 Ok(kept.is_empty() && !decoded.is_empty())
@@ -194,7 +195,7 @@ impl<'a> Body<'a, '_> {
                         && let Some(said) = Cursor::at(text, span.start).string_or_skip()?
                     {
                         let decoded = said.decode();
-                        let kept = super::super::read::without_billing(&decoded);
+                        let kept = without_billing(&decoded);
                         keep = decoded.is_empty() || !kept.is_empty();
                         if keep && kept.len() < decoded.len() {
                             self.edits.replace(span, quote(kept));

@@ -88,7 +88,7 @@ fn shows(text: &str, block: &Object<'_>) -> Result<bool, Failure> {
         "\"redacted_thinking\"" | "\"fallback\"" => false,
         "\"tool_use\"" => {
             let input = block.get("input");
-            if !input.is_some_and(|span| text.as_bytes()[span.start] == b'{') {
+            if input.is_none_or(|span| text.as_bytes()[span.start] != b'{') {
                 return Err(broken("the arguments of a tool call are no JSON object"));
             }
             true

@@ -6,9 +6,10 @@ use smallvec::SmallVec;
 use super::cloud;
 use super::history::History;
 use crate::chat::{Request, Unsupported};
+use crate::dialect::support::drop_field;
 use crate::dialect::{Dropped, Receiver};
 use crate::wire::edit::{Edits, Object};
-use crate::wire::json::{Cursor, Invalid, quote};
+use crate::wire::json::{Cursor, quote};
 
 /// Where the API stands.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +73,7 @@ pub fn splice_request(
             };
             body.splice(version, stream_in_body, betas)?;
             if history.narrowed {
-                crate::dialect::support::drop_field(&mut dropped, "cache_control");
+                drop_field(&mut dropped, "cache_control");
             }
         }
     }
@@ -80,13 +81,4 @@ pub fn splice_request(
         pieces: edits.slices(&request.body),
         dropped,
     })
-}
-
-impl From<Invalid> for Unsupported {
-    fn from(invalid: Invalid) -> Self {
-        Self::invalid(
-            "",
-            format!("The request body is not valid JSON: {}.", invalid.what),
-        )
-    }
 }

@@ -2,5 +2,6 @@
 
 mod reading;
 mod recordings;
+mod sending;
 mod splicing;
 mod writing;

@@ -23,19 +23,19 @@ fn frames(data: &[&str]) -> String {
     data.iter().map(|data| frame(data)).collect()
 }
 
-fn begin(index: u64, block: Value) -> String {
+fn begin(index: u64, block: &Value) -> String {
     json!({"type": "content_block_start", "index": index, "content_block": block}).to_string()
 }
 
 fn tool(index: u64, id: &str) -> String {
     begin(
         index,
-        json!({"type": "tool_use", "id": id, "name": "f", "input": {}}),
+        &json!({"type": "tool_use", "id": id, "name": "f", "input": {}}),
     )
 }
 
 fn words(index: u64) -> String {
-    begin(index, json!({"type": "text", "text": ""}))
+    begin(index, &json!({"type": "text", "text": ""}))
 }
 
 fn piece(index: u64, key: &str, text: &str) -> String {
@@ -89,11 +89,11 @@ fn fixtures() -> Vec<(&'static str, String)> {
             "thinking, redacted, text, two calls, one without arguments",
             stream(
                 &[
-                    begin(0, json!({"type": "thinking", "thinking": "", "signature": ""})),
+                    begin(0, &json!({"type": "thinking", "thinking": "", "signature": ""})),
                     piece(0, "thinking", "hm"),
                     piece(0, "signature", "c2ln"),
                     close(0),
-                    begin(1, json!({"type": "redacted_thinking", "data": "b3Bh"})),
+                    begin(1, &json!({"type": "redacted_thinking", "data": "b3Bh"})),
                     close(1),
                     words(2),
                     piece(2, "text", "so"),
@@ -114,11 +114,11 @@ fn fixtures() -> Vec<(&'static str, String)> {
             "a tool that the provider runs, and events newer than us",
             stream(
                 &[
-                    begin(0, json!({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}})),
+                    begin(0, &json!({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}})),
                     piece(0, "partial_json", "{\"q\""),
                     piece(0, "partial_json", ": 1}"),
                     close(0),
-                    begin(1, json!({"type": "web_search_tool_result", "tool_use_id": "s", "content": []})),
+                    begin(1, &json!({"type": "web_search_tool_result", "tool_use_id": "s", "content": []})),
                     close(1),
                     json!({"type": "brand_new", "x": [1]}).to_string(),
                     words(2),
@@ -265,7 +265,7 @@ fn a_call_goes_out_whole_and_text_at_once() {
             vec![
                 begin(
                     0,
-                    json!({"type": "thinking", "thinking": "", "signature": ""}),
+                    &json!({"type": "thinking", "thinking": "", "signature": ""}),
                 ),
                 piece(0, "signature", "s"),
                 close(0),
@@ -328,7 +328,7 @@ fn a_call_goes_out_whole_and_text_at_once() {
             "what the provider runs has begun at first sight",
             vec![begin(
                 0,
-                json!({"type": "server_tool_use", "id": "s", "name": "w", "input": {}}),
+                &json!({"type": "server_tool_use", "id": "s", "name": "w", "input": {}}),
             )],
             vec![(true, true, 2)],
         ),
@@ -378,7 +378,7 @@ fn what_is_no_answer_is_broken_or_the_error_it_names() {
         (
             "a call without a name",
             stream(
-                &[begin(0, json!({"type": "tool_use", "id": "a"}))],
+                &[begin(0, &json!({"type": "tool_use", "id": "a"}))],
                 "tool_use",
             ),
             Class::Broken,
@@ -499,7 +499,7 @@ fn what_is_held_and_withheld_is_bounded() {
     }
 }
 
-fn message(content: Value, stop_reason: &str) -> String {
+fn message(content: &Value, stop_reason: &str) -> String {
     json!({
         "model": "claude-x", "id": "msg_1", "type": "message", "role": "assistant", "content": content,
         "stop_reason": stop_reason, "stop_sequence": null,
@@ -531,7 +531,7 @@ fn contents() -> Vec<(Value, &'static str)> {
 #[test]
 fn a_plain_answer_passes_as_it_came_but_for_the_model() {
     for (content, reason) in contents() {
-        let body = message(content, reason);
+        let body = message(&content, reason);
         let usage = Usage {
             prompt: Some(3),
             reasoning: Some(1),
@@ -550,7 +550,7 @@ fn a_plain_answer_passes_as_it_came_but_for_the_model() {
 #[test]
 fn a_plain_answer_is_the_same_message_as_a_stream() {
     for (content, reason) in contents() {
-        let mut expected: Value = serde_json::from_str(&message(content, reason)).unwrap();
+        let mut expected: Value = serde_json::from_str(&message(&content, reason)).unwrap();
         let mut splicer = Splicer::new(Some("mine".into()));
         splicer
             .whole(serde_json::to_string_pretty(&expected).unwrap().as_bytes())
@@ -571,21 +571,21 @@ fn a_plain_body_that_is_no_answer_is_broken_or_the_error_it_names() {
         ("<html>".into(), Class::Broken),
         ("[]".into(), Class::Broken),
         ("{}".into(), Class::Broken),
-        (message(json!([]), "end_turn"), Class::Broken),
+        (message(&json!([]), "end_turn"), Class::Broken),
         (
-            message(json!([{"type": "text", "text": ""}]), "end_turn"),
+            message(&json!([{"type": "text", "text": ""}]), "end_turn"),
             Class::Broken,
         ),
         (
             message(
-                json!([{"type": "tool_use", "id": "a", "name": "f", "input": "{}"}]),
+                &json!([{"type": "tool_use", "id": "a", "name": "f", "input": "{}"}]),
                 "tool_use",
             ),
             Class::Broken,
         ),
-        (message(json!("x"), "end_turn"), Class::Broken),
+        (message(&json!("x"), "end_turn"), Class::Broken),
         (
-            message(json!([{"type": "text", "text": "x"}]), "end_turn")[..40].to_owned(),
+            message(&json!([{"type": "text", "text": "x"}]), "end_turn")[..40].to_owned(),
             Class::Broken,
         ),
         (error("overloaded_error"), Class::Overloaded),

@@ -1,0 +1,319 @@
+//! Requests passed on within the dialect.
+
+use serde_json::{Value, json};
+
+use crate::chat::{Request, Surface, Unsupported, thought};
+use crate::dialect::Receiver;
+use crate::dialect::anthropic::surface::{Form, cloud_betas, seal_of_call, splice_request};
+use crate::facts::Families;
+
+const BEDROCK: Form<'_> = Form::InCloud {
+    version: "bedrock-2023-05-31",
+    stream_in_body: false,
+    betas: &["context-1m-2025-08-07"],
+};
+const VERTEX: Form<'_> = Form::InCloud {
+    version: "vertex-2023-10-16",
+    stream_in_body: true,
+    betas: &[],
+};
+
+/// What is sent of `body` to a model, and the names of what is dropped.
+fn sent_to(model: &str, body: &str, form: Form<'_>) -> Result<(String, Vec<String>), Unsupported> {
+    let request = Request::read(Surface::Messages, body.to_owned().into()).unwrap();
+    let facts = Families::built_in().of(model);
+    let to = Receiver {
+        id: "claude/opus",
+        model,
+        facts: &facts,
+    };
+    let spliced = splice_request(&request, to, form)?;
+    let body = String::from_utf8(spliced.pieces.concat()).unwrap();
+    let dropped = spliced.dropped.iter().map(ToString::to_string).collect();
+    Ok((body, dropped))
+}
+
+fn sent(body: &str, form: Form<'_>) -> (String, Vec<String>) {
+    sent_to("claude-opus-4-8", body, form).unwrap()
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// The messages that are sent of these.
+fn history(messages: &Value, form: Form<'_>) -> Value {
+    let body = json!({"model": "a", "max_tokens": 1, "messages": messages}).to_string();
+    parsed(&sent(&body, form).0)["messages"].clone()
+}
+
+#[test]
+fn only_the_model_changes() {
+    let body = r#"{ "model" : "mine", "messages":[{"role":"user","content":[ {"type":"text","text":"x"} ]},
+        {"role":"assistant","content":[{"type":"thinking","thinking":"","signature":"EqQB+/=="},{"type":"redacted_thinking","data":"b3Bh"},
+        {"type":"tool_use","id":"toolu_1","name":"f","input":{ "x":1e400 }}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1"}]},
+        {"role":"user","content":"x"}], "brand_new":{"b":1,"a":2}, "thinking":{"type":"adaptive","block_binding":{}}, "max_tokens":1 }"#;
+    let (out, dropped) = sent(body, Form::Direct);
+    assert_eq!(out, body.replace("\"mine\"", "\"claude-opus-4-8\""));
+    assert!(dropped.is_empty());
+}
+
+#[test]
+fn a_target_sees_what_it_signed_and_no_other_did() {
+    let mine = thought::seal("claude/opus", "sig=");
+    let other = thought::seal("gemini/g", "sig=");
+    let of_call = seal_of_call("gemini/g", "sig=");
+    let thinking =
+        |signature: &str| json!({"type": "thinking", "thinking": "t", "signature": signature});
+    let redacted = |data: &str| json!({"type": "redacted_thinking", "data": data});
+    let text = json!({"type": "text", "text": "x"});
+    for (came, expected) in [
+        (
+            vec![thinking("bare"), text.clone()],
+            vec![thinking("bare"), text.clone()],
+        ),
+        (
+            vec![thinking(&mine), text.clone()],
+            vec![thinking("sig="), text.clone()],
+        ),
+        (vec![thinking(&other), text.clone()], vec![text.clone()]),
+        (vec![thinking(""), text.clone()], vec![text.clone()]),
+        (
+            vec![json!({"type": "thinking", "thinking": "t"}), text.clone()],
+            vec![text.clone()],
+        ),
+        (vec![text.clone(), thinking(&of_call)], vec![text.clone()]),
+        (
+            vec![
+                redacted("b3Bh"),
+                redacted(&mine),
+                redacted(&other),
+                text.clone(),
+            ],
+            vec![redacted("b3Bh"), redacted("sig="), text.clone()],
+        ),
+        (
+            vec![
+                text.clone(),
+                thinking(&other),
+                text.clone(),
+                thinking(&mine),
+            ],
+            vec![text.clone(), text.clone(), thinking("sig=")],
+        ),
+    ] {
+        let messages = |blocks: &[Value]| json!([{"role": "user", "content": "q"}, {"content": blocks, "role": "assistant"}]);
+        for form in [Form::Direct, BEDROCK, VERTEX] {
+            assert_eq!(
+                history(&messages(&came), form),
+                messages(&expected),
+                "{came:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_message_that_nothing_is_left_of_goes() {
+    let other =
+        json!([{"type": "thinking", "thinking": "t", "signature": thought::seal("gemini/g", "s")}]);
+    let user = json!({"role": "user", "content": "q"});
+    let gone = json!({"role": "assistant", "content": other});
+    for (came, expected) in [
+        (json!([user, gone, user]), json!([user, user])),
+        (json!([gone, user]), json!([user])),
+        (json!([user, gone]), json!([user])),
+        (
+            json!([user, {"role": "assistant", "content": []}]),
+            json!([user, {"role": "assistant", "content": []}]),
+        ),
+    ] {
+        assert_eq!(history(&came, Form::Direct), expected);
+    }
+}
+
+#[test]
+fn ids_that_another_provider_made_fit_on_both_sides() {
+    let messages = |call: &str| {
+        json!([
+            {"role": "user", "content": "q"},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": call, "name": "f", "input": {"id": "a.b"}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": call, "content": [{"type": "text", "text": "x"}]}]},
+        ])
+    };
+    for (id, expected) in [
+        ("toolu_1-A", "toolu_1-A"),
+        ("functions.f:0", "functions_f_0"),
+    ] {
+        assert_eq!(history(&messages(id), Form::Direct), messages(expected));
+    }
+}
+
+#[test]
+fn a_cloud_is_told_what_it_knows() {
+    let mark = json!({"type": "ephemeral", "ttl": "1h", "scope": "global"});
+    let bare = json!({"type": "ephemeral"});
+    let body = json!({
+        "model": "mine", "stream": true, "max_tokens": 9,
+        "system": [
+            {"type": "text", "text": "x-anthropic-billing-header: cch=1;"},
+            {"type": "text", "text": "s", "cache_control": mark},
+        ],
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "q", "cache_control": mark}]},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {"cache_control": mark}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": [{"type": "text", "text": "r", "cache_control": mark}]}]},
+        ],
+        "tools": [{"name": "f", "input_schema": {"type": "object"}, "defer_loading": true, "cache_control": bare}, {"type": "bash_20250124", "name": "bash"}],
+        "thinking": {"type": "adaptive", "block_binding": {}},
+        "output_config": {"effort": "low", "task_budget": {}},
+        "context_management": {"edits": []}, "speed": "fast", "fallbacks": [], "mcp_servers": [], "container": null,
+        "metadata": {"user_id": "u"}, "temperature": 1.0,
+    });
+    let rest = json!({
+        "max_tokens": 9,
+        "system": [{"type": "text", "text": "s", "cache_control": bare}],
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "q", "cache_control": bare}]},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {"cache_control": mark}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": [{"type": "text", "text": "r", "cache_control": bare}]}]},
+        ],
+        "tools": [{"name": "f", "input_schema": {"type": "object"}, "cache_control": bare}, {"type": "bash_20250124", "name": "bash"}],
+        "thinking": {"type": "adaptive"},
+        "output_config": {"effort": "low"},
+        "metadata": {"user_id": "u"}, "temperature": 1.0,
+    });
+    for (form, own) in [
+        (
+            BEDROCK,
+            json!({"anthropic_version": "bedrock-2023-05-31", "anthropic_beta": ["context-1m-2025-08-07"]}),
+        ),
+        (
+            VERTEX,
+            json!({"anthropic_version": "vertex-2023-10-16", "stream": true}),
+        ),
+    ] {
+        let (out, mut dropped) = sent(&body.to_string(), form);
+        let mut expected = rest.clone();
+        expected
+            .as_object_mut()
+            .unwrap()
+            .extend(own.as_object().unwrap().clone());
+        assert_eq!(parsed(&out), expected);
+        dropped.sort();
+        assert_eq!(
+            dropped,
+            [
+                "block_binding",
+                "cache_control",
+                "context_management",
+                "defer_loading",
+                "speed",
+                "task_budget"
+            ]
+        );
+    }
+}
+
+#[test]
+fn what_is_left_empty_goes_as_a_whole() {
+    for (field, model, expected) in [
+        (
+            json!({"system": "x-anthropic-billing-header: a;"}),
+            "claude-opus-4-8",
+            json!({}),
+        ),
+        (
+            json!({"system": "x-anthropic-billing-header: a;\nhi"}),
+            "claude-opus-4-8",
+            json!({"system": "hi"}),
+        ),
+        (
+            json!({"system": ""}),
+            "claude-opus-4-8",
+            json!({"system": ""}),
+        ),
+        (
+            json!({"system": [{"type": "text", "text": "x-anthropic-billing-header: a;"}]}),
+            "claude-opus-4-8",
+            json!({}),
+        ),
+        (
+            json!({"output_config": {"task_budget": {}}}),
+            "claude-opus-4-8",
+            json!({}),
+        ),
+        (
+            json!({"output_config": {"effort": "low"}}),
+            "claude-3-haiku-20240307",
+            json!({}),
+        ),
+        (
+            json!({"output_config": {"effort": "low"}}),
+            "claude-opus-4-8",
+            json!({"output_config": {"effort": "low"}}),
+        ),
+    ] {
+        let mut body = json!({"model": "m", "messages": [], "max_tokens": 1});
+        body.as_object_mut()
+            .unwrap()
+            .extend(field.as_object().unwrap().clone());
+        let (out, _) = sent_to(model, &body.to_string(), VERTEX).unwrap();
+        let mut out = parsed(&out);
+        for own in ["anthropic_version", "messages", "max_tokens"] {
+            assert!(out.as_object_mut().unwrap().remove(own).is_some());
+        }
+        assert_eq!(out, expected, "{field}");
+    }
+}
+
+#[test]
+fn what_a_cloud_would_answer_otherwise_is_refused() {
+    for (field, param) in [
+        (json!({"mcp_servers": [{"url": "u"}]}), "mcp_servers"),
+        (json!({"container": "c"}), "container"),
+        (json!({"inference_geo": "us"}), "inference_geo"),
+        (
+            json!({"tools": [{"name": "f"}, {"type": "web_search_20260318", "name": "web_search"}]}),
+            "tools[1]",
+        ),
+    ] {
+        let mut body = json!({"model": "m", "messages": [], "max_tokens": 1});
+        body.as_object_mut()
+            .unwrap()
+            .extend(field.as_object().unwrap().clone());
+        let refused = sent_to("claude-opus-4-8", &body.to_string(), BEDROCK).unwrap_err();
+        assert_eq!(
+            (refused.code, &*refused.param),
+            (Unsupported::PARAMETER, param)
+        );
+        assert!(sent_to("claude-opus-4-8", &body.to_string(), Form::Direct).is_ok());
+    }
+}
+
+#[test]
+fn betas_that_a_cloud_does_not_know_are_not_sent() {
+    let header = "claude-code-20250219,interleaved-thinking-2025-05-14, context-1m-2025-08-07,,new-2031-01-01";
+    let kept: Vec<&str> = cloud_betas(header).collect();
+    assert_eq!(
+        kept,
+        ["interleaved-thinking-2025-05-14", "context-1m-2025-08-07"]
+    );
+}
+
+#[test]
+fn large_parts_are_shared_with_what_came() {
+    let body = format!(
+        "{{\"messages\":[],\"x\":\"{}\",\"model\":\"m\"}}",
+        "y".repeat(4096)
+    );
+    let request = Request::read(Surface::Messages, body.into()).unwrap();
+    let facts = Families::built_in().of("claude-opus-4-8");
+    let to = Receiver {
+        id: "a/b",
+        model: "b",
+        facts: &facts,
+    };
+    let spliced = splice_request(&request, to, Form::Direct).unwrap();
+    assert_eq!(spliced.pieces[0].as_ptr(), request.body.as_ptr());
+}
