@@ -24,6 +24,7 @@ use super::guard::{Guard, Seen};
 use super::scan::Why;
 use super::{Peer, Phase, Settings, drained, over, respond};
 use crate::body::Body;
+use crate::chat::Surface;
 use crate::error::GatewayError;
 use crate::tasks::Tasks;
 
@@ -160,7 +161,7 @@ async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     let mut response = caught(service).await.unwrap_or_else(|Panicked| {
         tracing::error!("a request panicked");
-        respond::refusal(&GatewayError::Internal, "")
+        respond::refusal(Surface::Passthrough, &GatewayError::Internal, "")
     });
     let headers = response.headers_mut();
     if version >= Version::HTTP_2 {

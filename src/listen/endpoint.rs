@@ -60,6 +60,15 @@ impl Endpoint {
     }
 }
 
+/// The surface that a path leads to, as far as the path alone tells.
+pub fn surface(path: &str) -> Surface {
+    match Known::of(without_version(path).unwrap_or(path)) {
+        Some(Known::Surface(surface)) => surface,
+        Some(Known::Models | Known::Model(_)) => Surface::Models,
+        None => Surface::Passthrough,
+    }
+}
+
 /// A path of ours.
 enum Known<'a> {
     Surface(Surface),

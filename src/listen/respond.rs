@@ -22,26 +22,28 @@ use crate::chat::Surface;
 use crate::error::GatewayError;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// The longest wait that a caller is told of: an SDK sleeps through whatever it is told.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
-/// The answer to a request that failed. `request_id` is the record's; empty, it is left out.
-pub fn error(error: &GatewayError, request_id: &str) -> Response<Body> {
+/// The answer to a request that failed, in the form of the surface that it came in by. `request_id`
+/// is the record's; empty, it is left out.
+pub fn error(surface: Surface, error: &GatewayError, request_id: &str) -> Response<Body> {
+    if is_anthropics(surface) {
+        let (status, body) = anthropic::body(error, request_id);
+        let mut response = respond(error, status, body, request_id);
+        if let Some(id) = response.headers().get(X_REQUEST_ID).cloned() {
+            // Its SDKs know the request by this name.
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        return response;
+    }
     let (status, kind, code) = error.wire();
     let body = body(&error.to_string(), kind, error.param(), code);
     respond(error, status, body, request_id)
-}
-
-/// The same in the form of the surface that the request came in by.
-pub fn error_on(surface: Surface, failed: &GatewayError, request_id: &str) -> Response<Body> {
-    if !is_anthropics(surface) {
-        return error(failed, request_id);
-    }
-    let (status, body) = anthropic::body(failed, request_id);
-    respond(failed, status, body, request_id)
 }
 
 fn respond(
@@ -69,35 +71,29 @@ fn respond(
 
 /// The same for a request whose body was not read to its end: where the next request begins is
 /// then not known, so the connection closes.
-pub fn refusal(refused: &GatewayError, request_id: &str) -> Response<Body> {
-    let mut response = error(refused, request_id);
+pub fn refusal(surface: Surface, refused: &GatewayError, request_id: &str) -> Response<Body> {
+    let mut response = error(surface, refused, request_id);
     response
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// The error that ends a stream under way.
-pub fn event(error: &GatewayError) -> Bytes {
-    let (_, kind, code) = error.wire();
-    event_of(&error.to_string(), kind, error.param(), code)
-}
-
-/// The same in the form of the surface that the request came in by.
-pub fn event_on(surface: Surface, failed: &GatewayError, request_id: &str) -> Bytes {
-    if is_anthropics(surface) {
-        anthropic::event(failed, request_id)
-    } else {
-        event(failed)
-    }
-}
-
-/// The error that ends a stream which broke under way, in the form of its surface.
-pub fn broken_on(surface: Surface, message: &str, code: &str, request_id: &str) -> Bytes {
-    if is_anthropics(surface) {
-        anthropic::event_of("api_error", message, code, request_id)
-    } else {
-        event_of(message, "upstream_error", None, code)
+/// The error that ends a stream which broke under way, in the form of its surface. `sequence` is the
+/// number of the next event, where the surface counts them.
+pub fn broken(surface: Surface, message: &str, sequence: u64, request_id: &str) -> Bytes {
+    const KIND: &str = "upstream_error";
+    const CODE: &str = "stream_broken";
+    match surface {
+        Surface::Messages | Surface::CountTokens => {
+            anthropic::event_of("api_error", message, CODE, request_id)
+        }
+        Surface::Responses => responses_event_of(message, KIND, None, CODE, sequence),
+        Surface::Chat
+        | Surface::Completions
+        | Surface::Embeddings
+        | Surface::Models
+        | Surface::Passthrough => event_of(message, KIND, None, CODE),
     }
 }
 
@@ -113,9 +109,28 @@ fn is_anthropics(surface: Surface) -> bool {
     }
 }
 
-/// The same from its parts, for what can only happen to a stream.
-pub fn event_of(message: &str, kind: &str, param: Option<&str>, code: &str) -> Bytes {
+fn event_of(message: &str, kind: &str, param: Option<&str>, code: &str) -> Bytes {
     format!("data: {}\n\n", body(message, kind, param, code)).into()
+}
+
+/// The error that ends a stream of the Responses surface, from its parts: nested, as `OpenAI` sends it
+/// and not as its schema has it, which some SDKs take for an event like any other. `sequence` is
+/// the number that follows the frames before it.
+fn responses_event_of(
+    message: &str,
+    kind: &str,
+    param: Option<&str>,
+    code: &str,
+    sequence: u64,
+) -> Bytes {
+    format!(
+        "event: error\ndata: {{\"type\":\"error\",\"sequence_number\":{sequence},\"error\":{{\"type\":{},\"code\":{},\"message\":{},\"param\":{}}}}}\n\n",
+        Value::from(kind),
+        Value::from(code),
+        Value::from(message),
+        Value::from(param),
+    )
+    .into()
 }
 
 /// One line: JSON escapes the line ends of what it quotes.
@@ -167,9 +182,13 @@ mod tests {
             r#"{"error":{"message":"line 1:\n\"quoted\"","type":"invalid_request_error","#,
             r#""param":"messages","code":"invalid_json"}}"#
         );
-        assert_eq!(event(&error), format!("data: {expected}\n\n"));
+        let (_, kind, code) = error.wire();
         assert_eq!(
-            event_of("gone", "upstream_error", None, "stream_broken"),
+            body(&error.to_string(), kind, error.param(), code),
+            expected
+        );
+        assert_eq!(
+            broken(Surface::Chat, "gone", 0, "01J"),
             concat!(
                 r#"data: {"error":{"message":"gone","type":"upstream_error","#,
                 r#""param":null,"code":"stream_broken"}}"#,
@@ -195,7 +214,7 @@ mod tests {
                 Some("1"),
             ),
         ] {
-            let response = error(&rate_limited(wait), "id");
+            let response = error(Surface::Chat, &rate_limited(wait), "id");
             assert_eq!(
                 header(&response, "x-should-retry"),
                 Some(should),
@@ -208,33 +227,35 @@ mod tests {
 
     #[test]
     fn each_surface_has_its_own_form() {
-        let broken = |surface| broken_on(surface, "gone", "stream_broken", "01J");
-        for (surface, anthropics) in [
-            (Surface::Chat, false),
-            (Surface::Responses, false),
-            (Surface::Passthrough, false),
-            (Surface::Messages, true),
-            (Surface::CountTokens, true),
+        for (surface, anthropics, event) in [
+            (Surface::Chat, false, "data: {\"error\":{"),
+            (Surface::Passthrough, false, "data: {\"error\":{"),
+            (
+                Surface::Responses,
+                false,
+                "event: error\ndata: {\"type\":\"error\",\"sequence_number\":7,\"error\":{",
+            ),
+            (
+                Surface::Messages,
+                true,
+                "event: error\ndata: {\"type\":\"error\",\"error\":{",
+            ),
         ] {
-            let event = event_on(surface, &GatewayError::Internal, "01J");
-            assert_eq!(event.starts_with(b"event: error\n"), anthropics);
-            assert_eq!(broken(surface).starts_with(b"event: error\n"), anthropics);
-            let response = error_on(surface, &GatewayError::ShuttingDown, "01J");
-            let status = if anthropics { 529 } else { 503 };
-            assert_eq!(response.status().as_u16(), status, "{surface:?}");
+            let told = broken(surface, "gone", 7, "01J");
+            assert!(told.starts_with(event.as_bytes()), "{surface:?}: {told:?}");
+            assert!(told.ends_with(b"}\n\n"));
+            let response = error(surface, &GatewayError::ShuttingDown, "01J");
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
             assert_eq!(header(&response, "x-request-id"), Some("01J"));
+            assert_eq!(header(&response, "request-id").is_some(), anthropics);
             assert_eq!(header(&response, "x-should-retry"), Some("false"));
         }
-        assert_eq!(
-            broken(Surface::Chat),
-            event_of("gone", "upstream_error", None, "stream_broken")
-        );
     }
 
     #[test]
     fn the_head_names_the_request_and_what_would_have_been_allowed() {
         let refused = GatewayError::MethodNotAllowed { allow: "GET, HEAD" };
-        let response = refusal(&refused, "01J");
+        let response = refusal(Surface::Chat, &refused, "01J");
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
         for (name, value) in [
             ("x-request-id", "01J"),
@@ -246,10 +267,13 @@ mod tests {
             assert_eq!(header(&response, name), Some(value));
         }
         assert_eq!(
-            header(&error(&GatewayError::Internal, ""), "x-request-id"),
+            header(
+                &error(Surface::Chat, &GatewayError::Internal, ""),
+                "x-request-id"
+            ),
             None
         );
-        let response = error(&GatewayError::Internal, "01J");
+        let response = error(Surface::Chat, &GatewayError::Internal, "01J");
         assert_eq!(header(&response, "connection"), None);
     }
 }

@@ -30,7 +30,7 @@ use crate::body::{self, Body, ReadError, full};
 use crate::chat::{self, Surface};
 use crate::error::GatewayError;
 use crate::listen::door::{self, Door};
-use crate::listen::endpoint::Endpoint;
+use crate::listen::endpoint::{self, Endpoint};
 use crate::listen::{Peer, auth, respond};
 use crate::live::Live;
 use crate::record::{Arrival, End, Recorder, Records};
@@ -83,10 +83,13 @@ pub async fn handle(
     let snapshot = gateway.snapshot.current(); // one view of the configuration, to the last byte
     let mut recorder = gateway.records.begin(Arrival::now());
     recorder.version(&snapshot.version);
+    // Also what is refused before it is known is told in the words of its surface.
+    let surface = endpoint::surface(request.uri().path());
     let answering = answer(&gateway, &snapshot, request, peer, &mut recorder);
     match Box::pin(or_cut(&gateway.cut, answering)).await {
         Ok(Answer::Ready(response)) => {
-            let response = tell(response, &recorder);
+            let mut response = tell(response, &recorder);
+            name_request(surface, response.headers_mut());
             recorder.finish(End::Answered(response.status()));
             response
         }
@@ -94,7 +97,8 @@ pub async fn handle(
             let mut response = Response::new(());
             *response.headers_mut() = std::mem::take(&mut streaming.headers);
             response.headers_mut().insert(CONTENT_TYPE, EVENT_STREAM);
-            let response = tell(response, &recorder);
+            let mut response = tell(response, &recorder);
+            name_request(surface, response.headers_mut());
             let relay = Relay::new(*streaming, recorder, limits, gateway.tasks.clone());
             response.map(|()| relay.boxed_unsync())
         }
@@ -103,11 +107,11 @@ pub async fn handle(
             let passing = Passing::new(incoming, head.status, recorder, gateway.cut.clone());
             Response::from_parts(head, passing.boxed_unsync())
         }
-        Err(Refusal::Error(error)) => refuse(recorder, &error, respond::error),
-        Err(Refusal::Unread(error)) => refuse(recorder, &error, respond::refusal),
+        Err(Refusal::Error(error)) => refuse(surface, recorder, &error, respond::error),
+        Err(Refusal::Unread(error)) => refuse(surface, recorder, &error, respond::refusal),
         // The recorder, dropped, says that the caller went away. Nobody reads the answer, but hyper
         // ends a connection that broke off in mid-body only once there is one.
-        Err(Refusal::Gone) => respond::refusal(&INCOMPLETE, recorder.id()),
+        Err(Refusal::Gone) => respond::refusal(surface, &INCOMPLETE, recorder.id()),
     }
 }
 
@@ -215,12 +219,13 @@ async fn or_cut<T>(
 }
 
 fn refuse(
+    surface: Surface,
     recorder: Recorder,
     error: &GatewayError,
-    respond: fn(&GatewayError, &str) -> Response<Body>,
+    respond: fn(Surface, &GatewayError, &str) -> Response<Body>,
 ) -> Response<Body> {
     tracing::debug!(id = recorder.id(), %error, "a request was not answered");
-    let response = tell(respond(error, recorder.id()), &recorder);
+    let response = tell(respond(surface, error, recorder.id()), &recorder);
     recorder.finish(End::Failed(error));
     response
 }
@@ -260,6 +265,15 @@ fn tell<B>(mut response: Response<B>, recorder: &Recorder) -> Response<B> {
         headers.insert(REASON, HeaderValue::from_static(reason));
     }
     response
+}
+
+/// Anthropic's SDKs know a request's id by a name of their own.
+fn name_request(surface: Surface, headers: &mut HeaderMap) {
+    if let (Surface::Messages | Surface::CountTokens, Some(id)) =
+        (surface, headers.get(REQUEST_ID).cloned())
+    {
+        headers.insert("request-id", id);
+    }
 }
 
 /// Names of fields as one header. Those that are no names were the caller's own invention.

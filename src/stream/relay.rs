@@ -118,7 +118,12 @@ impl Relay {
         else {
             return;
         };
-        out.extend_from_slice(&respond::broken(surface, message, decoder.sequence()));
+        out.extend_from_slice(&respond::broken(
+            surface,
+            message,
+            decoder.sequence(),
+            recorder.id(),
+        ));
         recorder.usage(decoder.usage());
         recorder.finish(End::Broken(StatusCode::OK, failure));
     }

@@ -18,29 +18,19 @@ const TOO_LONG: &str = "prompt is too long";
 /// Status and body.
 pub(super) fn body(error: &GatewayError, request_id: &str) -> (StatusCode, String) {
     let (status, _, code) = error.wire();
-    let (status, kind) = kind(status);
-    (
-        status,
-        object(kind, &message(error, code), code, request_id),
-    )
+    let body = object(kind(status), &message(error, code), code, request_id);
+    (status, body)
 }
 
-/// The error that ends a stream under way.
-pub(super) fn event(error: &GatewayError, request_id: &str) -> Bytes {
-    let (status, _, code) = error.wire();
-    let (_, kind) = kind(status);
-    event_of(kind, &message(error, code), code, request_id)
-}
-
-/// The same from its parts, for what can only happen to a stream.
+/// The error that ends a stream which broke under way.
 pub(super) fn event_of(kind: &str, message: &str, code: &str, request_id: &str) -> Bytes {
     let object = object(kind, message, code, request_id);
     format!("event: error\ndata: {object}\n\n").into()
 }
 
-/// A status in Anthropic's words. Its own for "too much at once" is 529.
-fn kind(status: StatusCode) -> (StatusCode, &'static str) {
-    let kind = match status.as_u16() {
+/// A status in Anthropic's words.
+fn kind(status: StatusCode) -> &'static str {
+    match status.as_u16() {
         401 => "authentication_error",
         402 => "billing_error",
         403 => "permission_error",
@@ -49,14 +39,10 @@ fn kind(status: StatusCode) -> (StatusCode, &'static str) {
         409 => "conflict_error",
         413 => "request_too_large",
         429 => "rate_limit_error",
-        503 | 529 => {
-            let overloaded = StatusCode::from_u16(529).unwrap_or(status);
-            return (overloaded, "overloaded_error");
-        }
+        503 | 529 => "overloaded_error",
         500.. => "api_error",
         _ => "invalid_request_error",
-    };
-    (status, kind)
+    }
 }
 
 fn message(error: &GatewayError, code: &str) -> String {

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::body::{ReadError, discard, full, read};
+use crate::chat::Surface;
 use crate::error::GatewayError;
 
 /// What keeps a connection open in these tests is the request it ends with.
@@ -90,7 +91,7 @@ async fn toy(
         }
         Err(error) => {
             discard(&parts.headers, body, &tasks);
-            return respond::refusal(&error, "id");
+            return respond::refusal(Surface::Chat, &error, "id");
         }
     }
     match parts.uri.path() {
@@ -113,11 +114,11 @@ async fn toy(
         "/panic" => panic!("as asked"),
         "/unread" => {
             discard(&parts.headers, body, &tasks);
-            respond::refusal(&GatewayError::InvalidToken, "id")
+            respond::refusal(Surface::Chat, &GatewayError::InvalidToken, "id")
         }
         path => match read(&parts.headers, body, LIMIT, &tasks).await {
             Ok(bytes) => Response::new(full(format!("{path} {}", bytes.len()))),
-            Err(ReadError::Refused(error)) => respond::refusal(&error, "id"),
+            Err(ReadError::Refused(error)) => respond::refusal(Surface::Chat, &error, "id"),
             Err(ReadError::Gone) => Response::new(full("")),
         },
     }
