@@ -29,7 +29,7 @@ use crate::simulate::Simulator;
 use crate::snapshot::Snapshot;
 use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
-use crate::upstream::{Clients, Upstream};
+use crate::upstream::{Clients, Egress, Upstream};
 
 use self::reload::Reloader;
 
@@ -115,7 +115,7 @@ pub async fn run(
     let (phase, serving) = watch::channel(Phase::Serving);
     let (publisher, live) = Live::new(Arc::clone(&snapshot));
     let upstream = Upstream {
-        clients: Clients::new(background.clone()),
+        clients: Clients::new(background.clone(), Egress::of(&sources.env)),
         keyring: keyring.clone(),
     };
     let gateway = Arc::new(Gateway {
