@@ -8,6 +8,7 @@ mod address;
 mod attempt;
 mod body;
 mod client;
+mod credentials;
 mod egress;
 mod headers;
 mod passthrough;
@@ -18,6 +19,7 @@ mod warm;
 
 pub use attempt::{Upstream, attempt};
 pub use client::Clients;
+pub use credentials::Credentials;
 pub use egress::Egress;
 pub use passthrough::{Passed, pass};
 pub(crate) use send::cut;

@@ -14,12 +14,12 @@ use tokio::time::{Instant, timeout_at};
 
 use super::body::Outgoing;
 use super::client::Client;
+use super::credentials::Credential;
 use super::{address, headers, sign};
 use crate::chat::{self, Surface, UsageOption};
 use crate::dialect::openai::{self, Decoder, Shape, Shown, Wanted, encode};
 use crate::outcome::{Class, Failure, judge};
 use crate::record::Recorder;
-use crate::secret::Secret;
 use crate::snapshot::Target;
 
 /// An error's body is read this far: its first words say what it is.
@@ -75,11 +75,11 @@ impl Call<'_> {
         &self,
         client: &Client,
         target: &Target,
-        secret: Option<&Secret>,
+        credential: &Credential,
         end: Instant,
         recorder: &mut Recorder,
     ) -> Result<Sent, Failure> {
-        let request = self.outgoing(target, secret)?;
+        let request = self.outgoing(target, credential)?;
         let response = match timeout_at(end, client.request(request)).await {
             Err(_) => return Err(Failure::new(Class::Timeout, "no answer began in time")),
             Ok(Err(error)) => return Err(unsent(&error)),
@@ -110,7 +110,7 @@ impl Call<'_> {
     fn outgoing(
         &self,
         target: &Target,
-        secret: Option<&Secret>,
+        credential: &Credential,
     ) -> Result<Request<Outgoing>, Failure> {
         let unaddressable = |_| {
             Failure::new(
@@ -119,22 +119,17 @@ impl Call<'_> {
             )
         };
         let uri = address::of(target, self.request.surface).map_err(unaddressable)?;
-        if secret.is_none() && target.provider.secret.is_some() {
-            // A reload may have forgotten it since the plan was made. Nothing leaves unsigned.
-            return Err(Failure::new(
-                Class::Connect,
-                "the provider's key is no longer known",
-            ));
-        }
-        let mut headers = headers::judged(self.headers);
-        if let Some(secret) = secret {
-            sign::sign(&mut headers, &target.provider.kind, secret);
-        }
         let pieces = encode(self.request, &target.model, target.stream_usage);
         let mut request = Request::new(Outgoing::from(pieces));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
+        *request.headers_mut() = headers::judged(self.headers);
+        sign::sign(
+            &mut request,
+            &target.provider,
+            credential,
+            SystemTime::now(),
+        )?;
         Ok(request)
     }
 
