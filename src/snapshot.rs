@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -292,11 +291,6 @@ impl BaseUrl {
         self.authority.host()
     }
 
-    /// Whether it is on this machine.
-    pub fn is_loopback(&self) -> bool {
-        is_loopback(self.host())
-    }
-
     pub fn is_https(&self) -> bool {
         self.scheme == Scheme::HTTPS
     }
@@ -318,15 +312,6 @@ impl BaseUrl {
             .path_and_query(path)
             .build()
     }
-}
-
-/// Whether a URL's host is this machine, by its name or by its address.
-pub fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || bare
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 impl fmt::Display for BaseUrl {

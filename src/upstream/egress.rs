@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,7 +22,6 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::body::BoxError;
-use crate::snapshot::is_loopback;
 
 /// Which requests go through which proxy. Clones are one.
 #[derive(Clone, Default)]
@@ -108,6 +108,15 @@ pub(super) enum Way {
     Forward(Uri),
     /// Through a proxy that only sees bytes.
     Tunnel(Tunnel<HttpConnector>),
+}
+
+/// Whether a URL's host is this machine, by its name or by its address.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// A connection, and whether it ends at a proxy that must be told the whole URL.

@@ -1,6 +1,7 @@
 //! Providers: which keys a kind needs, and the URL that each ends up with.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::config::check::Table;
@@ -77,7 +78,7 @@ fn provider(name: Arc<str>, table: &Table, report: &mut Report) -> Option<Provid
     let secret = secret(&kind, table, report);
     // Of AWS's keys only what is signed with them is sent.
     let is_sent = secret.as_ref().is_some_and(|it| *it != Reference::Aws);
-    if is_sent && !base_url.is_https() && !base_url.is_loopback() {
+    if is_sent && !base_url.is_https() && !is_loopback(base_url.host()) {
         let message = format!("the secret is sent to `{}` in clear text", base_url.host());
         report.warning(&at, message);
     }
@@ -218,4 +219,12 @@ fn need(table: &Table, key: &str, kind: &str, report: &mut Report) {
             format!("is missing; `kind: {kind}` needs it"),
         );
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }

@@ -5,7 +5,6 @@
 //! proxy, and version 1 of the metadata, which any forwarded request could read, is not used.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
 use http::{Method, Uri};
 use serde::Deserialize;
@@ -15,6 +14,7 @@ use crate::outcome::{Class, Failure};
 use crate::secret::Ambient;
 use crate::upstream::client::Clients;
 use crate::upstream::credentials::ask::{self, Question};
+use crate::upstream::egress::is_loopback;
 
 /// Where ECS and EKS answer.
 const CONTAINER_HOSTS: [&str; 3] = ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"];
@@ -67,10 +67,8 @@ pub(super) fn container(ambient: &Ambient) -> Result<Option<Container>, Failure>
 }
 
 fn is_beside(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || CONTAINER_HOSTS.contains(&host)
-        || host.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    CONTAINER_HOSTS.contains(&bare) || is_loopback(host)
 }
 
 impl Container {

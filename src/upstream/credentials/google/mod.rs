@@ -21,6 +21,7 @@ use crate::outcome::{Class, Failure};
 use crate::secret::Ambient;
 use crate::snapshot::BaseUrl;
 use crate::upstream::client::Clients;
+use crate::upstream::egress::is_loopback;
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
@@ -149,7 +150,7 @@ async fn token(document: &str, clients: &Clients) -> Result<Issued, Failure> {
     let uri = uri.as_deref().unwrap_or(TOKEN_URI);
     let url = BaseUrl::try_new(uri).ok().filter(|url| {
         // What is posted there is as good as the token.
-        url.is_https() || url.is_loopback()
+        url.is_https() || is_loopback(url.host())
     });
     if url.is_none() {
         let reason = "the `token_uri` of Google's credentials is not https";
