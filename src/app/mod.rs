@@ -158,6 +158,7 @@ pub async fn run(
         status: Arc::clone(&status),
         metrics,
         keyring,
+        credentials: upstream.credentials.clone(),
     };
     background.spawn(serve_admin(admin_listener, background.clone(), state));
     background.spawn(keep_warm(live, upstream));

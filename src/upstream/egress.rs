@@ -40,7 +40,14 @@ impl Egress {
             });
             found.map_or_else(String::new, |(_, value)| value.trim().to_owned())
         };
-        let [all, http, https] = ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"].map(value);
+        let [all, http, https] = ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"].map(|name| {
+            let url = value(name);
+            if !url.is_empty() && !is_proxy(&url) {
+                // Its text is not repeated: it may hold a password.
+                tracing::warn!("{name} is no URL such as http://proxy:3128");
+            }
+            url
+        });
         if all.is_empty() && http.is_empty() && https.is_empty() {
             return Self::default();
         }
@@ -108,6 +115,16 @@ pub(super) enum Way {
     Forward(Uri),
     /// Through a proxy that only sees bytes.
     Tunnel(Tunnel<HttpConnector>),
+}
+
+/// Whether a proxy's URL is one that we can use: plain HTTP, which is also meant when no scheme is
+/// written.
+fn is_proxy(url: &str) -> bool {
+    let url: Option<Uri> = url.parse().ok();
+    url.is_some_and(|url| {
+        let plain = url.scheme().is_none_or(|scheme| *scheme == Scheme::HTTP);
+        plain && url.authority().is_some()
+    })
 }
 
 /// Whether a URL's host is this machine, by its name or by its address.
@@ -255,6 +272,21 @@ mod tests {
             ),
         ] {
             assert_eq!(way(environment, uri), expected, "{environment:?} {uri}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_spoken_to_in_plain_http() {
+        for (url, fits) in [
+            ("http://proxy:3128", true),
+            ("http://me:p@proxy:3128/", true),
+            ("proxy:3128", true),
+            ("https://proxy:3128", false),
+            ("socks5://proxy:1080", false),
+            ("/proxy", false),
+            ("http://a b", false),
+        ] {
+            assert_eq!(is_proxy(url), fits, "{url}");
         }
     }
 

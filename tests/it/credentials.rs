@@ -211,6 +211,34 @@ async fn the_environments_keys_come_first_and_an_api_key_is_a_bearer() {
     assert_eq!(seen.header("x-amz-date"), None);
 }
 
+#[tokio::test]
+async fn a_providers_own_headers_are_sent_to_it_alone() {
+    let provider = Upstream::always(Reply::json("{}")).await;
+    let url = provider.root_url();
+    let keys =
+        format!("kind: anthropic, secret: env:K, base_url: \"{url}\", headers: {{ x-team: chat }}");
+    let config = Config::new().provider_of("first", &keys).env("K", "sk-ant");
+    let gateway = Gateway::start(config).await;
+    let newer = [("anthropic-version", "2026-10-21"), ("x-team", "theirs")];
+    for (headers, version, team) in [
+        (&[][..], "2023-06-01", "chat"),
+        // What the caller says passes through.
+        (&newer[..], "2026-10-21", "theirs"),
+    ] {
+        let body = r#"{"model":"chat"}"#;
+        let answer = gateway.post("/v1/things", headers, body).await;
+        assert_eq!(answer.status, 200);
+        let seen = provider.requests().pop().unwrap();
+        assert_eq!(seen.header("x-api-key"), Some("sk-ant"));
+        assert_eq!(seen.header("anthropic-version"), Some(version));
+        assert_eq!(seen.header("x-team"), Some(team));
+        assert_eq!(
+            answer.headers.iter().find(|(name, _)| name == "x-team"),
+            None
+        );
+    }
+}
+
 /// A service account whose tokens come from there.
 fn service_account(endpoint: &Upstream) -> String {
     serde_json::to_string_pretty(&json!({
@@ -389,6 +417,11 @@ async fn a_dead_source_of_credentials_is_a_target_that_cannot_be_reached() {
         assert_eq!(last, "ok");
         assert!(before.starts_with("connect"), "{before}");
         assert_eq!(record.reasons()[0], reason);
+        // The process is ready all the same, and says what is wrong.
+        let ready = gateway.ask_admin("/readyz").await;
+        assert_eq!(ready.status, 200);
+        let detail = json!([{ "provider": "first", "problem": format!("aws: {reason}") }]);
+        assert_eq!(ready.json()["secrets"], detail);
     }
 }
 

@@ -154,6 +154,16 @@ impl Credentials {
         }
     }
 
+    /// Why nothing could be had of who issues for `provider`, when it was last asked; an older one
+    /// may be in use.
+    pub fn problem(&self, provider: &Provider) -> Option<String> {
+        let Ok(Held::Issued(source, _)) = self.held(provider) else {
+            return None;
+        };
+        let failure = self.entry(&source).borrow().failure()?.reason.clone();
+        Some(format!("{source}: {failure}"))
+    }
+
     /// The credential itself, or who issues it, and on the strength of which document.
     fn held(&self, provider: &Provider) -> Result<Held, Failure> {
         let Some(reference) = &provider.secret else {
@@ -271,7 +281,7 @@ async fn settled(entry: &Entry) {
 
 /// Says the first of several failures, and that they are over.
 fn tell(source: &Source, before: &State, failure: Option<&Failure>) {
-    match (before.has_failed(), failure) {
+    match (before.failure().is_some(), failure) {
         (false, Some(failure)) => {
             let in_use = before.has_one();
             tracing::warn!(%source, reason = %failure.reason, in_use, "no credentials can be had");

@@ -105,8 +105,9 @@ impl State {
             .is_some_and(|it| it.credential != *used)
     }
 
-    pub(super) fn has_failed(&self) -> bool {
-        self.failed.is_some()
+    /// How the last fetch failed, if it did.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.failed.as_ref().map(|(_, failure)| failure)
     }
 
     pub(super) fn has_one(&self) -> bool {
@@ -212,7 +213,7 @@ mod tests {
         assert_eq!(told(&state, 3598), "use and renew");
         state.fetched(Ok(issued("u", Some(9000))), at(3601));
         assert_eq!(told(&state, 3601), "use");
-        assert!(!state.has_failed());
+        assert!(state.failure().is_none());
     }
 
     #[test]

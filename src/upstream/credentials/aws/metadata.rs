@@ -103,6 +103,11 @@ impl Container {
 pub(super) async fn machine(ambient: &Ambient, clients: &Clients) -> Result<Found, Failure> {
     const WHOM: &str = "the metadata service of AWS";
     let none = |reason| Failure::new(Class::Connect, reason);
+    // It is there and turned off, or knows no role: nobody has been refused anything.
+    let unused = |failure| Failure {
+        class: Class::Connect,
+        ..failure
+    };
     let disabled = ambient.get("AWS_EC2_METADATA_DISABLED");
     if disabled.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return Err(none("no source of the AWS credential chain has any"));
@@ -124,18 +129,13 @@ pub(super) async fn machine(ambient: &Ambient, clients: &Clients) -> Result<Foun
     let token = token
         .header("x-aws-ec2-metadata-token-ttl-seconds", "21600")
         .ask(&client)
-        .await?;
+        .await
+        .map_err(unused)?;
     let text = |bytes| String::from_utf8(Vec::from(bytes)).map_err(|_| ask::unreadable(WHOM));
     let token = text(token)?;
     let url = format!("{host}/latest/meta-data/iam/security-credentials/");
     let get = |url| Question::get(WHOM, url).header("x-aws-ec2-metadata-token", token.trim());
-    let roles = text(get(&url).ask(&client).await.map_err(|failure| {
-        // It is there, and knows no role: nothing that was asked for has been refused.
-        Failure {
-            class: Class::Connect,
-            ..failure
-        }
-    })?)?;
+    let roles = text(get(&url).ask(&client).await.map_err(unused)?)?;
     let role = roles.lines().next().unwrap_or_default().trim();
     if role.is_empty() {
         return Err(none("the machine has no AWS role"));
