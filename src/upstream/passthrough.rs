@@ -78,6 +78,10 @@ pub async fn pass(
                     recorder.upstream_id(id);
                 }
                 recorder.attempt_answered(response.status());
+                if matches!(response.status().as_u16(), 401 | 403) {
+                    // The answer is the caller's; the next request may have another credential.
+                    upstream.credentials.doubt(provider, &credential);
+                }
                 let shown =
                     headers::shown_passed(std::mem::take(response.headers_mut()), &credential);
                 *response.headers_mut() = shown;

@@ -385,6 +385,35 @@ async fn a_token_that_is_refused_is_asked_for_anew_and_the_target_once_more() {
 }
 
 #[tokio::test]
+async fn what_passes_through_and_is_refused_has_another_token_the_next_time() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let server = Upstream::choosing(move |_| {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        google_token(&format!("ya29.{number}"), 3599)
+    })
+    .await;
+    let provider = Upstream::choosing(|seen| {
+        if seen.header("authorization") == Some("Bearer ya29.0") {
+            return Reply::status(401);
+        }
+        Reply::json("{}")
+    })
+    .await;
+    let host = server.root_url().replace("http://", "");
+    let config = vertex(&provider, "google").env("GCE_METADATA_HOST", &host);
+    let gateway = Gateway::start(config).await;
+    assert_eq!(pass(&gateway).await, 401);
+    soon("the new token is used", async {
+        while pass(&gateway).await != 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert_eq!(bearers(&provider).last().unwrap(), "Bearer ya29.1");
+    assert_eq!(server.hits(), 2);
+}
+
+#[tokio::test]
 async fn a_dead_source_of_credentials_is_a_target_that_cannot_be_reached() {
     let dead = Config::new().env("AWS_EC2_METADATA_DISABLED", "true");
     let reason = "no source of the AWS credential chain has any";

@@ -142,16 +142,28 @@ impl Credentials {
         match self.held(provider) {
             Ok(Held::Credential(now)) => now != *used,
             Ok(Held::Issued(source, _)) => {
-                let entry = self.entry(&source);
-                let now = SystemTime::now();
-                if entry.send_if_modified(|state| state.doubt(used, now)) {
-                    self.fetch(source, Arc::clone(&entry));
-                }
+                let entry = self.doubt_of(source, used);
                 settled(&entry).await;
                 entry.borrow().differs(used)
             }
             Err(_) => false,
         }
+    }
+
+    /// Fetches another credential in the background, now that `used` was refused.
+    pub(super) fn doubt(&self, provider: &Provider, used: &Credential) {
+        if let Ok(Held::Issued(source, _)) = self.held(provider) {
+            self.doubt_of(source, used);
+        }
+    }
+
+    fn doubt_of(&self, source: Source, used: &Credential) -> Entry {
+        let entry = self.entry(&source);
+        let now = SystemTime::now();
+        if entry.send_if_modified(|state| state.doubt(used, now)) {
+            self.fetch(source, Arc::clone(&entry));
+        }
+        entry
     }
 
     /// Why nothing could be had of who issues for `provider`, when it was last asked; an older one
