@@ -16,6 +16,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use crate::body::{self, Body};
 use crate::secret::Keyring;
 use crate::telemetry::Metrics;
+use crate::upstream::Credentials;
 
 pub use self::status::Status;
 
@@ -30,6 +31,7 @@ pub struct AdminState {
     pub status: Arc<Status>,
     pub metrics: Arc<Metrics>,
     pub keyring: Keyring,
+    pub credentials: Credentials,
 }
 
 /// The answer of the admin listener. Never waits; `/metrics` takes as long as its text is long.
@@ -50,7 +52,7 @@ pub fn respond(method: &Method, path: &str, state: &AdminState) -> Response<Body
 }
 
 fn readiness(state: &AdminState) -> Response<Body> {
-    let readiness = state.status.readiness(&state.keyring, Instant::now());
+    let readiness = state.status.readiness(state, Instant::now());
     let status = if readiness.ready {
         StatusCode::OK
     } else {
@@ -87,15 +89,20 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::secret::Reference;
+    use crate::secret::{Ambient, Reference};
     use crate::snapshot::{BaseUrl, Callers, Identity, Kind, Provider, Snapshot};
+    use crate::tasks::Tasks;
+    use crate::upstream::{Clients, Egress};
 
     fn state() -> AdminState {
         let metrics = Arc::new(Metrics::new());
+        let (keyring, tasks) = (Keyring::default(), Tasks::default());
+        let clients = Clients::new(tasks.clone(), Egress::default());
         AdminState {
             status: Arc::new(Status::new(Arc::clone(&metrics))),
             metrics,
-            keyring: Keyring::default(),
+            credentials: Credentials::new(Ambient::default(), keyring.clone(), clients, tasks),
+            keyring,
         }
     }
 

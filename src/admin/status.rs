@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::AdminState;
 use crate::secret::{Keyring, Reference};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Provider, Snapshot};
 use crate::telemetry::{Metrics, names};
 
 /// Told by those who start, reload and stop; read by probes. It never changes what they do.
@@ -50,7 +51,7 @@ struct ConfigDetail {
     refused: Option<String>,
 }
 
-/// A provider whose secret cannot be read now; an older value may be in use.
+/// A provider whose secret cannot be read, or is not issued, now; an older value may be in use.
 #[derive(Debug, Serialize)]
 struct SecretDetail {
     provider: String,
@@ -114,7 +115,7 @@ impl Status {
     }
 
     /// Ready once a valid configuration is live and the listener is up, until it drains.
-    pub(super) fn readiness(&self, keyring: &Keyring, now: Instant) -> Readiness {
+    pub(super) fn readiness(&self, state: &AdminState, now: Instant) -> Readiness {
         let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
         let draining = self.draining.load(Ordering::Acquire);
         let listening = self.listening.load(Ordering::Acquire);
@@ -127,9 +128,7 @@ impl Status {
                 stale: config.refused.is_some(),
                 refused: config.refused.clone(),
             },
-            secrets: live
-                .map(|live| live.unreadable(keyring))
-                .unwrap_or_default(),
+            secrets: live.map(|live| live.unreadable(state)).unwrap_or_default(),
             draining,
         }
     }
@@ -166,12 +165,20 @@ impl Live {
             .filter_map(|provider| Some((&provider.name, provider.secret.as_ref()?)))
     }
 
-    fn unreadable(&self, keyring: &Keyring) -> Vec<SecretDetail> {
-        self.secrets()
-            .filter_map(|(provider, reference)| {
+    fn unreadable(&self, state: &AdminState) -> Vec<SecretDetail> {
+        let problem = |provider: &Provider| {
+            let reference = provider.secret.as_ref()?;
+            match state.keyring.problem(reference) {
+                Some(problem) => Some(format!("{reference} {problem}")),
+                None => state.credentials.problem(provider),
+            }
+        };
+        let providers = self.snapshot.providers.values();
+        providers
+            .filter_map(|provider| {
                 Some(SecretDetail {
-                    provider: provider.to_string(),
-                    problem: format!("{reference} {}", keyring.problem(reference)?),
+                    provider: provider.name.to_string(),
+                    problem: problem(provider)?,
                 })
             })
             .collect()

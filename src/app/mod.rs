@@ -23,13 +23,13 @@ use crate::config::{Loaded, Process, Sources};
 use crate::listen::{self, BindError, Peer, Phase, Settings};
 use crate::live::Live;
 use crate::record::{AuditSinks, Records};
-use crate::secret::Keyring;
+use crate::secret::{Ambient, Keyring};
 use crate::serve::{self, Gateway};
 use crate::simulate::Simulator;
 use crate::snapshot::Snapshot;
 use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
-use crate::upstream::{Clients, Upstream};
+use crate::upstream::{Clients, Credentials, Egress, Upstream};
 
 use self::reload::Reloader;
 
@@ -114,9 +114,12 @@ pub async fn run(
     let cut = CancellationToken::new();
     let (phase, serving) = watch::channel(Phase::Serving);
     let (publisher, live) = Live::new(Arc::clone(&snapshot));
+    let clients = Clients::new(background.clone(), Egress::of(&sources.env));
+    let ambient = Ambient::of(&sources.env);
     let upstream = Upstream {
-        clients: Clients::new(background.clone()),
+        clients: clients.clone(),
         keyring: keyring.clone(),
+        credentials: Credentials::new(ambient, keyring.clone(), clients, background.clone()),
     };
     let gateway = Arc::new(Gateway {
         snapshot: live.clone(),
@@ -155,9 +158,10 @@ pub async fn run(
         status: Arc::clone(&status),
         metrics,
         keyring,
+        credentials: upstream.credentials.clone(),
     };
     background.spawn(serve_admin(admin_listener, background.clone(), state));
-    background.spawn(keep_warm(live, upstream.clients.clone()));
+    background.spawn(keep_warm(live, upstream));
     status.listener_up();
     tracing::info!(listen = %at.listen, admin = %at.admin, version = %snapshot.version, "serving");
     ready(at);
@@ -208,13 +212,17 @@ async fn simulators(process: &Process) -> Result<Vec<Simulator>, StartError> {
     Ok(running)
 }
 
-/// Keeps a connection open to every target of the routes that are `warm`.
-async fn keep_warm(live: Live<Snapshot>, clients: Clients) {
+/// Keeps a connection open to every target of the routes that are `warm`, and the credentials of
+/// every provider fresh.
+async fn keep_warm(live: Live<Snapshot>, upstream: Upstream) {
     loop {
         let snapshot = live.current();
+        for provider in snapshot.providers.values() {
+            upstream.credentials.prepare(provider);
+        }
         for route in snapshot.routes.values().filter(|route| route.warm) {
             for target in route.targets() {
-                clients.warm(&target.provider);
+                upstream.clients.warm(&target.provider);
             }
         }
         drop(snapshot);

@@ -2,12 +2,11 @@
 //!
 //! The loop waits, sends and records; the [`Schedule`] decides.
 
-use std::sync::Arc;
-
 use http::HeaderMap;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::client::Clients;
+use super::credentials::{Credential, Credentials};
 use super::prepare::Prepared;
 use super::send::{ANSWERED, Call, Sent};
 use crate::chat;
@@ -15,7 +14,7 @@ use crate::error::GatewayError;
 use crate::outcome::{Class, Failure};
 use crate::plan::{Deadline, Schedule, Step};
 use crate::record::Recorder;
-use crate::secret::{Keyring, Secret};
+use crate::secret::Keyring;
 use crate::snapshot::{Provider, Route};
 
 /// What attempts are made with.
@@ -23,6 +22,7 @@ use crate::snapshot::{Provider, Route};
 pub struct Upstream {
     pub clients: Clients,
     pub keyring: Keyring,
+    pub credentials: Credentials,
 }
 
 /// Tries the schedule's targets with `request` until one answers.
@@ -59,11 +59,16 @@ pub async fn attempt(
         recorder.attempt(&step.target);
         recorder.dropped(&prepared.dropped);
         let provider = &step.target.provider;
-        let secret = upstream.secret(provider);
-        let failure = match upstream
-            .run(&call, &step, prepared, secret.as_deref(), recorder)
-            .await
-        {
+        let credential = upstream.credential(provider, step.end).await;
+        let sent = match &credential {
+            Ok(credential) => {
+                upstream
+                    .run(&call, &step, prepared, credential, recorder)
+                    .await
+            }
+            Err(failure) => Err(failure.clone()),
+        };
+        let failure = match sent {
             Ok(sent) => {
                 recorder.attempt_answered(ANSWERED);
                 return Ok(sent);
@@ -78,17 +83,29 @@ pub async fn attempt(
             reason = %failure.reason,
             "an attempt failed"
         );
-        let new_secret =
-            failure.class == Class::Auth && upstream.renewed(provider, secret.as_ref());
+        let new_secret = match credential {
+            Ok(used) if failure.class == Class::Auth => {
+                let renewed = upstream.credentials.renewed(provider, &used);
+                timeout_at(step.end, renewed).await.unwrap_or(false)
+            }
+            Ok(_) | Err(_) => false,
+        };
         schedule.failed(failure, new_secret, Instant::now());
     }
     Err(schedule.verdict())
 }
 
 impl Upstream {
-    /// The key of `provider`, if it has one and it could be read.
-    pub(super) fn secret(&self, provider: &Provider) -> Option<Arc<Secret>> {
-        self.keyring.current(provider.secret.as_ref()?)
+    /// What `provider` is to be asked with, by `end`.
+    pub(super) async fn credential(
+        &self,
+        provider: &Provider,
+        end: Instant,
+    ) -> Result<Credential, Failure> {
+        let late = |_| Failure::new(Class::Connect, "the credentials did not come in time");
+        timeout_at(end, self.credentials.of(provider))
+            .await
+            .map_err(late)?
     }
 
     /// One attempt. When it is slow, a connection to its backup is opened meanwhile.
@@ -97,11 +114,18 @@ impl Upstream {
         call: &Call<'_>,
         step: &Step,
         prepared: Prepared,
-        secret: Option<&Secret>,
+        credential: &Credential,
         recorder: &mut Recorder,
     ) -> Result<Sent, Failure> {
         let client = self.clients.of(&step.target.provider);
-        let sending = call.send(&client, &step.target, prepared, secret, step.end, recorder);
+        let sending = call.send(
+            &client,
+            &step.target,
+            prepared,
+            credential,
+            step.end,
+            recorder,
+        );
         let Some(backup) = &step.backup else {
             return sending.await;
         };
@@ -113,17 +137,5 @@ impl Upstream {
             () = sleep_until(slow) => self.clients.warm(&backup.provider),
         }
         sending.await
-    }
-
-    /// Whether the key that was refused is no longer the current one, or its source has a newer.
-    fn renewed(&self, provider: &Provider, used: Option<&Arc<Secret>>) -> bool {
-        let Some(reference) = &provider.secret else {
-            return false;
-        };
-        self.keyring.refresh(reference);
-        match (self.keyring.current(reference), used) {
-            (Some(now), Some(used)) => !Arc::ptr_eq(&now, used),
-            (now, _) => now.is_some(),
-        }
     }
 }

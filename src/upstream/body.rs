@@ -26,6 +26,13 @@ impl From<Pieces> for Outgoing {
     }
 }
 
+impl Outgoing {
+    /// What is still to be written: all of it, before it is sent.
+    pub(super) fn pieces(&self) -> &[Bytes] {
+        self.pieces.as_slice()
+    }
+}
+
 impl Body for Outgoing {
     type Data = Bytes;
     type Error = Infallible;

@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
 use super::body::Outgoing;
+use super::egress::Egress;
 use super::warm::Warm;
 use crate::snapshot::Provider;
 use crate::tasks::Tasks;
@@ -30,6 +31,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Clients {
     by_ca: Arc<RwLock<HashMap<Option<PathBuf>, Client>>>,
+    /// For what is on this machine or beside it, and in no proxy's reach.
+    beside: Client,
+    egress: Egress,
     tasks: Tasks,
 }
 
@@ -39,28 +43,46 @@ pub(super) struct Client {
     pool: legacy::Client<Warm, Outgoing>,
     warm: Warm,
     tasks: Tasks,
+    egress: Egress,
 }
 
 impl Clients {
-    pub fn new(tasks: Tasks) -> Self {
+    pub fn new(tasks: Tasks, egress: Egress) -> Self {
         Self {
             by_ca: Arc::default(),
+            beside: Client::new(None, Egress::default(), tasks.clone()),
+            egress,
             tasks,
         }
     }
 
     pub(super) fn of(&self, provider: &Provider) -> Client {
+        self.trusting(provider.ca.as_ref())
+    }
+
+    /// For what is no provider and far away: whoever issues credentials.
+    pub(super) fn far(&self) -> Client {
+        self.trusting(None)
+    }
+
+    /// For what is beside us: the metadata of a machine or a container.
+    pub(super) fn beside(&self) -> Client {
+        self.beside.clone()
+    }
+
+    fn trusting(&self, ca: Option<&PathBuf>) -> Client {
+        let ca = ca.cloned();
         let known = self
             .by_ca
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(&provider.ca)
+            .get(&ca)
             .cloned();
         known.unwrap_or_else(|| {
             let mut clients = self.by_ca.write().unwrap_or_else(PoisonError::into_inner);
             clients
-                .entry(provider.ca.clone())
-                .or_insert_with(|| Client::new(provider.ca.clone(), self.tasks.clone()))
+                .entry(ca.clone())
+                .or_insert_with(|| Client::new(ca, self.egress.clone(), self.tasks.clone()))
                 .clone()
         })
     }
@@ -74,8 +96,8 @@ impl Clients {
 }
 
 impl Client {
-    fn new(ca: Option<PathBuf>, tasks: Tasks) -> Self {
-        let warm = Warm::new(ca);
+    fn new(ca: Option<PathBuf>, egress: Egress, tasks: Tasks) -> Self {
+        let warm = Warm::new(ca, egress.clone());
         let pool = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -83,14 +105,21 @@ impl Client {
             .http1_max_buf_size(MAX_READ)
             .http2_keep_alive_interval(Some(Duration::from_secs(20)))
             .build(warm.clone());
-        Self { pool, warm, tasks }
+        Self {
+            pool,
+            warm,
+            egress,
+            tasks,
+        }
     }
 
     /// Sends one request. Dropping the future, or the response's body, cancels it at the provider.
     pub(super) async fn request(
         &self,
-        request: Request<Outgoing>,
+        mut request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, Error> {
+        let uri = request.uri().clone();
+        self.egress.introduce(&uri, request.headers_mut());
         self.pool.request(request).await
     }
 

@@ -57,10 +57,10 @@ async fn ask(
     recorder.dropped(&prepared.dropped);
     let dialect = prepared.dialect;
     let client = upstream.clients.of(&target.provider);
-    let secret = upstream.secret(&target.provider);
     let body = prepared.bodies.pop()?;
-    let request = prepared.signed(body, target, secret.as_deref());
     let asked = async {
+        let credential = upstream.credential(&target.provider, end).await?;
+        let request = prepared.signed(body, target, &credential)?;
         let response = call.exchange(&client, request, end, recorder).await?;
         let body = timeout_at(end, reading::read(response.into_body(), MAX_COUNT))
             .await

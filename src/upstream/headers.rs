@@ -6,8 +6,8 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use super::credentials::Credential;
 use super::sign;
-use crate::secret::Secret;
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("pillion/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -102,7 +102,7 @@ pub(super) fn shown(came: &HeaderMap) -> HeaderMap {
 }
 
 /// What the caller sees of a passed-through answer's headers.
-pub(super) fn shown_passed(mut headers: HeaderMap, secret: Option<&Secret>) -> HeaderMap {
+pub(super) fn shown_passed(mut headers: HeaderMap, credential: &Credential) -> HeaderMap {
     // The body is passed on as it comes, so its length holds.
     let length = headers.get(header::CONTENT_LENGTH).cloned();
     strip_connection(&mut headers);
@@ -110,15 +110,13 @@ pub(super) fn shown_passed(mut headers: HeaderMap, secret: Option<&Secret>) -> H
     if let Some(length) = length {
         headers.insert(header::CONTENT_LENGTH, length);
     }
-    if let Some(secret) = secret {
-        let leaking: Vec<HeaderName> = headers
-            .iter()
-            .filter(|(_, value)| sign::leaks(value, secret))
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in leaking {
-            headers.remove(name);
-        }
+    let leaking: Vec<HeaderName> = headers
+        .iter()
+        .filter(|(_, value)| sign::leaks(value, credential))
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in leaking {
+        headers.remove(name);
     }
     headers
 }
@@ -138,7 +136,10 @@ fn strip_connection(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::secret::Secret;
 
     fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
         list.iter()
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_answer_never_carries_the_secret_or_a_cookie() {
-        let secret = Secret::try_new(b"sk-canary").unwrap();
+        let secret = Arc::new(Secret::try_new(b"sk-canary").unwrap());
         let came = headers(&[
             ("set-cookie", "a=b"),
             ("x-debug", "key=sk-canary;"),
@@ -182,6 +183,6 @@ mod tests {
             ("content-length", "9"),
         ]);
         let expected = headers(&[("content-type", "audio/mpeg"), ("content-length", "9")]);
-        assert_eq!(shown_passed(came, Some(&secret)), expected);
+        assert_eq!(shown_passed(came, &Credential::Key(secret)), expected);
     }
 }

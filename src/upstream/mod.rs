@@ -1,13 +1,16 @@
 //! HTTP out: where a request is sent, how it is signed, and the attempts until one answers.
 //!
 //! Addresses and keys come from the configuration alone: no field of a request has a say in where
-//! it goes. Redirects are never followed, cookies and proxies from the environment never used.
+//! it goes. Redirects are never followed, cookies never kept. A proxy is
+//! used where the environment of the process names one.
 
 mod address;
 mod attempt;
 mod body;
 mod client;
 mod count;
+mod credentials;
+mod egress;
 mod headers;
 mod passthrough;
 mod prepare;
@@ -20,6 +23,8 @@ mod warm;
 pub use attempt::{Upstream, attempt};
 pub use client::Clients;
 pub use count::count;
+pub use credentials::Credentials;
+pub use egress::Egress;
 pub use passthrough::{Passed, pass};
 pub(crate) use send::cut;
 pub use send::{Sent, Streaming, Whole};

@@ -1,22 +1,23 @@
 //! Requests that are sent on as they came, and whose answers are not judged.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Uri};
 use hyper::body::Incoming;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::attempt::Upstream;
 use super::body::Outgoing;
+use super::credentials::Credential;
 use super::send::{unsent, upstream_id};
 use super::{address, headers, sign};
 use crate::dialect::request::Pieces;
 use crate::error::GatewayError;
 use crate::outcome::{Class, Failure};
 use crate::record::Recorder;
-use crate::snapshot::Target;
+use crate::snapshot::{Provider, Target};
 
 /// Providers answer uploads and images when they are done with them; nobody waits longer than this.
 const HEAD: Duration = Duration::from_mins(10);
@@ -50,15 +51,17 @@ pub async fn pass(
             message: "The path or query cannot be passed on.".into(),
         }
     })?;
-    let secret = upstream.secret(provider);
     let mut retried = false;
     loop {
         recorder.attempt(target);
-        let mut headers = headers::passed(request.headers);
-        if let Some(secret) = &secret {
-            sign::sign(&mut headers, &provider.kind, secret);
-        }
-        let outgoing = outgoing(request, uri.clone(), headers);
+        let signed = signed(upstream, provider, request, uri.clone()).await;
+        let (credential, outgoing) = match signed {
+            Ok(signed) => signed,
+            Err(failure) => {
+                recorder.attempt_failed(&failure);
+                return Err(GatewayError::Unanswered(failure));
+            }
+        };
         let sent = timeout(HEAD, upstream.clients.of(provider).request(outgoing)).await;
         let failure = match sent {
             // Nobody asked for another protocol: the caller's wish for one was not passed on.
@@ -71,10 +74,12 @@ pub async fn pass(
                     recorder.upstream_id(id);
                 }
                 recorder.attempt_answered(response.status());
-                let shown = headers::shown_passed(
-                    std::mem::take(response.headers_mut()),
-                    secret.as_deref(),
-                );
+                if matches!(response.status().as_u16(), 401 | 403) {
+                    // The answer is the caller's; the next request may have another credential.
+                    upstream.credentials.doubt(provider, &credential);
+                }
+                let shown =
+                    headers::shown_passed(std::mem::take(response.headers_mut()), &credential);
                 *response.headers_mut() = shown;
                 return Ok(response);
             }
@@ -86,6 +91,19 @@ pub async fn pass(
             return Err(GatewayError::Unanswered(failure));
         }
     }
+}
+
+/// The request as it goes out, and what it is signed with.
+async fn signed(
+    upstream: &Upstream,
+    provider: &Provider,
+    request: &Passed<'_>,
+    uri: Uri,
+) -> Result<(Credential, Request<Outgoing>), Failure> {
+    let credential = upstream.credential(provider, Instant::now() + HEAD).await?;
+    let mut outgoing = outgoing(request, uri, headers::passed(request.headers));
+    sign::sign(&mut outgoing, provider, &credential, SystemTime::now())?;
+    Ok((credential, outgoing))
 }
 
 fn outgoing(request: &Passed<'_>, uri: Uri, headers: HeaderMap) -> Request<Outgoing> {

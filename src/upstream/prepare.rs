@@ -1,17 +1,20 @@
 //! A request made ready for one target: its address, its bodies, its headers, everything but the key.
 
+use std::time::SystemTime;
+
 use http::header::HeaderMap;
 use http::{Method, Request, Uri};
 
 use super::address::{self, Ask};
 use super::body::Outgoing;
+use super::credentials::Credential;
 use super::send::Call;
 use super::{headers, sign};
 use crate::chat::{EmbeddingRequest, Surface, Unsupported, embedding};
 use crate::dialect::embed::Embedder;
 use crate::dialect::request::{Cloud, Manner, Pieces, encode, unserved};
 use crate::dialect::{Dialect, Dropped, Receiver, gemini, support};
-use crate::secret::Secret;
+use crate::outcome::Failure;
 use crate::snapshot::{Kind, OnUnsupported, Target};
 
 /// What is sent, before it is signed.
@@ -123,21 +126,27 @@ impl Call<'_> {
 }
 
 impl Prepared {
-    /// One of the requests, with the provider's key on it.
+    /// One of the requests, with the credential on it.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
     pub(super) fn signed(
         &self,
         body: Pieces,
         target: &Target,
-        secret: Option<&Secret>,
-    ) -> Request<Outgoing> {
+        credential: &Credential,
+    ) -> Result<Request<Outgoing>, Failure> {
         let mut request = Request::new(Outgoing::from(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
-        if let Some(secret) = secret {
-            sign::sign(request.headers_mut(), &target.provider.kind, secret);
-        }
-        request
+        sign::sign(
+            &mut request,
+            &target.provider,
+            credential,
+            SystemTime::now(),
+        )?;
+        Ok(request)
     }
 }
 

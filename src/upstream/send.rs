@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::body::Outgoing;
 use super::client::Client;
+use super::credentials::Credential;
 use super::prepare::Prepared;
 use super::reading::{self, MAX_ANSWER, MAX_VECTORS, refused};
 use crate::chat::{self, Surface};
@@ -22,7 +23,6 @@ use crate::dialect::{Decoder, Meaning, Shown};
 use crate::outcome::{Class, Failure};
 use crate::plan::Deadline;
 use crate::record::Recorder;
-use crate::secret::Secret;
 use crate::snapshot::{OnUnsupported, Route, Target};
 
 /// What every attempt of one request has in common.
@@ -91,23 +91,16 @@ impl<'a> Call<'a> {
         client: &Client,
         target: &Target,
         mut prepared: Prepared,
-        secret: Option<&Secret>,
+        credential: &Credential,
         end: Instant,
         recorder: &mut Recorder,
     ) -> Result<Sent, Failure> {
-        if secret.is_none() && target.provider.secret.is_some() {
-            // A reload may have forgotten it since the plan was made. Nothing leaves unsigned.
-            return Err(Failure::new(
-                Class::Connect,
-                "the provider's key is no longer known",
-            ));
-        }
         let reader = self.reader(target, &prepared);
         let bodies = std::mem::take(&mut prepared.bodies);
         if let Some((embedder, wanted)) = &prepared.vectors {
             let mut answers = Vec::with_capacity(bodies.len());
             for body in bodies {
-                let request = prepared.signed(body, target, secret);
+                let request = prepared.signed(body, target, credential)?;
                 let response = self.exchange(client, request, end, recorder).await?;
                 let read = reading::read(response.into_body(), MAX_VECTORS);
                 answers.push(timeout_at(end, read).await.map_err(|_| unended())??);
@@ -121,7 +114,7 @@ impl<'a> Call<'a> {
             }));
         }
         let body = bodies.into_iter().next().unwrap_or_default();
-        let request = prepared.signed(body, target, secret);
+        let request = prepared.signed(body, target, credential)?;
         let response = self.exchange(client, request, end, recorder).await?;
         let status = response.status();
         let sent = if is_json(response.headers()) || reader.is_same() && !self.request.stream {

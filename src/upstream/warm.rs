@@ -12,14 +12,14 @@ use std::time::Duration;
 use http::Uri;
 use http::uri::{Authority, Scheme};
 use hyper::rt::{Read as _, ReadBuf};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
+use super::egress::{Egress, Stream, Way};
 use super::tls;
 use crate::body::BoxError;
 
@@ -29,7 +29,6 @@ const TCP_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection that nobody used is given up before the far side is likely to have closed it.
 const MAX_AGE: Duration = Duration::from_secs(30);
 
-pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 type Place = (Scheme, Authority);
 
 /// Opens connections, and keeps one ready for each place it was told of.
@@ -41,8 +40,9 @@ pub(super) struct Warm {
 
 struct Shared {
     ca: Option<std::path::PathBuf>,
+    egress: Egress,
     /// Made at the first `https` place: reading the system's authorities takes time and memory.
-    tls: OnceLock<HttpsConnector<HttpConnector>>,
+    tls: OnceLock<Arc<ClientConfig>>,
     ready: Mutex<HashMap<Place, (Instant, Slot)>>,
 }
 
@@ -52,7 +52,7 @@ enum Slot {
 }
 
 impl Warm {
-    pub(super) fn new(ca: Option<std::path::PathBuf>) -> Self {
+    pub(super) fn new(ca: Option<std::path::PathBuf>, egress: Egress) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -62,6 +62,7 @@ impl Warm {
             tcp,
             shared: Arc::new(Shared {
                 ca,
+                egress,
                 tls: OnceLock::new(),
                 ready: Mutex::default(),
             }),
@@ -93,29 +94,38 @@ impl Warm {
     }
 
     async fn connect(&self, uri: Uri) -> Result<Stream, BoxError> {
-        let mut tcp = self.tcp.clone();
-        let connecting = async {
-            if uri.scheme() == Some(&Scheme::HTTP) {
-                return Ok(MaybeHttpsStream::Http(tcp.call(uri).await?));
-            }
-            let shared = &self.shared;
-            let mut https = if let Some(made) = shared.tls.get() {
-                made.clone()
-            } else {
-                // A file that cannot be read is asked for again by the next connection.
-                let config = tls::config(shared.ca.as_deref())?;
-                let made = HttpsConnectorBuilder::new()
-                    .with_tls_config(config)
-                    .https_only()
-                    .enable_all_versions()
-                    .wrap_connector(self.tcp.clone());
-                shared.tls.get_or_init(|| made).clone()
-            };
-            https.call(uri).await
-        };
-        timeout(CONNECT_TIMEOUT, connecting)
+        timeout(CONNECT_TIMEOUT, self.connect_by(uri))
             .await
             .map_err(|_| "connecting took longer than 5 s")?
+    }
+
+    async fn connect_by(&self, uri: Uri) -> Result<Stream, BoxError> {
+        let mut tcp = self.tcp.clone();
+        let plain = uri.scheme() == Some(&Scheme::HTTP);
+        let way = self.shared.egress.way(&uri, &tcp)?;
+        let forwarded = matches!(way, Way::Forward(_));
+        let inner = match way {
+            Way::Direct if plain => MaybeHttpsStream::Http(tcp.call(uri).await?),
+            Way::Direct => HttpsConnector::from((tcp, self.tls()?)).call(uri).await?,
+            Way::Forward(proxy) => MaybeHttpsStream::Http(tcp.call(proxy).await?),
+            Way::Tunnel(tunnel) => {
+                HttpsConnector::from((tunnel, self.tls()?))
+                    .call(uri)
+                    .await?
+            }
+        };
+        Ok(Stream { inner, forwarded })
+    }
+
+    fn tls(&self) -> Result<Arc<ClientConfig>, BoxError> {
+        let shared = &self.shared;
+        if let Some(made) = shared.tls.get() {
+            return Ok(Arc::clone(made));
+        }
+        // A file that cannot be read is asked for again by the next connection.
+        let mut config = tls::config(shared.ca.as_deref())?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Arc::clone(shared.tls.get_or_init(|| Arc::new(config))))
     }
 
     /// The connection that is ready for `uri`, if it is still open.
@@ -155,7 +165,7 @@ fn is_open(stream: &mut Stream) -> bool {
     let mut byte = [0; 1];
     let mut buffer = ReadBuf::new(&mut byte);
     let mut cx = Context::from_waker(Waker::noop());
-    if let MaybeHttpsStream::Https(tls) = stream {
+    if let MaybeHttpsStream::Https(tls) = &mut stream.inner {
         let (tcp, session) = tls.inner().get_ref();
         if session.alpn_protocol() == Some(b"h2") {
             let ready = pin!(tcp.inner().inner().ready(Interest::READABLE));
@@ -232,7 +242,7 @@ mod tests {
         };
 
         let ca = std::env::temp_dir().join(format!("pillion-ca-{:016x}.pem", fastrand::u64(..)));
-        let warm = Warm::new(Some(ca.clone()));
+        let warm = Warm::new(Some(ca.clone()), Egress::default());
         assert!(warm.connect(uri.clone()).await.is_err());
         std::fs::write(&ca, made.cert.pem()).unwrap();
         let (server, ()) = tokio::join!(accept(), warm.clone().open(uri.clone()));

@@ -13,7 +13,9 @@
 
 mod support;
 
+mod credentials;
 mod drill;
+mod egress;
 mod errors;
 mod fallback;
 mod leaving;

@@ -107,10 +107,11 @@ fn base_url(table: &Table, default: &str) -> Option<BaseUrl> {
 fn secret(kind: &Kind, table: &Table, report: &mut Report) -> Option<Reference> {
     let reference = table.reference("secret")?;
     let only = match (&reference, kind) {
-        (Reference::Aws, Kind::Bedrock { .. }) | (Reference::Google, Kind::Vertex { .. }) => None,
+        (Reference::Aws, Kind::Bedrock { .. })
+        | (Reference::Google, Kind::Vertex { .. })
+        | (Reference::Env(_) | Reference::File(_) | Reference::Document(_), _) => None,
         (Reference::Aws, _) => Some("bedrock"),
         (Reference::Google, _) => Some("vertex"),
-        (Reference::Env(_) | Reference::File(_) | Reference::Document(_), _) => None,
     };
     if let Some(only) = only {
         let message = format!("`{reference}` is for `kind: {only}` only");

@@ -128,10 +128,6 @@ mod tests {
             event_of("api_error", "a\n\"b\"", "stream_broken", ""),
             expected
         );
-        let event = event(&GatewayError::ShuttingDown, "01J");
-        assert!(event.starts_with(
-            b"event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\""
-        ));
     }
 
     #[test]

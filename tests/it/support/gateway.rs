@@ -54,6 +54,7 @@ pub(crate) struct Config {
     knobs: String,
     routes: String,
     files: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
     audit_unread: bool,
 }
 
@@ -75,6 +76,18 @@ impl Config {
     pub(crate) fn provider(self, name: &str, base_url: &str, more: &str) -> Self {
         let target = format!("{name}/model-{name}");
         self.provider_alone(name, base_url, more).target(&target)
+    }
+
+    /// One more provider of any kind: all of its keys in one line of YAML.
+    pub(crate) fn provider_of(mut self, name: &str, keys: &str) -> Self {
+        let _ = writeln!(self.providers, "  {name}: {{ {keys} }}");
+        self.target(&format!("{name}/model-{name}"))
+    }
+
+    /// A variable of the process's environment, in which `$FOLDER` is the configuration's.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// A provider that refuses connections.
@@ -214,11 +227,16 @@ impl Gateway {
         }
         let path = folder.file("pillion.yaml");
         fs::write(&path, config.yaml(&folder)).unwrap();
+        let environment = config.environment.iter().map(|(name, value)| {
+            let folder = folder.0.display().to_string();
+            (name, value.replace("$FOLDER", &folder))
+        });
         let mut child = Command::new(env!("CARGO_BIN_EXE_pillion"))
             .args(["run", "--config"])
             .arg(&path)
             .env_clear()
             .env("PILLION_LOG", "info,pillion=debug")
+            .envs(environment)
             .stdin(Stdio::null())
             .stdout(if config.audit_unread {
                 Stdio::piped()

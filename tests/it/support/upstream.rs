@@ -109,6 +109,15 @@ impl Upstream {
         }
     }
 
+    /// Where everything is.
+    pub(crate) fn root_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// Where `/v1` is.
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)

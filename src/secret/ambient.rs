@@ -1,0 +1,90 @@
+//! What the environment says of where credentials are, in the names that the clouds gave them.
+//!
+//! AWS: <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>; Google:
+//! <https://cloud.google.com/docs/authentication/application-default-credentials> (read 2026-11).
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+/// The names that are kept; nothing else of the environment is.
+const NAMES: [&str; 25] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_ENDPOINT_URL",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GCE_METADATA_HOST",
+    "CLOUDSDK_CONFIG",
+    "HOME",
+    "USERPROFILE",
+];
+
+/// The variables that credentials are found by. Some of them are credentials: no `Debug`.
+#[derive(Default)]
+pub struct Ambient(HashMap<&'static str, Zeroizing<String>>);
+
+impl Ambient {
+    /// Of an environment that was read already. An empty variable is as one that is not set.
+    pub fn of(environment: &[(String, String)]) -> Self {
+        let kept = environment.iter().filter_map(|(name, value)| {
+            let name = NAMES.iter().find(|known| *known == name)?;
+            (!value.is_empty()).then(|| (*name, Zeroizing::new(value.clone())))
+        });
+        Self(kept.collect())
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        debug_assert!(NAMES.contains(&name), "`{name}` is not kept");
+        self.0.get(name).map(|value| value.as_str())
+    }
+
+    pub fn file(&self, name: &str) -> Option<&Path> {
+        self.get(name).map(Path::new)
+    }
+
+    /// A file under the user's home, if there is one.
+    pub fn in_home(&self, file: &str) -> Option<PathBuf> {
+        let home = self.file("HOME").or_else(|| self.file("USERPROFILE"))?;
+        Some(home.join(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_known_is_kept_and_nothing_empty() {
+        let environment = [
+            ("AWS_PROFILE", "batch"),
+            ("AWS_ROLE_ARN", ""),
+            ("OPENAI_API_KEY", "sk-1"),
+            ("HOME", "/home/app"),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let ambient = Ambient::of(&environment);
+        assert_eq!(ambient.get("AWS_PROFILE"), Some("batch"));
+        assert_eq!(ambient.get("AWS_ROLE_ARN"), None);
+        assert_eq!(ambient.0.len(), 2);
+        let file = ambient.in_home(".aws/config").unwrap();
+        assert_eq!(file, Path::new("/home/app/.aws/config"));
+    }
+}

@@ -1,0 +1,205 @@
+//! One question to somebody who issues credentials, and what its answer means.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::BodyExt as _;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use crate::dialect::openai::Pieces;
+use crate::outcome::{Class, Failure};
+use crate::upstream::body::Outgoing;
+use crate::upstream::client::Client;
+
+/// No answer that holds a credential comes near this.
+const LONGEST: usize = 64 << 10;
+/// Nor does a file that holds one.
+const LONGEST_FILE: u64 = 64 << 10;
+/// Each question; a chain of several has a limit of its own.
+const ANSWER: Duration = Duration::from_secs(5);
+
+pub(super) struct Question<'a> {
+    /// Who is asked, for the log and the record: `the STS endpoint`.
+    pub(super) whom: &'static str,
+    pub(super) method: Method,
+    pub(super) url: &'a str,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl<'a> Question<'a> {
+    pub(super) fn get(whom: &'static str, url: &'a str) -> Self {
+        Self {
+            whom,
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// A form that is posted.
+    pub(super) fn form(whom: &'static str, url: &'a str, fields: &[(&str, &str)]) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, FORM);
+        Self {
+            method: Method::POST,
+            headers,
+            body: form(fields).into(),
+            ..Self::get(whom, url)
+        }
+    }
+
+    /// A header whose value may be secret. One that can be none is left out, and refused over there.
+    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(mut value) = HeaderValue::from_str(value) {
+            value.set_sensitive(true);
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
+    pub(super) fn uri(&self) -> Result<Uri, Failure> {
+        let uri: Option<Uri> = self.url.parse().ok();
+        uri.filter(|uri| uri.host().is_some() && uri.scheme().is_some())
+            .ok_or_else(|| self.failed(Class::Connect, "has an address that is no URL"))
+    }
+
+    /// The body of an answer with a status of success.
+    ///
+    /// # Errors
+    /// `Connect` when there is no answer or the asked one is at fault, `Auth` when it refuses.
+    pub(super) async fn ask(self, client: &Client) -> Result<Bytes, Failure> {
+        let uri = self.uri()?;
+        let pieces: Pieces = std::iter::once(self.body.clone()).collect();
+        let mut request = Request::new(Outgoing::from(pieces));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = uri;
+        request.headers_mut().clone_from(&self.headers);
+        let asking = async {
+            let response = client.request(request).await.ok()?;
+            let (head, mut incoming) = response.into_parts();
+            let mut body = BytesMut::new();
+            while let Some(frame) = incoming.frame().await {
+                if let Ok(chunk) = frame.ok()?.into_data() {
+                    body.extend_from_slice(&chunk);
+                }
+                if body.len() > LONGEST {
+                    return None;
+                }
+            }
+            Some((head.status, body.freeze()))
+        };
+        let Ok(Some((status, body))) = timeout(ANSWER, asking).await else {
+            return Err(self.failed(Class::Connect, "cannot be reached"));
+        };
+        if status.is_success() {
+            return Ok(body);
+        }
+        let class = match status {
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Class::Connect,
+            status if status.is_client_error() => Class::Auth,
+            _ => Class::Connect,
+        };
+        let code = error_code(&body).map_or_else(String::new, |code| format!(" {code}"));
+        Err(self.failed(class, &format!("answered {}{code}", status.as_u16())))
+    }
+
+    pub(super) fn failed(&self, class: Class, what: &str) -> Failure {
+        Failure::new(class, format!("{} {what}", self.whom))
+    }
+}
+
+/// An answer that is none.
+pub(super) fn unreadable(whom: &str) -> Failure {
+    Failure::new(Class::Connect, format!("{whom} gave what is no credential"))
+}
+
+/// A file's text, read aside: a mount that hangs must not stop the requests.
+pub(super) async fn file(path: &Path) -> Option<Zeroizing<String>> {
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || {
+        let found = std::fs::metadata(&path).ok()?;
+        if !found.is_file() || found.len() > LONGEST_FILE {
+            return None;
+        }
+        std::fs::read_to_string(&path).ok().map(Zeroizing::new)
+    });
+    read.await.ok().flatten()
+}
+
+/// The text between the first `<NAME>` and its end.
+pub(super) fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(&format!("<{name}>"))?;
+    Some(rest.split_once(&format!("</{name}>"))?.0)
+}
+
+/// The word by which OAuth or AWS name what was wrong; nothing longer is passed on.
+fn error_code(body: &[u8]) -> Option<String> {
+    let text = str::from_utf8(body).ok()?;
+    let json: Option<serde_json::Value> = serde_json::from_str(text).ok();
+    let code = match &json {
+        Some(json) => json.get("error").or_else(|| json.get("code"))?.as_str()?,
+        None => element(text, "Code")?,
+    };
+    let is_word = |b: u8| b.is_ascii_alphabetic() || b"_-.".contains(&b);
+    (code.len() <= 40 && code.bytes().all(is_word)).then(|| code.to_owned())
+}
+
+fn form(fields: &[(&str, &str)]) -> String {
+    let mut out = String::new();
+    for (name, value) in fields {
+        if !out.is_empty() {
+            out.push('&');
+        }
+        out.push_str(name);
+        out.push('=');
+        for byte in value.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                out.push(char::from(byte));
+            } else {
+                // Writing to a string does not fail.
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_word_of_an_error_is_passed_on() {
+        for (body, code) in [
+            (
+                r#"{"error":"invalid_grant","error_description":"canary"}"#,
+                Some("invalid_grant"),
+            ),
+            (r#"{"error":{"message":"canary"}}"#, None),
+            (r#"{"error":"a canary that sings"}"#, None),
+            (
+                "<ErrorResponse><Error><Code>InvalidIdentityToken</Code><Message>canary</Message></Error></ErrorResponse>",
+                Some("InvalidIdentityToken"),
+            ),
+            ("canary", None),
+            ("", None),
+        ] {
+            assert_eq!(error_code(body.as_bytes()).as_deref(), code, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_encoded() {
+        let fields = [("grant_type", "urn:a b"), ("assertion", "x.y-z=")];
+        assert_eq!(form(&fields), "grant_type=urn%3Aa%20b&assertion=x.y-z%3D");
+    }
+}
