@@ -89,7 +89,7 @@ impl<'a, 'p> Writer<'a, 'p> {
             },
             Part::Call(call) if self.told.is_some() => Block::Text(told_call(call).into()),
             Part::Call(call) => Block::ToolUse(ToolUse {
-                tool_use_id: call_id(&call.id, self.to.facts),
+                id: call_id(&call.id, self.to.facts),
                 name: &call.name,
                 input: input(&call.arguments),
             }),

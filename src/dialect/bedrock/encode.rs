@@ -9,7 +9,7 @@ use super::wire::{
     Count, CountInput, InferenceConfig, NovaInference, OutputConfig, Request, ServiceTier,
     Structure, SystemBlock, TextFormat,
 };
-use super::{thinking, tools};
+use super::{thinking, tools, wire};
 use crate::chat::turns::{Ordered, Rules, ordered};
 use crate::chat::{Conversation, Format, Part, Unsupported};
 use crate::dialect::support::{Column, drop_field, settle};
@@ -104,8 +104,9 @@ fn request<'a>(
         messages: messages?,
         system,
         tool_config,
-        additional_model_request_fields: Some(plan.extras).filter(|e| *e != Default::default()),
-        additional_model_response_field_paths: if asks { &["/stop_sequence"] } else { &[] },
+        additional_model_request_fields: Some(plan.extras)
+            .filter(|extras| *extras != wire::Extras::default()),
+        additional_model_response_field_paths: if asks { &["/delta/stop_sequence"] } else { &[] },
         output_config,
         inference_config: Some(inference_config).filter(|c| *c != InferenceConfig::default()),
         service_tier: service_tier(conversation, dropped),
@@ -195,7 +196,7 @@ fn inference<'a>(
     let stops = conversation.stop.iter().map(String::as_str);
     // Claude refuses white space, everybody nothing at all.
     let stops: Vec<&str> = stops
-        .filter(|stop| !stop.is_empty() && !(claude && stop.trim().is_empty()))
+        .filter(|stop| !(stop.is_empty() || claude && stop.trim().is_empty()))
         .collect();
     if stops.len() > MOST_STOPS {
         return Err(Unsupported::parameter("stop", "Too many stop sequences."));
@@ -208,11 +209,10 @@ fn inference<'a>(
     };
     let mut top_k = conversation.top_k;
     match facts.sampling {
-        Sampling::Any => {}
         Sampling::OneOf if config.temperature.is_some() => {
-            drop(&mut config.top_p, "top_p", dropped)
+            drop(&mut config.top_p, "top_p", dropped);
         }
-        Sampling::OneOf => {}
+        Sampling::Any | Sampling::OneOf => {}
         Sampling::None => {
             drop(&mut config.temperature, "temperature", dropped);
             drop(&mut config.top_p, "top_p", dropped);

@@ -93,15 +93,15 @@ fn result(id: &str, parts: Vec<Part>) -> Part {
     })
 }
 
-fn raw(json: &str) -> Option<Box<RawValue>> {
-    Some(RawValue::from_string(json.into()).unwrap())
+fn raw(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.into()).unwrap()
 }
 
 fn tool(name: &str, schema: &str) -> Tool {
     Tool {
         name: name.into(),
         description: None,
-        schema: raw(schema),
+        schema: Some(raw(schema)),
         strict: None,
         cache: None,
     }
@@ -193,7 +193,7 @@ fn a_conversation_is_written_as_converse_has_it() {
             {"toolSpec":{"name":"look","description":"Looks","inputSchema":{"json":{"type":"object", "properties":{"at":{"type":"number"}}}},"strict":true}},
             {"toolSpec":{"name":"wait","inputSchema":{"json":{"type":"object","properties":{}}}}}],
         "toolChoice":{"any":{}}},
-        "additionalModelResponseFieldPaths":["/stop_sequence"],
+        "additionalModelResponseFieldPaths":["/delta/stop_sequence"],
         "serviceTier":{"type":"flex"}}"#,
     );
 }
@@ -697,7 +697,7 @@ fn the_form_of_the_answer_is_asked_for_by_schema_or_by_word() {
         format: Format::JsonSchema {
             name: "city".into(),
             description: Some("A city".into()),
-            schema: raw(schema),
+            schema: Some(raw(schema)),
             strict: Some(true),
         },
         ..hi()
