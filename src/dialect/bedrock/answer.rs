@@ -199,7 +199,4 @@ pub(super) struct Exception {
     /// Of the model behind the API.
     pub(super) original_status_code: Option<u16>,
     pub(super) original_message: Option<String>,
-    /// `com.amazon.coral.service#UnknownOperationException`: the exception's name in a body.
-    #[serde(rename = "__type")]
-    pub(super) kind: Option<String>,
 }

@@ -117,8 +117,12 @@ fn system<'a>(ordered: &'a Ordered<'a>, points: &mut Points) -> Vec<SystemBlock<
     let mut blocks: Vec<SystemBlock<'a>> = Vec::with_capacity(ordered.system.len());
     for part in &ordered.system {
         match &**part {
-            Part::Text(text) if text.starts_with(BILLING) => {}
-            Part::Text(text) => blocks.push(SystemBlock::Text(text.into())),
+            Part::Text(text) => {
+                let text = without_billing(text);
+                if !text.is_empty() {
+                    blocks.push(SystemBlock::Text(text.into()));
+                }
+            }
             Part::CachePoint(lifetime) => {
                 let point = points.next(lifetime);
                 if let (Some(point), Some(SystemBlock::Text(_))) = (point, blocks.last()) {
@@ -135,6 +139,14 @@ fn system<'a>(ordered: &'a Ordered<'a>, points: &mut Points) -> Vec<SystemBlock<
         }
     }
     blocks
+}
+
+fn without_billing(text: &str) -> &str {
+    if !text.starts_with(BILLING) {
+        return text;
+    }
+    text.split_once('\n')
+        .map_or("", |(_, rest)| rest.trim_start())
 }
 
 /// The form of the answer: by the API where the model has it, else by a word among the instructions.

@@ -38,7 +38,11 @@ pub(super) fn plan(
         facts::Thinking::Adaptive => adaptive(asked, conversation, facts, forced),
         facts::Thinking::Budget => {
             let tokens = match asked {
-                Wish::Nothing | Wish::Off | Wish::BetweenTools => None,
+                Wish::Nothing | Wish::Off => None,
+                Wish::BetweenTools => {
+                    drop_field(dropped, asked_by(conversation));
+                    None
+                }
                 Wish::Tokens(tokens) => Some(tokens),
                 Wish::AsItSeesFit => Some(budget(Effort::Medium)),
                 Wish::Effort(effort) => Some(budget(effort)),

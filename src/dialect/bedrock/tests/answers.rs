@@ -620,3 +620,66 @@ fn a_200_without_output_is_no_answer() {
         assert!(!decoder.done(), "{body}");
     }
 }
+
+#[test]
+fn an_answer_cannot_fill_the_memory() {
+    let thought = format!(
+        r#"{{"contentBlockIndex":0,"delta":{{"reasoningContent":{{"text":"{}"}}}}}}"#,
+        "x".repeat(1 << 20)
+    );
+    let argument = format!(
+        r#"{{"contentBlockIndex":0,"delta":{{"toolUse":{{"input":"{}"}}}}}}"#,
+        "x".repeat(128 << 10)
+    );
+    let start = |index: usize| {
+        event(
+            START,
+            &format!(
+                r#"{{"contentBlockIndex":{index},"start":{{"toolUse":{{"toolUseId":"t{index}","name":"f"}}}}}}"#
+            ),
+        )
+    };
+    for (what, frames) in [
+        ("thinking", vec![event(DELTA, &thought); 5]),
+        (
+            "arguments",
+            [vec![start(0)], vec![event(DELTA, &argument); 3]].concat(),
+        ),
+        ("calls", (0..65).map(start).collect()),
+        (
+            "blocks",
+            (0..65)
+                .map(|index| {
+                    let start =
+                        format!(r#"{{"contentBlockIndex":{index},"start":{{"image":{{}}}}}}"#);
+                    event(START, &start)
+                })
+                .collect(),
+        ),
+    ] {
+        let (mut decoder, mut out) = (Decoder::new(7), Vec::new());
+        let fed = frames.iter().try_for_each(|frame| {
+            out.clear();
+            decoder.feed(frame, &mut out)
+        });
+        assert_eq!(fed.unwrap_err().class, Class::Broken, "{what}");
+    }
+}
+
+#[test]
+fn what_comes_behind_the_end_is_not_read() {
+    let (mut decoder, mut out) = (Decoder::new(7), Vec::new());
+    let frames = stream(
+        &[(DELTA, r#"{"contentBlockIndex":0,"delta":{"text":"a"}}"#)],
+        r#"{"stopReason":"end_turn"}"#,
+    );
+    decoder.feed(&frames.concat(), &mut out).unwrap();
+    assert!(decoder.done());
+    let said = out.len();
+    let late = exception("throttlingException", r#"{"message":"m"}"#);
+    decoder.feed(&late, &mut out).unwrap();
+    decoder.feed(&late[..9], &mut out).unwrap();
+    decoder.end(&mut out).unwrap();
+    decoder.cut(&mut out).unwrap();
+    assert_eq!(out.len(), said);
+}

@@ -31,6 +31,8 @@ const ERRORS: &[(&str, Class)] = &[
     ("x-bedrock-stream-throttling-midstream", Class::RateLimited),
 ];
 
+// `bedrock-invoke-anthropic` alone is not read here: a plain answer in Anthropic's own words.
+
 /// Requests that no conversation of ours says, and why.
 const OTHER_REQUESTS: &[(&str, &str)] = &[
     (

@@ -139,7 +139,7 @@ fn a_conversation_is_written_as_converse_has_it() {
     let whole = Conversation {
         system: vec![
             text("x-anthropic-billing-header: cc_version=1; cch=abcde;"),
-            text("Be kind."),
+            text("x-anthropic-billing-header: cch=abcde;\n\nBe kind."),
             text("Be short."),
         ],
         turns: vec![
