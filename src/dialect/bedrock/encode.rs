@@ -14,7 +14,7 @@ use crate::chat::turns::{Ordered, Rules, ordered};
 use crate::chat::{Conversation, Format, Part, Unsupported};
 use crate::dialect::support::{Column, drop_field, settle};
 use crate::dialect::{Dropped, Encoded, Receiver};
-use crate::facts::{Extras, Facts, Sampling};
+use crate::facts::{self, Extras, Facts, Sampling};
 
 /// A line that one client puts before its instructions, with a number that changes each time:
 /// refused as a reserved word here, and a cache could never hold what follows it.
@@ -90,9 +90,12 @@ fn request<'a>(
     let mut points = Points::of(conversation, facts, dropped);
     let tool_config = tools::config(conversation, facts, plan.thinks, &mut points, dropped)?;
     let mut system = system(ordered, &mut points);
-    let output_config = format(conversation, facts, &mut system);
+    let output_config = format(conversation, facts, &mut system, dropped);
     let inference_config = inference(conversation, facts, &mut plan, dropped)?;
-    let mut writer = Writer::new(to, &mut points);
+    // Claude's signatures hold only behind the same tools, where it binds them at all.
+    let narrowed = tools::count(tool_config.as_ref()) != conversation.tools.len();
+    let thoughts = !(narrowed && facts.thinking == facts::Thinking::Adaptive);
+    let mut writer = Writer::new(to, thoughts, &mut points);
     if tells(conversation) {
         writer.tell(&ordered.turns);
     }
@@ -154,46 +157,47 @@ fn format<'a>(
     conversation: &'a Conversation,
     facts: &Facts,
     system: &mut Vec<SystemBlock<'a>>,
+    dropped: &mut Dropped,
 ) -> Option<OutputConfig<'a>> {
     let native = facts.json_schema && (facts.json_with_tools || conversation.tools.is_empty());
-    match &conversation.format {
-        Format::Text => None,
+    let word = match &conversation.format {
+        Format::Text => return None,
         Format::JsonSchema {
             name,
             description,
             schema: Some(schema),
             strict: _,
-        } if native => Some(OutputConfig {
-            text_format: TextFormat {
-                kind: "json_schema",
-                structure: Structure::JsonSchema {
-                    schema: schema.get(),
-                    name,
-                    description: description.as_deref(),
+        } if native => {
+            return Some(OutputConfig {
+                text_format: TextFormat {
+                    kind: "json_schema",
+                    structure: Structure::JsonSchema {
+                        schema: schema.get(),
+                        name,
+                        description: description.as_deref(),
+                    },
                 },
-            },
-        }),
+            });
+        }
         Format::JsonSchema {
             schema: Some(schema),
             ..
-        } => {
-            let word = format!(
-                "Respond with a single JSON object only, without any other text or formatting. It \
-                 must fit this JSON Schema:\n{}",
-                schema.get()
-            );
-            system.push(SystemBlock::Text(word.into()));
-            None
-        }
+        } => format!(
+            "Respond with a single JSON value that matches this JSON schema, and with nothing else:\n{}",
+            schema.get()
+        ),
         Format::JsonObject | Format::JsonSchema { schema: None, .. } => {
-            let word =
-                "Respond with a single JSON object only, without any other text or formatting.";
-            system.push(SystemBlock::Text(word.into()));
-            None
+            "Respond with a single JSON object, and with nothing else.".to_owned()
         }
-    }
+    };
+    // A word binds nobody.
+    drop_field(dropped, "response_format");
+    system.push(SystemBlock::Text(word.into()));
+    None
 }
 
+/// What the model takes of the sampling, and its limits. A temperature of 1 is what it has anyway, so
+/// nobody is told that it was left out.
 fn inference<'a>(
     conversation: &'a Conversation,
     facts: &Facts,
@@ -226,18 +230,18 @@ fn inference<'a>(
         }
         Sampling::Any | Sampling::OneOf => {}
         Sampling::None => {
-            drop(&mut config.temperature, "temperature", dropped);
+            forget_temperature(&mut config, dropped);
             drop(&mut config.top_p, "top_p", dropped);
             drop(&mut top_k, "top_k", dropped);
         }
     }
     if plan.alone {
-        drop(&mut config.temperature, "temperature", dropped);
+        forget_temperature(&mut config, dropped);
         drop(&mut config.top_p, "top_p", dropped);
         drop(&mut top_k, "top_k", dropped);
         config.max_tokens = None;
     } else if plan.thinks && claude {
-        drop(&mut config.temperature, "temperature", dropped);
+        forget_temperature(&mut config, dropped);
         drop(&mut top_k, "top_k", dropped);
         if config.top_p.is_some_and(|top_p| top_p < LEAST_TOP_P) {
             drop(&mut config.top_p, "top_p", dropped);
@@ -251,6 +255,11 @@ fn inference<'a>(
         Extras::None | Extras::OpenAi => drop(&mut top_k, "top_k", dropped),
     }
     Ok(config)
+}
+
+fn forget_temperature(config: &mut InferenceConfig<'_>, dropped: &mut Dropped) {
+    config.temperature = config.temperature.filter(|value| *value < 1.0);
+    drop(&mut config.temperature, "temperature", dropped);
 }
 
 /// Leaves a field out, and notes it if it was there.
