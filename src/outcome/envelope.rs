@@ -101,6 +101,8 @@ impl Envelope {
             also: error_type
                 .into_iter()
                 .chain(field("status"))
+                // AWS, where the header is lost: `com.amazonaws.service#ThrottlingException`.
+                .chain(field("__type").and_then(|name| name.rsplit('#').next().map(str::to_owned)))
                 .chain(
                     error
                         .get("innererror")
@@ -334,6 +336,11 @@ mod tests {
         assert_eq!(
             envelope.words().collect::<Vec<_>>(),
             ["c", "S", "I", "R", "t"]
+        );
+        let envelope = Envelope::read(br#"{"__type":"com.example#ThrottlingException"}"#);
+        assert_eq!(
+            envelope.words().collect::<Vec<_>>(),
+            ["ThrottlingException"]
         );
     }
 }

@@ -209,6 +209,8 @@ pub(super) const NO_SUCH_MODEL: &[&str] = &[
     "specified model not found",
     "the supported api model names are",
     "the provided model identifier is invalid",
+    // Where only an inference profile leads to it.
+    "invocation of model id ",
 ];
 
 /// How a message *ends* that says so: `OpenRouter`.

@@ -307,6 +307,11 @@ fn bedrock_names_its_errors_in_a_header() {
             TargetMissing,
         ),
         (
+            400,
+            "Invocation of model ID m with on-demand throughput is not supported. Retry your request with the ID or ARN of an inference profile that contains this model.",
+            TargetMissing,
+        ),
+        (
             429,
             "Too many requests, please wait before trying again.",
             RateLimited,

@@ -27,10 +27,9 @@ pub(super) struct Start<'a> {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct ToolUse<'a> {
-    #[serde(borrow, default)]
-    pub(super) tool_use_id: Cow<'a, str>,
+    #[serde(borrow, default, rename = "toolUseId")]
+    pub(super) id: Cow<'a, str>,
     #[serde(borrow)]
     pub(super) name: Cow<'a, str>,
     /// `server_tool_use` is run by the provider; absent or anything else, by the caller.
@@ -103,27 +102,27 @@ pub(super) struct Metadata {
 
 /// `inputTokens` does not include the cache; there is no word for tokens of reasoning.
 #[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct TokenUsage {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    cache_write_input_tokens: Option<u64>,
+    #[serde(rename = "inputTokens")]
+    input: Option<u64>,
+    #[serde(rename = "outputTokens")]
+    output: Option<u64>,
+    #[serde(rename = "cacheReadInputTokens")]
+    read: Option<u64>,
+    #[serde(rename = "cacheWriteInputTokens")]
+    written: Option<u64>,
 }
 
 impl From<TokenUsage> for Usage {
     fn from(usage: TokenUsage) -> Self {
-        let (read, write) = (
-            usage.cache_read_input_tokens,
-            usage.cache_write_input_tokens,
-        );
-        let cache = read.unwrap_or(0).saturating_add(write.unwrap_or(0));
+        let cache = [usage.read, usage.written].into_iter().flatten();
+        let cache = cache.fold(0, u64::saturating_add);
         Self {
-            prompt: usage.input_tokens.map(|fresh| fresh.saturating_add(cache)),
-            cached: read,
-            cache_write: write,
+            prompt: usage.input.map(|fresh| fresh.saturating_add(cache)),
+            cached: usage.read,
+            cache_write: usage.written,
             reasoning: None,
-            completion: usage.output_tokens,
+            completion: usage.output,
         }
     }
 }
@@ -200,7 +199,4 @@ pub(super) struct Exception {
     /// Of the model behind the API.
     pub(super) original_status_code: Option<u16>,
     pub(super) original_message: Option<String>,
-    /// `com.amazon.coral.service#UnknownOperationException`: the exception's name in a body.
-    #[serde(rename = "__type")]
-    pub(super) kind: Option<String>,
 }

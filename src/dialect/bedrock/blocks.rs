@@ -19,6 +19,8 @@ use crate::facts::Extras;
 /// Writes the turns of one request.
 pub(super) struct Writer<'a, 'p> {
     to: Receiver<'a>,
+    /// What was thought is shown again.
+    thoughts: bool,
     points: &'p mut Points,
     names: Names,
     /// Old calls and their results are told as text: the names of the calls, by id.
@@ -26,9 +28,10 @@ pub(super) struct Writer<'a, 'p> {
 }
 
 impl<'a, 'p> Writer<'a, 'p> {
-    pub(super) fn new(to: Receiver<'a>, points: &'p mut Points) -> Self {
+    pub(super) fn new(to: Receiver<'a>, thoughts: bool, points: &'p mut Points) -> Self {
         Self {
             to,
+            thoughts,
             points,
             names: Names::default(),
             told: None,
@@ -84,12 +87,12 @@ impl<'a, 'p> Writer<'a, 'p> {
         let block = match part {
             Part::Text(text) => Block::Text(text.into()),
             Part::Thought(thought) => match replay(thought, self.to.id) {
-                Some(reasoning) => Block::ReasoningContent(reasoning),
-                None => return Ok(()),
+                Some(reasoning) if self.thoughts => Block::ReasoningContent(reasoning),
+                Some(_) | None => return Ok(()),
             },
             Part::Call(call) if self.told.is_some() => Block::Text(told_call(call).into()),
             Part::Call(call) => Block::ToolUse(ToolUse {
-                tool_use_id: call_id(&call.id, self.to.facts),
+                id: call_id(&call.id, self.to.facts),
                 name: &call.name,
                 input: input(&call.arguments),
             }),

@@ -141,9 +141,8 @@ pub fn read_texts(body: &[u8], count: usize) -> Result<Vec<Vec<f32>>, Failure> {
     }
     let read: Body =
         serde_json::from_slice(body).map_err(|_| broken("the answer holds no vectors"))?;
-    let vectors = match read.embeddings {
-        Some(Vectors::Typed { float } | Vectors::Plain(float)) => float,
-        None => return Err(no_answer(body)),
+    let Some(Vectors::Typed { float: vectors } | Vectors::Plain(vectors)) = read.embeddings else {
+        return Err(no_answer(body));
     };
     if vectors.len() == count && vectors.iter().all(|vector| !vector.is_empty()) {
         Ok(vectors)

@@ -9,12 +9,12 @@ use super::wire::{
     Count, CountInput, InferenceConfig, NovaInference, OutputConfig, Request, ServiceTier,
     Structure, SystemBlock, TextFormat,
 };
-use super::{thinking, tools};
+use super::{thinking, tools, wire};
 use crate::chat::turns::{Ordered, Rules, ordered};
 use crate::chat::{Conversation, Format, Part, Unsupported};
 use crate::dialect::support::{Column, drop_field, settle};
 use crate::dialect::{Dropped, Encoded, Receiver};
-use crate::facts::{Extras, Facts, Sampling};
+use crate::facts::{self, Extras, Facts, Sampling};
 
 /// A line that one client puts before its instructions, with a number that changes each time:
 /// refused as a reserved word here, and a cache could never hold what follows it.
@@ -90,9 +90,12 @@ fn request<'a>(
     let mut points = Points::of(conversation, facts, dropped);
     let tool_config = tools::config(conversation, facts, plan.thinks, &mut points, dropped)?;
     let mut system = system(ordered, &mut points);
-    let output_config = format(conversation, facts, &mut system);
+    let output_config = format(conversation, facts, &mut system, dropped);
     let inference_config = inference(conversation, facts, &mut plan, dropped)?;
-    let mut writer = Writer::new(to, &mut points);
+    // Claude's signatures hold only behind the same tools, where it binds them at all.
+    let narrowed = tools::count(tool_config.as_ref()) != conversation.tools.len();
+    let thoughts = !(narrowed && facts.thinking == facts::Thinking::Adaptive);
+    let mut writer = Writer::new(to, thoughts, &mut points);
     if tells(conversation) {
         writer.tell(&ordered.turns);
     }
@@ -104,8 +107,9 @@ fn request<'a>(
         messages: messages?,
         system,
         tool_config,
-        additional_model_request_fields: Some(plan.extras).filter(|e| *e != Default::default()),
-        additional_model_response_field_paths: if asks { &["/stop_sequence"] } else { &[] },
+        additional_model_request_fields: Some(plan.extras)
+            .filter(|extras| *extras != wire::Extras::default()),
+        additional_model_response_field_paths: if asks { &["/delta/stop_sequence"] } else { &[] },
         output_config,
         inference_config: Some(inference_config).filter(|c| *c != InferenceConfig::default()),
         service_tier: service_tier(conversation, dropped),
@@ -116,8 +120,12 @@ fn system<'a>(ordered: &'a Ordered<'a>, points: &mut Points) -> Vec<SystemBlock<
     let mut blocks: Vec<SystemBlock<'a>> = Vec::with_capacity(ordered.system.len());
     for part in &ordered.system {
         match &**part {
-            Part::Text(text) if text.starts_with(BILLING) => {}
-            Part::Text(text) => blocks.push(SystemBlock::Text(text.into())),
+            Part::Text(text) => {
+                let text = without_billing(text);
+                if !text.is_empty() {
+                    blocks.push(SystemBlock::Text(text.into()));
+                }
+            }
             Part::CachePoint(lifetime) => {
                 let point = points.next(lifetime);
                 if let (Some(point), Some(SystemBlock::Text(_))) = (point, blocks.last()) {
@@ -136,51 +144,60 @@ fn system<'a>(ordered: &'a Ordered<'a>, points: &mut Points) -> Vec<SystemBlock<
     blocks
 }
 
+fn without_billing(text: &str) -> &str {
+    if !text.starts_with(BILLING) {
+        return text;
+    }
+    text.split_once('\n')
+        .map_or("", |(_, rest)| rest.trim_start())
+}
+
 /// The form of the answer: by the API where the model has it, else by a word among the instructions.
 fn format<'a>(
     conversation: &'a Conversation,
     facts: &Facts,
     system: &mut Vec<SystemBlock<'a>>,
+    dropped: &mut Dropped,
 ) -> Option<OutputConfig<'a>> {
     let native = facts.json_schema && (facts.json_with_tools || conversation.tools.is_empty());
-    match &conversation.format {
-        Format::Text => None,
+    let word = match &conversation.format {
+        Format::Text => return None,
         Format::JsonSchema {
             name,
             description,
             schema: Some(schema),
             strict: _,
-        } if native => Some(OutputConfig {
-            text_format: TextFormat {
-                kind: "json_schema",
-                structure: Structure::JsonSchema {
-                    schema: schema.get(),
-                    name,
-                    description: description.as_deref(),
+        } if native => {
+            return Some(OutputConfig {
+                text_format: TextFormat {
+                    kind: "json_schema",
+                    structure: Structure::JsonSchema {
+                        schema: schema.get(),
+                        name,
+                        description: description.as_deref(),
+                    },
                 },
-            },
-        }),
+            });
+        }
         Format::JsonSchema {
             schema: Some(schema),
             ..
-        } => {
-            let word = format!(
-                "Respond with a single JSON object only, without any other text or formatting. It \
-                 must fit this JSON Schema:\n{}",
-                schema.get()
-            );
-            system.push(SystemBlock::Text(word.into()));
-            None
-        }
+        } => format!(
+            "Respond with a single JSON value that matches this JSON schema, and with nothing else:\n{}",
+            schema.get()
+        ),
         Format::JsonObject | Format::JsonSchema { schema: None, .. } => {
-            let word =
-                "Respond with a single JSON object only, without any other text or formatting.";
-            system.push(SystemBlock::Text(word.into()));
-            None
+            "Respond with a single JSON object, and with nothing else.".to_owned()
         }
-    }
+    };
+    // A word binds nobody.
+    drop_field(dropped, "response_format");
+    system.push(SystemBlock::Text(word.into()));
+    None
 }
 
+/// What the model takes of the sampling, and its limits. A temperature of 1 is what it has anyway, so
+/// nobody is told that it was left out.
 fn inference<'a>(
     conversation: &'a Conversation,
     facts: &Facts,
@@ -195,7 +212,7 @@ fn inference<'a>(
     let stops = conversation.stop.iter().map(String::as_str);
     // Claude refuses white space, everybody nothing at all.
     let stops: Vec<&str> = stops
-        .filter(|stop| !stop.is_empty() && !(claude && stop.trim().is_empty()))
+        .filter(|stop| !(stop.is_empty() || claude && stop.trim().is_empty()))
         .collect();
     if stops.len() > MOST_STOPS {
         return Err(Unsupported::parameter("stop", "Too many stop sequences."));
@@ -208,24 +225,23 @@ fn inference<'a>(
     };
     let mut top_k = conversation.top_k;
     match facts.sampling {
-        Sampling::Any => {}
         Sampling::OneOf if config.temperature.is_some() => {
-            drop(&mut config.top_p, "top_p", dropped)
+            drop(&mut config.top_p, "top_p", dropped);
         }
-        Sampling::OneOf => {}
+        Sampling::Any | Sampling::OneOf => {}
         Sampling::None => {
-            drop(&mut config.temperature, "temperature", dropped);
+            forget_temperature(&mut config, dropped);
             drop(&mut config.top_p, "top_p", dropped);
             drop(&mut top_k, "top_k", dropped);
         }
     }
     if plan.alone {
-        drop(&mut config.temperature, "temperature", dropped);
+        forget_temperature(&mut config, dropped);
         drop(&mut config.top_p, "top_p", dropped);
         drop(&mut top_k, "top_k", dropped);
         config.max_tokens = None;
     } else if plan.thinks && claude {
-        drop(&mut config.temperature, "temperature", dropped);
+        forget_temperature(&mut config, dropped);
         drop(&mut top_k, "top_k", dropped);
         if config.top_p.is_some_and(|top_p| top_p < LEAST_TOP_P) {
             drop(&mut config.top_p, "top_p", dropped);
@@ -239,6 +255,11 @@ fn inference<'a>(
         Extras::None | Extras::OpenAi => drop(&mut top_k, "top_k", dropped),
     }
     Ok(config)
+}
+
+fn forget_temperature(config: &mut InferenceConfig<'_>, dropped: &mut Dropped) {
+    config.temperature = config.temperature.filter(|value| *value < 1.0);
+    drop(&mut config.temperature, "temperature", dropped);
 }
 
 /// Leaves a field out, and notes it if it was there.

@@ -49,11 +49,7 @@ pub(super) fn no_answer(body: &[u8]) -> Failure {
         return broken("the provider knows no such operation");
     }
     match serde_json::from_slice::<Exception>(body) {
-        Ok(said) if said.message.is_some() || said.kind.is_some() => {
-            let kind = said.kind.unwrap_or_default();
-            let name = kind.rsplit('#').next().unwrap_or_default();
-            reported(name, &said.message.unwrap_or_default(), None)
-        }
+        Ok(said) if said.message.is_some() => judge_reported(body),
         Ok(_) => broken("the answer has no output"),
         Err(_) => broken("the answer is not what Converse answers"),
     }

@@ -11,6 +11,7 @@ use crate::facts::{CallIds, Extras, Facts};
 const LONGEST: usize = 64;
 /// Hex digits of a hash that keep rewritten ids apart.
 const HASH: usize = 10;
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// `id`, rewritten if this model would refuse it: always to the same, so that a call and its result
 /// still belong together, and the prefix of a conversation does not change from turn to turn.
@@ -32,7 +33,6 @@ fn nine(id: &str) -> Cow<'_, str> {
     if id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Cow::Borrowed(id);
     }
-    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let hash = digest(&SHA256, id.as_bytes());
     let digits = hash.as_ref().iter().take(9);
     Cow::Owned(

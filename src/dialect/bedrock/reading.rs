@@ -223,14 +223,14 @@ impl Reading {
         tool: ToolUse<'_>,
         out: &mut Vec<Event>,
     ) -> Result<(), Failure> {
-        let id = if tool.tool_use_id.is_empty() {
+        let id = if tool.id.is_empty() {
             let letters = (0..24).map(|_| self.rng.alphanumeric());
             ['c', 'a', 'l', 'l', '_']
                 .into_iter()
                 .chain(letters)
                 .collect()
         } else {
-            tool.tool_use_id.into_owned()
+            tool.id.into_owned()
         };
         let call = Call {
             id,
@@ -252,12 +252,11 @@ impl Reading {
         delta: ReasoningDelta,
         out: &mut Vec<Event>,
     ) -> Result<(), Failure> {
-        let at = match at {
-            Some(at) => at,
-            None => {
-                self.open(index, Open::Thought(Thought::default()))?;
-                self.open.len() - 1
-            }
+        let at = if let Some(at) = at {
+            at
+        } else {
+            self.open(index, Open::Thought(Thought::default()))?;
+            self.open.len() - 1
         };
         let Open::Thought(thought) = &mut self.open[at].1 else {
             return Err(broken("a block of one kind goes on as another"));
@@ -323,13 +322,18 @@ impl Reading {
     }
 }
 
-/// Claude's own field, which has been asked for.
+/// Claude's own field, which has been asked for: in a stream under `delta`, as in Claude's own.
 fn stop_sequence(stop: &MessageStop<'_>) -> Option<String> {
     #[derive(Deserialize)]
     struct Fields {
         stop_sequence: Option<String>,
+        delta: Option<Delta>,
+    }
+    #[derive(Deserialize)]
+    struct Delta {
+        stop_sequence: Option<String>,
     }
     let fields = stop.additional_model_response_fields?;
     let fields: Fields = serde_json::from_str(fields.get()).ok()?;
-    fields.stop_sequence
+    fields.stop_sequence.or(fields.delta?.stop_sequence)
 }

@@ -33,14 +33,33 @@ pub(super) fn plan(
     dropped: &mut Dropped,
 ) -> Plan {
     let facts = to.facts;
-    let asked = Wish::of(conversation);
+    let mut asked = Wish::of(conversation);
+    // What the answer must be goes before how it is thought about.
+    let can_be_kept = matches!(
+        facts.thinking_off,
+        ThinkingOff::Omit | ThinkingOff::Disabled
+    );
+    if forced && !facts.forced_tools_thinking && can_be_kept {
+        match asked {
+            Wish::Nothing if !facts.thinks_unasked => {}
+            Wish::Nothing | Wish::Off => asked = Wish::Off,
+            Wish::BetweenTools | Wish::AsItSeesFit | Wish::Tokens(_) | Wish::Effort(_) => {
+                drop_field(dropped, asked_by(conversation));
+                asked = Wish::Off;
+            }
+        }
+    }
     match facts.thinking {
-        facts::Thinking::Adaptive => adaptive(asked, conversation, facts, forced),
+        facts::Thinking::Adaptive => adaptive(asked, conversation, facts),
         facts::Thinking::Budget => {
             let tokens = match asked {
-                Wish::Nothing | Wish::Off | Wish::BetweenTools => None,
+                Wish::Nothing | Wish::Off => None,
+                Wish::BetweenTools => {
+                    drop_field(dropped, asked_by(conversation));
+                    None
+                }
                 Wish::Tokens(tokens) => Some(tokens),
-                Wish::AsItSeesFit => Some(budget(Effort::Medium)),
+                Wish::AsItSeesFit => Some(budget(Effort::High)),
                 Wish::Effort(effort) => Some(budget(effort)),
             };
             let Some(tokens) = tokens else {
@@ -106,7 +125,7 @@ impl Wish {
     }
 }
 
-fn adaptive(asked: Wish, conversation: &Conversation, facts: &Facts, forced: bool) -> Plan {
+fn adaptive(asked: Wish, conversation: &Conversation, facts: &Facts) -> Plan {
     let effort = match asked {
         Wish::Effort(effort) => Some(effort),
         Wish::Tokens(tokens) => Some(effort_for(tokens)),
@@ -119,10 +138,6 @@ fn adaptive(asked: Wish, conversation: &Conversation, facts: &Facts, forced: boo
     });
     let mut effort = effort.and_then(|effort| facts.effort(effort));
     let thinking = match asked {
-        // Left alone it would think, and refuse the tool that is forced.
-        Wish::Nothing if forced && !facts.forced_tools_thinking && facts.thinks_unasked => {
-            off(facts, &mut effort)
-        }
         Wish::Nothing if conversation.show_reasoning && facts.thinks_unasked => on,
         Wish::Nothing => None,
         Wish::Off => off(facts, &mut effort),
@@ -152,7 +167,11 @@ fn adaptive(asked: Wish, conversation: &Conversation, facts: &Facts, forced: boo
 fn off(facts: &Facts, effort: &mut Option<Effort>) -> Option<Thinking> {
     match facts.thinking_off {
         ThinkingOff::Omit => None,
-        ThinkingOff::Disabled => Some(Thinking::Disabled),
+        ThinkingOff::Disabled => {
+            // More than this is refused without thinking.
+            *effort = effort.map(|effort| effort.min(Effort::High));
+            Some(Thinking::Disabled)
+        }
         ThinkingOff::BetweenTools => Some(Thinking::BetweenTools),
         ThinkingOff::Least => {
             *effort = facts.efforts.first().copied();

@@ -13,6 +13,14 @@ use crate::facts::{Extras, Facts};
 use crate::wire::edit::Object;
 use crate::wire::json::{Cursor, Kind};
 
+/// How many tools are sent.
+pub(super) fn count(config: Option<&ToolConfig<'_>>) -> usize {
+    let tools = config.into_iter().flat_map(|config| &config.tools);
+    tools
+        .filter(|tool| matches!(tool, Tool::ToolSpec(_)))
+        .count()
+}
+
 /// Whether the request forces a call.
 pub(super) fn forces(conversation: &Conversation) -> bool {
     use chat::ToolChoice as Choice;

@@ -79,9 +79,9 @@ pub(super) struct Source<'a> {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct ToolUse<'a> {
-    pub(super) tool_use_id: Cow<'a, str>,
+    #[serde(rename = "toolUseId")]
+    pub(super) id: Cow<'a, str>,
     pub(super) name: &'a str,
     pub(super) input: Cow<'a, RawValue>,
 }

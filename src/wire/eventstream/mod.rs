@@ -21,10 +21,13 @@ const PRELUDE: usize = 12;
 /// All that is neither header nor payload: the prelude, and the CRC at the end.
 const OVERHEAD: usize = PRELUDE + 4;
 
+/// Names, with the values that are text.
+type Headers<'a> = SmallVec<[(&'a str, Option<&'a str>); 4]>;
+
 /// One message, its CRCs checked and its headers well formed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Message<'a> {
-    headers: SmallVec<[(&'a str, Option<&'a str>); 4]>,
+    headers: Headers<'a>,
     pub payload: &'a [u8],
 }
 
@@ -113,12 +116,20 @@ impl Lengths {
         let Some(prelude) = bytes.first_chunk::<PRELUDE>() else {
             return Ok(None);
         };
-        let [a, b, c, d, e, f, g, h, sum @ ..] = *prelude;
-        if crc(&prelude[..8]) != u32::from_be_bytes(sum) {
+        let number = |at: usize| {
+            let bytes = [
+                prelude[at],
+                prelude[at + 1],
+                prelude[at + 2],
+                prelude[at + 3],
+            ];
+            u32::from_be_bytes(bytes)
+        };
+        if crc(&prelude[..8]) != number(8) {
             return Err(Invalid("a message's lengths do not match their checksum"));
         }
-        let length = |bytes| usize::try_from(u32::from_be_bytes(bytes)).unwrap_or(usize::MAX);
-        let (total, headers) = (length([a, b, c, d]), length([e, f, g, h]));
+        let length = |at| usize::try_from(number(at)).unwrap_or(usize::MAX);
+        let (total, headers) = (length(0), length(4));
         if total > MAX_MESSAGE || headers > MAX_HEADER_BYTES {
             return Err(Invalid("a message is too long"));
         }
@@ -148,8 +159,8 @@ fn first(bytes: &[u8]) -> Result<Option<(Message<'_>, usize)>, Invalid> {
     Ok(Some((Message { headers, payload }, total)))
 }
 
-/// Names with the values that are text. Values of other types are walked over.
-fn read_headers(bytes: &[u8]) -> Result<SmallVec<[(&str, Option<&str>); 4]>, Invalid> {
+/// Values that are no text are walked over.
+fn read_headers(bytes: &[u8]) -> Result<Headers<'_>, Invalid> {
     const MALFORMED: Invalid = Invalid("a message's headers are malformed");
     let mut headers = SmallVec::new();
     let mut rest = bytes;
@@ -158,19 +169,18 @@ fn read_headers(bytes: &[u8]) -> Result<SmallVec<[(&str, Option<&str>); 4]>, Inv
         let name = std::str::from_utf8(name).map_err(|_| MALFORMED)?;
         let (&kind, behind) = behind.split_first().ok_or(MALFORMED)?;
         let (length, behind) = match kind {
-            // True; false; integers of one, two, four and eight bytes.
+            // True; false; integers of one, two, four and eight bytes, the last also for a time.
             0 | 1 => (0, behind),
             2 => (1, behind),
             3 => (2, behind),
             4 => (4, behind),
-            5 => (8, behind),
+            5 | 8 => (8, behind),
             // Bytes; text.
             6 | 7 => {
                 let (length, behind) = behind.split_first_chunk::<2>().ok_or(MALFORMED)?;
                 (u16::from_be_bytes(*length).into(), behind)
             }
-            // A time; a UUID.
-            8 => (8, behind),
+            // A UUID.
             9 => (16, behind),
             _ => return Err(MALFORMED),
         };

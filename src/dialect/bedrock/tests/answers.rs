@@ -60,9 +60,11 @@ const DELTA: &str = "contentBlockDelta";
 const START: &str = "contentBlockStart";
 const STOP: &str = "contentBlockStop";
 
-#[test]
-fn a_stream_says_the_same_however_it_is_cut_and_nothing_without_its_stop() {
-    let table: Vec<(&str, Vec<Vec<u8>>, Vec<Event>)> = vec![
+/// What it is about, its frames, and what they say.
+type Case = (&'static str, Vec<Vec<u8>>, Vec<Event>);
+
+fn texts_and_thoughts() -> Vec<Case> {
+    vec![
         (
             "text, which no event begins",
             stream(
@@ -104,7 +106,7 @@ fn a_stream_says_the_same_however_it_is_cut_and_nothing_without_its_stop() {
                     (DELTA, r#"{"contentBlockIndex":1,"delta":{"text":"4"}}"#),
                     (STOP, r#"{"contentBlockIndex":1}"#),
                 ],
-                r#"{"stopReason":"stop_sequence","additionalModelResponseFields":{"stop_sequence":"END"}}"#,
+                r#"{"stopReason":"stop_sequence","additionalModelResponseFields":{"delta":{"stop_sequence":"END"}}}"#,
             ),
             vec![
                 reasoning("Let"),
@@ -175,6 +177,11 @@ fn a_stream_says_the_same_however_it_is_cut_and_nothing_without_its_stop() {
                 finish(Reason::Stop),
             ],
         ),
+    ]
+}
+
+fn calls() -> Vec<Case> {
+    vec![
         (
             "two calls in pieces, one without arguments; the reason is what came",
             stream(
@@ -285,6 +292,11 @@ fn a_stream_says_the_same_however_it_is_cut_and_nothing_without_its_stop() {
                 finish(Reason::Length),
             ],
         ),
+    ]
+}
+
+fn ends() -> Vec<Case> {
+    vec![
         (
             "a guardrail that says something itself",
             stream(
@@ -298,8 +310,12 @@ fn a_stream_says_the_same_however_it_is_cut_and_nothing_without_its_stop() {
             stream(&[], r#"{"stopReason":"model_context_window_exceeded"}"#),
             vec![usage(12, 5), finish(Reason::Length)],
         ),
-    ];
-    for (what, frames, expected) in table {
+    ]
+}
+
+#[test]
+fn a_stream_says_the_same_however_it_is_cut_and_nothing_without_its_stop() {
+    for (what, frames, expected) in [texts_and_thoughts(), calls(), ends()].concat() {
         let said = decode_every_way(&frames.concat());
         assert_eq!(said.as_ref(), Ok(&expected), "{what}");
         // Without the metadata only the usage is missing.
@@ -369,26 +385,17 @@ fn the_prompt_is_counted_with_its_cache_and_unknown_is_not_zero() {
     }
 }
 
-#[test]
-fn what_is_no_answer_is_broken_or_what_it_says() {
-    let begin = [
+/// The beginning of an answer.
+fn begun() -> Vec<u8> {
+    [
         event("messageStart", r#"{"role":"assistant"}"#),
         event(DELTA, r#"{"contentBlockIndex":0,"delta":{"text":"Hel"}}"#),
     ]
-    .concat();
-    let call = event(
-        START,
-        r#"{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"t","name":"f"}}}"#,
-    );
-    let end = |reason: &str| event("messageStop", &format!("{{\"stopReason\":\"{reason}\"}}"));
-    let error = message(
-        &[
-            (":message-type", "error"),
-            (":error-code", "InternalError"),
-            (":error-message", "An internal server error occurred"),
-        ],
-        b"",
-    );
+    .concat()
+}
+
+#[test]
+fn an_exception_means_what_it_says() {
     for (what, rest, class) in [
         (
             "throttled in the middle",
@@ -442,11 +449,35 @@ fn what_is_no_answer_is_broken_or_what_it_says() {
             exception("x", ""),
             Class::Broken,
         ),
-        ("an error frame", error, Class::Broken),
+        (
+            "an error frame",
+            message(
+                &[
+                    (":message-type", "error"),
+                    (":error-code", "InternalError"),
+                    (":error-message", "An internal server error occurred"),
+                ],
+                b"",
+            ),
+            Class::Broken,
+        ),
+    ] {
+        let failure = decode_every_way(&[begun(), rest].concat()).unwrap_err();
+        assert_eq!(failure.class, class, "{what}: {}", failure.reason);
+    }
+}
+
+#[test]
+fn what_is_no_answer_is_broken() {
+    let call = event(
+        START,
+        r#"{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"t","name":"f"}}}"#,
+    );
+    let end = |reason: &str| event("messageStop", &format!("{{\"stopReason\":\"{reason}\"}}"));
+    for (what, rest) in [
         (
             "a call that does not end",
             [call.clone(), end("tool_use")].concat(),
-            Class::Broken,
         ),
         (
             "a call that is no JSON",
@@ -460,12 +491,10 @@ fn what_is_no_answer_is_broken_or_what_it_says() {
                 end("tool_use"),
             ]
             .concat(),
-            Class::Broken,
         ),
         (
             "a block that begins twice",
             [call.clone(), call.clone()].concat(),
-            Class::Broken,
         ),
         (
             "a call that goes on as thinking",
@@ -477,7 +506,6 @@ fn what_is_no_answer_is_broken_or_what_it_says() {
                 ),
             ]
             .concat(),
-            Class::Broken,
         ),
         (
             "arguments of no call",
@@ -485,13 +513,8 @@ fn what_is_no_answer_is_broken_or_what_it_says() {
                 DELTA,
                 r#"{"contentBlockIndex":1,"delta":{"toolUse":{"input":"{"}}}"#,
             ),
-            Class::Broken,
         ),
-        (
-            "malformed, and said so",
-            end("malformed_tool_use"),
-            Class::Broken,
-        ),
+        ("malformed, and said so", end("malformed_tool_use")),
         (
             "an answer behind its end",
             [
@@ -499,21 +522,15 @@ fn what_is_no_answer_is_broken_or_what_it_says() {
                 event(DELTA, r#"{"contentBlockIndex":2,"delta":{"text":"a"}}"#),
             ]
             .concat(),
-            Class::Broken,
         ),
         (
             "a known event of another shape",
             event(DELTA, r#"{"delta":{"text":1}}"#),
-            Class::Broken,
         ),
-        (
-            "no event stream",
-            b"{\"message\":\"m\"}      ".to_vec(),
-            Class::Broken,
-        ),
+        ("no event stream", b"{\"message\":\"m\"}      ".to_vec()),
     ] {
-        let failure = decode_every_way(&[begin.clone(), rest].concat()).unwrap_err();
-        assert_eq!(failure.class, class, "{what}: {}", failure.reason);
+        let failure = decode_every_way(&[begun(), rest].concat()).unwrap_err();
+        assert_eq!(failure.class, Class::Broken, "{what}: {}", failure.reason);
     }
     let empty = [
         event("messageStart", r#"{"role":"assistant"}"#),
@@ -602,4 +619,67 @@ fn a_200_without_output_is_no_answer() {
         assert_eq!(failure.class, class, "{body}: {}", failure.reason);
         assert!(!decoder.done(), "{body}");
     }
+}
+
+#[test]
+fn an_answer_cannot_fill_the_memory() {
+    let thought = format!(
+        r#"{{"contentBlockIndex":0,"delta":{{"reasoningContent":{{"text":"{}"}}}}}}"#,
+        "x".repeat(1 << 20)
+    );
+    let argument = format!(
+        r#"{{"contentBlockIndex":0,"delta":{{"toolUse":{{"input":"{}"}}}}}}"#,
+        "x".repeat(128 << 10)
+    );
+    let start = |index: usize| {
+        event(
+            START,
+            &format!(
+                r#"{{"contentBlockIndex":{index},"start":{{"toolUse":{{"toolUseId":"t{index}","name":"f"}}}}}}"#
+            ),
+        )
+    };
+    for (what, frames) in [
+        ("thinking", vec![event(DELTA, &thought); 5]),
+        (
+            "arguments",
+            [vec![start(0)], vec![event(DELTA, &argument); 3]].concat(),
+        ),
+        ("calls", (0..65).map(start).collect()),
+        (
+            "blocks",
+            (0..65)
+                .map(|index| {
+                    let start =
+                        format!(r#"{{"contentBlockIndex":{index},"start":{{"image":{{}}}}}}"#);
+                    event(START, &start)
+                })
+                .collect(),
+        ),
+    ] {
+        let (mut decoder, mut out) = (Decoder::new(7), Vec::new());
+        let fed = frames.iter().try_for_each(|frame| {
+            out.clear();
+            decoder.feed(frame, &mut out)
+        });
+        assert_eq!(fed.unwrap_err().class, Class::Broken, "{what}");
+    }
+}
+
+#[test]
+fn what_comes_behind_the_end_is_not_read() {
+    let (mut decoder, mut out) = (Decoder::new(7), Vec::new());
+    let frames = stream(
+        &[(DELTA, r#"{"contentBlockIndex":0,"delta":{"text":"a"}}"#)],
+        r#"{"stopReason":"end_turn"}"#,
+    );
+    decoder.feed(&frames.concat(), &mut out).unwrap();
+    assert!(decoder.done());
+    let said = out.len();
+    let late = exception("throttlingException", r#"{"message":"m"}"#);
+    decoder.feed(&late, &mut out).unwrap();
+    decoder.feed(&late[..9], &mut out).unwrap();
+    decoder.end(&mut out).unwrap();
+    decoder.cut(&mut out).unwrap();
+    assert_eq!(out.len(), said);
 }

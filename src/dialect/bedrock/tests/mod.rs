@@ -2,6 +2,7 @@
 
 mod answers;
 mod invoke;
+mod recordings;
 mod requests;
 
 use crate::chat::Event;

@@ -93,15 +93,15 @@ fn result(id: &str, parts: Vec<Part>) -> Part {
     })
 }
 
-fn raw(json: &str) -> Option<Box<RawValue>> {
-    Some(RawValue::from_string(json.into()).unwrap())
+fn raw(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.into()).unwrap()
 }
 
 fn tool(name: &str, schema: &str) -> Tool {
     Tool {
         name: name.into(),
         description: None,
-        schema: raw(schema),
+        schema: Some(raw(schema)),
         strict: None,
         cache: None,
     }
@@ -139,7 +139,7 @@ fn a_conversation_is_written_as_converse_has_it() {
     let whole = Conversation {
         system: vec![
             text("x-anthropic-billing-header: cc_version=1; cch=abcde;"),
-            text("Be kind."),
+            text("x-anthropic-billing-header: cch=abcde;\n\nBe kind."),
             text("Be short."),
         ],
         turns: vec![
@@ -193,7 +193,7 @@ fn a_conversation_is_written_as_converse_has_it() {
             {"toolSpec":{"name":"look","description":"Looks","inputSchema":{"json":{"type":"object", "properties":{"at":{"type":"number"}}}},"strict":true}},
             {"toolSpec":{"name":"wait","inputSchema":{"json":{"type":"object","properties":{}}}}}],
         "toolChoice":{"any":{}}},
-        "additionalModelResponseFieldPaths":["/stop_sequence"],
+        "additionalModelResponseFieldPaths":["/delta/stop_sequence"],
         "serviceTier":{"type":"flex"}}"#,
     );
 }
@@ -448,7 +448,7 @@ fn thinking_is_asked_for_in_each_familys_words() {
         (CLAUDE, within(effort(Effort::High), 1024), String::new(), "reasoning_effort"),
         (CLAUDE, thinking(Thinking::Budget(4000)), budget(4000), ""),
         (CLAUDE, thinking(Thinking::Budget(10)), budget(1024), ""),
-        (CLAUDE, thinking(Thinking::Adaptive), budget(10_000), ""),
+        (CLAUDE, thinking(Thinking::Adaptive), budget(16_384), ""),
         (CLAUDE, within(thinking(Thinking::Budget(4000)), 100), String::new(), "thinking"),
         (CLAUDE, thinking(Thinking::Disabled), String::new(), ""),
         (adaptive, hi(), String::new(), ""),
@@ -584,7 +584,7 @@ fn what_cannot_stand_beside_thinking_is_left_out() {
         );
         assert_eq!(dropped(model, conversation), lost, "{model}");
     }
-    // A forced tool is worth more than thinking that nobody asked for, and less than what was.
+    // A forced tool is worth more than thinking.
     let forced = Conversation {
         tools: vec![tool("look", NO_ARGUMENTS)],
         tool_choice: Some(ToolChoice::Required),
@@ -606,10 +606,15 @@ fn what_cannot_stand_beside_thinking_is_left_out() {
     for model in [sonnet_5, CLAUDE] {
         assert_eq!(
             member(model, &both, "/toolConfig/toolChoice"),
-            r#"{"auto":{}}"#
+            r#"{"any":{}}"#
         );
-        assert_eq!(dropped(model, &both), "tool_choice");
+        assert_eq!(dropped(model, &both), "reasoning_effort");
     }
+    let usual = Conversation {
+        temperature: Some(1.0),
+        ..hi()
+    };
+    assert_eq!(dropped("anthropic.claude-opus-5", &usual), "");
     let longer = Conversation {
         max_tokens: Some(1_000_000),
         ..hi()
@@ -691,13 +696,51 @@ fn thoughts_go_back_to_their_own_target_alone() {
 }
 
 #[test]
+fn thoughts_are_left_out_where_the_tools_before_them_are_others() {
+    let conversation = |choice| Conversation {
+        tools: vec![tool("look", NO_ARGUMENTS), tool("wait", NO_ARGUMENTS)],
+        tool_choice: choice,
+        ..says(vec![
+            user(vec![text("Look")]),
+            assistant(vec![
+                Part::Thought(Thought {
+                    text: "Hm".into(),
+                    signature: Some(thought::seal("bedrock/m", "c2ln")),
+                    redacted: None,
+                }),
+                text("I did."),
+            ]),
+            user(vec![text("And?")]),
+        ])
+    };
+    let allowed = ToolChoice::Allowed {
+        names: vec!["look".into()],
+        required: false,
+    };
+    let opus = "anthropic.claude-opus-5-5";
+    for (model, choice, shown) in [
+        (opus, None, true),
+        (opus, Some(allowed.clone()), false),
+        (opus, Some(ToolChoice::None), false),
+        (CLAUDE, Some(allowed), true),
+    ] {
+        let first = member(model, &conversation(choice), "/messages/1/content/0");
+        assert_eq!(
+            first.contains("reasoningContent"),
+            shown,
+            "{model}: {first}"
+        );
+    }
+}
+
+#[test]
 fn the_form_of_the_answer_is_asked_for_by_schema_or_by_word() {
     let schema = r#"{"type":"object","properties":{"a":{"const":"\"b\""}}}"#;
     let conversation = Conversation {
         format: Format::JsonSchema {
             name: "city".into(),
             description: Some("A city".into()),
-            schema: raw(schema),
+            schema: Some(raw(schema)),
             strict: Some(true),
         },
         ..hi()
@@ -712,8 +755,9 @@ fn the_form_of_the_answer_is_asked_for_by_schema_or_by_word() {
     for model in [NOVA, MISTRAL, LLAMA, "us.anthropic.claude-opus-5-v1:0"] {
         assert_eq!(member(model, &conversation, "/outputConfig"), "", "{model}");
         let word = member(model, &conversation, "/system/0/text");
+        assert_eq!(dropped(model, &conversation), "response_format");
         assert!(
-            word.contains("single JSON object") && word.contains(r#"\"properties\""#),
+            word.contains("single JSON value") && word.contains(r#"\"properties\""#),
             "{word}"
         );
     }
