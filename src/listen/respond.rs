@@ -66,6 +66,26 @@ pub fn event_of(message: &str, kind: &str, param: Option<&str>, code: &str) -> B
     format!("data: {}\n\n", body(message, kind, param, code)).into()
 }
 
+/// The error that ends a stream of the Responses surface, from its parts: nested, as `OpenAI` sends it
+/// and not as its schema has it, which some SDKs take for an event like any other. `sequence` is
+/// the number that follows the frames before it.
+pub fn responses_event_of(
+    message: &str,
+    kind: &str,
+    param: Option<&str>,
+    code: &str,
+    sequence: u64,
+) -> Bytes {
+    format!(
+        "event: error\ndata: {{\"type\":\"error\",\"sequence_number\":{sequence},\"error\":{{\"type\":{},\"code\":{},\"message\":{},\"param\":{}}}}}\n\n",
+        Value::from(kind),
+        Value::from(code),
+        Value::from(message),
+        Value::from(param),
+    )
+    .into()
+}
+
 /// One line: JSON escapes the line ends of what it quotes.
 fn body(message: &str, kind: &str, param: Option<&str>, code: &str) -> String {
     format!(
@@ -123,6 +143,25 @@ mod tests {
             concat!(
                 r#"data: {"error":{"message":"gone","type":"upstream_error","#,
                 r#""param":null,"code":"stream_broken"}}"#,
+                "\n\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_responses_stream_ends_with_an_error_event_that_has_its_number() {
+        assert_eq!(
+            responses_event_of(
+                "line 1:\n\"gone\"",
+                "upstream_error",
+                None,
+                "stream_broken",
+                7
+            ),
+            concat!(
+                "event: error\n",
+                r#"data: {"type":"error","sequence_number":7,"error":{"type":"upstream_error","#,
+                r#""code":"stream_broken","message":"line 1:\n\"gone\"","param":null}}"#,
                 "\n\n"
             )
         );
