@@ -21,13 +21,14 @@ const MAX_ARGUMENTS: usize = 4 << 20;
 const MAX_HELD: usize = 16 << 20;
 
 /// Items that ask the application to do something.
-const CALLS: [&str; 6] = [
+const CALLS: [&str; 7] = [
     "function_call",
     "custom_tool_call",
     "computer_call",
     "local_shell_call",
     "shell_call",
     "apply_patch_call",
+    "mcp_approval_request",
 ];
 
 /// Whether an item of this type is such a call.
@@ -90,6 +91,11 @@ impl Calls {
     /// Whether frames must be kept.
     pub(super) fn holds(&self) -> bool {
         self.doubtful || !self.open.is_empty()
+    }
+
+    /// How many have begun and not ended.
+    pub(super) fn unended(&self) -> usize {
+        self.open.len()
     }
 
     /// Whether a call that has ended was no JSON.

@@ -47,9 +47,13 @@ pub fn echo(body: &str) -> Echo {
         let comma = if members.is_empty() { "" } else { "," };
         // Writing to a string does not fail.
         let _ = write!(members, "{comma}\"{name}\":");
-        // A line end can only stand between two tokens, and would end the event.
-        let on_one_line = |c: char| if matches!(c, '\n' | '\r') { ' ' } else { c };
-        members.extend(set.unwrap_or(default).chars().map(on_one_line));
+        let value = set.unwrap_or(default);
+        if value.contains(['\n', '\r']) {
+            // A line end can only stand between two tokens, and would end the event.
+            members.push_str(&value.replace(['\n', '\r'], " "));
+        } else {
+            members.push_str(value);
+        }
     }
     Echo(members)
 }

@@ -6,11 +6,9 @@
 
 use std::io::Write as _;
 
-use super::carrier::Cargo;
 use super::echo::Echo;
-use super::output::{
-    Frame, Item, OfItem, Part, Place, Says, Status, frame, json, open_frame, usage,
-};
+use super::open::{Open, Voice, announce, content, end_part, summary};
+use super::output::{Frame, Item, Part, Place, Says, Status, frame, json, open_frame, usage};
 use crate::chat::{Call, Event, Reason, Thought, Usage};
 use crate::dialect::Shown;
 
@@ -30,45 +28,6 @@ pub struct Encoder {
     count: usize,
     usage: Usage,
     finish: Option<Reason>,
-}
-
-/// The item that is being written.
-#[derive(Debug)]
-enum Open {
-    None,
-    Message {
-        id: String,
-        /// At least one; the last is open.
-        parts: Vec<(Voice, String)>,
-    },
-    Reasoning {
-        id: String,
-        /// What is shown of it.
-        text: String,
-        /// Once it has ended.
-        thought: Option<Thought>,
-        /// The next call and its signature.
-        call: Option<(String, String)>,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Voice {
-    Text,
-    Refusal,
-}
-
-impl Voice {
-    fn part(self, text: &str) -> Part<'_> {
-        match self {
-            Self::Text => Part::OutputText {
-                text,
-                annotations: [],
-                logprobs: [],
-            },
-            Self::Refusal => Part::Refusal { refusal: text },
-        }
-    }
 }
 
 impl Encoder {
@@ -281,82 +240,31 @@ impl Encoder {
         } else {
             Status::Incomplete
         };
-        self.item_done(&item(status, &call.arguments), out);
+        let mut done = Vec::new();
+        json(&mut done, &item(status, &call.arguments));
+        self.item_done(&done, out);
     }
 
     /// Closes what is open.
     fn close(&mut self, status: Status, out: &mut Vec<u8>) {
-        let (output_index, sequence) = (self.count, &mut self.sequence);
-        match std::mem::replace(&mut self.open, Open::None) {
-            Open::None => {}
-            Open::Message { id, parts } => {
-                if let Some((voice, text)) = parts.last() {
-                    let place = content(&id, output_index, parts.len() - 1);
-                    end_part(out, sequence, place, *voice, text);
-                }
-                let parts: Vec<Part<'_>> =
-                    parts.iter().map(|(voice, text)| voice.part(text)).collect();
-                let item = Item::Message {
-                    id: &id,
-                    status,
-                    role: "assistant",
-                    content: &parts,
-                };
-                self.item_done(&item, out);
-            }
-            Open::Reasoning {
-                id,
-                text,
-                thought,
-                call,
-            } => {
-                let place = summary(&id, output_index);
-                let part = Part::SummaryText { text: &text };
-                if !text.is_empty() {
-                    let says = Says {
-                        text: Some(&text),
-                        ..Says::default()
-                    };
-                    let kind = "response.reasoning_summary_text.done";
-                    frame(out, sequence, kind, &Frame { place, says });
-                    let says = Says {
-                        part: Some(part),
-                        ..Says::default()
-                    };
-                    let kind = "response.reasoning_summary_part.done";
-                    frame(out, sequence, kind, &Frame { place, says });
-                }
-                let shown = [part];
-                // Thinking that nobody signed is what was shown of it.
-                let thought = thought.unwrap_or_else(|| Thought {
-                    text: text.clone(),
-                    ..Thought::default()
-                });
-                let mut cargo = Cargo::thought(&thought);
-                if let Some((id, signature)) = &call {
-                    cargo.calls.insert(id.into(), signature.into());
-                }
-                let item = Item::Reasoning {
-                    id: &id,
-                    summary: if text.is_empty() { &[] } else { &shown },
-                    encrypted_content: Some(&cargo.seal(&self.shown.target)),
-                };
-                self.item_done(&item, out);
-            }
+        let open = std::mem::replace(&mut self.open, Open::None);
+        let target = &self.shown.target;
+        if let Some(item) = open.close(status, target, self.count, &mut self.sequence, out) {
+            self.item_done(&item, out);
         }
     }
 
-    fn item_done(&mut self, item: &Item<'_>, out: &mut Vec<u8>) {
-        let body = OfItem {
-            output_index: self.count,
-            item,
-        };
-        let kind = "response.output_item.done";
-        frame(out, &mut self.sequence, kind, &body);
+    /// An item, as JSON, is done.
+    fn item_done(&mut self, item: &[u8], out: &mut Vec<u8>) {
+        open_frame(out, &mut self.sequence, "response.output_item.done");
+        // Writing to a vector does not fail.
+        let _ = write!(out, ",\"output_index\":{},\"item\":", self.count);
+        out.extend_from_slice(item);
+        out.extend_from_slice(b"}\n\n");
         if self.count > 0 {
             self.done.push(b',');
         }
-        json(&mut self.done, item);
+        self.done.extend_from_slice(item);
         self.count += 1;
     }
 
@@ -399,60 +307,6 @@ impl Encoder {
         out.push(b',');
         out.extend_from_slice(self.echo.members().as_bytes());
         out.push(b'}');
-    }
-}
-
-fn announce(out: &mut Vec<u8>, sequence: &mut u64, output_index: usize, item: &Item<'_>) {
-    let body = OfItem { output_index, item };
-    frame(out, sequence, "response.output_item.added", &body);
-}
-
-fn end_part(out: &mut Vec<u8>, sequence: &mut u64, place: Place<'_>, voice: Voice, text: &str) {
-    let (kind, says) = match voice {
-        Voice::Text => (
-            "response.output_text.done",
-            Says {
-                text: Some(text),
-                logprobs: Some([]),
-                ..Says::default()
-            },
-        ),
-        Voice::Refusal => (
-            "response.refusal.done",
-            Says {
-                refusal: Some(text),
-                ..Says::default()
-            },
-        ),
-    };
-    frame(out, sequence, kind, &Frame { place, says });
-    let says = Says {
-        part: Some(voice.part(text)),
-        ..Says::default()
-    };
-    frame(
-        out,
-        sequence,
-        "response.content_part.done",
-        &Frame { place, says },
-    );
-}
-
-fn content(item_id: &str, output_index: usize, index: usize) -> Place<'_> {
-    Place {
-        item_id,
-        output_index,
-        content_index: Some(index),
-        summary_index: None,
-    }
-}
-
-fn summary(item_id: &str, output_index: usize) -> Place<'_> {
-    Place {
-        item_id,
-        output_index,
-        content_index: None,
-        summary_index: Some(0),
     }
 }
 

@@ -190,7 +190,8 @@ impl Frames {
             if !judged.whole || self.calls.is_doubtful() {
                 return Err(broken("the arguments of a tool call are not JSON"));
             }
-            if !judged.says && self.calls.holds() {
+            // The last event holds them all, if it holds any.
+            if judged.calls < self.calls.unended() {
                 return Err(broken("the stream ended in the middle of a tool call"));
             }
             if !judged.says && self.phase == Phase::Silent {

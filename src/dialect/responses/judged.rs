@@ -20,7 +20,9 @@ pub(super) struct Judged<'a> {
     outputs: bool,
     /// Whether its output holds anything but reasoning.
     pub(super) says: bool,
-    /// Whether its calls are whole.
+    /// How many calls are in it.
+    pub(super) calls: usize,
+    /// Whether they are whole.
     pub(super) whole: bool,
 }
 
@@ -68,12 +70,14 @@ pub(super) fn judge<'a>(
         end,
         outputs: output.is_some(),
         says: false,
+        calls: 0,
         whole: true,
     };
     if let Some(output) = output {
         Cursor::at(text, output.start).array(|cursor| {
             let item = Object::read(cursor)?;
             let state = calls::ended(text, &item, edits)?;
+            judged.calls += usize::from(state.is_some());
             judged.whole &= state != Some(State::Doubtful);
             judged.says |= says(text, &item);
             Ok::<(), Failure>(())

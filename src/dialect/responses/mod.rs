@@ -16,6 +16,7 @@ mod frames;
 mod items;
 mod judged;
 mod needs;
+mod open;
 mod output;
 mod parts;
 mod read;

@@ -21,6 +21,10 @@ pub struct Splicer {
 
 impl Splicer {
     /// `model` is what the caller is shown; `None` leaves the provider's.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "made as the decoders of the other dialects are"
+    )]
     pub fn new(model: Option<Arc<str>>) -> Self {
         Self {
             framer: Framer::default(),

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions, as strict as it is about its own fields:
+"""OpenAI's chat completions, and strict about the fields of others (`parsed` is the SDK's own):
 <https://platform.openai.com/docs/api-reference/chat> (read 2026-11)."""
 
 import json
@@ -9,7 +9,7 @@ MESSAGE = {
     "system": {"role", "content", "name"},
     "developer": {"role", "content", "name"},
     "user": {"role", "content", "name"},
-    "assistant": {"role", "content", "name", "refusal", "tool_calls", "audio", "annotations", "function_call"},
+    "assistant": {"role", "content", "name", "refusal", "tool_calls", "audio", "annotations", "function_call", "parsed"},
     "tool": {"role", "content", "tool_call_id"},
 }
 call_ids = Ids("call_{:04}")
@@ -33,7 +33,7 @@ def check(messages):
         need(not open_calls, f"messages[{at}]: tool_call_ids did not have response messages: {open_calls}")
         for call in message.get("tool_calls") or []:
             only(call, {"id", "type", "function"}, f"messages[{at}].tool_calls")
-            only(call["function"], {"name", "arguments"}, f"messages[{at}].tool_calls.function")
+            only(call["function"], {"name", "arguments", "parsed_arguments"}, f"messages[{at}].tool_calls.function")
             need(len(call["id"]) <= 64 and isinstance(call["function"]["arguments"], str), f"messages[{at}].tool_calls")
             open_calls.append(call["id"])
     need(not open_calls, f"tool_call_ids did not have response messages: {open_calls}")

@@ -124,7 +124,7 @@ def serve_vertex(handler, path, query, body):
     need(path.startswith("v1/projects/p/locations/eu/publishers/"), path)
     if "publishers/anthropic/" not in path:
         return answer_gemini(handler, path, query, body, "vertex")
-    need(body.get("anthropic_version", "").startswith("vertex-"), "anthropic_version: Field required")
+    need(body.get("anthropic_version") in ("vertex-2023-10-16", "2026-10-21"), "anthropic_version: Field required")
     model, action = re.search(r"models/([^/]+):(\w+)$", unquote(path)).groups()
     if model == "count-tokens":
         return handler.reply(200, {"input_tokens": 42})
@@ -145,7 +145,7 @@ def serve_bedrock(handler, path, query, body):
             return handler.reply(200, bedrock.converse(blocks, reason))
         frames = (bedrock.frame(*event) for event in bedrock.events(blocks, reason))
         return handler.stream(frames, "application/vnd.amazon.eventstream")
-    need(body.get("anthropic_version", "").startswith("bedrock-"), "anthropic_version: Field required")
+    need(body.get("anthropic_version") in ("bedrock-2023-05-31", "2026-10-21"), "anthropic_version: Field required")
     need("stream" not in body, "stream: Extra inputs are not permitted")
     if action == "invoke":
         return answer_messages(handler, body, model, False, cloud=True)

@@ -246,7 +246,7 @@ fn half_a_call_goes_out_only_where_the_answer_was_cut() {
         assert_eq!(out.contains("function_call"), fine);
     }
     // Announced and never ended.
-    for (last, fine) in [(EMPTY, false), (INCOMPLETE, true)] {
+    for (last, fine) in [(EMPTY, false), (COMPLETED, false), (INCOMPLETE, true)] {
         let came = stream(&[CREATED, CALL, ARGUMENTS, last]);
         assert_eq!(spliced(&[came.as_bytes()]).1.is_ok(), fine, "{last:?}");
     }
