@@ -257,7 +257,8 @@ impl<'a> Body<'a, '_> {
     }
 }
 
-/// Takes out of a cache mark what the clouds do not know. Tells whether there was anything.
+/// Takes out of a cache mark what the clouds do not know. Tells whether that changes anything: a
+/// lifetime of five minutes goes without saying.
 pub(super) fn narrow_cache_control<'a>(
     text: &'a str,
     span: Range<usize>,
@@ -268,7 +269,8 @@ pub(super) fn narrow_cache_control<'a>(
     }
     let mark = Object::read(&mut Cursor::at(text, span.start))?;
     let unwanted = |key: &str| matches!(key, "scope" | "ttl");
-    let any = mark.get("scope").is_some() || mark.get("ttl").is_some();
+    let differs = |span: Range<usize>| !matches!(&text[span], "\"5m\"" | "null");
+    let any = mark.get("scope").is_some() || mark.get("ttl").is_some_and(differs);
     mark.rewrite(edits, unwanted, "");
     Ok(any)
 }
