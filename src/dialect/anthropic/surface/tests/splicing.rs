@@ -454,7 +454,9 @@ fn what_is_held_and_withheld_is_bounded() {
     ] {
         let mut splicer = Splicer::new(None);
         splicer.event(START).unwrap();
-        begun.iter().for_each(|data| splicer.event(data).unwrap());
+        for data in &begun {
+            splicer.event(data).unwrap();
+        }
         let fine = repeated
             .iter()
             .take_while(|data| splicer.event(data).is_ok());
