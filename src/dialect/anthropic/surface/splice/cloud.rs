@@ -76,13 +76,16 @@ pub(super) struct Body<'a, 'e> {
     pub(super) facts: &'e Facts,
 }
 
+/// What stands in the body there, and in the URL or in headers elsewhere; and the other way round.
+pub(super) struct Own<'o> {
+    pub(super) version: &'o str,
+    pub(super) betas: &'o [&'o str],
+    pub(super) model_in_body: bool,
+    pub(super) stream_in_body: bool,
+}
+
 impl Body<'_, '_> {
-    pub(super) fn splice(
-        mut self,
-        version: &str,
-        stream_in_body: bool,
-        betas: &[&str],
-    ) -> Result<(), Unsupported> {
+    pub(super) fn splice(mut self, own: &Own<'_>) -> Result<(), Unsupported> {
         for name in REFUSED {
             if self.is_asked(name) {
                 return Err(refused(*name));
@@ -98,14 +101,15 @@ impl Body<'_, '_> {
         let empty_system = self.system()?;
         self.tools()?;
         let mut added = Added::default();
-        added.push("anthropic_version", quote(version));
-        if !betas.is_empty() {
-            let quoted: Vec<String> = betas.iter().map(|beta| quote(beta)).collect();
+        added.push("anthropic_version", quote(own.version));
+        if !own.betas.is_empty() {
+            let quoted: Vec<String> = own.betas.iter().map(|beta| quote(beta)).collect();
             added.push("anthropic_beta", format!("[{}]", quoted.join(",")));
         }
         let unwanted = |key: &str| match key {
-            "model" | "anthropic_version" | "anthropic_beta" => true,
-            "stream" => !stream_in_body,
+            "anthropic_version" | "anthropic_beta" => true,
+            "model" => !own.model_in_body,
+            "stream" => !own.stream_in_body,
             "output_config" => empty_config,
             "system" => empty_system,
             key => DROPPED.contains(&key) || REFUSED.contains(&key),
@@ -257,7 +261,8 @@ impl<'a> Body<'a, '_> {
     }
 }
 
-/// Takes out of a cache mark what the clouds do not know. Tells whether there was anything.
+/// Takes out of a cache mark what the clouds do not know. Tells whether that changes anything: a
+/// lifetime of five minutes goes without saying.
 pub(super) fn narrow_cache_control<'a>(
     text: &'a str,
     span: Range<usize>,
@@ -268,7 +273,8 @@ pub(super) fn narrow_cache_control<'a>(
     }
     let mark = Object::read(&mut Cursor::at(text, span.start))?;
     let unwanted = |key: &str| matches!(key, "scope" | "ttl");
-    let any = mark.get("scope").is_some() || mark.get("ttl").is_some();
+    let differs = |span: Range<usize>| !matches!(&text[span], "\"5m\"" | "null");
+    let any = mark.get("scope").is_some() || mark.get("ttl").is_some_and(differs);
     mark.rewrite(edits, unwanted, "");
     Ok(any)
 }

@@ -384,3 +384,16 @@ fn write(out: &mut Vec<u8>, kind: &str, text: &str) {
         out.extend_from_slice(piece.as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_call_is_bounded() {
+        let mut frames = Frames::new(None);
+        let text = "x".repeat(1 << 20);
+        let fine = (0..32).take_while(|_| frames.hold("ping", &text).is_ok());
+        assert_eq!(fine.count(), 15);
+    }
+}

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::cloud;
 use super::history::History;
-use crate::chat::{Request, Unsupported};
+use crate::chat::{Request, Surface, Unsupported};
 use crate::dialect::support::drop_field;
 use crate::dialect::{Dropped, Receiver};
 use crate::wire::edit::{Edits, Object};
@@ -64,6 +64,11 @@ pub fn splice_request(
             stream_in_body,
             betas,
         } => {
+            // The URL of a count is the same for all models.
+            let model_in_body = request.surface == Surface::CountTokens;
+            if model_in_body {
+                edits.replace(request.model_span.clone(), quote(to.model));
+            }
             let body = cloud::Body {
                 text,
                 top: &top,
@@ -71,7 +76,12 @@ pub fn splice_request(
                 dropped: &mut dropped,
                 facts: to.facts,
             };
-            body.splice(version, stream_in_body, betas)?;
+            body.splice(&cloud::Own {
+                version,
+                betas,
+                model_in_body,
+                stream_in_body,
+            })?;
             if history.narrowed {
                 drop_field(&mut dropped, "cache_control");
             }

@@ -7,7 +7,10 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::writing::accumulated;
-use crate::dialect::anthropic::surface::{Splicer, read, splice_answer};
+use crate::chat::{Request, Surface};
+use crate::dialect::Receiver;
+use crate::dialect::anthropic::surface::{Form, Splicer, read, splice_answer, splice_request};
+use crate::facts::Families;
 use crate::outcome::{Class, Failure};
 
 /// Requests that only Anthropic can serve, by the field that says so.
@@ -95,6 +98,54 @@ fn every_recorded_request_is_read_or_refused_for_a_reason() {
         }
     }
     eprintln!("{count} requests");
+}
+
+#[test]
+fn every_recorded_request_is_passed_on_but_for_its_model() {
+    let Some(samples) = samples() else {
+        return;
+    };
+    let (mut direct, mut in_cloud) = (0, 0);
+    for (name, sample) in &samples {
+        let body = &sample["request"]["body"];
+        let (Some(model), true) = (body["model"].as_str(), body["messages"].is_array()) else {
+            continue;
+        };
+        let request = Request::read(Surface::Messages, body.to_string().into()).unwrap();
+        let facts = Families::built_in().of(model);
+        let to = Receiver {
+            id: "claude/x",
+            model: "other",
+            facts: &facts,
+        };
+        let spliced = splice_request(&request, to, Form::Direct).unwrap();
+        let expected = body
+            .to_string()
+            .replace(&format!("\"model\":\"{model}\""), "\"model\":\"other\"");
+        assert!(spliced.pieces.concat() == expected.as_bytes(), "{name}");
+        direct += 1;
+        let form = Form::InCloud {
+            version: "vertex-2023-10-16",
+            stream_in_body: true,
+            betas: &[],
+        };
+        let refused = REFUSED.iter().find(|(of, _)| of == name);
+        match (splice_request(&request, to, form), refused) {
+            (Ok(spliced), None) => {
+                let sent: Value = serde_json::from_slice(&spliced.pieces.concat()).unwrap();
+                assert_eq!(sent["anthropic_version"], "vertex-2023-10-16");
+                // The default lifetime, which goes without saying.
+                let came = body["messages"].to_string();
+                let came = came.replace("\"ttl\":\"5m\",", "");
+                let came = came.replace(",\"ttl\":\"5m\"", "");
+                assert_eq!(sent["messages"].to_string(), came, "{name}");
+                in_cloud += 1;
+            }
+            (Err(error), Some((_, param))) => assert_eq!(error.param, *param, "{name}"),
+            (spliced, refused) => panic!("{name}: {spliced:?}, expected {refused:?}"),
+        }
+    }
+    eprintln!("{direct} requests passed on, {in_cloud} into a cloud");
 }
 
 #[test]

@@ -216,6 +216,23 @@ fn a_cloud_is_told_what_it_knows() {
 }
 
 #[test]
+fn a_count_names_its_model_in_a_cloud_too() {
+    let body = r#"{"messages":[],"model":"mine"}"#;
+    let request = Request::read(Surface::CountTokens, body.into()).unwrap();
+    let facts = Families::built_in().of("claude-opus-4-8");
+    let to = Receiver {
+        id: "a/b",
+        model: "b",
+        facts: &facts,
+    };
+    let spliced = splice_request(&request, to, VERTEX).unwrap();
+    assert_eq!(
+        parsed(&String::from_utf8(spliced.pieces.concat()).unwrap()),
+        json!({"anthropic_version": "vertex-2023-10-16", "messages": [], "model": "b"})
+    );
+}
+
+#[test]
 fn what_is_left_empty_goes_as_a_whole() {
     for (field, model, expected) in [
         (
