@@ -14,16 +14,41 @@ use crate::dialect::openai::{Encoder, read, show};
 use crate::outcome::{Class, Failure};
 
 /// The most places at which one stream is cut: a long one is cut at each of so many, evenly spread.
-const CUTS: usize = 300;
+const CUTS: usize = 100;
 
 /// Answers that are none, or none of chat, and why.
-const NO_ANSWERS: &[(&str, &str)] = &[];
+const NO_ANSWERS: &[(&str, &str)] = &[
+    ("groq-stream-tool-use-failed", "tool_use_failed"),
+    ("openrouter-stream-error", "200 with an error"),
+];
+
+/// The same of plain ones.
+const NO_PLAIN_ANSWERS: &[(&str, &str)] = &[
+    // Sound alone, which was asked for there and is never from here.
+    ("openai-chat-audio-out", "the answer is empty"),
+];
 
 /// Requests that no other dialect could take, with the field that is named.
-const REFUSED: &[(&str, &str)] = &[];
+const REFUSED: &[(&str, &str)] = &[
+    // Its data was taken out of the recording.
+    (
+        "openai-chat-file-in",
+        "messages[0].content[1].file.file_data",
+    ),
+];
 
 /// Requests that can be read and not written again, with the field that is named.
-const NOT_WRITTEN: &[(&str, &str)] = &[];
+const NOT_WRITTEN: &[(&str, &str)] = &[
+    ("llamacpp-logprobs", "logprobs"),
+    ("llamacpp-n2-stream", "n"),
+    ("openai-chat-audio-out", "audio"),
+    ("openai-chat-logprobs-stream", "logprobs"),
+    ("openai-chat-n2", "n"),
+    ("openai-chat-stream-n2", "n"),
+    ("openai-chat-stream-web-search", "web_search_options"),
+    ("openai-chat-web-search", "web_search_options"),
+    ("openai-chat-web-search-annotations", "web_search_options"),
+];
 
 fn recordings() -> Vec<(String, Value)> {
     let Some(root) = std::env::var_os("PILLION_RECORDINGS") else {
@@ -116,15 +141,24 @@ fn says(stream: &str, key: &str) -> String {
         _ => Vec::new(),
     });
     let first = choices.filter(|choice| choice["index"].as_u64().unwrap_or(0) == 0);
-    first
-        .filter_map(|choice| choice["delta"][key].as_str().map(str::to_owned))
+    let values = first.map(|choice| choice["delta"][key].clone());
+    values
+        .map(|value| match value {
+            Value::String(text) => text,
+            // Mistral's list of parts.
+            Value::Array(parts) => parts
+                .iter()
+                .filter_map(|part| part["text"].as_str())
+                .collect(),
+            _ => String::new(),
+        })
         .collect()
 }
 
 #[test]
 fn recorded_streams_become_events_and_chunks() {
     let all = recordings();
-    let (mut count, mut met) = (0, Vec::new());
+    let (mut count, mut met, mut wrong) = (0, Vec::new(), Vec::new());
     for (name, recording) in &all {
         let Some(stream) = recording["response"]["sse_text"].as_str() else {
             continue;
@@ -136,11 +170,14 @@ fn recorded_streams_become_events_and_chunks() {
         let events = match (decoded, expected(NO_ANSWERS, name)) {
             (Ok(events), None) => events,
             (Err(failure), Some(why)) => {
-                assert!(failure.message.contains(why), "{name}: {failure:?}");
+                assert!(failure.reason.contains(why), "{name}: {failure:?}");
                 met.push(name.clone());
                 continue;
             }
-            (decoded, _) => panic!("{name}: {decoded:?}"),
+            (decoded, _) => {
+                wrong.push(format!("{name}: {:?}", decoded.map(drop)));
+                continue;
+            }
         };
         count += 1;
         let message = message(name, &events);
@@ -159,6 +196,7 @@ fn recorded_streams_become_events_and_chunks() {
         let failure = decode(&[frames[..at].concat().as_bytes()]).unwrap_err();
         assert_eq!(failure.class, Class::Broken, "{name}: without its finish");
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
     eprintln!("{count} streams, {} that are no answers", met.len());
     all_met("no answer", NO_ANSWERS, &met, !all.is_empty());
 }
@@ -166,25 +204,30 @@ fn recorded_streams_become_events_and_chunks() {
 #[test]
 fn recorded_answers_become_events_and_an_answer() {
     let all = recordings();
-    let mut count = 0;
+    let (mut count, mut met, mut wrong) = (0, Vec::new(), Vec::new());
     for (name, recording) in &all {
-        let (request, response) = (&recording["request"], &recording["response"]);
+        let (asked, response) = (&recording["request"], &recording["response"]);
         let body = &response["body"];
-        let is_chat = body["choices"][0].get("message").is_some();
+        let is_chat =
+            body["choices"][0].get("message").is_some() || body["object"] == "chat.completion";
         if response["status"] != 200 || !is_chat {
             continue;
         }
         let (mut decoder, mut events) = (Decoder::new(1), Vec::new());
         let decoded = decoder.whole(body.to_string().as_bytes(), &mut events);
-        if let Some(why) = expected(NO_ANSWERS, name) {
+        if let Some(why) = expected(NO_PLAIN_ANSWERS, name) {
             let failure = decoded.unwrap_err();
             assert!(
-                failure.message.contains(why),
-                "{name}: {failure:?} {request}"
+                failure.reason.contains(why),
+                "{name}: {failure:?} {asked}"
             );
+            met.push(name.clone());
             continue;
         }
-        decoded.unwrap_or_else(|failure| panic!("{name}: {failure:?}"));
+        if let Err(failure) = decoded {
+            wrong.push(format!("{name}: {failure:?}"));
+            continue;
+        }
         count += 1;
         let theirs = &body["choices"][0]["message"];
         let ours = message(name, &events);
@@ -204,13 +247,15 @@ fn recorded_answers_become_events_and_an_answer() {
         };
         assert_eq!(calls(&ours), calls(theirs), "{name}");
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
     eprintln!("{count} plain answers");
+    all_met("no answer", NO_PLAIN_ANSWERS, &met, !all.is_empty());
 }
 
 #[test]
 fn recorded_requests_are_read_and_written_again() {
     let all = recordings();
-    let (mut count, mut met) = (0, Vec::new());
+    let (mut count, mut met, mut wrong) = (0, Vec::new(), Vec::new());
     for (name, recording) in &all {
         let body = &recording["request"]["body"];
         if !body["messages"].is_array() || recording["response"]["status"] != 200 {
@@ -223,7 +268,10 @@ fn recorded_requests_are_read_and_written_again() {
                 met.push(name.clone());
                 continue;
             }
-            (read, _) => panic!("{name}: {read:?}"),
+            (read, _) => {
+                wrong.push(format!("{name}: {:?}", read.map(drop)));
+                continue;
+            }
         };
         let written = match (gpt(&read_it), expected(NOT_WRITTEN, name)) {
             (Ok(written), None) => written,
@@ -232,7 +280,10 @@ fn recorded_requests_are_read_and_written_again() {
                 met.push(name.clone());
                 continue;
             }
-            (written, _) => panic!("{name}: {written:?}"),
+            (written, _) => {
+                wrong.push(format!("{name}: {:?}", written.map(drop)));
+                continue;
+            }
         };
         count += 1;
         let again = read(&written.to_string()).unwrap();
@@ -240,6 +291,7 @@ fn recorded_requests_are_read_and_written_again() {
         let tools = |conversation: &Conversation| format!("{:?}", conversation.tools);
         assert_eq!(tools(&again), tools(&read_it), "{name}");
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
     eprintln!("{count} requests, {} refused", met.len());
     all_met("refused", REFUSED, &met, !all.is_empty());
     all_met("refused", NOT_WRITTEN, &met, !all.is_empty());
