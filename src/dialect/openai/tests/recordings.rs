@@ -214,17 +214,14 @@ fn recorded_answers_become_events_and_an_answer() {
             continue;
         }
         let (mut decoder, mut events) = (Decoder::new(1), Vec::new());
-        let decoded = decoder.whole(body.to_string().as_bytes(), &mut events);
+        let taken = decoder.whole(body.to_string().as_bytes(), &mut events);
         if let Some(why) = expected(NO_PLAIN_ANSWERS, name) {
-            let failure = decoded.unwrap_err();
-            assert!(
-                failure.reason.contains(why),
-                "{name}: {failure:?} {asked}"
-            );
+            let failure = taken.unwrap_err();
+            assert!(failure.reason.contains(why), "{name}: {failure:?} {asked}");
             met.push(name.clone());
             continue;
         }
-        if let Err(failure) = decoded {
+        if let Err(failure) = taken {
             wrong.push(format!("{name}: {failure:?}"));
             continue;
         }
