@@ -227,6 +227,12 @@ impl Decoder {
 
     /// Gives out the calls that are complete: an object that has ended cannot go on.
     fn close_calls(&mut self, out: &mut Vec<Event>) {
+        for (_, call) in &mut self.open {
+            // Groq's word for no arguments.
+            if call.arguments.trim() == "null" {
+                call.arguments = "{}".into();
+            }
+        }
         let whole = |(_, call): &&(u64, Call)| !call.name.is_empty() && is_object(&call.arguments);
         let count = self.open.iter().take_while(whole).count();
         let closed = self.open.drain(..count);

@@ -59,6 +59,8 @@ pub(super) struct Read<'a> {
     pub(super) bare: Vec<CallId>,
     /// The choice being read ends in this very frame.
     pub(super) ends: bool,
+    /// And it does because it was cut short.
+    cut: bool,
     /// How many choices it holds.
     pub(super) count: usize,
     /// The one string in its delta, where that is all there is.
@@ -116,6 +118,13 @@ impl Progress {
         read.ends = finish
             .as_ref()
             .is_some_and(|span| span.len() > "null".len());
+        read.cut = match &finish {
+            Some(span) if read.ends => {
+                let reason = Cursor::at(text, span.start).string_or_skip()?;
+                reason.is_some_and(|reason| is_cut(&reason.decode()))
+            }
+            _ => false,
+        };
         match shape {
             Shape::Chat => match object.get("delta") {
                 None => added.push("delta", "{}"),
@@ -318,7 +327,7 @@ impl Progress {
             Some(span) => match Cursor::at(text, span.start).kind()? {
                 Kind::String => {
                     let arguments = Cursor::at(text, span.start).string()?;
-                    if !named_before && arguments.is_empty() && read.ends {
+                    if !named_before && arguments.is_empty() && read.ends && !read.cut {
                         // The whole call is in this frame, and applications parse what they are given.
                         read.edits.replace(span, "\"{}\"");
                         self.calls.append(call, "{}")?;
@@ -361,7 +370,7 @@ impl Progress {
         if known != reason {
             read.edits.replace(span, format!("\"{known}\""));
         }
-        let finish = if matches!(known, "length" | "content_filter") {
+        let finish = if is_cut(known) {
             Finish::Cut
         } else {
             Finish::Complete
@@ -377,6 +386,12 @@ impl Progress {
     fn call_id(&mut self) -> String {
         call_id(&mut self.rng)
     }
+}
+
+/// Whether a reason says that the answer was cut short.
+fn is_cut(reason: &str) -> bool {
+    let known = finish_reason(reason);
+    known.is_ok_and(|known| matches!(known, "length" | "content_filter"))
 }
 
 /// The strings of a delta that are an answer's words.

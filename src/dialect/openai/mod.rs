@@ -17,6 +17,7 @@ mod schema;
 mod show;
 mod stream;
 mod synthesis;
+mod unseal;
 mod usage;
 mod write;
 

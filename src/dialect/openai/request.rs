@@ -1,9 +1,12 @@
-//! The request for one target: the bytes that came, with the model replaced.
+//! The request for one target: the bytes that came, with the model replaced and our seals taken out.
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::chat::{Request, UsageOption};
+use super::unseal;
+use crate::chat::thought::may_hold_seal;
+use crate::chat::{Request, Surface, UsageOption};
+use crate::wire::edit::Edits;
 use crate::wire::json::quote;
 
 /// A body in pieces, to be written one after another. The large ones are shared with the caller's.
@@ -19,6 +22,9 @@ pub fn encode(request: &Request, model: &str, count: bool) -> Pieces {
     if request.stream && count {
         edits.extend(ask_for_usage(request));
     }
+    if request.surface == Surface::Chat && may_hold_seal(body) {
+        return Pieces::from_iter([unsealed(request, &edits)]);
+    }
     edits.sort_by_key(|edit| edit.0);
     let mut pieces = Pieces::new();
     let mut done = 0;
@@ -29,6 +35,22 @@ pub fn encode(request: &Request, model: &str, count: bool) -> Pieces {
     }
     pieces.push(body.slice(done..));
     pieces
+}
+
+/// The body in one piece, without the seals in its history.
+fn unsealed(request: &Request, others: &[(usize, usize, Bytes)]) -> Bytes {
+    let text = request.text();
+    let mut edits = Edits::default();
+    // What the walk cannot read stays as it came: the provider will say what is wrong with it.
+    if unseal::edits(text, &mut edits).is_err() {
+        edits = Edits::default();
+    }
+    for (start, end, with) in others {
+        edits.replace(*start..*end, String::from_utf8_lossy(with).into_owned());
+    }
+    let mut body = Vec::with_capacity(text.len() + 64);
+    edits.apply(text, |piece| body.extend_from_slice(piece.as_bytes()));
+    body.into()
 }
 
 /// What to write, and over what, so that `stream_options.include_usage` is true.
@@ -76,6 +98,62 @@ mod tests {
             encoded(body, true),
             body.replace("\"support-chat\"", "\"up\\\"stream\"")
         );
+    }
+
+    #[test]
+    fn our_seals_do_not_go_out_and_the_rest_stays_as_it_came() {
+        let seal = "pillion:1:a:sig";
+        let block =
+            format!("{{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"{seal}\"}}");
+        let extra = format!("{{\"google\":{{\"thought_signature\":\"{seal}\"}}}}");
+        let long = "x".repeat(70);
+        for (what, sealed, clean) in [
+            (
+                "a message's thinking",
+                format!(
+                    "{{\"role\":\"assistant\", \"thinking_blocks\":[{block}] ,\"reasoning_content\":\"hm\",\"content\":\"So\" ,\"x\":1e400}}"
+                ),
+                "{\"role\":\"assistant\",\"content\":\"So\" ,\"x\":1e400}".into(),
+            ),
+            (
+                "a call's, and the rest of the call",
+                format!(
+                    "{{\"reasoning_content\":\"hm\",\"tool_calls\":[{{\"id\":\"{long}\",\"extra_content\":{extra},\"function\":{{\"name\":\"f\",\"arguments\":\"{{}}\"}}}},{{\"id\":\"b:c\"}}]}}"
+                ),
+                format!(
+                    "{{\"tool_calls\":[{{\"id\":\"{long}\",\"function\":{{\"name\":\"f\",\"arguments\":\"{{}}\"}}}},{{\"id\":\"b:c\"}}]}}"
+                ),
+            ),
+            (
+                "a function's",
+                format!(
+                    "{{\"tool_calls\":[{{\"function\":{{\"thought_signature\":\"{seal}\",\"name\":\"f\"}}}}]}}"
+                ),
+                "{\"tool_calls\":[{\"function\":{\"name\":\"f\"}}]}".into(),
+            ),
+            (
+                "litellm's",
+                format!(
+                    "{{\"content\":\"x\",\"provider_specific_fields\":{{\"thinking_blocks\":[{block}]}}}}"
+                ),
+                "{\"content\":\"x\"}".into(),
+            ),
+        ] {
+            let other = "{\"role\":\"assistant\",\"reasoning_content\":\"mine\",\"content\":\"pillion:\",\"extra_content\":{\"google\":{\"thought_signature\":\"theirs\"}}}";
+            let body = |message: &str| {
+                format!("{{ \"messages\":[ {message} ,{other}], \"model\":\"a\",\"stream\":true }}")
+            };
+            assert_eq!(
+                encoded(&body(&sealed), true),
+                encoded(&body(&clean), true),
+                "{what}"
+            );
+            assert_eq!(
+                encoded(&body(&sealed), false),
+                body(&clean).replace("\"a\"", "\"up\\\"stream\""),
+                "{what}"
+            );
+        }
     }
 
     #[test]

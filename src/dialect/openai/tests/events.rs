@@ -211,6 +211,7 @@ fn a_stream_becomes_events() {
             delta(&json!({ "tool_calls": [
                 { "id": "a", "function": { "name": "f", "arguments": { "x": 1 } }, "extra_content": { "google": { "thought_signature": "s" } } },
                 { "id": "b", "function": { "name": "g" } },
+                { "id": "c", "function": { "name": "h", "arguments": "null" } },
             ] }))
                 + &ends("stop")
                 + DONE,
@@ -218,11 +219,13 @@ fn a_stream_becomes_events() {
                 id(),
                 Event::CallBegan,
                 Event::CallBegan,
+                Event::CallBegan,
                 Event::Call(Call {
                     signature: Some("s".into()),
                     ..call("a", "f", "{\"x\":1}")
                 }),
                 Event::Call(call("b", "g", "{}")),
+                Event::Call(call("c", "h", "{}")),
                 finish(Reason::Stop),
             ],
         ),
@@ -240,6 +243,23 @@ fn a_stream_becomes_events() {
                 Event::Call(Call {
                     whole: false,
                     ..call("a", "f", "{\"x\":")
+                }),
+                finish(Reason::Length),
+            ],
+        ),
+        (
+            "a call that its limit cut before its arguments, in one frame",
+            frame(
+                &json!({ "index": 0, "finish_reason": "length", "delta": { "tool_calls": [
+                { "index": 0, "id": "a", "type": "function", "function": { "name": "f", "arguments": "" } },
+            ] } }),
+            ),
+            vec![
+                id(),
+                Event::CallBegan,
+                Event::Call(Call {
+                    whole: false,
+                    ..call("a", "f", "")
                 }),
                 finish(Reason::Length),
             ],

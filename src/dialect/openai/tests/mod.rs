@@ -2,6 +2,7 @@
 
 mod events;
 mod read;
+mod recordings;
 mod show;
 mod write;
 

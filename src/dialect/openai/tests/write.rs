@@ -41,6 +41,11 @@ fn written(
     ))
 }
 
+/// The request for a model of which nothing is known.
+pub(super) fn gpt(conversation: &Conversation) -> Result<Value, Unsupported> {
+    written(conversation, &facts(), OPENAI).map(|(body, _)| body)
+}
+
 fn said(turns: Vec<(Role, Vec<Part>)>) -> Conversation {
     let turns = turns.into_iter();
     Conversation {
