@@ -134,6 +134,14 @@ pub(super) const BILLING: &[&str] = &[
     "account suspended",
 ];
 
+/// How a message *starts* that is about money although its status is 400 and its word the caller's:
+/// Anthropic, for a balance that is used up and for a limit that its owner has set
+/// (github.com/anthropics/claude-code, 66314 and 38035).
+pub(super) const OUT_OF_MONEY: &[&str] = &[
+    "your credit balance is too low",
+    "you have reached your specified api usage limits",
+];
+
 /// Content policy in prose: litellm 1.109.1, `exception_mapping_utils.py`.
 pub(super) const POLICY: &[&str] = &[
     "content_policy_violation",
@@ -255,6 +263,7 @@ mod tests {
     fn phrases_are_in_lower_case_as_messages_are_when_compared() {
         let lists = [
             BILLING,
+            OUT_OF_MONEY,
             POLICY,
             CONTEXT,
             CAPACITY,

@@ -1,7 +1,7 @@
 //! Anthropic's bytes into [`Event`]s: the framing, and a plain answer in place of a stream.
 
 use super::message::Progress;
-use super::wire;
+use super::wire::{self, Newer};
 use crate::chat::Event;
 use crate::outcome::{Class, Failure, judge_reported};
 use crate::wire::sse::{Framer, Kind};
@@ -110,8 +110,11 @@ fn read(progress: &mut Progress, json: &str, out: &mut Vec<Event>) -> Result<(),
             Err(judge_reported(json.as_bytes()))
         }
         Ok(event) => progress.event(event, out),
-        Err(_) if wire::is_newer(json) => Ok(()),
-        Err(_) => Err(broken("a stream event is not JSON of the schema")),
+        Err(_) => match wire::newer(json) {
+            Some(Newer::Event) => Ok(()),
+            Some(Newer::Block(index)) => progress.pass(index, out),
+            None => Err(broken("a stream event is not JSON of the schema")),
+        },
     }
 }
 

@@ -172,13 +172,7 @@ impl Progress {
         block: &Block<'_>,
         out: &mut Vec<Event>,
     ) -> Result<(), Failure> {
-        // The answer went on behind it, so no limit has cut it.
-        if let Some(key) = self.doubtful.take() {
-            self.calls.end(key, out)?;
-        }
-        if self.open.len() == MAX_OPEN || self.place(index).is_some() {
-            return Err(broken("a block begins within another of its place"));
-        }
+        self.make_room(index, out)?;
         let open = match &*block.kind {
             "text" => {
                 self.say(block.text.as_ref(), Event::Text, out);
@@ -213,6 +207,27 @@ impl Progress {
             _ => Open::Passed,
         };
         self.open.push((index, open));
+        Ok(())
+    }
+
+    /// A block begins that is of no kind we know.
+    ///
+    /// # Errors
+    /// As of any other block.
+    pub(super) fn pass(&mut self, index: u64, out: &mut Vec<Event>) -> Result<(), Failure> {
+        self.make_room(index, out)?;
+        self.open.push((index, Open::Passed));
+        Ok(())
+    }
+
+    fn make_room(&mut self, index: u64, out: &mut Vec<Event>) -> Result<(), Failure> {
+        // The answer went on behind it, so no limit has cut it.
+        if let Some(key) = self.doubtful.take() {
+            self.calls.end(key, out)?;
+        }
+        if self.open.len() == MAX_OPEN || self.place(index).is_some() {
+            return Err(broken("a block begins within another of its place"));
+        }
         Ok(())
     }
 
