@@ -288,7 +288,9 @@ fn user<'a>(
     if form == Form::Direct && user_id.chars().count() <= LONGEST_USER {
         Some(Metadata { user_id })
     } else {
-        drop_field(dropped, "user");
+        let named = |name: &str| conversation.asked.iter().any(|asked| asked == name);
+        let older = named("user") || !named("safety_identifier");
+        drop_field(dropped, if older { "user" } else { "safety_identifier" });
         None
     }
 }

@@ -13,6 +13,7 @@ mod request;
 mod schema;
 mod thinking;
 mod tools;
+mod usage;
 mod wire;
 
 pub use decode::Decoder;

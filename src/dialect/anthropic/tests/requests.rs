@@ -562,6 +562,9 @@ fn the_rest_has_its_own_places() {
     conversation.service_tier = None;
     let (_, dropped) = encoded(&conversation, MODEL, Form::Direct).unwrap();
     assert_eq!(dropped, ["user"]);
+    conversation.asked = vec!["safety_identifier".into()];
+    let (_, dropped) = encoded(&conversation, MODEL, Form::Direct).unwrap();
+    assert_eq!(dropped, ["safety_identifier"]);
 }
 
 #[test]
