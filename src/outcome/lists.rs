@@ -134,14 +134,6 @@ pub(super) const BILLING: &[&str] = &[
     "account suspended",
 ];
 
-/// How a message *starts* that is about money although its status is 400 and its word the caller's:
-/// Anthropic, for a balance that is used up and for a limit that its owner has set
-/// (github.com/anthropics/claude-code, 66314 and 38035).
-pub(super) const OUT_OF_MONEY: &[&str] = &[
-    "your credit balance is too low",
-    "you have reached your specified api usage limits",
-];
-
 /// Content policy in prose: litellm 1.109.1, `exception_mapping_utils.py`.
 pub(super) const POLICY: &[&str] = &[
     "content_policy_violation",
@@ -207,7 +199,15 @@ pub(super) const NO_SUCH_MODEL: &[&str] = &[
     "the provided model identifier is invalid",
 ];
 
-/// How a message *ends* that says so: `OpenRouter`.
+/// How a message *starts* that is about money although its status is 400 and its word the caller's:
+/// Anthropic, for a balance that is used up and for a limit that its owner has set
+/// (github.com/anthropics/claude-code, 66314 and 38035).
+pub(super) const OUT_OF_MONEY: &[&str] = &[
+    "your credit balance is too low",
+    "you have reached your specified api usage limits",
+];
+
+/// How a message *ends* that says that a model does not exist: `OpenRouter`.
 pub(super) const NOT_A_MODEL: &str = "is not a valid model id";
 
 /// How a 404 says that a thing is absent; asked only of a message that names a model.
@@ -263,12 +263,12 @@ mod tests {
     fn phrases_are_in_lower_case_as_messages_are_when_compared() {
         let lists = [
             BILLING,
-            OUT_OF_MONEY,
             POLICY,
             CONTEXT,
             CAPACITY,
             NOT_ADMITTED,
             NO_SUCH_MODEL,
+            OUT_OF_MONEY,
             &[NOT_A_MODEL],
             ABSENT,
             UNSUPPORTED,
