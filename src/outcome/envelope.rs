@@ -144,13 +144,14 @@ impl Envelope {
     }
 }
 
-/// `google.rpc.ErrorInfo`: the reason is in the details. Some providers have a `details` string.
+/// `google.rpc.ErrorInfo`: the reason is in the details; Anthropic has an `error_code` in one. Some
+/// providers have a `details` string.
 fn reasons(error: &Map<String, Value>) -> Vec<String> {
-    let details = error.get("details").and_then(Value::as_array);
-    let details = details.into_iter().flatten();
-    details
-        .filter_map(|detail| word(detail.get("reason")?))
-        .collect()
+    let details = error.get("details");
+    let code = details.and_then(|details| word(details.get("error_code")?));
+    let details = details.and_then(Value::as_array).into_iter().flatten();
+    let reasons = details.filter_map(|detail| word(detail.get("reason")?));
+    code.into_iter().chain(reasons).collect()
 }
 
 /// A short field: numbers become strings, anything else is absent.

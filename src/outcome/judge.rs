@@ -127,7 +127,8 @@ fn money(status: Option<u16>, error: &Envelope, phrase: &str) -> Option<Verdict>
     let asked = matches!(status, None | Some(401 | 402 | 403 | 412 | 429));
     // Gemini says it of a rate a minute: its word is the better witness.
     let a_rate = listed(error, Class::RateLimited).is_some();
-    let told = asked && !a_rate && lists::has(phrase, lists::BILLING);
+    let told = asked && !a_rate && lists::has(phrase, lists::BILLING)
+        || matches!(status, None | Some(400)) && lists::starts(phrase, lists::OUT_OF_MONEY);
     told.then_some(Verdict(Class::QuotaExhausted, "billing"))
 }
 

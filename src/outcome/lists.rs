@@ -213,7 +213,15 @@ pub(super) const NO_SUCH_MODEL: &[&str] = &[
     "invocation of model id ",
 ];
 
-/// How a message *ends* that says so: `OpenRouter`.
+/// How a message *starts* that is about money although its status is 400 and its word the caller's:
+/// Anthropic, for a balance that is used up and for a limit that its owner has set
+/// (github.com/anthropics/claude-code, 66314 and 38035).
+pub(super) const OUT_OF_MONEY: &[&str] = &[
+    "your credit balance is too low",
+    "you have reached your specified api usage limits",
+];
+
+/// How a message *ends* that says that a model does not exist: `OpenRouter`.
 pub(super) const NOT_A_MODEL: &str = "is not a valid model id";
 
 /// How a 404 says that a thing is absent; asked only of a message that names a model.
@@ -275,6 +283,7 @@ mod tests {
             CAPACITY,
             NOT_ADMITTED,
             NO_SUCH_MODEL,
+            OUT_OF_MONEY,
             &[NOT_A_MODEL],
             ABSENT,
             UNSUPPORTED,

@@ -102,6 +102,11 @@ fn money_goes_before_everything() {
         429 quota_exhausted {"error":{"code":"organization_usage_limit_exceeded"}}
         429 quota_exhausted {"error":{"type":"billing_not_active","code":"billing_not_active"}}
         400 quota_exhausted {"error":{"code":"billing_hard_limit_reached"}}
+        400 quota_exhausted {"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}
+        400 quota_exhausted {"type":"error","error":{"type":"invalid_request_error","message":"You have reached your specified API usage limits. You will regain access on 2026-12-01."}}
+        400 invalid_request {"type":"error","error":{"type":"invalid_request_error","message":"messages.0: \"your credit balance is too low\" is no role"}}
+        429 quota_exhausted {"type":"error","error":{"type":"rate_limit_error","message":"Spent.","details":{"error_code":"enforced_spend_limit_reached"}}}
+        429 rate_limited    {"type":"error","error":{"type":"rate_limit_error","message":"Slower.","details":{"error_code":null}}}
         401 quota_exhausted {"error":{"code":"account_deactivated"}}
         403 quota_exhausted {"error":{"code":"insufficient_quota"}}
         402 quota_exhausted {"error":{"message":"Insufficient Balance","code":"invalid_request_error"}}

@@ -49,11 +49,35 @@ fn full_again(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         let reset = header(headers, &format!("x-ratelimit-reset-{bucket}")).and_then(span);
         (left == Some("0"), reset)
     });
+    let plain = || header(headers, "x-ratelimit-reset").and_then(|text| until_reset(text, now));
+    latest(&buckets)
+        .or_else(|| latest(&anthropic(headers, now)))
+        .or_else(plain)
+}
+
+/// Whether each bucket is empty, and when it is full again.
+type Buckets<const N: usize> = [(bool, Option<Duration>); N];
+
+fn latest<const N: usize>(buckets: &Buckets<N>) -> Option<Duration> {
     let empty = buckets.iter().filter(|(empty, _)| *empty);
     let empty = empty.filter_map(|(_, reset)| *reset).max();
-    let any = buckets.iter().filter_map(|(_, reset)| *reset).max();
-    let plain = || header(headers, "x-ratelimit-reset").and_then(|text| until_reset(text, now));
-    empty.or(any).or_else(plain)
+    empty.or_else(|| buckets.iter().filter_map(|(_, reset)| *reset).max())
+}
+
+/// Anthropic names instants, and has four buckets
+/// (`docs/en/api/rate-limits` at platform.claude.com, read 2026-11-22).
+fn anthropic(headers: &HeaderMap, now: SystemTime) -> Buckets<4> {
+    ["requests", "tokens", "input-tokens", "output-tokens"].map(|bucket| {
+        let field = |name: &str| header(headers, &format!("anthropic-ratelimit-{bucket}-{name}"));
+        let reset = field("reset").and_then(|text| until_instant(text, now));
+        (field("remaining") == Some("0"), reset)
+    })
+}
+
+/// RFC 3339.
+fn until_instant(text: &str, now: SystemTime) -> Option<Duration> {
+    let instant: jiff::Timestamp = text.parse().ok()?;
+    sane(SystemTime::from(instant).duration_since(now).ok()?)
 }
 
 /// Together counts seconds; `OpenRouter` names an instant, in milliseconds since 1970.
@@ -218,6 +242,37 @@ mod tests {
                 ],
                 MS(1000),
             ),
+            (
+                &[
+                    ("anthropic-ratelimit-requests-remaining", "49"),
+                    ("anthropic-ratelimit-requests-reset", "2026-11-22T12:05:00Z"),
+                    ("anthropic-ratelimit-input-tokens-remaining", "0"),
+                    (
+                        "anthropic-ratelimit-input-tokens-reset",
+                        "2026-11-22T12:00:20Z",
+                    ),
+                ],
+                MS(20_000),
+            ),
+            (
+                &[
+                    ("anthropic-ratelimit-tokens-reset", "2026-11-22T12:00:07Z"),
+                    (
+                        "anthropic-ratelimit-output-tokens-reset",
+                        "2026-11-22T11:00:00Z",
+                    ),
+                ],
+                MS(7000),
+            ),
+            (
+                &[
+                    ("anthropic-ratelimit-requests-remaining", "0"),
+                    ("anthropic-ratelimit-requests-reset", "2026-11-22T12:05:00Z"),
+                    ("retry-after", "12"),
+                ],
+                MS(12_000),
+            ),
+            (&[("anthropic-ratelimit-requests-reset", "soon")], None),
             (&[("x-ratelimit-reset", "1")], MS(1000)),
             (&[("x-ratelimit-reset", "1795348860000")], MS(60_000)),
             (&[("x-ratelimit-reset", "1795348000000")], None),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::chat::Thought;
 
 fn text(text: &str) -> Part {
     Part::Text(text.into())
@@ -46,6 +47,7 @@ fn shown(ordered: &Ordered<'_>) -> String {
             format!("r{sign}{}={said}", result.id)
         }
         Part::CachePoint(_) => "*".into(),
+        Part::Thought(thought) => format!("h:{}", thought.text),
         other => panic!("{other:?}"),
     };
     let turn = |turn: &OrderedTurn<'_>| {
@@ -66,10 +68,13 @@ const ANY: Rules = Rules {
     prefill: true,
 };
 
+/// What it shows, turns, and the same in order.
+type Row<'a> = (&'a str, &'a [(Role, &'a [Part])], &'a str);
+
 #[test]
 fn a_history_is_put_in_the_order_that_strict_providers_ask_for() {
     use Role::{Assistant as A, User as U};
-    let cases: [(&str, &[(Role, &[Part])], &str); 15] = [
+    let cases: [Row<'_>; 15] = [
         (
             "what is in order stays",
             &[(U, &[text("hi")]), (A, &[text("yo")]), (U, &[text("so")])],
@@ -287,4 +292,30 @@ fn instructions_alone_are_what_the_user_says() {
     let ordered = ordered(&alone, ANY).unwrap();
     assert_eq!(shown(&ordered), "u[t:say hi]");
     assert_eq!(ordered.system.len(), 1);
+}
+
+#[test]
+fn signed_thoughts_between_calls_keep_their_place() {
+    let thinks = |signature: Option<&str>| {
+        Part::Thought(Thought {
+            text: "t".into(),
+            signature: signature.map(str::to_owned),
+            redacted: None,
+        })
+    };
+    for (signature, expected) in [
+        (Some("s"), "u[t:Hi] a[c:1 h:t t:so c:2] u[r:1=x r:2=y]"),
+        (None, "u[t:Hi] a[h:t t:so c:1 c:2] u[r:1=x r:2=y]"),
+    ] {
+        let conversation = conversation(&[
+            (Role::User, &[text("Hi")]),
+            (
+                Role::Assistant,
+                &[call("1"), thinks(signature), text("so"), call("2")],
+            ),
+            (Role::User, &[result("2", "y"), result("1", "x")]),
+        ]);
+        let ordered = ordered(&conversation, Rules::default()).unwrap();
+        assert_eq!(shown(&ordered), expected);
+    }
 }

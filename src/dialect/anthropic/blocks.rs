@@ -110,12 +110,7 @@ impl<'a> Writer<'a, '_> {
                 Role::User => "user",
                 Role::Assistant => "assistant",
             };
-            match messages.last_mut() {
-                // It held nothing but what another model thought.
-                _ if content.is_empty() => {}
-                Some(last) if last.role == role => last.content.extend(content),
-                _ => messages.push(Message { role, content }),
-            }
+            push(&mut messages, Message { role, content });
         }
         Ok(messages)
     }
@@ -274,6 +269,25 @@ impl<'a> Writer<'a, '_> {
                 "This provider fetches nothing: send images and files as base64 data.",
             )),
         }
+    }
+}
+
+/// Takes out what the model thought: while it does not think, it refuses that too.
+pub(super) fn without_thinking(messages: Vec<Message<'_>>) -> Vec<Message<'_>> {
+    let mut rest = Vec::with_capacity(messages.len());
+    for mut message in messages {
+        message.content.retain(|block| !block.is_thinking());
+        push(&mut rest, message);
+    }
+    rest
+}
+
+/// Adds a message, unless it held nothing but thoughts that are not shown.
+fn push<'a>(messages: &mut Vec<Message<'a>>, message: Message<'a>) {
+    match messages.last_mut() {
+        _ if message.content.is_empty() => {}
+        Some(last) if last.role == message.role => last.content.extend(message.content),
+        _ => messages.push(message),
     }
 }
 

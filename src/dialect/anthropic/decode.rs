@@ -1,10 +1,10 @@
 //! Anthropic's bytes into [`Event`]s: the framing, and a plain answer in place of a stream.
 
 use super::message::Progress;
-use super::wire;
+use super::wire::{self, Newer};
 use crate::chat::Event;
 use crate::outcome::{Class, Failure, judge_reported};
-use crate::wire::sse::{Framer, Kind};
+use crate::wire::sse::{self, Framer, Kind};
 
 /// One answer being decoded. Pure: bytes in, events out.
 #[derive(Debug)]
@@ -28,11 +28,8 @@ impl Decoder {
     /// The stream is no answer, or no longer one. What was given out before stays.
     pub fn feed(&mut self, chunk: &[u8], out: &mut Vec<Event>) -> Result<(), Failure> {
         let progress = &mut self.progress;
-        self.framer.feed(chunk, |event| match event.kind {
-            Kind::Message => read(progress, text(event.data)?, out),
-            Kind::Error if progress.is_done() => Ok(()),
-            Kind::Error => Err(judge_reported(event.data)),
-        })
+        self.framer
+            .feed(chunk, |event| framed(progress, &event, out))
     }
 
     /// Takes one event that came in other framing: a chunk of Bedrock's event stream holds one.
@@ -49,11 +46,7 @@ impl Decoder {
     /// `broken` unless the answer had come to its end.
     pub fn end(&mut self, out: &mut Vec<Event>) -> Result<(), Failure> {
         let progress = &mut self.progress;
-        self.framer.finish(|event| match event.kind {
-            Kind::Message => read(progress, text(event.data)?, out),
-            Kind::Error if progress.is_done() => Ok(()),
-            Kind::Error => Err(judge_reported(event.data)),
-        })?;
+        self.framer.finish(|event| framed(progress, &event, out))?;
         if progress.is_done() {
             Ok(())
         } else {
@@ -100,6 +93,18 @@ fn text(data: &[u8]) -> Result<&str, Failure> {
     std::str::from_utf8(data).map_err(|_| broken("the answer is not UTF-8"))
 }
 
+fn framed(
+    progress: &mut Progress,
+    event: &sse::Event<'_>,
+    out: &mut Vec<Event>,
+) -> Result<(), Failure> {
+    match event.kind {
+        Kind::Message => read(progress, text(event.data)?, out),
+        Kind::Error if progress.is_done() => Ok(()),
+        Kind::Error => Err(judge_reported(event.data)),
+    }
+}
+
 /// Reads one event. What follows the end is of no interest.
 fn read(progress: &mut Progress, json: &str, out: &mut Vec<Event>) -> Result<(), Failure> {
     if progress.is_done() {
@@ -110,8 +115,11 @@ fn read(progress: &mut Progress, json: &str, out: &mut Vec<Event>) -> Result<(),
             Err(judge_reported(json.as_bytes()))
         }
         Ok(event) => progress.event(event, out),
-        Err(_) if wire::is_newer(json) => Ok(()),
-        Err(_) => Err(broken("a stream event is not JSON of the schema")),
+        Err(_) => match wire::newer(json) {
+            Some(Newer::Event) => Ok(()),
+            Some(Newer::Block(index)) => progress.pass(index, out),
+            None => Err(broken("a stream event is not JSON of the schema")),
+        },
     }
 }
 

@@ -11,7 +11,7 @@ use super::decode::broken;
 use super::ids::Ids;
 use super::request::{Block, Format, Message, Metadata, OutputConfig, Request, Schema};
 use super::thinking::{self, Limits};
-use super::{schema, tools};
+use super::{blocks, schema, tools};
 use crate::chat::turns::{self, Rules};
 use crate::chat::{self, Conversation, Unsupported};
 use crate::dialect::support::{Column, drop_field, settle};
@@ -109,7 +109,7 @@ fn write<'a>(
         ids: Ids::default(),
     };
     let mut system = writer.system(&ordered);
-    let messages = writer.messages(&ordered)?;
+    let mut messages = writer.messages(&ordered)?;
 
     let max_tokens = match (conversation.max_tokens, facts.max_output) {
         (Some(asked), Some(most)) => asked.min(most),
@@ -122,6 +122,9 @@ fn write<'a>(
             || facts.thinking == facts::Thinking::Budget && lacks_thinking(&messages, facts),
     };
     let plan = thinking::plan(conversation, facts, limits, &mut dropped);
+    if !plan.may_think(facts) {
+        messages = blocks::without_thinking(messages);
+    }
     let sampling = sampling(conversation, facts, plan.thinks(), &mut dropped);
     let format = format(conversation, facts, &mut system, &mut dropped)?;
     let stop_sequences = conversation.stop.iter().map(String::as_str);
@@ -288,7 +291,9 @@ fn user<'a>(
     if form == Form::Direct && user_id.chars().count() <= LONGEST_USER {
         Some(Metadata { user_id })
     } else {
-        drop_field(dropped, "user");
+        let named = |name: &str| conversation.asked.iter().any(|asked| asked == name);
+        let older = named("user") || !named("safety_identifier");
+        drop_field(dropped, if older { "user" } else { "safety_identifier" });
         None
     }
 }

@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use super::decode::broken;
+use super::usage::Counted;
 use super::wire::{self, Block, Delta};
-use crate::chat::{Call, Calls, Event, Finish, Reason, Thought, Usage};
+use crate::chat::{Call, Calls, Event, Finish, Reason, Thought};
 use crate::outcome::Failure;
 
 /// The most blocks that may be open at once: one is usual.
@@ -108,7 +109,7 @@ impl Progress {
             }
             "message_delta" => {
                 if let Some(usage) = event.usage {
-                    self.count(&usage);
+                    self.counted.add(&usage);
                 }
                 if let Some(delta) = event.delta {
                     self.stopped(
@@ -146,7 +147,7 @@ impl Progress {
             out.push(Event::Id(id.0.to_string()));
         }
         if let Some(usage) = &message.usage {
-            self.count(usage);
+            self.counted.add(usage);
         }
         for (index, text) in (0..).zip(message.content.iter().flatten()) {
             match serde_json::from_str::<Block<'_>>(text.get()) {
@@ -172,13 +173,7 @@ impl Progress {
         block: &Block<'_>,
         out: &mut Vec<Event>,
     ) -> Result<(), Failure> {
-        // The answer went on behind it, so no limit has cut it.
-        if let Some(key) = self.doubtful.take() {
-            self.calls.end(key, out)?;
-        }
-        if self.open.len() == MAX_OPEN || self.place(index).is_some() {
-            return Err(broken("a block begins within another of its place"));
-        }
+        self.make_room(index, out)?;
         let open = match &*block.kind {
             "text" => {
                 self.say(block.text.as_ref(), Event::Text, out);
@@ -213,6 +208,27 @@ impl Progress {
             _ => Open::Passed,
         };
         self.open.push((index, open));
+        Ok(())
+    }
+
+    /// A block begins that is of no kind we know.
+    ///
+    /// # Errors
+    /// As of any other block.
+    pub(super) fn pass(&mut self, index: u64, out: &mut Vec<Event>) -> Result<(), Failure> {
+        self.make_room(index, out)?;
+        self.open.push((index, Open::Passed));
+        Ok(())
+    }
+
+    fn make_room(&mut self, index: u64, out: &mut Vec<Event>) -> Result<(), Failure> {
+        // The answer went on behind it, so no limit has cut it.
+        if let Some(key) = self.doubtful.take() {
+            self.calls.end(key, out)?;
+        }
+        if self.open.len() == MAX_OPEN || self.place(index).is_some() {
+            return Err(broken("a block begins within another of its place"));
+        }
         Ok(())
     }
 
@@ -335,46 +351,13 @@ impl Progress {
             }
             Reason::Stop | Reason::ToolCalls | Reason::Length | Reason::ContentFilter => {}
         }
-        let usage = self.usage();
+        let usage = self.counted.total();
         if usage.is_known() {
             out.push(Event::Usage(usage));
         }
         out.push(Event::Finish(finish));
         self.phase = Phase::Done;
         Ok(())
-    }
-
-    /// Overwrites what `usage` says: its numbers are totals, and older models repeat only some.
-    fn count(&mut self, usage: &wire::Usage) {
-        let mine = &mut self.counted;
-        let details = usage.output_tokens_details.as_ref();
-        for (mine, theirs) in [
-            (&mut mine.input, usage.input_tokens),
-            (&mut mine.cache_write, usage.cache_creation_input_tokens),
-            (&mut mine.cache_read, usage.cache_read_input_tokens),
-            (&mut mine.output, usage.output_tokens),
-            (
-                &mut mine.thinking,
-                details.and_then(|details| details.thinking_tokens),
-            ),
-        ] {
-            *mine = theirs.or(*mine);
-        }
-    }
-
-    fn usage(&self) -> Usage {
-        let counted = &self.counted;
-        Usage {
-            prompt: counted.input.map(|input| {
-                input
-                    .saturating_add(counted.cache_read.unwrap_or_default())
-                    .saturating_add(counted.cache_write.unwrap_or_default())
-            }),
-            cached: counted.cache_read,
-            cache_write: counted.cache_write,
-            reasoning: counted.thinking,
-            completion: counted.output,
-        }
     }
 
     fn say(
@@ -401,16 +384,6 @@ impl Progress {
             id
         }
     }
-}
-
-/// The tokens counted so far, by the provider's division.
-#[derive(Debug, Default)]
-struct Counted {
-    input: Option<u64>,
-    cache_write: Option<u64>,
-    cache_read: Option<u64>,
-    output: Option<u64>,
-    thinking: Option<u64>,
 }
 
 fn reason_of(theirs: &str) -> Reason {

@@ -14,6 +14,7 @@ mod schema;
 pub mod surface;
 mod thinking;
 mod tools;
+mod usage;
 mod wire;
 
 pub use decode::Decoder;

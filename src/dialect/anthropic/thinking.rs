@@ -27,6 +27,17 @@ impl Plan {
             Some(Thinking::Enabled { .. } | Thinking::Adaptive { .. })
         )
     }
+
+    /// Whether the model will think, asked or not.
+    pub(super) fn may_think(&self, facts: &Facts) -> bool {
+        match self.thinking {
+            Some(Thinking::Enabled { .. } | Thinking::Adaptive { .. } | Thinking::BetweenTools) => {
+                true
+            }
+            Some(Thinking::Disabled) => false,
+            None => facts.thinks_unasked,
+        }
+    }
 }
 
 /// What the rest of the request says about it.

@@ -59,6 +59,7 @@ pub(super) fn offer<'a>(
         None => single.then_some(auto),
         Some(ToolChoice::Auto) => Some(auto),
         Some(ToolChoice::None) => Some(Choice::None),
+        Some(ToolChoice::Allowed { names, .. }) if names.is_empty() => Some(Choice::None),
         Some(ToolChoice::Required) if can_force => Some(any),
         Some(ToolChoice::Required) => Some(give_up(dropped)),
         Some(ToolChoice::Named(name)) => {

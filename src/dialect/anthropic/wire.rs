@@ -125,30 +125,41 @@ struct Kinds<'a> {
     #[serde(rename = "type", borrow, default)]
     kind: Cow<'a, str>,
     #[serde(borrow)]
+    index: Option<&'a RawValue>,
+    #[serde(borrow)]
     delta: Option<&'a RawValue>,
     #[serde(borrow)]
     content_block: Option<&'a RawValue>,
 }
 
-/// Whether `event`, which does not parse, is of a kind that is newer than us and may be passed over.
-pub(super) fn is_newer(event: &str) -> bool {
-    let Ok(kinds) = serde_json::from_str::<Kinds<'_>>(event) else {
-        return false;
-    };
+/// What may be passed over although it does not parse, because it is newer than us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Newer {
+    /// An event, or a change of a block.
+    Event,
+    /// The beginning of the block at this index: all that follows of it is of its own form.
+    Block(u64),
+}
+
+/// What `event`, which does not parse, is, if it is of a kind that we do not know.
+pub(super) fn newer(event: &str) -> Option<Newer> {
+    let kinds: Kinds<'_> = serde_json::from_str(event).ok()?;
     match &*kinds.kind {
         "" | "message_start" | "message_delta" | "message_stop" | "content_block_stop"
-        | "error" => false,
-        "content_block_start" => kinds
-            .content_block
-            .is_some_and(|block| is_newer_block(block.get())),
-        "content_block_delta" => kinds
-            .delta
-            .is_some_and(|delta| kind_of(delta.get()).is_some_and(|kind| !is_known_delta(&kind))),
-        _ => true,
+        | "error" => None,
+        "content_block_start" => {
+            let index = kinds.index?.get().parse().ok()?;
+            is_newer_block(kinds.content_block?.get()).then_some(Newer::Block(index))
+        }
+        "content_block_delta" => {
+            let kind = kind_of(kinds.delta?.get())?;
+            (!is_known_delta(&kind)).then_some(Newer::Event)
+        }
+        _ => Some(Newer::Event),
     }
 }
 
-/// The same for a block.
+/// Whether `block`, which does not parse, is of a kind that we do not know.
 pub(super) fn is_newer_block(block: &str) -> bool {
     kind_of(block).is_some_and(|kind| !is_known_block(&kind))
 }

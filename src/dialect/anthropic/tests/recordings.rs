@@ -2,15 +2,17 @@
 //! that `PILLION_RECORDINGS` names, and the tests pass without it.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 
 use super::{decode_every_way, decode_in};
 use crate::chat::{Event, Usage};
-use crate::dialect::anthropic::Decoder;
-use crate::outcome::Class;
+use crate::dialect::anthropic::{Decoder, read_count};
+use crate::outcome::{Class, judge};
 
 /// Answers that are no answer, and why.
 const FAILS: &[(&str, Class)] = &[
@@ -21,6 +23,18 @@ const FAILS: &[(&str, Class)] = &[
     ("anthropic-stream-spliced-start", Class::Broken),
     ("x-anthropic-stream-truncated", Class::Broken),
     ("x-anthropic-stream-overloaded-midstream", Class::Overloaded),
+];
+
+/// Refusals, and what they mean.
+const REFUSED: &[(&str, Class)] = &[
+    ("anthropic-err-400-context", Class::ContextLength),
+    ("anthropic-err-400-effort", Class::InvalidRequest),
+    ("anthropic-err-401", Class::Auth),
+    ("anthropic-err-404-model", Class::TargetMissing),
+    ("bedrock-invoke-anthropic-err", Class::InvalidRequest),
+    ("x-anthropic-err-413", Class::InvalidRequest),
+    ("x-anthropic-err-429", Class::RateLimited),
+    ("x-anthropic-err-529", Class::Overloaded),
 ];
 
 /// Recordings that hold no answer of this dialect, and why.
@@ -271,6 +285,57 @@ fn check_plain(name: &str, body: &Value) {
     result.unwrap_or_else(|failure| panic!("{name}: {failure:?}"));
     let said = Said::in_blocks(body["content"].as_array().unwrap());
     check_events(name, &out, &said, &[&body["usage"]]);
+}
+
+#[test]
+fn every_recorded_refusal_has_the_class_it_should() {
+    let Some(samples) = samples() else {
+        return;
+    };
+    let mut judged = 0;
+    for (name, sample) in &samples {
+        let response = &sample["response"];
+        let status = u16::try_from(response["status"].as_u64().unwrap()).unwrap();
+        if status == 200 {
+            continue;
+        }
+        let headers = response["headers"].as_object().into_iter().flatten();
+        let headers = headers.filter_map(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+            Some((name, HeaderValue::from_str(value.as_str()?).ok()?))
+        });
+        let failure = judge(
+            StatusCode::from_u16(status).unwrap(),
+            &headers.collect(),
+            response["body"].to_string().as_bytes(),
+            SystemTime::UNIX_EPOCH,
+        );
+        let expected = REFUSED.iter().find(|(of, _)| of == name);
+        assert_eq!(
+            Some(failure.class),
+            expected.map(|(_, class)| *class),
+            "{name}"
+        );
+        if failure.class == Class::RateLimited {
+            assert_eq!(failure.wait, Some(Duration::from_secs(12)));
+        }
+        judged += 1;
+    }
+    assert_eq!(judged, REFUSED.len());
+}
+
+#[test]
+fn every_recorded_count_is_read() {
+    let Some(samples) = samples() else {
+        return;
+    };
+    let (_, sample) = samples
+        .iter()
+        .find(|(name, _)| name == "anthropic-count-tokens")
+        .unwrap();
+    let body = &sample["response"]["body"];
+    let count = read_count(body.to_string().as_bytes()).unwrap();
+    assert_eq!(Some(count), body["input_tokens"].as_u64());
 }
 
 /// Between the first and the last of them a program calls a tool, each call an answer of its own.

@@ -314,6 +314,17 @@ fn the_choice_of_a_tool_is_the_models_where_it_cannot_be_forced() {
             "ab",
             &["tool_choice"],
         ),
+        (
+            MODEL,
+            Some(ToolChoice::Allowed {
+                names: vec![],
+                required: false,
+            }),
+            None,
+            json!({"type": "none"}),
+            "abc",
+            &[],
+        ),
     ];
     for (model, choice, parallel, expected, left, names) in cases {
         let mut conversation = hello();
@@ -562,6 +573,9 @@ fn the_rest_has_its_own_places() {
     conversation.service_tier = None;
     let (_, dropped) = encoded(&conversation, MODEL, Form::Direct).unwrap();
     assert_eq!(dropped, ["user"]);
+    conversation.asked = vec!["safety_identifier".into()];
+    let (_, dropped) = encoded(&conversation, MODEL, Form::Direct).unwrap();
+    assert_eq!(dropped, ["safety_identifier"]);
 }
 
 #[test]

@@ -424,6 +424,24 @@ fn what_the_model_thought_is_shown_to_it_again_and_to_no_other() {
 }
 
 #[test]
+fn thoughts_are_left_out_where_the_model_does_not_think() {
+    let mut conversation = after_a_call(vec![signed(&thought::seal(ID, "s"))]);
+    conversation.effort = Some(Effort::None);
+    for (model, first) in [
+        (MANUAL, "text"),
+        (ADAPTIVE, "text"),
+        (UNASKED, "text"),
+        (BETWEEN, "thinking"),
+        (NEWEST, "thinking"),
+        ("claude-3-haiku", "text"),
+    ] {
+        let (request, _) = encoded(&conversation, model, Form::Direct).unwrap();
+        let content = &request["messages"][1]["content"];
+        assert_eq!(content[0]["type"], first, "{model}");
+    }
+}
+
+#[test]
 fn without_its_thinking_a_model_that_must_begin_with_it_goes_on_without() {
     let lost = after_a_call(vec![signed("bare")]);
     let names = vec!["reasoning_effort".to_owned()];
