@@ -1,0 +1,940 @@
+//! A conversation into a request.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::chat::{
+    Call, CallResult, Conversation, Effort, Format, Media, Part, Role, Thinking, Thought, Tool,
+    ToolChoice, Turn, Unsupported, thought,
+};
+use crate::dialect::gemini::count::{encode_count, read_count};
+use crate::dialect::gemini::{Form, encode, renamed};
+use crate::dialect::{Encoded, Receiver};
+use crate::facts::{Facts, Families, Sampling};
+
+/// Who made the signatures that are ours.
+const US: &str = "google/model";
+
+fn told(
+    conversation: &Conversation,
+    model: &str,
+    form: Form,
+    change: impl FnOnce(&mut Facts),
+) -> Result<Encoded, Unsupported> {
+    let mut facts = (*Families::built_in().of(model)).clone();
+    change(&mut facts);
+    let to = Receiver {
+        id: US,
+        model,
+        facts: &facts,
+    };
+    encode(conversation, to, form)
+}
+
+fn sent(conversation: &Conversation, model: &str) -> Value {
+    let encoded = told(conversation, model, Form::AiStudio, |_| ()).unwrap();
+    serde_json::from_slice(&encoded.body).unwrap()
+}
+
+fn text(text: &str) -> Part {
+    Part::Text(text.into())
+}
+
+fn turn(role: Role, parts: &[Part]) -> Turn {
+    Turn {
+        role,
+        parts: parts.to_vec(),
+    }
+}
+
+fn said(turns: &[(Role, &[Part])]) -> Conversation {
+    Conversation {
+        turns: turns
+            .iter()
+            .map(|(role, parts)| turn(*role, parts))
+            .collect(),
+        ..Conversation::default()
+    }
+}
+
+fn hello() -> Conversation {
+    said(&[(Role::User, &[text("hi")])])
+}
+
+fn call(id: &str, name: &str, arguments: &str, signature: Option<String>) -> Part {
+    Part::Call(Call {
+        id: id.into(),
+        name: name.into(),
+        arguments: arguments.into(),
+        whole: true,
+        signature,
+    })
+}
+
+fn result(id: &str, parts: &[Part], is_error: bool) -> Part {
+    Part::Result(CallResult {
+        id: id.into(),
+        parts: parts.to_vec(),
+        is_error,
+    })
+}
+
+fn raw(text: &str) -> Option<Box<RawValue>> {
+    Some(RawValue::from_string(text.into()).unwrap())
+}
+
+fn tool(name: &str, schema: Option<&str>) -> Tool {
+    Tool {
+        name: name.into(),
+        description: Some(String::new()),
+        schema: schema.and_then(raw),
+        strict: Some(true),
+        cache: None,
+    }
+}
+
+fn image() -> Part {
+    Part::Image(Media::Inline {
+        kind: "image/png".into(),
+        data: "AAAA".into(),
+    })
+}
+
+fn at(url: &str) -> Part {
+    Part::Image(Media::Url(url.into()))
+}
+
+#[test]
+fn the_smallest_request_has_contents_alone() {
+    let encoded = told(&hello(), "gemini-3.5-flash", Form::AiStudio, |_| ()).unwrap();
+    assert_eq!(
+        encoded.body,
+        r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#
+    );
+    assert!(encoded.dropped.is_empty());
+}
+
+#[test]
+fn instructions_stand_apart_and_never_empty() {
+    let system = |parts: &[Part]| {
+        let mut conversation = hello();
+        conversation.system = parts.to_vec();
+        sent(&conversation, "gemini-3.5-flash")["systemInstruction"].take()
+    };
+    assert_eq!(
+        system(&[text("a"), Part::CachePoint(None), text("b")]),
+        json!({"parts": [{"text": "a"}, {"text": "b"}]})
+    );
+    let billing = text("x-anthropic-billing-header: cc_version=2; cch=00000;");
+    assert_eq!(
+        system(&[billing.clone(), text("a")]),
+        json!({"parts": [{"text": "a"}]})
+    );
+    assert_eq!(system(&[billing]), Value::Null);
+}
+
+#[test]
+fn every_part_has_its_form() {
+    use Role::{Assistant as A, User as U};
+    let sealed = Some(thought::seal(US, "SIG"));
+    let foreign = Some(thought::seal("other/model", "SIG"));
+    let skip = "skip_thought_signature_validator";
+    let ran = |call: Part| {
+        let id = match &call {
+            Part::Call(call) => call.id.clone(),
+            other => panic!("{other:?}"),
+        };
+        said(&[
+            (U, &[text("hi")]),
+            (A, &[call]),
+            (U, &[result(&id, &[text("ok")], false)]),
+        ])
+    };
+    let answered = |parts: &[Part], is_error| {
+        said(&[
+            (U, &[text("hi")]),
+            (A, &[call("x1", "f", "{}", None)]),
+            (U, &[result("x1", parts, is_error), text("so?")]),
+        ])
+    };
+    let returned = |response: Value| {
+        json!([
+            {"functionResponse": {"id": "x1", "name": "f", "response": response}}
+        ])
+    };
+    // (what, conversation, model, which content, its parts)
+    let table: Vec<(&str, Conversation, &str, usize, Value)> = vec![
+        (
+            "an image",
+            said(&[(U, &[text("see"), image()])]),
+            "gemini-3.5-flash",
+            0,
+            json!([{"text": "see"}, {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}]),
+        ),
+        (
+            "a document and a sound",
+            said(&[(
+                U,
+                &[
+                    Part::File {
+                        name: Some("a.pdf".into()),
+                        media: Media::Inline {
+                            kind: "application/pdf".into(),
+                            data: "BBBB".into(),
+                        },
+                    },
+                    Part::Audio {
+                        format: "wav".into(),
+                        data: "CCCC".into(),
+                    },
+                ],
+            )]),
+            "gemini-2.5-flash",
+            0,
+            json!([
+                {"inlineData": {"mimeType": "application/pdf", "data": "BBBB"}},
+                {"inlineData": {"mimeType": "audio/wav", "data": "CCCC"}}
+            ]),
+        ),
+        (
+            "a file of Google's own",
+            said(&[(
+                U,
+                &[
+                    at("gs://bucket/a.JPG"),
+                    at("https://generativelanguage.googleapis.com/v1beta/files/abc"),
+                ],
+            )]),
+            "gemini-2.5-flash",
+            0,
+            json!([
+                {"fileData": {"fileUri": "gs://bucket/a.JPG", "mimeType": "image/jpeg"}},
+                {"fileData": {"fileUri": "https://generativelanguage.googleapis.com/v1beta/files/abc"}}
+            ]),
+        ),
+        (
+            "a call with our signature",
+            ran(call(
+                "adeuph8e",
+                "f",
+                "{\"b\": 1.0, \"a\":12345678901234567890}",
+                sealed.clone(),
+            )),
+            "gemini-3.5-flash",
+            1,
+            json!([{
+                "functionCall": {"id": "adeuph8e", "name": "f", "args": {"b": 1.0, "a": 12_345_678_901_234_567_890_u64}},
+                "thoughtSignature": "SIG"
+            }]),
+        ),
+        (
+            "a call with another's, where one must be there",
+            ran(call("adeuph8e", "f", "{}", foreign.clone())),
+            "gemini-3.5-flash",
+            1,
+            json!([{"functionCall": {"id": "adeuph8e", "name": "f", "args": {}}, "thoughtSignature": skip}]),
+        ),
+        (
+            "a call with another's, where none must be",
+            ran(call("adeuph8e", "f", "{}", foreign)),
+            "gemini-2.5-flash",
+            1,
+            json!([{"functionCall": {"id": "adeuph8e", "name": "f", "args": {}}}]),
+        ),
+        (
+            "an id that is ours, and arguments that are none",
+            ran(call("call_abcdefghijklmnopqrstuvwx", "f", "{\"cut", None)),
+            "gemini-2.5-flash",
+            1,
+            json!([{"functionCall": {"name": "f", "args": {}}}]),
+        ),
+        (
+            "the result of a call with an id that is ours",
+            ran(call("call_abcdefghijklmnopqrstuvwx", "f", "", None)),
+            "gemini-2.5-flash",
+            2,
+            json!([{"functionResponse": {"name": "f", "response": {"output": "ok"}}}]),
+        ),
+        (
+            "a thought of ours, one without a seal, and one of another's",
+            said(&[
+                (U, &[text("hi")]),
+                (
+                    A,
+                    &[
+                        Part::Thought(Thought {
+                            text: "hm".into(),
+                            signature: sealed.clone(),
+                            redacted: None,
+                        }),
+                        Part::Thought(Thought {
+                            text: "hm".into(),
+                            signature: Some("bare".into()),
+                            redacted: None,
+                        }),
+                        Part::Thought(Thought {
+                            text: "hm".into(),
+                            ..Thought::default()
+                        }),
+                        text("yo"),
+                    ],
+                ),
+                (U, &[text("so?")]),
+            ]),
+            "gemini-3.5-flash",
+            1,
+            json!([{"text": "", "thoughtSignature": "SIG"}, {"text": "yo"}]),
+        ),
+        (
+            "a result that is text",
+            answered(&[text("[1,2]")], false),
+            "gemini-3.5-flash",
+            2,
+            returned(json!({"output": "[1,2]"})),
+        ),
+        (
+            "a result that is an object",
+            answered(&[text(" {\"a\": {\"b\":1}}")], false),
+            "gemini-3.5-flash",
+            2,
+            returned(json!({"a": {"b": 1}})),
+        ),
+        (
+            "a result that is nearly an object, in two pieces",
+            answered(&[text("{\"a\":"), text("x")], false),
+            "gemini-3.5-flash",
+            2,
+            returned(json!({"output": "{\"a\":\nx"})),
+        ),
+        (
+            "a result that is an error",
+            answered(&[text("{\"a\":1}")], true),
+            "gemini-3.5-flash",
+            2,
+            returned(json!({"error": "{\"a\":1}"})),
+        ),
+        (
+            "a result that is nothing",
+            answered(&[], false),
+            "gemini-3.5-flash",
+            2,
+            returned(json!({"output": ""})),
+        ),
+        (
+            "what follows a result stands in a content of its own",
+            answered(&[text("ok")], false),
+            "gemini-3.5-flash",
+            3,
+            json!([{"text": "so?"}]),
+        ),
+        (
+            "a result with an image",
+            answered(&[text("see"), image()], false),
+            "gemini-3.5-flash",
+            2,
+            json!([{"functionResponse": {
+                "id": "x1", "name": "f", "response": {"output": "see"},
+                "parts": [{"inlineData": {"mimeType": "image/png", "data": "AAAA"}}]
+            }}]),
+        ),
+        (
+            "a result with an image, where results are text",
+            answered(&[image()], false),
+            "gemini-2.5-flash",
+            2,
+            returned(json!({"output": "(shown below)"})),
+        ),
+        (
+            "the image of that result",
+            answered(&[image()], false),
+            "gemini-2.5-flash",
+            3,
+            json!([{"inlineData": {"mimeType": "image/png", "data": "AAAA"}}]),
+        ),
+    ];
+    for (what, conversation, model, at, parts) in table {
+        let sent = sent(&conversation, model);
+        assert_eq!(sent["contents"][at]["parts"], parts, "{what}");
+        let role = if at % 2 == 1 && conversation.turns.len() > 1 && at == 1 {
+            "model"
+        } else {
+            "user"
+        };
+        assert_eq!(sent["contents"][at]["role"], role, "{what}");
+    }
+}
+
+#[test]
+fn arguments_keep_their_digits() {
+    let conversation = said(&[
+        (Role::User, &[text("hi")]),
+        (
+            Role::Assistant,
+            &[call("x", "f", "{\"b\": 1.00,\"a\":1e400}", None)],
+        ),
+        (Role::User, &[result("x", &[text("{\"z\":1.00}")], false)]),
+    ]);
+    let encoded = told(&conversation, "gemini-2.5-pro", Form::AiStudio, |_| ()).unwrap();
+    let body = std::str::from_utf8(&encoded.body).unwrap();
+    assert!(body.contains(r#""args":{"b": 1.00,"a":1e400}"#), "{body}");
+    assert!(body.contains(r#""response":{"z":1.00}"#), "{body}");
+}
+
+#[test]
+fn of_calls_side_by_side_the_first_alone_is_excused() {
+    use Role::{Assistant as A, User as U};
+    let signatures = |calls: &[Part]| {
+        let results = [result("1", &[], false), result("2", &[], false)];
+        let conversation = said(&[(U, &[text("hi")]), (A, calls), (U, &results)]);
+        let sent = sent(&conversation, "gemini-3-pro-preview");
+        let parts = sent["contents"][1]["parts"].as_array().unwrap().clone();
+        let signatures = parts.iter().map(|part| part["thoughtSignature"].clone());
+        signatures.collect::<Vec<_>>()
+    };
+    let sealed = Some(thought::seal(US, "SIG"));
+    assert_eq!(
+        signatures(&[call("1", "f", "{}", None), call("2", "f", "{}", None)]),
+        [json!("skip_thought_signature_validator"), Value::Null]
+    );
+    assert_eq!(
+        signatures(&[call("1", "f", "{}", sealed), call("2", "f", "{}", None)]),
+        [json!("SIG"), Value::Null]
+    );
+}
+
+#[test]
+fn what_a_model_cannot_be_shown_is_refused() {
+    use Form::{AiStudio, Vertex};
+    let own = "https://generativelanguage.googleapis.com/v1beta/files/abc";
+    let table = [
+        (at("https://example.com/a.png"), AiStudio, false),
+        (at("https://example.com/a.png?size=2"), Vertex, true),
+        (at("https://example.com/a"), Vertex, false),
+        (at("http://example.com/a.png"), Vertex, false),
+        (
+            at("https://example.com/?u=generativelanguage.googleapis.com/files/"),
+            AiStudio,
+            false,
+        ),
+        (at(own), Vertex, true),
+        (at("file:///etc/passwd.png"), Vertex, false),
+        (Part::Image(Media::Id("file-1".into())), AiStudio, false),
+    ];
+    for (part, form, accepted) in table {
+        let conversation = said(&[(Role::User, &[part.clone()])]);
+        let told = told(&conversation, "gemini-3.5-flash", form, |_| ());
+        match told {
+            Ok(_) => assert!(accepted, "{part:?}"),
+            Err(refused) => {
+                assert!(!accepted, "{part:?}");
+                assert_eq!(
+                    (refused.code, &*refused.param),
+                    (Unsupported::PARAMETER, "messages")
+                );
+            }
+        }
+    }
+    let conversation = said(&[(Role::User, &[image()])]);
+    let blind = told(&conversation, "gemini-3.5-flash", AiStudio, |facts| {
+        facts.images = false;
+    });
+    assert_eq!(blind.unwrap_err().param, "messages");
+}
+
+#[test]
+fn tools_are_one_element_with_their_schemas() {
+    let mut conversation = hello();
+    conversation.tools = vec![
+        Tool {
+            description: Some("does".into()),
+            ..tool(
+                "f",
+                Some(r#"{"type":"object","properties":{"b":{"const":1}, "a":{}}}"#),
+            )
+        },
+        tool("g", Some("{}")),
+        tool("7up", None),
+    ];
+    let encoded = told(&conversation, "gemini-3.5-flash", Form::AiStudio, |_| ()).unwrap();
+    let renamed = renamed(&conversation);
+    let [(ours, theirs)] = renamed.as_slice() else {
+        panic!("one is renamed: {renamed:?}");
+    };
+    assert_eq!(ours, "7up");
+    assert_eq!(
+        std::str::from_utf8(&encoded.body).unwrap(),
+        format!(
+            r#"{{"contents":[{{"role":"user","parts":[{{"text":"hi"}}]}}],"tools":[{{"functionDeclarations":[{{"name":"f","description":"does","parametersJsonSchema":{{"type":"object","properties":{{"b":{{"enum":[1]}},"a":{{}}}}}}}},{{"name":"g"}},{{"name":"{theirs}"}}]}}]}}"#
+        )
+    );
+    let without = told(&conversation, "gemini-3.5-flash", Form::AiStudio, |facts| {
+        facts.tools = false;
+    });
+    assert_eq!(without.unwrap_err().param, "tools");
+}
+
+#[test]
+fn every_tool_choice_has_its_mode() {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
+    let table = [
+        (None, Value::Null, 2),
+        (Some(ToolChoice::Auto), json!({"mode": "AUTO"}), 2),
+        (Some(ToolChoice::None), json!({"mode": "NONE"}), 2),
+        (Some(ToolChoice::Required), json!({"mode": "ANY"}), 2),
+        (
+            Some(ToolChoice::Named("g".into())),
+            json!({"mode": "ANY", "allowedFunctionNames": ["g"]}),
+            2,
+        ),
+        (
+            Some(ToolChoice::Allowed {
+                names: names(&["f", "g"]),
+                required: true,
+            }),
+            json!({"mode": "ANY", "allowedFunctionNames": ["f", "g"]}),
+            2,
+        ),
+        (
+            Some(ToolChoice::Allowed {
+                names: names(&["g"]),
+                required: false,
+            }),
+            json!({"mode": "AUTO"}),
+            1,
+        ),
+    ];
+    for (choice, config, tools) in table {
+        let mut conversation = hello();
+        conversation.tools = vec![tool("f", None), tool("g", None)];
+        conversation.tool_choice = choice.clone();
+        let sent = sent(&conversation, "gemini-3.5-flash");
+        assert_eq!(
+            sent["toolConfig"]["functionCallingConfig"], config,
+            "{choice:?}"
+        );
+        let declared = sent["tools"][0]["functionDeclarations"].as_array();
+        assert_eq!(declared.unwrap().len(), tools, "{choice:?}");
+    }
+    let mut conversation = hello();
+    conversation.tool_choice = Some(ToolChoice::Required);
+    let encoded = told(&conversation, "gemini-3.5-flash", Form::AiStudio, |_| ()).unwrap();
+    assert_eq!(encoded.dropped.as_slice(), ["tool_choice"]);
+}
+
+/// A change to a conversation, and what it makes of `generationConfig` at a model.
+type Row = (&'static str, fn(&mut Conversation), Value);
+
+fn check(rows: Vec<Row>) {
+    for (at, (model, change, config)) in rows.into_iter().enumerate() {
+        let mut conversation = hello();
+        change(&mut conversation);
+        let sent = sent(&conversation, model);
+        assert_eq!(sent["generationConfig"], config, "row {at}: {model}");
+    }
+}
+
+#[test]
+fn every_setting_has_its_place() {
+    check(vec![
+        ("gemini-3.5-flash", |_| (), Value::Null),
+        (
+            "gemini-2.5-flash",
+            |c| {
+                c.temperature = Some(0.5);
+                c.top_p = Some(0.9);
+                c.top_k = Some(40);
+                c.max_tokens = Some(100);
+                c.presence_penalty = Some(0.1);
+                c.frequency_penalty = Some(-0.1);
+                c.seed = Some(-7);
+                c.stop = vec!["a".into(), String::new(), " ".into()];
+            },
+            json!({
+                "temperature": 0.5, "topP": 0.9, "topK": 40, "maxOutputTokens": 100,
+                "presencePenalty": 0.1, "frequencyPenalty": -0.1, "seed": -7, "stopSequences": ["a", " "]
+            }),
+        ),
+        (
+            "gemini-4-argon",
+            |c| c.presence_penalty = Some(0.1),
+            Value::Null,
+        ),
+        // More than a model can is all it can.
+        (
+            "gemini-2.0-flash",
+            |c| c.max_tokens = Some(64_000),
+            json!({"maxOutputTokens": 8192}),
+        ),
+        (
+            "gemini-2.5-flash",
+            |c| c.seed = Some(0x1_2345_6789),
+            json!({"seed": 0x2345_6789}),
+        ),
+        (
+            "gemini-2.5-flash",
+            |c| c.format = Format::JsonObject,
+            json!({"responseMimeType": "application/json"}),
+        ),
+        (
+            "gemini-2.5-flash",
+            |c| {
+                c.format = Format::JsonSchema {
+                    name: "n".into(),
+                    description: Some("d".into()),
+                    schema: raw(r#"{"$schema":"x","type":"object"}"#),
+                    strict: Some(true),
+                };
+            },
+            json!({"responseMimeType": "application/json", "responseJsonSchema": {"type": "object"}}),
+        ),
+    ]);
+}
+
+#[test]
+fn every_effort_has_its_level_or_budget() {
+    let level =
+        |level: &str| json!({"thinkingConfig": {"thinkingLevel": level, "includeThoughts": true}});
+    let budget = |budget: u64| json!({"thinkingConfig": {"thinkingBudget": budget, "includeThoughts": true}});
+    let quiet = |config: Value| json!({"thinkingConfig": config});
+    check(vec![
+        (
+            "gemini-3.5-flash",
+            |c| c.effort = Some(Effort::None),
+            quiet(json!({"thinkingLevel": "MINIMAL"})),
+        ),
+        (
+            "gemini-4-argon",
+            |c| c.effort = Some(Effort::None),
+            quiet(json!({"thinkingLevel": "LOW"})),
+        ),
+        (
+            "gemini-3.5-flash",
+            |c| c.effort = Some(Effort::Minimal),
+            level("MINIMAL"),
+        ),
+        (
+            "gemini-3.8-flash",
+            |c| c.effort = Some(Effort::Minimal),
+            level("LOW"),
+        ),
+        (
+            "gemini-3-pro-preview",
+            |c| c.effort = Some(Effort::Medium),
+            level("LOW"),
+        ),
+        (
+            "gemini-3.1-pro-preview",
+            |c| c.effort = Some(Effort::Medium),
+            level("MEDIUM"),
+        ),
+        (
+            "gemini-3.5-flash",
+            |c| c.effort = Some(Effort::Max),
+            level("HIGH"),
+        ),
+        (
+            "gemini-4-argon",
+            |c| c.effort = Some(Effort::Max),
+            level("XHIGH"),
+        ),
+        (
+            "gemini-4-argon",
+            |c| c.thinking = Some(Thinking::Budget(4000)),
+            level("LOW"),
+        ),
+        (
+            "gemini-4-argon",
+            |c| c.thinking = Some(Thinking::Budget(10_000)),
+            level("MEDIUM"),
+        ),
+        (
+            "gemini-4-argon",
+            |c| c.thinking = Some(Thinking::Budget(32_000)),
+            level("HIGH"),
+        ),
+        (
+            "gemini-4-argon",
+            |c| c.thinking = Some(Thinking::Disabled),
+            quiet(json!({"thinkingLevel": "LOW"})),
+        ),
+        (
+            "gemini-4-argon",
+            |c| c.thinking = Some(Thinking::Adaptive),
+            quiet(json!({"includeThoughts": true})),
+        ),
+        (
+            "gemini-4-argon",
+            |c| c.show_reasoning = true,
+            quiet(json!({"includeThoughts": true})),
+        ),
+        (
+            "gemini-2.5-flash",
+            |c| c.effort = Some(Effort::None),
+            quiet(json!({"thinkingBudget": 0})),
+        ),
+        (
+            "gemini-2.5-pro",
+            |c| c.effort = Some(Effort::None),
+            quiet(json!({"thinkingBudget": 128})),
+        ),
+        (
+            "gemini-2.5-pro",
+            |c| c.effort = Some(Effort::Minimal),
+            budget(1024),
+        ),
+        (
+            "gemini-2.5-pro",
+            |c| c.effort = Some(Effort::Low),
+            budget(2048),
+        ),
+        (
+            "gemini-2.5-pro",
+            |c| c.effort = Some(Effort::Medium),
+            budget(8192),
+        ),
+        (
+            "gemini-2.5-pro",
+            |c| c.effort = Some(Effort::High),
+            budget(16_384),
+        ),
+        (
+            "gemini-2.5-pro",
+            |c| c.effort = Some(Effort::Xhigh),
+            budget(32_768),
+        ),
+        (
+            "gemini-2.5-flash",
+            |c| c.effort = Some(Effort::Max),
+            budget(24_576),
+        ),
+        (
+            "gemini-2.5-flash",
+            |c| c.thinking = Some(Thinking::Budget(31_999)),
+            budget(24_576),
+        ),
+        (
+            "gemini-2.5-pro",
+            |c| c.thinking = Some(Thinking::Budget(1)),
+            budget(128),
+        ),
+        // What does not think is not told to, nor to show it.
+        (
+            "gemini-2.0-flash",
+            |c| (c.effort, c.show_reasoning) = (Some(Effort::High), true),
+            Value::Null,
+        ),
+        (
+            "gemini-2.0-flash",
+            |c| c.thinking = Some(Thinking::Disabled),
+            Value::Null,
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_not_told_is_named() {
+    let dropped = |model, form, change: fn(&mut Conversation), facts: fn(&mut Facts)| {
+        let mut conversation = hello();
+        change(&mut conversation);
+        let encoded = told(&conversation, model, form, facts).unwrap();
+        let dropped = encoded.dropped.iter().map(Cow::as_ref);
+        dropped.collect::<Vec<_>>().join(" ")
+    };
+    use Form::{AiStudio, Vertex};
+    type Case = (
+        &'static str,
+        Form,
+        fn(&mut Conversation),
+        fn(&mut Facts),
+        &'static str,
+    );
+    let table: &[Case] = &[
+        (
+            "gemini-4-argon",
+            AiStudio,
+            |c| {
+                c.asked = vec!["seed".into(), "user".into(), "parallel_tool_calls".into()];
+                (c.presence_penalty, c.frequency_penalty) = (Some(1.0), Some(1.0));
+            },
+            |_| (),
+            "user parallel_tool_calls presence_penalty frequency_penalty",
+        ),
+        (
+            "gemini-2.0-flash",
+            AiStudio,
+            |c| c.effort = Some(Effort::Low),
+            |_| (),
+            "reasoning_effort",
+        ),
+        (
+            "gemini-2.0-flash",
+            AiStudio,
+            |c| c.effort = Some(Effort::None),
+            |_| (),
+            "",
+        ),
+        (
+            "gemini-2.0-flash",
+            AiStudio,
+            |c| c.thinking = Some(Thinking::Adaptive),
+            |_| (),
+            "thinking",
+        ),
+        (
+            "gemini-3.5-flash",
+            AiStudio,
+            |c| c.service_tier = Some("scale".into()),
+            |_| (),
+            "service_tier",
+        ),
+        (
+            "gemini-3.5-flash",
+            AiStudio,
+            |c| c.service_tier = Some("flex".into()),
+            |_| (),
+            "",
+        ),
+        (
+            "gemini-3.5-flash",
+            Vertex,
+            |c| c.service_tier = Some("flex".into()),
+            |_| (),
+            "service_tier",
+        ),
+        (
+            "gemini-3.5-flash",
+            Vertex,
+            |c| c.service_tier = Some("auto".into()),
+            |_| (),
+            "",
+        ),
+        (
+            "gemini-3.5-flash",
+            AiStudio,
+            |c| {
+                (c.temperature, c.top_p, c.top_k) = (Some(1.0), Some(1.0), Some(1));
+            },
+            |f| f.sampling = Sampling::None,
+            "temperature top_p top_k",
+        ),
+        (
+            "gemini-3.5-flash",
+            AiStudio,
+            |c| {
+                (c.temperature, c.top_p, c.top_k) = (Some(1.0), Some(1.0), Some(1));
+            },
+            |f| f.sampling = Sampling::OneOf,
+            "top_p",
+        ),
+        (
+            "gemini-3.5-flash",
+            AiStudio,
+            |c| {
+                c.tools = vec![tool("f", None)];
+                c.tool_choice = Some(ToolChoice::Required);
+            },
+            |f| f.forced_tools = false,
+            "tool_choice",
+        ),
+    ];
+    for (model, form, change, facts, names) in table {
+        assert_eq!(dropped(model, *form, *change, *facts), *names, "{model}");
+    }
+}
+
+#[test]
+fn what_would_change_the_answer_is_refused() {
+    let schema = Format::JsonSchema {
+        name: "n".into(),
+        description: None,
+        schema: None,
+        strict: None,
+    };
+    let with = |change: &dyn Fn(&mut Conversation), model, facts: fn(&mut Facts)| {
+        let mut conversation = hello();
+        change(&mut conversation);
+        told(&conversation, model, Form::AiStudio, facts).map_err(|refused| refused.param)
+    };
+    let json_with_tools = |c: &mut Conversation| {
+        c.format = Format::JsonObject;
+        c.tools = vec![tool("f", None)];
+    };
+    assert_eq!(
+        with(&json_with_tools, "gemini-2.5-pro", |_| ()).unwrap_err(),
+        "response_format"
+    );
+    assert!(with(&json_with_tools, "gemini-3.5-flash", |_| ()).is_ok());
+    let schema = |c: &mut Conversation| c.format = schema.clone();
+    let refused = with(&schema, "gemini-3.5-flash", |facts| {
+        facts.json_schema = false
+    });
+    assert_eq!(refused.unwrap_err(), "response_format");
+    let stops = |c: &mut Conversation| c.stop = vec!["x".into(); 6];
+    assert_eq!(
+        with(&stops, "gemini-3.5-flash", |_| ()).unwrap_err(),
+        "stop"
+    );
+    let asked = |c: &mut Conversation| c.asked = vec!["logprobs".into()];
+    assert_eq!(
+        with(&asked, "gemini-3.5-flash", |_| ()).unwrap_err(),
+        "logprobs"
+    );
+    let prefilled = |c: &mut Conversation| c.turns.push(turn(Role::Assistant, &[text("So")]));
+    assert_eq!(
+        with(&prefilled, "gemini-4-argon", |_| ()).unwrap_err(),
+        "messages"
+    );
+    assert!(with(&prefilled, "gemini-2.5-pro", |_| ()).is_ok());
+}
+
+#[test]
+fn a_tier_is_told_where_it_is_known() {
+    for (asked, tier) in [
+        ("auto", Value::Null),
+        ("default", json!("standard")),
+        ("standard_only", json!("standard")),
+        ("flex", json!("flex")),
+        ("priority", json!("priority")),
+    ] {
+        let mut conversation = hello();
+        conversation.service_tier = Some(asked.into());
+        assert_eq!(
+            sent(&conversation, "gemini-3.5-flash")["serviceTier"],
+            tier,
+            "{asked}"
+        );
+    }
+}
+
+#[test]
+fn a_count_is_asked_for_and_read() {
+    let mut conversation = hello();
+    conversation.system = vec![text("s")];
+    conversation.tools = vec![tool("f", None)];
+    conversation.max_tokens = Some(1);
+    let facts = Families::built_in().of("gemini-3.5-flash");
+    for (model, form, expected) in [
+        (
+            "gemini-3.5-flash",
+            Form::AiStudio,
+            r#"{"generateContentRequest":{"model":"models/gemini-3.5-flash","systemInstruction":{"parts":[{"text":"s"}]},"contents":[{"role":"user","parts":[{"text":"hi"}]}],"tools":[{"functionDeclarations":[{"name":"f"}]}]}}"#,
+        ),
+        (
+            "gemini-3.5-flash",
+            Form::Vertex,
+            r#"{"systemInstruction":{"parts":[{"text":"s"}]},"contents":[{"role":"user","parts":[{"text":"hi"}]}],"tools":[{"functionDeclarations":[{"name":"f"}]}]}"#,
+        ),
+    ] {
+        let to = Receiver {
+            id: US,
+            model,
+            facts: &facts,
+        };
+        let encoded = encode_count(&conversation, to, form).unwrap();
+        assert_eq!(encoded.body, expected);
+    }
+    assert_eq!(read_count(br#"{"totalTokens": 61}"#).unwrap(), 61);
+    assert!(read_count(b"{}").is_err());
+}
