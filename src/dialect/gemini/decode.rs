@@ -186,9 +186,9 @@ impl Progress {
         }
         // A prompt that is refused has no candidates.
         if self.finish.is_none()
-            && chunk
-                .prompt_feedback
-                .is_some_and(|feedback| feedback.block_reason.is_some())
+            && chunk.prompt_feedback.is_some_and(|feedback| {
+                feedback.block_reason.is_some() || feedback.block_reason_message.is_some()
+            })
         {
             self.finish = Some(Ending::Filtered);
         }

@@ -81,15 +81,15 @@ fn result(id: &str, parts: &[Part], is_error: bool) -> Part {
     })
 }
 
-fn raw(text: &str) -> Option<Box<RawValue>> {
-    Some(RawValue::from_string(text.into()).unwrap())
+fn raw(text: &str) -> Box<RawValue> {
+    RawValue::from_string(text.into()).unwrap()
 }
 
 fn tool(name: &str, schema: Option<&str>) -> Tool {
     Tool {
         name: name.into(),
         description: Some(String::new()),
-        schema: schema.and_then(raw),
+        schema: schema.map(raw),
         strict: Some(true),
         cache: None,
     }
@@ -135,37 +135,22 @@ fn instructions_stand_apart_and_never_empty() {
     assert_eq!(system(&[billing]), Value::Null);
 }
 
+/// What, where, at which model, in which content, and its parts.
+type Written = (&'static str, Conversation, &'static str, usize, Value);
+
+fn check_parts(table: Vec<Written>) {
+    for (what, conversation, model, at, parts) in table {
+        let sent = sent(&conversation, model);
+        assert_eq!(sent["contents"][at]["parts"], parts, "{what}");
+        let role = if at == 1 { "model" } else { "user" };
+        assert_eq!(sent["contents"][at]["role"], role, "{what}");
+    }
+}
+
 #[test]
-fn every_part_has_its_form() {
-    use Role::{Assistant as A, User as U};
-    let sealed = Some(thought::seal(US, "SIG"));
-    let foreign = Some(thought::seal("other/model", "SIG"));
-    let skip = "skip_thought_signature_validator";
-    let ran = |call: Part| {
-        let id = match &call {
-            Part::Call(call) => call.id.clone(),
-            other => panic!("{other:?}"),
-        };
-        said(&[
-            (U, &[text("hi")]),
-            (A, &[call]),
-            (U, &[result(&id, &[text("ok")], false)]),
-        ])
-    };
-    let answered = |parts: &[Part], is_error| {
-        said(&[
-            (U, &[text("hi")]),
-            (A, &[call("x1", "f", "{}", None)]),
-            (U, &[result("x1", parts, is_error), text("so?")]),
-        ])
-    };
-    let returned = |response: Value| {
-        json!([
-            {"functionResponse": {"id": "x1", "name": "f", "response": response}}
-        ])
-    };
-    // (what, conversation, model, which content, its parts)
-    let table: Vec<(&str, Conversation, &str, usize, Value)> = vec![
+fn every_medium_has_its_form() {
+    use Role::User as U;
+    check_parts(vec![
         (
             "an image",
             said(&[(U, &[text("see"), image()])]),
@@ -214,6 +199,27 @@ fn every_part_has_its_form() {
                 {"fileData": {"fileUri": "https://generativelanguage.googleapis.com/v1beta/files/abc"}}
             ]),
         ),
+    ]);
+}
+
+#[test]
+fn calls_and_thoughts_bear_the_signatures_that_are_ours() {
+    use Role::{Assistant as A, User as U};
+    let sealed = Some(thought::seal(US, "SIG"));
+    let foreign = Some(thought::seal("other/model", "SIG"));
+    let skip = "skip_thought_signature_validator";
+    let ran = |call: Part| {
+        let id = match &call {
+            Part::Call(call) => call.id.clone(),
+            other => panic!("{other:?}"),
+        };
+        said(&[
+            (U, &[text("hi")]),
+            (A, &[call]),
+            (U, &[result(&id, &[text("ok")], false)]),
+        ])
+    };
+    check_parts(vec![
         (
             "a call with our signature",
             ran(call(
@@ -287,6 +293,25 @@ fn every_part_has_its_form() {
             1,
             json!([{"text": "", "thoughtSignature": "SIG"}, {"text": "yo"}]),
         ),
+    ]);
+}
+
+#[test]
+fn a_result_is_an_object_with_the_name_of_its_call() {
+    use Role::{Assistant as A, User as U};
+    let answered = |parts: &[Part], is_error| {
+        said(&[
+            (U, &[text("hi")]),
+            (A, &[call("x1", "f", "{}", None)]),
+            (U, &[result("x1", parts, is_error), text("so?")]),
+        ])
+    };
+    let returned = |response: Value| {
+        json!([
+            {"functionResponse": {"id": "x1", "name": "f", "response": response}}
+        ])
+    };
+    check_parts(vec![
         (
             "a result that is text",
             answered(&[text("[1,2]")], false),
@@ -353,17 +378,7 @@ fn every_part_has_its_form() {
             3,
             json!([{"inlineData": {"mimeType": "image/png", "data": "AAAA"}}]),
         ),
-    ];
-    for (what, conversation, model, at, parts) in table {
-        let sent = sent(&conversation, model);
-        assert_eq!(sent["contents"][at]["parts"], parts, "{what}");
-        let role = if at % 2 == 1 && conversation.turns.len() > 1 && at == 1 {
-            "model"
-        } else {
-            "user"
-        };
-        assert_eq!(sent["contents"][at]["role"], role, "{what}");
-    }
+    ]);
 }
 
 #[test]
@@ -423,7 +438,7 @@ fn what_a_model_cannot_be_shown_is_refused() {
         (Part::Image(Media::Id("file-1".into())), AiStudio, false),
     ];
     for (part, form, accepted) in table {
-        let conversation = said(&[(Role::User, &[part.clone()])]);
+        let conversation = said(&[(Role::User, std::slice::from_ref(&part))]);
         let told = told(&conversation, "gemini-3.5-flash", form, |_| ());
         match told {
             Ok(_) => assert!(accepted, "{part:?}"),
@@ -583,7 +598,7 @@ fn every_setting_has_its_place() {
                 c.format = Format::JsonSchema {
                     name: "n".into(),
                     description: Some("d".into()),
-                    schema: raw(r#"{"$schema":"x","type":"object"}"#),
+                    schema: Some(raw(r#"{"$schema":"x","type":"object"}"#)),
                     strict: Some(true),
                 };
             },
@@ -735,13 +750,6 @@ fn every_effort_has_its_level_or_budget() {
 
 #[test]
 fn what_is_not_told_is_named() {
-    let dropped = |model, form, change: fn(&mut Conversation), facts: fn(&mut Facts)| {
-        let mut conversation = hello();
-        change(&mut conversation);
-        let encoded = told(&conversation, model, form, facts).unwrap();
-        let dropped = encoded.dropped.iter().map(Cow::as_ref);
-        dropped.collect::<Vec<_>>().join(" ")
-    };
     use Form::{AiStudio, Vertex};
     type Case = (
         &'static str,
@@ -750,6 +758,13 @@ fn what_is_not_told_is_named() {
         fn(&mut Facts),
         &'static str,
     );
+    let dropped = |model, form, change: fn(&mut Conversation), facts: fn(&mut Facts)| {
+        let mut conversation = hello();
+        change(&mut conversation);
+        let encoded = told(&conversation, model, form, facts).unwrap();
+        let dropped = encoded.dropped.iter().map(Cow::as_ref);
+        dropped.collect::<Vec<_>>().join(" ")
+    };
     let table: &[Case] = &[
         (
             "gemini-4-argon",
@@ -868,7 +883,7 @@ fn what_would_change_the_answer_is_refused() {
     assert!(with(&json_with_tools, "gemini-3.5-flash", |_| ()).is_ok());
     let schema = |c: &mut Conversation| c.format = schema.clone();
     let refused = with(&schema, "gemini-3.5-flash", |facts| {
-        facts.json_schema = false
+        facts.json_schema = false;
     });
     assert_eq!(refused.unwrap_err(), "response_format");
     let stops = |c: &mut Conversation| c.stop = vec!["x".into(); 6];
@@ -937,4 +952,37 @@ fn a_count_is_asked_for_and_read() {
     }
     assert_eq!(read_count(br#"{"totalTokens": 61}"#).unwrap(), 61);
     assert!(read_count(b"{}").is_err());
+}
+
+/// A request with everything in it that is ever written.
+pub(super) fn everything() -> Value {
+    use Role::{Assistant as A, User as U};
+    let mut conversation = said(&[
+        (U, &[text("hi"), image(), at("gs://bucket/a.png")]),
+        (A, &[call("x1", "f", "{}", None)]),
+        (U, &[result("x1", &[text("a"), image()], false)]),
+    ]);
+    conversation.system = vec![text("s")];
+    conversation.tools = vec![Tool {
+        description: Some("d".into()),
+        ..tool("f", Some(r#"{"type":"object"}"#))
+    }];
+    conversation.tool_choice = Some(ToolChoice::Named("f".into()));
+    conversation.format = Format::JsonSchema {
+        name: "n".into(),
+        description: None,
+        schema: Some(raw(r#"{"type":"object"}"#)),
+        strict: None,
+    };
+    conversation.max_tokens = Some(1);
+    conversation.temperature = Some(1.0);
+    conversation.top_p = Some(1.0);
+    conversation.top_k = Some(1);
+    conversation.seed = Some(1);
+    conversation.presence_penalty = Some(1.0);
+    conversation.frequency_penalty = Some(1.0);
+    conversation.stop = vec!["x".into()];
+    conversation.effort = Some(Effort::Low);
+    conversation.service_tier = Some("flex".into());
+    sent(&conversation, "gemini-3.5-flash")
 }

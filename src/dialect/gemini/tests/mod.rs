@@ -3,3 +3,4 @@
 mod decode;
 mod embeddings;
 mod encode;
+mod recordings;
