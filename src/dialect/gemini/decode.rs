@@ -174,6 +174,7 @@ impl Progress {
             return Err(judge_reported(data));
         }
         if let Some(id) = chunk.response_id
+            && !id.0.is_empty()
             && !std::mem::replace(&mut self.identified, true)
         {
             out.push(Event::Id(id.0.into_owned()));
@@ -316,7 +317,7 @@ impl Progress {
             Some(Ending::Stop) if !self.meaningful => return Err(broken("the answer is empty")),
             Some(Ending::Stop) if self.calls.any() => Reason::ToolCalls,
             Some(Ending::Stop) => Reason::Stop,
-            None => return Err(broken("the stream ended before the answer did")),
+            None => return Err(broken("the answer broke off: it gives no reason to finish")),
         };
         out.append(&mut self.held);
         if self.usage.is_known() {

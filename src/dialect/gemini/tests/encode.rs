@@ -637,7 +637,7 @@ fn every_effort_has_its_level_or_budget() {
         (
             "gemini-3-pro-preview",
             |c| c.effort = Some(Effort::Medium),
-            level("LOW"),
+            level("HIGH"),
         ),
         (
             "gemini-3.1-pro-preview",
@@ -929,7 +929,7 @@ fn a_count_is_asked_for_and_read() {
     conversation.system = vec![text("s")];
     conversation.tools = vec![tool("f", None)];
     conversation.max_tokens = Some(1);
-    let facts = Families::built_in().of("gemini-3.5-flash");
+    let facts = Families::built_in().of("gemini-4-argon");
     for (model, form, expected) in [
         (
             "gemini-3.5-flash",
@@ -950,6 +950,16 @@ fn a_count_is_asked_for_and_read() {
         let encoded = encode_count(&conversation, to, form).unwrap();
         assert_eq!(encoded.body, expected);
     }
+    // What cannot be gone on from can still be counted.
+    conversation
+        .turns
+        .push(turn(Role::Assistant, &[text("So")]));
+    let to = Receiver {
+        id: US,
+        model: "gemini-4-argon",
+        facts: &facts,
+    };
+    assert!(encode_count(&conversation, to, Form::Vertex).is_ok());
     assert_eq!(read_count(br#"{"totalTokens": 61}"#).unwrap(), 61);
     assert!(read_count(b"{}").is_err());
 }
