@@ -3,4 +3,6 @@
 mod decode;
 mod embeddings;
 mod encode;
+mod given;
+mod parts;
 mod recordings;
