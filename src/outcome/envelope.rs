@@ -25,6 +25,10 @@ pub(super) struct Envelope {
     also: Vec<String>,
     /// The HTTP status that the body itself names: all that an error inside a 200 has.
     pub(super) status: Option<u16>,
+    /// Google: how long to wait, as a duration in text.
+    pub(super) retry_delay: Option<String>,
+    /// Google: whether a quota of a whole day is used up.
+    pub(super) daily: bool,
     /// `OpenRouter`: which of its limits this was.
     pub(super) limit_source: Option<String>,
     /// `OpenRouter`: the reasons of its moderation are given.
@@ -113,6 +117,8 @@ impl Envelope {
             status: ["code", "status", "status_code", "raw_status_code"]
                 .iter()
                 .find_map(|name| error.get(*name).and_then(status)),
+            retry_delay: details(error).find_map(|detail| word(detail.get("retryDelay")?)),
+            daily: details(error).any(is_daily),
             limit_source: metadatum("limit_source").and_then(word),
             moderated: metadatum("reasons")
                 .or(metadatum("flagged_input"))
@@ -144,14 +150,35 @@ impl Envelope {
     }
 }
 
-/// `google.rpc.ErrorInfo`: the reason is in the details; Anthropic has an `error_code` in one. Some
-/// providers have a `details` string.
+/// `google.rpc.ErrorInfo`: the reason is in the details; Anthropic has an `error_code` in one.
 fn reasons(error: &Map<String, Value>) -> Vec<String> {
-    let details = error.get("details");
-    let code = details.and_then(|details| word(details.get("error_code")?));
-    let details = details.and_then(Value::as_array).into_iter().flatten();
-    let reasons = details.filter_map(|detail| word(detail.get("reason")?));
+    let code = error
+        .get("details")
+        .and_then(|details| word(details.get("error_code")?));
+    let reasons = details(error).filter_map(|detail| word(detail.get("reason")?));
     code.into_iter().chain(reasons).collect()
+}
+
+/// `google.rpc.Status`: messages of several types. Some providers have a `details` string.
+fn details(error: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    let details = error.get("details").and_then(Value::as_array);
+    details.into_iter().flatten()
+}
+
+/// `google.rpc.QuotaFailure` names the quotas that are used up; `ErrorInfo` names one.
+/// The words are `GenerateRequestsPerDayPerProjectPerModel-FreeTier` and the like, and it is they
+/// alone that tell a day from a minute: the message and the wait are the same.
+fn is_daily(detail: &Value) -> bool {
+    let violations = detail.get("violations").and_then(Value::as_array);
+    let quotas = violations
+        .into_iter()
+        .flatten()
+        .filter_map(|violation| violation.get("quotaId"));
+    let limit = detail
+        .get("metadata")
+        .and_then(|metadata| metadata.get("quota_limit"));
+    let mut quotas = quotas.chain(limit).filter_map(Value::as_str);
+    quotas.any(|quota| quota.contains("PerDay"))
 }
 
 /// A short field: numbers become strings, anything else is absent.
@@ -319,6 +346,35 @@ mod tests {
         ];
         for (body, expected) in table {
             assert_eq!(Envelope::read(body.as_bytes()).status, expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_day_and_a_minute_are_told_apart_by_the_name_of_the_quota() {
+        let quota = |id: &str| {
+            format!(
+                r#"{{"error":{{"details":[{{"violations":[{{"quotaId":"x"}},{{"quotaId":"{id}"}}]}},{{"retryDelay":"34.4s"}}]}}}}"#
+            )
+        };
+        for (body, daily) in [
+            (
+                quota("GenerateRequestsPerDayPerProjectPerModel-FreeTier"),
+                true,
+            ),
+            (
+                quota("GenerateContentPaidTierInputTokensPerModelPerMinute"),
+                false,
+            ),
+            (
+                r#"{"details":[{"metadata":{"quota_limit":"RequestsPerDay"}}]}"#.into(),
+                true,
+            ),
+            (r#"{"details":"PerDay"}"#.into(), false),
+        ] {
+            let envelope = Envelope::read(body.as_bytes());
+            assert_eq!(envelope.daily, daily, "{body}");
+            let waits = body.contains("retryDelay").then_some("34.4s");
+            assert_eq!(envelope.retry_delay.as_deref(), waits, "{body}");
         }
     }
 

@@ -124,6 +124,16 @@ fn money(status: Option<u16>, error: &Envelope, phrase: &str) -> Option<Verdict>
     if matches!(status, None | Some(429)) && lists::starts(phrase, lists::DAILY) {
         return Some(Verdict(Class::QuotaExhausted, "tokens per day"));
     }
+    // A quota of a day comes back, but not while anybody waits: `RetryInfo` speaks of seconds.
+    if error.daily && matches!(status, None | Some(429)) {
+        return Some(Verdict(Class::QuotaExhausted, "a quota of a day"));
+    }
+    let unmet = error
+        .words()
+        .any(|word| word.eq_ignore_ascii_case(lists::UNMET));
+    if unmet && phrase.contains("billing") {
+        return Some(Verdict(Class::QuotaExhausted, "billing"));
+    }
     let asked = matches!(status, None | Some(401 | 402 | 403 | 412 | 429));
     // Gemini says it of a rate a minute: its word is the better witness.
     let a_rate = listed(error, Class::RateLimited).is_some();
@@ -295,12 +305,16 @@ fn wait_of(
     now: SystemTime,
 ) -> Option<Duration> {
     let message = Some(error.said.message.as_str());
+    // Google's `RetryInfo`; its message may say the same to the millisecond, or nothing.
+    let detailed = || error.retry_delay.as_deref().and_then(wait::span);
     match class {
         // Azure's "retry after 86400 seconds" answers one request that is larger than the
         // deployment's whole rate. It must not bench the deployment for a day.
         Class::RateLimited if message.and_then(wait::in_prose) == Some(wait::DAY) => None,
-        Class::RateLimited => wait(headers, message, now),
-        Class::Overloaded | Class::ServerError => wait::asked(headers, message, now),
+        Class::RateLimited => wait(headers, message, now).max(detailed()),
+        Class::Overloaded | Class::ServerError => {
+            wait::asked(headers, message, now).max(detailed())
+        }
         Class::Ok
         | Class::Connect
         | Class::Timeout

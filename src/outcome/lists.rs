@@ -33,6 +33,8 @@ pub(super) const WORDS: &[(&str, Class)] = &[
     ),
     // Bedrock, botocore's service model.
     ("ServiceQuotaExceededException", Class::QuotaExhausted),
+    // Google, `google.api.ErrorReason`: with 403.
+    ("BILLING_DISABLED", Class::QuotaExhausted),
     // Content policy. OpenAI images, reasoning models and Responses (openai-python, ResponseErrorCode).
     ("content_policy_violation", Class::Policy),
     ("moderation_blocked", Class::Policy),
@@ -130,6 +132,10 @@ pub(super) const STRING_TOO_LONG: &str = "string_above_max_length";
 
 /// llama.cpp's type of a 501.
 pub(super) const NOT_SUPPORTED: &str = "not_supported_error";
+
+/// Google: the account lacks something; of what, the message tells. Gemini's free tier in a country
+/// where it is not offered says it with 400, and asks to enable billing.
+pub(super) const UNMET: &str = "FAILED_PRECONDITION";
 
 /// `OpenRouter`'s limit on what is in flight: a 402 that passes by itself.
 pub(super) const IN_FLIGHT_BUDGET: &str = "openrouter_in_flight_budget";

@@ -116,6 +116,11 @@ fn money_goes_before_everything() {
         429 quota_exhausted {"error":{"message":"You exceeded your current quota, please check your plan and billing details."}}
         # Gemini says the same of a rate a minute.
         429 rate_limited    [{"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details.","status":"RESOURCE_EXHAUSTED"}}]
+        # But a quota of a day is money, whatever wait is named.
+        429 quota_exhausted {"error":{"code":429,"message":"m. Please retry in 36s.","status":"RESOURCE_EXHAUSTED","details":[{"violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]},{"retryDelay":"36s"}]}}
+        400 quota_exhausted {"error":{"code":400,"message":"Gemini API free tier is not available in your country. Please enable billing on your project.","status":"FAILED_PRECONDITION"}}
+        400 auth            {"error":{"code":400,"message":"User location is not supported for the API use.","status":"FAILED_PRECONDITION"}}
+        403 quota_exhausted {"error":{"code":403,"message":"m","status":"PERMISSION_DENIED","details":[{"reason":"BILLING_DISABLED"}]}}
         # OpenRouter: what is in flight fills the budget for now.
         402 rate_limited    {"error":{"code":402,"message":"m","metadata":{"limit_source":"openrouter_in_flight_budget"}}}
         402 quota_exhausted {"error":{"code":402,"message":"m","metadata":{"limit_source":"credits"}}}
@@ -412,6 +417,16 @@ fn a_wait_is_kept_where_waiting_helps() {
         seconds(3)
     );
     assert_eq!(with_headers(400, &[("retry-after", "3")], "").wait, None);
+    // Google says it in the details; where the message says it too, the longer is the exact one.
+    let detailed = r#"{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","details":[{"retryDelay":"34.4s"}]}}"#;
+    assert_eq!(
+        judged(429, detailed).wait,
+        Some(Duration::from_millis(34_400))
+    );
+    let both = detailed.replace("\"m\"", "\"Please retry in 34.5s.\"");
+    assert_eq!(judged(429, &both).wait, Some(Duration::from_millis(34_500)));
+    let nonsense = detailed.replace("34.4s", "-1s");
+    assert_eq!(judged(429, &nonsense).wait, None);
     // Money does not come back in a second.
     let quota = r#"{"error":{"code":"insufficient_quota"}}"#;
     assert_eq!(with_headers(429, &[("retry-after", "1")], quota).wait, None);

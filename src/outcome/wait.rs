@@ -103,7 +103,7 @@ fn until_date(text: &str, now: SystemTime) -> Option<Duration> {
 }
 
 /// A reset header's value: a duration, or at Azure and Together plain seconds.
-fn span(text: &str) -> Option<Duration> {
+pub(super) fn span(text: &str) -> Option<Duration> {
     let (total, rest) = duration(text);
     if rest.is_empty() {
         return sane(total);

@@ -38,12 +38,15 @@ pub struct Schedule {
     retried: bool,
     not_before: Option<Instant>,
     failures: SmallVec<[Failure; 2]>,
+    /// Whether the request may reach a provider once only.
+    once: bool,
     /// Why the first target that was passed over could not be asked.
     skipped: Option<Unsupported>,
 }
 
 impl Schedule {
-    pub fn new(plan: &Plan, deadline: Deadline, max_attempts: u32) -> Self {
+    /// With `once`, another attempt follows only where the one before provably did not begin.
+    pub fn new(plan: &Plan, deadline: Deadline, max_attempts: u32, once: bool) -> Self {
         Self {
             targets: plan.targets.clone(),
             deadline,
@@ -52,6 +55,7 @@ impl Schedule {
             retried: false,
             not_before: None,
             failures: SmallVec::new(),
+            once,
             skipped: None,
         }
     }
@@ -151,6 +155,9 @@ impl Schedule {
                 Remedy::NextTarget
             }
         };
+        if self.once && !never_began(failure) {
+            return Remedy::GiveUp;
+        }
         match failure.class {
             Class::Connect | Class::Reset => once(true),
             Class::Timeout => once(self.deadline.fits_two(self.backup().is_some())),
@@ -183,6 +190,15 @@ enum Remedy {
     RetryHere { not_before: Option<Instant> },
     NextTarget,
     GiveUp,
+}
+
+/// Whether the provider cannot have begun with what it was asked to do.
+fn never_began(failure: &Failure) -> bool {
+    let refused = failure
+        .status
+        .is_some_and(|status| matches!(status.as_u16(), 429 | 503 | 529));
+    failure.class == Class::Connect
+        || refused && matches!(failure.class, Class::RateLimited | Class::Overloaded)
 }
 
 /// Whether `next` may do better than `failed`, which ended so.
@@ -236,7 +252,7 @@ pub(super) mod tests {
             .iter()
             .map(|(id, context)| target(id, *context))
             .collect();
-        Schedule::new(&Plan { targets }, deadline, 4)
+        Schedule::new(&Plan { targets }, deadline, 4, false)
     }
 
     /// The targets tried when every attempt ends in the next of these classes.

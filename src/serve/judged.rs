@@ -45,7 +45,7 @@ pub(super) async fn answer(
         request.stream,
         patience(headers),
     );
-    let schedule = Schedule::new(&plan, deadline, route.max_attempts);
+    let schedule = Schedule::new(&plan, deadline, route.max_attempts, request.executes);
     match attempt(
         &gateway.upstream,
         &route,

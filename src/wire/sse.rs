@@ -203,12 +203,7 @@ fn dispatch<E>(block: &[u8], each: &mut impl FnMut(Event<'_>) -> Result<(), E>) 
                 kind = Kind::Error;
                 value
             }
-            _ if matches!(line.first(), Some(b'{' | b'['))
-                || bare
-                    && line
-                        .first()
-                        .is_some_and(|first| !first.is_ascii_alphabetic()) =>
-            {
+            _ if is_bare(line, bare) => {
                 (kind, bare) = (Kind::Error, true);
                 line
             }
@@ -235,6 +230,16 @@ fn dispatch<E>(block: &[u8], each: &mut impl FnMut(Event<'_>) -> Result<(), E>) 
     } else {
         each(Event { kind, data })
     }
+}
+
+/// Whether a line is JSON without a field's name, or goes on with what the lines before it began. A
+/// `[DONE]` that lost its name is not.
+fn is_bare(line: &[u8], begun: bool) -> bool {
+    let goes_on = |first: &u8| !first.is_ascii_alphabetic() && *first != b':';
+    line.starts_with(b"{")
+        || line.starts_with(b"[{")
+        || line.trim_ascii_end() == b"["
+        || begun && line.first().is_some_and(goes_on)
 }
 
 fn is_blank(data: &[u8]) -> bool {
@@ -294,7 +299,7 @@ mod tests {
 
     #[test]
     fn an_event_is_the_same_however_it_is_cut() {
-        let streams: [(&str, Seen); 10] = [
+        let streams: [(&str, Seen); 11] = [
             ("data: a\n\ndata: b\n\n", messages(&["a", "b"])),
             (
                 "\u{feff}data:a\r\n\r\n: ping\r\n\r\nid: 1\r\ndata: ж\r\n\r\n",
@@ -329,12 +334,13 @@ mod tests {
                 },
             ),
             (
-                "[{\n  \"x\": 1\n}\n,\n{\n  \"x\": 2\n}\n]",
+                "[{\n  \"x\": 1\n}\n,\n: ping\n{\n  \"x\": 2\n}\n]",
                 vec![(
                     Kind::Error,
                     "[{\n  \"x\": 1\n}\n,\n{\n  \"x\": 2\n}\n]".into(),
                 )],
             ),
+            ("data: a\n\n[DONE]\n\n", messages(&["a"])),
             ("", Seen::new()),
         ];
         for (stream, expected) in streams {

@@ -32,6 +32,9 @@ pub struct Request {
     pub moderation: bool,
     /// Embeddings: whether the vectors are wanted in base64.
     pub base64: bool,
+    /// Whether the provider is to do more than answer: run a tool of its own, keep or take up state.
+    /// Sent twice, it might be done twice.
+    pub executes: bool,
 }
 
 /// `stream_options.include_usage`, and where to put it when it is not set.
@@ -76,6 +79,7 @@ impl Request {
             usage: facts.usage,
             moderation: facts.moderation,
             base64: facts.base64,
+            executes: facts.executes,
             body,
         })
     }
@@ -100,6 +104,7 @@ struct Facts {
     usage: UsageOption,
     moderation: bool,
     base64: bool,
+    executes: bool,
 }
 
 impl Facts {
@@ -112,6 +117,7 @@ impl Facts {
             usage: UsageOption::Absent { null: None },
             moderation: false,
             base64: false,
+            executes: false,
         };
         let mut cursor = Cursor::new(text);
         if cursor.kind()? != Kind::Object {
@@ -171,8 +177,18 @@ impl Facts {
             }
             "prompt" | "input" => self.input = true,
             "tools" => {
-                expect(cursor, key, &[Kind::Array, Kind::Null], "an array")?;
+                if expect(cursor, key, &[Kind::Array, Kind::Null], "an array")? == Kind::Array {
+                    self.executes |= runs_elsewhere(cursor)?;
+                }
             }
+            "web_search_options"
+            | "mcp_servers"
+            | "container"
+            | "previous_response_id"
+            | "conversation" => {
+                self.executes |= cursor.kind()? != Kind::Null;
+            }
+            "background" => self.executes |= &text[cursor.skip()?] == "true",
             "n" => self.choices = cursor.integer_or_skip()?.unwrap_or(1).max(1),
             "moderation" => self.moderation = cursor.kind()? != Kind::Null,
             "encoding_format" => {
@@ -184,6 +200,42 @@ impl Facts {
         }
         Ok(())
     }
+}
+
+/// Tools that a provider runs itself, by the beginnings of their types on any surface.
+const HOSTED: [&str; 12] = [
+    "advisor",
+    "code_execution",
+    "code_interpreter",
+    "file_search",
+    "image_generation",
+    "mcp",
+    "programmatic_tool_calling",
+    "shell",
+    "tool_search",
+    "web_fetch",
+    "web_search",
+    "x_search",
+];
+
+/// Whether one of the tools in the list that comes next is the provider's to run.
+fn runs_elsewhere(cursor: &mut Cursor<'_>) -> Result<bool, Invalid> {
+    let mut hosted = false;
+    cursor.array(|cursor| {
+        if cursor.kind()? == Kind::Object {
+            cursor.object(|cursor, key| {
+                if key.says("type")
+                    && let Some(kind) = cursor.string_or_skip()?
+                {
+                    let kind = kind.decode();
+                    hosted |= HOSTED.iter().any(|begin| kind.starts_with(begin));
+                }
+                Ok::<(), Invalid>(())
+            })?;
+        }
+        Ok::<(), Invalid>(())
+    })?;
+    Ok(hosted)
 }
 
 fn stream_options(text: &str, cursor: &mut Cursor<'_>) -> Result<UsageOption, GatewayError> {

@@ -126,3 +126,36 @@ fn bytes_that_are_not_utf8_are_refused() {
         Request::read(Surface::Chat, Bytes::from_static(b"{\"model\":\"\xff\"}")).unwrap_err();
     assert!(error.to_string().contains("not UTF-8 (byte 10)"), "{error}");
 }
+
+#[test]
+fn what_the_provider_is_to_run_or_to_keep_is_seen() {
+    for (more, expected) in [
+        (
+            r#""tools":[{"type":"function","function":{"name":"web_search"}}]"#,
+            false,
+        ),
+        (
+            r#""tools":[{"name":"bash","type":"bash_20250124"},{"name":"x","input_schema":{}}]"#,
+            false,
+        ),
+        (
+            r#""tools":[{"type":"web_search_20260318","name":"web_search"}]"#,
+            true,
+        ),
+        (
+            r#""tools":[{"type":"function","name":"f"},{"type":"mcp","server_label":"s"}]"#,
+            true,
+        ),
+        (
+            r#""tools":null,"background":false,"previous_response_id":null"#,
+            false,
+        ),
+        (r#""previous_response_id":"resp_1""#, true),
+        (r#""background":true"#, true),
+        (r#""web_search_options":{}"#, true),
+    ] {
+        let body = format!(r#"{{"model":"m","messages":[],{more}}}"#);
+        let request = Request::read(Surface::Chat, body.into()).unwrap();
+        assert_eq!(request.executes, expected, "{more}");
+    }
+}

@@ -42,7 +42,8 @@ pub fn encode_count(
     form: Form,
 ) -> Result<Encoded, Unsupported> {
     let encoder = Encoder::new(conversation, to, form);
-    let ordered = ordered(conversation, to)?;
+    // Nothing is to be gone on from: the last word may be anybody's.
+    let ordered = ordered(conversation, true)?;
     let prompt = prompt(conversation, to, &encoder, &ordered)?;
     let body = match form {
         Form::Vertex => written(&prompt)?,

@@ -174,6 +174,7 @@ impl Progress {
             return Err(judge_reported(data));
         }
         if let Some(id) = chunk.response_id
+            && !id.0.is_empty()
             && !std::mem::replace(&mut self.identified, true)
         {
             out.push(Event::Id(id.0.into_owned()));
@@ -186,9 +187,9 @@ impl Progress {
         }
         // A prompt that is refused has no candidates.
         if self.finish.is_none()
-            && chunk
-                .prompt_feedback
-                .is_some_and(|feedback| feedback.block_reason.is_some())
+            && chunk.prompt_feedback.is_some_and(|feedback| {
+                feedback.block_reason.is_some() || feedback.block_reason_message.is_some()
+            })
         {
             self.finish = Some(Ending::Filtered);
         }
@@ -316,7 +317,7 @@ impl Progress {
             Some(Ending::Stop) if !self.meaningful => return Err(broken("the answer is empty")),
             Some(Ending::Stop) if self.calls.any() => Reason::ToolCalls,
             Some(Ending::Stop) => Reason::Stop,
-            None => return Err(broken("the stream ended before the answer did")),
+            None => return Err(broken("the answer broke off: it gives no reason to finish")),
         };
         out.append(&mut self.held);
         if self.usage.is_known() {

@@ -33,7 +33,7 @@ pub fn encode(
 ) -> Result<Encoded, Unsupported> {
     let mut dropped = settle(&conversation.asked, Column::Gemini)?;
     let encoder = Encoder::new(conversation, to, form);
-    let ordered = ordered(conversation, to)?;
+    let ordered = ordered(conversation, to.facts.prefill)?;
     let request = Request {
         prompt: prompt(conversation, to, &encoder, &ordered)?,
         tool_config: tool_config(conversation, to, &mut dropped),
@@ -46,14 +46,14 @@ pub fn encode(
     })
 }
 
-pub(super) fn ordered<'c>(
-    conversation: &'c Conversation,
-    to: Receiver<'_>,
-) -> Result<Ordered<'c>, Unsupported> {
+pub(super) fn ordered(
+    conversation: &Conversation,
+    prefill: bool,
+) -> Result<Ordered<'_>, Unsupported> {
     let rules = Rules {
         pure_results: true,
         between: None,
-        prefill: to.facts.prefill,
+        prefill,
     };
     turns::ordered(conversation, rules)
 }

@@ -141,10 +141,24 @@ impl<'a> Encoder<'a> {
         signature.and_then(|signature| signature_for(signature, self.to.id, false))
     }
 
+    /// An id, where the model gives them itself. Older ones have answered the field with 400, and so
+    /// has Vertex; results stand in the order of their calls all the same. Ours (`call_` and 24
+    /// characters, as OpenAI's) are told to nobody.
+    fn id<'o>(&self, id: &'o str) -> Option<&'o str> {
+        let given = match self.form {
+            Form::AiStudio => self.to.facts.call_signatures,
+            Form::Vertex => false,
+        };
+        let ours = id
+            .strip_prefix("call_")
+            .is_some_and(|rest| rest.len() == 24);
+        (given && !ours && !id.is_empty()).then_some(id)
+    }
+
     fn call<'o>(&self, call: &'o Call) -> Part<'o> {
         Part {
             function_call: Some(FunctionCall {
-                id: id(&call.id),
+                id: self.id(&call.id),
                 name: theirs(&call.name),
                 // Half a call in history would be a 400 at every turn to come.
                 args: object(&call.arguments).unwrap_or_else(nothing),
@@ -182,7 +196,7 @@ impl<'a> Encoder<'a> {
         let name = self.names.get(result.id.as_str()).copied();
         Ok(Part {
             function_response: Some(FunctionResponse {
-                id: id(&result.id),
+                id: self.id(&result.id),
                 // Results without their calls were taken out before.
                 name: theirs(name.unwrap_or("unknown")),
                 response: response(text, result.is_error),
@@ -294,15 +308,6 @@ fn blob<'o>(mime_type: impl Into<Cow<'o, str>>, data: &'o str) -> Part<'o> {
 
 fn refused(message: &'static str) -> Unsupported {
     Unsupported::parameter("messages", message)
-}
-
-/// An id that is Gemini's. Older models give none, and ours (`call_` and 24 characters, as OpenAI's)
-/// are told to nobody.
-fn id(id: &str) -> Option<&str> {
-    let ours = id
-        .strip_prefix("call_")
-        .is_some_and(|rest| rest.len() == 24);
-    (!ours && !id.is_empty()).then_some(id)
 }
 
 /// `text` as a JSON object, byte for byte, if it is one.

@@ -79,14 +79,23 @@ fn level(wish: Wish, show: bool, facts: &Facts) -> Option<ThinkingConfig> {
                 facts.effort(Effort::None)
             }
         },
-        Wish::Effort(effort) => facts.effort(effort),
-        Wish::Budget(tokens) => facts.effort(effort_of(tokens)),
+        Wish::Effort(effort) => known(effort, facts),
+        Wish::Budget(tokens) => known(effort_of(tokens), facts),
     };
     some(ThinkingConfig {
         thinking_level: effort.and_then(word),
         thinking_budget: None,
         include_thoughts: show || wish.is_on(),
     })
+}
+
+/// What a model has in the place of `effort`. A level between two is the higher one, as at Google's
+/// own endpoint for callers of OpenAI's: a model with no more than two is not made to think little.
+fn known(effort: Effort, facts: &Facts) -> Option<Effort> {
+    if effort == Effort::Medium && !facts.efforts.contains(&effort) {
+        return facts.effort(Effort::High);
+    }
+    facts.effort(effort)
 }
 
 fn budget(wish: Wish, show: bool, facts: &Facts) -> Option<ThinkingConfig> {

@@ -270,6 +270,9 @@ pub(super) struct Called<'a> {
 pub(super) struct PromptFeedback<'a> {
     #[serde(borrow)]
     pub(super) block_reason: Option<Word<'a>>,
+    /// Has come alone.
+    #[serde(borrow)]
+    pub(super) block_reason_message: Option<&'a RawValue>,
 }
 
 /// Fields that are zero are left out.

@@ -268,20 +268,14 @@ fn every_reason_to_finish_has_its_meaning() {
         let mut events = Vec::new();
         decoder.feed(stream.as_bytes(), &mut events).unwrap();
         let ended = decoder.end(&mut events);
-        match expected {
-            Some(reason) => {
-                ended.unwrap();
-                assert_eq!(
-                    events.last(),
-                    Some(&Event::Finish((*reason).into())),
-                    "{word}"
-                );
-            }
-            None => {
-                assert_eq!(ended.unwrap_err().class, Class::Broken, "{word}");
-                let whole = events.iter().any(|event| matches!(event, Event::Call(_)));
-                assert!(!whole, "{word}: a call of no answer was let go");
-            }
+        if let Some(reason) = expected {
+            ended.unwrap();
+            let finish = Event::Finish((*reason).into());
+            assert_eq!(events.last(), Some(&finish), "{word}");
+        } else {
+            assert_eq!(ended.unwrap_err().class, Class::Broken, "{word}");
+            let whole = events.iter().any(|event| matches!(event, Event::Call(_)));
+            assert!(!whole, "{word}: a call of no answer was let go");
         }
     }
 }
