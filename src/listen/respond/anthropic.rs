@@ -104,7 +104,7 @@ mod tests {
             ),
             (unanswered(Class::Auth, None), 502, "api_error"),
             (GatewayError::Internal, 500, "api_error"),
-            (GatewayError::ShuttingDown, 529, "overloaded_error"),
+            (GatewayError::ShuttingDown, 503, "overloaded_error"),
             (GatewayError::DeadlineExceeded, 504, "timeout_error"),
         ] {
             let (got, text) = body(&error, "01J");

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions, and strict about the fields of others (`parsed` is the SDK's own):
+"""OpenAI's chat completions, and strict about the fields of others (`parsed` and `index` are the SDK's own):
 <https://platform.openai.com/docs/api-reference/chat> (read 2026-11)."""
 
 import json
@@ -32,7 +32,7 @@ def check(messages):
             continue
         need(not open_calls, f"messages[{at}]: tool_call_ids did not have response messages: {open_calls}")
         for call in message.get("tool_calls") or []:
-            only(call, {"id", "type", "function"}, f"messages[{at}].tool_calls")
+            only(call, {"id", "type", "function", "index"}, f"messages[{at}].tool_calls")
             only(call["function"], {"name", "arguments", "parsed_arguments"}, f"messages[{at}].tool_calls.function")
             need(len(call["id"]) <= 64 and isinstance(call["function"]["arguments"], str), f"messages[{at}].tool_calls")
             open_calls.append(call["id"])

@@ -2,6 +2,7 @@
 the same conversation going on at another provider, after calls and after thinking. The scripted
 providers refuse what the real ones refuse, so an answer means that the request was one of theirs."""
 
+import functools
 import json
 
 import anthropic
@@ -67,11 +68,21 @@ def run(calls):
     return {call_id: RESULTS[name] for call_id, name, _ in calls}
 
 
+@functools.cache
+def openai_client(gateway):
+    return OpenAI(base_url=gateway.url, api_key=TOKEN, max_retries=0)
+
+
+@functools.cache
+def anthropic_client(gateway):
+    return anthropic.Anthropic(base_url=gateway.url.removesuffix("/v1"), api_key=TOKEN, max_retries=0)
+
+
 class Chat:
     """The official OpenAI SDK, chat completions."""
 
     def __init__(self, gateway, streamed):
-        self.client = OpenAI(base_url=gateway.url, api_key=TOKEN, max_retries=0)
+        self.client = openai_client(gateway)
         self.streamed = streamed
         self.messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": ASKED}]
 
@@ -107,7 +118,7 @@ class Responses:
     """The official OpenAI SDK, responses that nobody stores."""
 
     def __init__(self, gateway, streamed):
-        self.client = OpenAI(base_url=gateway.url, api_key=TOKEN, max_retries=0)
+        self.client = openai_client(gateway)
         self.streamed = streamed
         self.items = [{"role": "user", "content": ASKED}]
 
@@ -146,7 +157,7 @@ class Messages:
     """The official Anthropic SDK."""
 
     def __init__(self, gateway, streamed):
-        self.client = anthropic.Anthropic(base_url=gateway.url.removesuffix("/v1"), api_key=TOKEN, max_retries=0)
+        self.client = anthropic_client(gateway)
         self.streamed = streamed
         self.messages = [{"role": "user", "content": ASKED}]
 
@@ -222,14 +233,14 @@ def test_the_conversation_goes_on_elsewhere(dialects, one, sdk, streamed):
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_tokens_are_counted(dialects, route):
-    client = anthropic.Anthropic(base_url=dialects.url.removesuffix("/v1"), api_key=TOKEN, max_retries=0)
+    client = anthropic_client(dialects)
     counted = client.messages.count_tokens(model=route, messages=[{"role": "user", "content": ASKED}])
     assert counted.input_tokens == 42 if "openai" not in route and route != "compatible" else counted.input_tokens > 0
 
 
 @pytest.mark.parametrize("base64", [False, True])
 def test_vectors(dialects, base64):
-    client = OpenAI(base_url=dialects.url, api_key=TOKEN, max_retries=0)
+    client = openai_client(dialects)
     form = {} if base64 else {"encoding_format": "float"}
     answer = client.embeddings.create(model="gemini-2", input=["a", "b"], **form)
     assert [item.embedding for item in answer.data] == [[0.5, -0.25, 0.0], [0.5, -0.25, 1.0]]

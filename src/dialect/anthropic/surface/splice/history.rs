@@ -19,6 +19,19 @@ pub(super) struct History<'a> {
     in_cloud: bool,
     /// Whether a cache mark was made what clouds know.
     pub(super) narrowed: bool,
+    /// The last message of the assistant, as it goes out.
+    answer: Left,
+    /// Whether the last message of all answers calls.
+    answers_calls: bool,
+}
+
+/// What is left of a message's content.
+#[derive(Debug, Clone, Copy, Default)]
+struct Left {
+    anything: bool,
+    thinks_first: bool,
+    calls: bool,
+    results: bool,
 }
 
 /// What of a block is looked at.
@@ -38,7 +51,15 @@ impl<'a> History<'a> {
             target,
             in_cloud,
             narrowed: false,
+            answer: Left::default(),
+            answers_calls: false,
         }
+    }
+
+    /// Whether calls are being answered that no thinking stands before: models that think by a budget
+    /// refuse to think on from there.
+    pub(super) fn lacks_thinking(&self) -> bool {
+        self.answers_calls && self.answer.calls && !self.answer.thinks_first
     }
 
     /// Walks the list of messages at the cursor. One that nothing is left of goes.
@@ -56,36 +77,60 @@ impl<'a> History<'a> {
                 messages.push((cursor.skip()?, true));
                 return Ok(());
             }
-            let mut keep = true;
+            let mut left = Left {
+                anything: true,
+                ..Left::default()
+            };
+            let mut assistant = false;
             let span = cursor.object(|cursor, key| {
-                if key.says("content") && cursor.kind()? == Kind::Array {
-                    keep = self.content(cursor, edits)?;
+                if key.says("role") {
+                    let role = cursor.string_or_skip()?;
+                    assistant = role.is_some_and(|role| role.says("assistant"));
+                } else if key.says("content") && cursor.kind()? == Kind::Array {
+                    left = self.content(cursor, edits)?;
                 }
                 Ok::<(), Invalid>(())
             })?;
-            messages.push((span, keep));
+            if assistant && left.anything {
+                self.answer = left;
+            }
+            self.answers_calls = left.results;
+            messages.push((span, left.anything));
             Ok::<(), Invalid>(())
         })?;
         edits.thin(&messages);
         Ok(())
     }
 
-    /// Walks a list of blocks; tells whether anything is left of it.
-    fn content(&mut self, cursor: &mut Cursor<'a>, edits: &mut Edits<'a>) -> Result<bool, Invalid> {
+    /// Walks a list of blocks.
+    fn content(&mut self, cursor: &mut Cursor<'a>, edits: &mut Edits<'a>) -> Result<Left, Invalid> {
         let mut blocks: Vec<(Range<usize>, bool)> = Vec::new();
+        let mut left = Left::default();
         cursor.array(|cursor| {
             if cursor.kind()? != Kind::Object {
                 blocks.push((cursor.skip()?, true));
+                left.anything = true;
                 return Ok(());
             }
             let mut block = Block::default();
             let span = cursor.object(|cursor, key| self.member(&mut block, cursor, key, edits))?;
             let keep = self.block(&block, edits);
+            if keep {
+                let kind = block.kind.map(Text::decode).unwrap_or_default();
+                if !left.anything {
+                    left.thinks_first = matches!(&*kind, "thinking" | "redacted_thinking");
+                }
+                left.anything = true;
+                left.calls |= kind == "tool_use";
+                left.results |= kind == "tool_result";
+            }
             blocks.push((span, keep));
             Ok::<(), Invalid>(())
         })?;
         edits.thin(&blocks);
-        Ok(blocks.is_empty() || blocks.iter().any(|(_, keep)| *keep))
+        // An empty list is the caller's own.
+        left.anything |= blocks.is_empty();
+        Ok(left)
     }
 
     fn member(

@@ -87,6 +87,18 @@ pub fn splice_request(
             }
         }
     }
+    if to.facts.thinking_before_calls && history.lacks_thinking() {
+        // Other models think on; these answer this turn without.
+        if let Some(span) = top.get("thinking")
+            && Object::read(&mut Cursor::at(text, span.start))
+                .ok()
+                .and_then(|thinking| thinking.get("type"))
+                .is_some_and(|kind| &text[kind] == "\"enabled\"")
+        {
+            edits.replace(span, "{\"type\":\"disabled\"}");
+            drop_field(&mut dropped, "thinking");
+        }
+    }
     Ok(Spliced {
         pieces: edits.slices(&request.body),
         dropped,

@@ -334,3 +334,55 @@ fn large_parts_are_shared_with_what_came() {
     let spliced = splice_request(&request, to, Form::Direct).unwrap();
     assert_eq!(spliced.pieces[0].as_ptr(), request.body.as_ptr());
 }
+
+#[test]
+fn a_model_that_thinks_by_a_budget_goes_on_without_where_its_thinking_is_gone() {
+    let call = json!({"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}});
+    let result =
+        json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1"}]});
+    let thought =
+        |signature: &str| json!({"type": "thinking", "thinking": "t", "signature": signature});
+    let other = thought::seal("gemini/g", "sig=");
+    let enabled = json!({"type": "enabled", "budget_tokens": 2048});
+    for (model, blocks, last, on) in [
+        (
+            "claude-sonnet-4-5",
+            vec![thought("bare"), call.clone()],
+            &result,
+            true,
+        ),
+        (
+            "claude-sonnet-4-5",
+            vec![thought(&other), call.clone()],
+            &result,
+            false,
+        ),
+        ("claude-sonnet-4-5", vec![call.clone()], &result, false),
+        (
+            "claude-sonnet-4-5",
+            vec![call.clone()],
+            &json!({"role": "user", "content": "and?"}),
+            true,
+        ),
+        (
+            "claude-opus-4-8",
+            vec![thought(&other), call.clone()],
+            &result,
+            true,
+        ),
+    ] {
+        let messages = json!([{"role": "user", "content": "q"}, {"role": "assistant", "content": blocks}, last]);
+        let body =
+            json!({"model": "a", "max_tokens": 9, "thinking": enabled, "messages": messages});
+        for form in [Form::Direct, BEDROCK, VERTEX] {
+            let (out, dropped) = sent_to(model, &body.to_string(), form).unwrap();
+            let expected = if on {
+                enabled.clone()
+            } else {
+                json!({"type": "disabled"})
+            };
+            assert_eq!(parsed(&out)["thinking"], expected, "{model} {messages}");
+            assert_eq!(dropped.contains(&"thinking".to_owned()), !on);
+        }
+    }
+}
