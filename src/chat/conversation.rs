@@ -10,6 +10,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use super::Unsupported;
 use super::thought::Thought;
 
 /// One conversation and how it is to be continued.
@@ -164,6 +165,37 @@ pub enum Format {
         schema: Option<Box<RawValue>>,
         strict: Option<bool>,
     },
+}
+
+impl Format {
+    /// The form as an instruction, for a model that cannot be held to it: a word binds nobody.
+    ///
+    /// # Errors
+    /// The caller relies on the schema (`strict`): then another target is the better one.
+    pub fn in_words(&self) -> Result<Option<String>, Unsupported> {
+        let words = match self {
+            Self::Text => return Ok(None),
+            Self::JsonSchema {
+                strict: Some(true), ..
+            } => {
+                return Err(Unsupported::parameter(
+                    "response_format",
+                    "This model cannot be held to a JSON schema.",
+                ));
+            }
+            Self::JsonSchema {
+                schema: Some(schema),
+                ..
+            } => format!(
+                "Respond with a single JSON value that matches this JSON schema, and with nothing else:\n{}",
+                schema.get()
+            ),
+            Self::JsonObject | Self::JsonSchema { schema: None, .. } => {
+                "Respond with a single JSON object, and with nothing else.".to_owned()
+            }
+        };
+        Ok(Some(words))
+    }
 }
 
 /// How hard the model is to think, from nothing to all it can.

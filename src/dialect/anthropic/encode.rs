@@ -126,7 +126,7 @@ fn write<'a>(
         messages = blocks::without_thinking(messages);
     }
     let sampling = sampling(conversation, facts, plan.thinks(), &mut dropped);
-    let format = format(conversation, facts, &mut system, &mut dropped)?;
+    let format = format(conversation, facts, &mut system)?;
     let stop_sequences = conversation.stop.iter().map(String::as_str);
     let (anthropic_version, model, stream) = match form {
         Form::Direct => (None, Some(to.model), Some(true)),
@@ -249,33 +249,23 @@ fn format<'a>(
     conversation: &'a Conversation,
     facts: &Facts,
     system: &mut Vec<Block<'a>>,
-    dropped: &mut Dropped,
 ) -> Result<Option<Format<'a>>, Unsupported> {
-    let words = match &conversation.format {
-        chat::Format::Text => return Ok(None),
-        chat::Format::JsonSchema {
-            schema: Some(schema),
-            ..
-        } if facts.json_schema && (facts.json_with_tools || conversation.tools.is_empty()) => {
-            let schema = schema::binding(Schema::Given(schema)).map_err(|error| Unsupported {
-                param: "response_format".into(),
-                ..error
-            })?;
-            return Ok(Some(Format { schema }));
-        }
-        chat::Format::JsonSchema {
-            schema: Some(schema),
-            ..
-        } => format!(
-            "Respond with a single JSON value that matches this JSON schema, and with nothing else:\n{}",
-            schema.get()
-        ),
-        chat::Format::JsonObject | chat::Format::JsonSchema { schema: None, .. } => {
-            "Respond with a single JSON object, and with nothing else.".to_owned()
-        }
-    };
-    drop_field(dropped, "response_format");
-    system.push(Block::text(words));
+    if let chat::Format::JsonSchema {
+        schema: Some(schema),
+        ..
+    } = &conversation.format
+        && facts.json_schema
+        && (facts.json_with_tools || conversation.tools.is_empty())
+    {
+        let schema = schema::binding(Schema::Given(schema)).map_err(|error| Unsupported {
+            param: "response_format".into(),
+            ..error
+        })?;
+        return Ok(Some(Format { schema }));
+    }
+    if let Some(words) = conversation.format.in_words()? {
+        system.push(Block::text(words));
+    }
     Ok(None)
 }
 

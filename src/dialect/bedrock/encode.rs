@@ -90,7 +90,7 @@ fn request<'a>(
     let mut points = Points::of(conversation, facts, dropped);
     let tool_config = tools::config(conversation, facts, plan.thinks, &mut points, dropped)?;
     let mut system = system(ordered, &mut points);
-    let output_config = format(conversation, facts, &mut system, dropped);
+    let output_config = format(conversation, facts, &mut system)?;
     let inference_config = inference(conversation, facts, &mut plan, dropped)?;
     // Claude's signatures hold only behind the same tools, where it binds them at all.
     let narrowed = tools::count(tool_config.as_ref()) != conversation.tools.len();
@@ -157,43 +157,31 @@ fn format<'a>(
     conversation: &'a Conversation,
     facts: &Facts,
     system: &mut Vec<SystemBlock<'a>>,
-    dropped: &mut Dropped,
-) -> Option<OutputConfig<'a>> {
-    let native = facts.json_schema && (facts.json_with_tools || conversation.tools.is_empty());
-    let word = match &conversation.format {
-        Format::Text => return None,
-        Format::JsonSchema {
-            name,
-            description,
-            schema: Some(schema),
-            strict: _,
-        } if native => {
-            return Some(OutputConfig {
-                text_format: TextFormat {
-                    kind: "json_schema",
-                    structure: Structure::JsonSchema {
-                        schema: schema.get(),
-                        name,
-                        description: description.as_deref(),
-                    },
+) -> Result<Option<OutputConfig<'a>>, Unsupported> {
+    if let Format::JsonSchema {
+        name,
+        description,
+        schema: Some(schema),
+        strict: _,
+    } = &conversation.format
+        && facts.json_schema
+        && (facts.json_with_tools || conversation.tools.is_empty())
+    {
+        return Ok(Some(OutputConfig {
+            text_format: TextFormat {
+                kind: "json_schema",
+                structure: Structure::JsonSchema {
+                    schema: schema.get(),
+                    name,
+                    description: description.as_deref(),
                 },
-            });
-        }
-        Format::JsonSchema {
-            schema: Some(schema),
-            ..
-        } => format!(
-            "Respond with a single JSON value that matches this JSON schema, and with nothing else:\n{}",
-            schema.get()
-        ),
-        Format::JsonObject | Format::JsonSchema { schema: None, .. } => {
-            "Respond with a single JSON object, and with nothing else.".to_owned()
-        }
-    };
-    // A word binds nobody.
-    drop_field(dropped, "response_format");
-    system.push(SystemBlock::Text(word.into()));
-    None
+            },
+        }));
+    }
+    if let Some(words) = conversation.format.in_words()? {
+        system.push(SystemBlock::Text(words.into()));
+    }
+    Ok(None)
 }
 
 /// What the model takes of the sampling, and its limits. A temperature of 1 is what it has anyway, so

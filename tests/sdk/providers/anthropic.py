@@ -55,7 +55,8 @@ def check(body, cloud):
         if "-5-5" in model:
             need(choice["type"] in ("auto", "none"), 'tool_choice: type "tool" and "any" are not supported for this model.')
     for at, tool in enumerate(body.get("tools") or []):
-        only(tool, {"name", "description", "input_schema", "strict", "cache_control", "type"}, f"tools.{at}")
+        known = {"name", "description", "input_schema", "strict", "cache_control", "type"}
+        only(tool, known if cloud else known | {"eager_input_streaming"}, f"tools.{at}")
         need(tool["input_schema"].get("type") == "object", f"tools.{at}.custom.input_schema.type: Field required")
     if isinstance(body.get("system"), list):
         need(all(block["text"].strip() for block in body["system"]), "system: text content blocks must be non-empty")

@@ -224,11 +224,10 @@ def test_three_turns_with_tools(dialects, route, sdk, streamed):
 @pytest.mark.parametrize("sdk", SDKS, ids=lambda sdk: sdk.__name__.lower())
 @pytest.mark.parametrize("one", ROUTES)
 def test_the_conversation_goes_on_elsewhere(dialects, one, sdk, streamed):
-    """To every other provider and back, after calls and after thinking."""
+    """To every other provider after the first calls, and back after more of them and more thinking."""
     for other in ROUTES:
         if other != one:
             converse(sdk(dialects, streamed), [one, other, one, other])
-            converse(sdk(dialects, streamed), [one, one, other, one])
 
 
 @pytest.mark.parametrize("route", ROUTES)

@@ -356,12 +356,13 @@ fn the_choice_of_a_tool_is_the_models_where_it_cannot_be_forced() {
 #[test]
 fn the_form_of_an_answer_is_bound_or_asked_for_in_words() {
     let schema = r#"{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]}"#;
-    let bound = |schema: Option<&str>| Format::JsonSchema {
+    let form = |schema: Option<&str>, strict| Format::JsonSchema {
         name: "answer".into(),
         description: None,
         schema: schema.map(raw),
-        strict: Some(true),
+        strict,
     };
+    let bound = |schema| form(schema, None);
     let mut conversation = hello();
     conversation.system = vec![text("Be terse.")];
     conversation.format = bound(Some(schema));
@@ -387,8 +388,11 @@ fn the_form_of_an_answer_is_bound_or_asked_for_in_words() {
                 .unwrap()
                 .contains(words)
         );
-        assert_eq!(dropped, ["response_format"]);
+        assert!(dropped.is_empty());
     }
+    conversation.format = form(Some(schema), Some(true));
+    let error = encoded(&conversation, "claude-3-haiku", Form::Direct).unwrap_err();
+    assert_eq!(error.param, "response_format", "a word binds nobody");
     conversation.format = bound(Some("[]"));
     let error = encoded(&conversation, MODEL, Form::Direct).unwrap_err();
     assert_eq!(error.param, "response_format");

@@ -752,10 +752,24 @@ fn the_form_of_the_answer_is_asked_for_by_schema_or_by_word() {
         "inferenceConfig":{"maxTokens":128000},
         "outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"schema":"{\"type\":\"object\",\"properties\":{\"a\":{\"const\":\"\\\"b\\\"\"}}}","name":"city","description":"A city"}}}}}"#,
     );
+    let loose = Conversation {
+        format: Format::JsonSchema {
+            name: "city".into(),
+            description: None,
+            schema: Some(raw(schema)),
+            strict: None,
+        },
+        ..hi()
+    };
     for model in [NOVA, MISTRAL, LLAMA, "us.anthropic.claude-opus-5-v1:0"] {
-        assert_eq!(member(model, &conversation, "/outputConfig"), "", "{model}");
-        let word = member(model, &conversation, "/system/0/text");
-        assert_eq!(dropped(model, &conversation), "response_format");
+        assert_eq!(
+            refusal(model, &conversation),
+            "response_format",
+            "a word binds nobody"
+        );
+        assert_eq!(member(model, &loose, "/outputConfig"), "", "{model}");
+        let word = member(model, &loose, "/system/0/text");
+        assert_eq!(dropped(model, &loose), "");
         assert!(
             word.contains("single JSON value") && word.contains(r#"\"properties\""#),
             "{word}"
