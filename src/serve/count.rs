@@ -61,13 +61,12 @@ pub(super) async fn answer(
         recorder,
     )
     .await;
-    let body = match counted {
-        Some(body) => body,
-        None => {
-            // What cannot even be read has no length; its own error is the clearer one.
-            let conversation = meaning.of(&request).map_err(GatewayError::from)?;
-            Bytes::from(anthropic::surface::count_answer(estimate(conversation)))
-        }
+    let body = if let Some(body) = counted {
+        body
+    } else {
+        // What cannot even be read has no length; its own error is the clearer one.
+        let conversation = meaning.of(&request).map_err(GatewayError::from)?;
+        Bytes::from(anthropic::surface::count_answer(estimate(conversation)))
     };
     let mut response = Response::new(full(body));
     response.headers_mut().insert(CONTENT_TYPE, JSON);

@@ -42,8 +42,8 @@ pub struct Clients {
 pub(super) struct Client {
     pool: legacy::Client<Warm, Outgoing>,
     warm: Warm,
-    tasks: Tasks,
     egress: Egress,
+    tasks: Tasks,
 }
 
 impl Clients {

@@ -16,6 +16,10 @@ use crate::wire::json::{Cursor, Invalid, Kind};
 
 /// A request of one of the JSON surfaces: the bytes that came, and where in them lies what we own.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about one field of the request"
+)]
 pub struct Request {
     pub surface: Surface,
     /// Valid UTF-8 and valid JSON: an object.
@@ -177,9 +181,8 @@ impl Facts {
             }
             "prompt" | "input" => self.input = true,
             "tools" => {
-                if expect(cursor, key, &[Kind::Array, Kind::Null], "an array")? == Kind::Array {
-                    self.executes |= runs_elsewhere(cursor)?;
-                }
+                let kind = expect(cursor, key, &[Kind::Array, Kind::Null], "an array")?;
+                self.executes |= kind == Kind::Array && runs_elsewhere(cursor)?;
             }
             "web_search_options"
             | "mcp_servers"

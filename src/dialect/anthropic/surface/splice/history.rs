@@ -27,6 +27,10 @@ pub(super) struct History<'a> {
 
 /// What is left of a message's content.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about what is left"
+)]
 struct Left {
     anything: bool,
     thinks_first: bool,
