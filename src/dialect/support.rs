@@ -4,6 +4,7 @@
 //! differ from what was asked. `tools` and the form of the answer are never dropped. The page
 //! `FIELDS.md` beside this file is made from the table, by a test.
 //! Where it depends on the model, the encoder says so itself (see [`crate::facts`]).
+#![doc = include_str!("FIELDS.md")]
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
