@@ -69,7 +69,7 @@ impl Clients {
 }
 
 impl Client {
-    fn new(ca: Option<PathBuf>) -> Self {
+    pub(super) fn new(ca: Option<PathBuf>) -> Self {
         let warm = Warm::new(ca);
         let pool = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())

@@ -12,6 +12,7 @@ mod passthrough;
 mod send;
 mod sign;
 mod tls;
+mod visit;
 mod warm;
 
 pub use attempt::{Upstream, attempt};
@@ -19,3 +20,4 @@ pub use client::Clients;
 pub use passthrough::{Passed, pass};
 pub(crate) use send::cut;
 pub use send::{Sent, Streaming, Whole};
+pub use visit::Visitor;
