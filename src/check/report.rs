@@ -90,6 +90,10 @@ impl Subject {
         self.rows.iter().all(|row| row.word.is_fine())
     }
 
+    fn asked(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.word != Word::Skipped)
+    }
+
     fn troubles(&self) -> Vec<&'static str> {
         self.rows
             .iter()
@@ -131,8 +135,11 @@ pub fn table(comparisons: &[Comparison], out: &mut impl Write) -> io::Result<()>
         for (place, subject) in comparison.subjects.iter().enumerate() {
             let verdict = comparison.verdict(place, subject);
             writeln!(out, "\n  {}: {verdict}", subject.name)?;
-            for row in &subject.rows {
+            for row in subject.asked() {
                 row_line(row, out)?;
+            }
+            if subject.rows.iter().any(|row| row.word == Word::Skipped) {
+                writeln!(out, "    the rest was not asked: there is nobody to answer")?;
             }
         }
         writeln!(out)?;
@@ -203,4 +210,70 @@ fn subject_json(subject: &Subject) -> Value {
         })
         .collect();
     json!({ "name": subject.name, "ok": subject.is_fine(), "probes": probes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(probe: Probe, word: Word, said: &str) -> Row {
+        Row {
+            probe,
+            word,
+            said: vec![said.into()],
+            first_token: None,
+            total: Some(Duration::from_millis(120)),
+        }
+    }
+
+    fn comparison() -> Comparison {
+        let subject = |name: &str, rows| Subject {
+            name: name.into(),
+            rows,
+        };
+        Comparison {
+            route: "chat".into(),
+            sort: Sort::Targets,
+            subjects: vec![
+                subject("a/m", vec![row(Probe::Plain, Word::Ok, "")]),
+                subject("b/m", vec![row(Probe::Tools, Word::Differs, "why")]),
+                subject(
+                    "c/m",
+                    vec![
+                        row(Probe::Plain, Word::Fails, "gone"),
+                        Row::skipped(Probe::Stream),
+                    ],
+                ),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_person_reads_who_cannot_stand_in_and_why() {
+        let mut out = Vec::new();
+        table(&[comparison()], &mut out).unwrap();
+        let said = String::from_utf8(out).unwrap();
+        for line in [
+            "  a/m: the first\n",
+            "  b/m: CANNOT STAND IN for the first: tools\n",
+            "    tools           differs    0.12 s                      why\n",
+            "  c/m: CANNOT STAND IN for the first: plain\n",
+            "    the rest was not asked: there is nobody to answer\n",
+            "\nnot ok\n",
+        ] {
+            assert!(said.contains(line), "{line}{said}");
+        }
+    }
+
+    #[test]
+    fn a_program_reads_the_same() {
+        let said = json(&[comparison()]);
+        assert_eq!(said["ok"], false);
+        let targets = &said["routes"][0]["targets"];
+        assert_eq!(targets[0]["ok"], true);
+        assert_eq!(targets[1]["probes"][0]["verdict"], "differs");
+        assert_eq!(targets[1]["probes"][0]["total_ms"], 120);
+        assert_eq!(targets[2]["probes"][1]["verdict"], "skipped");
+        assert_eq!(said["against"], json!([]));
+    }
 }

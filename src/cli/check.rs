@@ -3,6 +3,7 @@
 //! The requests go through a gateway in this process, made of the operator's own configuration, so
 //! that what is checked is what `run` would do.
 
+use std::convert::Infallible;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,8 +46,8 @@ pub(super) struct Check {
     #[arg(long, value_name = "URL", num_args = 1.., value_parser = environment)]
     against: Vec<BaseUrl>,
     /// The token for those environments; better the variable `PILLION_TOKEN`, which no process list shows
-    #[arg(long, requires = "against", value_parser = bearer, hide_default_value = true)]
-    token: Option<HeaderValue>,
+    #[arg(long, requires = "against", value_parser = Token::read)]
+    token: Option<Token>,
     /// A PEM file of authorities trusted for those environments beside the system's
     #[arg(long, value_name = "FILE", requires = "against")]
     ca: Option<PathBuf>,
@@ -59,6 +60,18 @@ pub(super) struct Check {
     /// One JSON object instead of the table
     #[arg(long)]
     json: bool,
+}
+
+/// A token as its header, or that it can be none. Reading it never fails, since clap would show what
+/// it refuses.
+#[derive(Debug, Clone)]
+struct Token(Option<HeaderValue>);
+
+impl Token {
+    #[expect(clippy::unnecessary_wraps, reason = "the form that clap asks for")]
+    fn read(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(bearer(text)))
+    }
 }
 
 /// Why there is no report.
@@ -145,7 +158,7 @@ impl Check {
         let here = || Caller {
             visitor: &visitor,
             base: gateway.base_url(),
-            authorization: bearer(token).ok(),
+            authorization: bearer(token),
             patience: self.patience(),
             records: Some(&gateway.records),
         };
@@ -155,7 +168,7 @@ impl Check {
             comparisons.push(self.check().targets(&here(), route).await);
             if !self.against.is_empty() {
                 let mut environments = vec![("this configuration".to_owned(), here())];
-                environments.extend(self.environments(&elsewhere));
+                environments.extend(self.environments(&elsewhere)?);
                 let compared = self.check().environments(&environments, &route.name).await;
                 comparisons.push(compared);
             }
@@ -178,7 +191,7 @@ impl Check {
             return usage("without --config the routes must be named");
         }
         let visitor = Visitor::new(self.ca.clone());
-        let environments: Vec<_> = self.environments(&visitor).collect();
+        let environments = self.environments(&visitor)?;
         let mut comparisons = Vec::new();
         for route in &self.routes {
             comparisons.push(self.check().environments(&environments, route).await);
@@ -186,20 +199,29 @@ impl Check {
         Ok(comparisons)
     }
 
-    fn environments<'a>(&self, visitor: &'a Visitor) -> impl Iterator<Item = (String, Caller<'a>)> {
-        let from_variable = || variable("PILLION_TOKEN").and_then(|token| bearer(&token).ok());
-        let authorization = self.token.clone().or_else(from_variable);
-        let patience = self.patience();
-        self.against.iter().map(move |base| {
+    fn environments<'a>(&self, visitor: &'a Visitor) -> Result<Vec<(String, Caller<'a>)>, Problem> {
+        let given = self.token.clone();
+        let given = given.or_else(|| variable("PILLION_TOKEN").map(|text| Token(bearer(&text))));
+        let authorization = match given {
+            Some(Token(None)) => {
+                return Err(Problem::Usage(
+                    "the token is none: it has other characters than visible ones".into(),
+                ));
+            }
+            Some(Token(header)) => header,
+            None => None,
+        };
+        let environments = self.against.iter().map(|base| {
             let caller = Caller {
                 visitor,
                 base: base.clone(),
                 authorization: authorization.clone(),
-                patience,
+                patience: self.patience(),
                 records: None,
             };
             (base.to_string(), caller)
-        })
+        });
+        Ok(environments.collect())
     }
 
     fn check(&self) -> check::Check {
@@ -220,12 +242,11 @@ fn environment(text: &str) -> Result<BaseUrl, String> {
     Ok(url)
 }
 
-/// The header for a token; nothing prints its value.
-fn bearer(token: &str) -> Result<HeaderValue, String> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-        .map_err(|_| "a token is visible ASCII".to_owned())?;
+/// The header for a token, if it can be one; nothing prints its value.
+fn bearer(token: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
     value.set_sensitive(true);
-    Ok(value)
+    Some(value)
 }
 
 #[cfg(test)]
@@ -246,6 +267,6 @@ mod tests {
         }
         let header = bearer("secret-token").unwrap();
         assert!(!format!("{header:?}").contains("secret-token"));
-        assert!(bearer("line\nbreak").is_err());
+        assert!(bearer("line\nbreak").is_none());
     }
 }

@@ -13,6 +13,7 @@
 
 mod support;
 
+mod check;
 mod drill;
 mod errors;
 mod fallback;
