@@ -124,11 +124,15 @@ async fn probe(caller: &Caller<'_>, question: &Question) -> Vec<(Probe, Finding)
 /// The verdicts on `findings`, in comparison with `first` where they are not the first themselves.
 fn rows(first: Option<&[(Probe, Finding)]>, findings: &[(Probe, Finding)]) -> Vec<Row> {
     let find = |all: &[(Probe, Finding)], probe| all.iter().position(|(known, _)| *known == probe);
+    let lost = findings.len() == 1;
     let mut rows = Vec::new();
     for probe in Probe::ALL {
         let Some(place) = find(findings, probe) else {
-            let asked = first.is_none_or(|first| find(first, probe).is_some());
-            if asked {
+            let wanted = match first {
+                Some(first) => find(first, probe).is_some(),
+                None => lost && probe != Probe::Pace,
+            };
+            if wanted {
                 rows.push(Row::skipped(probe));
             }
             continue;

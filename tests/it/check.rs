@@ -43,26 +43,27 @@ fn config(folder: &Folder) -> String {
     let (north, south) = (port(), port());
     let words = "and nothing else is said here ".repeat(8);
     let good = format!(
-        "first_token: 5ms, pace: 2ms, tool: {{ name: \"*\" }}, text: \"The code word is kumquat-7431 {words}\""
+        "pace: 2ms, tool: {{ name: \"*\" }}, text: \"The code word is kumquat-7431 {words}\""
     );
+    let quick = format!("first_token: 5ms, {good}");
     format!(
         "listen: 127.0.0.1:0
 admin: 127.0.0.1:0
 allow_anonymous: true
 audit: {{ file: {audit} }}
 simulate:
-  north: {{ listen: \"127.0.0.1:{north}\", models: {{ good: {{ {good} }}, no-tools: {{ {good}, rejects: [tools] }} }} }}
+  north: {{ listen: \"127.0.0.1:{north}\", models: {{ good: {{ {quick} }}, no-tools: {{ {quick}, rejects: [tools] }} }} }}
   south:
     listen: \"127.0.0.1:{south}\"
     models:
-      good: {{ {good} }}
-      no-tools: {{ {good}, rejects: [tools] }}
-      deaf: {{ {good}, ignores: [tools] }}
-      no-schema: {{ {good}, ignores: [json_schema] }}
-      no-usage: {{ {good}, ignores: [stream_usage] }}
-      short: {{ {good}, context: 1000 }}
-      slow: {{ {good}, first_token: 900ms }}
-      broken: {{ {good}, fail: [{{ class: broken }}] }}
+      good: {{ {quick} }}
+      no-tools: {{ {quick}, rejects: [tools] }}
+      deaf: {{ {quick}, ignores: [tools] }}
+      no-schema: {{ {quick}, ignores: [json_schema] }}
+      no-usage: {{ {quick}, ignores: [stream_usage] }}
+      short: {{ {quick}, context: 1000 }}
+      slow: {{ {good}, first_token: 450ms }}
+      broken: {{ {quick}, fail: [{{ class: broken }}] }}
 providers:
   north: {{ kind: openai-compatible, base_url: \"http://127.0.0.1:{north}/v1\" }}
   south: {{ kind: openai-compatible, base_url: \"http://127.0.0.1:{south}/v1\" }}
@@ -76,7 +77,7 @@ routes:
   no-schema: {{ targets: [north/good, south/no-schema] }}
   no-usage: {{ targets: [north/good, south/no-usage] }}
   short: {{ targets: [north/good, south/short] }}
-  slow: {{ targets: [north/good, south/slow], first_token: 500ms }}
+  slow: {{ targets: [north/good, south/slow], first_token: 300ms }}
   broken: {{ targets: [north/good, south/broken] }}
   dead: {{ targets: [north/good, dead/any] }}
   first-dead: {{ targets: [dead/any, north/good] }}
@@ -141,7 +142,7 @@ async fn a_backup_that_can_stand_in_is_told_from_one_that_cannot() {
         ("no-usage", &["usage"]),
         ("short", &["long_context"]),
         ("slow", &["pace"]),
-        ("broken", &PROBES[..10]),
+        ("broken", &PROBES[..9]),
         ("dead", &["plain"]),
     ] {
         let output = check(&[route, "--config", file, "--json"], &[]).await;

@@ -15,6 +15,7 @@ use super::probe::{self, Probe};
 use super::read::{self, Reading};
 use super::report::Word;
 use super::schema::satisfies;
+use crate::listen::respond::X_SHOULD_RETRY;
 use crate::snapshot::Timeouts;
 
 /// What came of one probe.
@@ -209,7 +210,7 @@ fn differences(first: &Traits, other: &Traits) -> Vec<String> {
         differ("the error's status", &status(first), &status(other));
         differ("the error's type", &shown(&first.kind), &shown(&other.kind));
         differ(
-            "x-should-retry",
+            X_SHOULD_RETRY.as_str(),
             &shown(&first.should_retry),
             &shown(&other.should_retry),
         );
@@ -420,7 +421,7 @@ fn refused(answer: &Answer) -> Result<Traits, Trouble> {
             status: answer.status,
             kind: text("type"),
             code: text("code"),
-            should_retry: answer.header("x-should-retry").map(str::to_owned),
+            should_retry: answer.header(X_SHOULD_RETRY.as_str()).map(str::to_owned),
         }),
         headers: headers(answer),
         ..Traits::default()
