@@ -246,3 +246,79 @@ fn long_prompt(tokens: u64) -> String {
         FILLER.repeat(lines)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question() -> Question {
+        Question {
+            model: "check:a/m".into(),
+            long: 1200,
+        }
+    }
+
+    fn called() -> Answer {
+        let function = json!({ "name": ORDER, "arguments": "{}" });
+        let call = json!({ "id": "call_1", "type": "function", "function": function });
+        let message = json!({ "role": "assistant", "content": null, "tool_calls": [call] });
+        let body = json!({
+            "id": "1", "object": "chat.completion", "created": 1, "model": "m",
+            "choices": [{ "index": 0, "message": message, "finish_reason": "tool_calls" }],
+        });
+        Answer {
+            status: 200,
+            body: body.to_string().into(),
+            ..Answer::default()
+        }
+    }
+
+    #[test]
+    fn each_probe_asks_for_what_it_is_named_after_and_comes_to_an_end() {
+        for (probe, requests, asks) in [
+            (Probe::Plain, 1, None),
+            (Probe::Stream, 1, Some("stream")),
+            (Probe::Usage, 1, Some("stream_options")),
+            (Probe::Tools, 1, Some("tools")),
+            (Probe::ToolsStreamed, 1, Some("tools")),
+            (Probe::ParallelTools, 1, Some("tools")),
+            (Probe::JsonSchema, 1, Some("response_format")),
+            (Probe::LongContext, 1, None),
+            (Probe::Cancel, 2, Some("stream")),
+            (Probe::Error, 1, None),
+            (Probe::Pace, 0, None),
+        ] {
+            let mut answers = Vec::new();
+            while let Some(request) = probe.next(&question(), &answers) {
+                assert_eq!(request.body["model"], "check:a/m");
+                assert_eq!(request.leave, probe == Probe::Cancel && answers.is_empty());
+                if let Some(asks) = asks.filter(|_| answers.is_empty()) {
+                    assert!(request.body.get(asks).is_some(), "{probe:?}");
+                }
+                // No answer: nothing that a second turn could build upon.
+                answers.push(Answer::default());
+            }
+            assert_eq!(answers.len(), requests, "{probe:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_answered_in_the_next_turn() {
+        let answers = [called()];
+        let request = Probe::Tools.next(&question(), &answers).unwrap();
+        let messages = request.body["messages"].as_array().unwrap();
+        assert_eq!(messages[1]["tool_calls"][0]["id"], "call_1");
+        assert_eq!(messages[2]["role"], "tool");
+        assert_eq!(messages[2]["tool_call_id"], "call_1");
+        let both = [called(), called()];
+        assert!(Probe::Tools.next(&question(), &both).is_none());
+    }
+
+    #[test]
+    fn the_long_prompt_has_about_the_tokens_asked_for_and_hides_its_word_first() {
+        let prompt = long_prompt(1200);
+        assert!((4_000..8_000).contains(&prompt.len()), "{}", prompt.len());
+        assert!(prompt.lines().next().unwrap().contains(HIDDEN));
+        assert!(!prompt[100..].contains(HIDDEN));
+    }
+}

@@ -28,11 +28,12 @@ const USAGE: u8 = 2;
 ///
 /// Sends real requests, about a dozen a target: plain and streamed answers, usage, tools (one call,
 /// its result, streamed, two at once), a JSON schema, a long prompt, a stream that is left, and a
-/// request that is wrong. That costs some thousand tokens a target, most of them the long prompt's.
-/// Nothing is written to the audit records.
+/// request that is wrong. That costs about five thousand tokens a target, most of them the long
+/// prompt's (--long). Nothing is written to the audit records.
 ///
-/// What the first target can do the others must do as well. Exit code 1 when one cannot, or cannot
-/// be reached; with --against also when another environment answers differently.
+/// What the first target can do the others must do as well; what it cannot do either is only noted.
+/// Exit code 1 when a target cannot stand in for the first, or cannot be reached; with --against also
+/// when another environment answers in a way that an application would notice.
 #[derive(Debug, Args)]
 pub(super) struct Check {
     /// The routes to check; all of the configuration when absent
@@ -41,8 +42,9 @@ pub(super) struct Check {
     /// YAML, TOML or JSON, by extension; else the variable `PILLION_CONFIG`
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Other environments to send the same requests to: their answers must be like those of the
-    /// configuration's route, or without a configuration like those of the first one named
+    /// Other environments to send the same requests to (name the routes before it): their answers
+    /// must be like those of the configuration's route, or without a configuration like those of the
+    /// first one named
     #[arg(long, value_name = "URL", num_args = 1.., value_parser = environment)]
     against: Vec<BaseUrl>,
     /// The token for those environments; better the variable `PILLION_TOKEN`, which no process list shows
@@ -150,7 +152,7 @@ impl Check {
         if routes.is_empty() {
             return Err(Problem::Usage("the configuration has no routes".into()));
         }
-        let trial = check::trial(snapshot, token, self.patience());
+        let trial = check::trial(snapshot, &routes, token, self.patience());
         let gateway = Embedded::start(trial, &process.simulate)
             .await
             .map_err(Problem::Start)?;

@@ -153,9 +153,9 @@ async fn a_backup_that_can_stand_in_is_told_from_one_that_cannot() {
         };
         assert_eq!(troubles(first), none, "{route}: {said:#}");
         assert_eq!(troubles(backup), expected, "{route}: {said:#}");
-        let fine = expected.is_empty();
-        assert_eq!(output.status.code(), Some(i32::from(!fine)), "{route}");
-        assert_eq!((&said["ok"], &backup["ok"]), (&fine.into(), &fine.into()));
+        let suits = expected.is_empty();
+        assert_eq!(output.status.code(), Some(i32::from(!suits)), "{route}");
+        assert_eq!((&said["ok"], &backup["ok"]), (&suits.into(), &suits.into()));
         assert_eq!(route_said["route"], route);
     }
     assert!(

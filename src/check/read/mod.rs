@@ -41,8 +41,9 @@ pub(super) fn is_meaningful(data: &[u8]) -> bool {
         return false;
     };
     let delta = &frame["choices"][0]["delta"];
-    let has = |key: &str| delta[key].as_str().is_some_and(|text| !text.is_empty());
-    has("content") || has("refusal") || delta["tool_calls"].is_array()
+    let has = |key: &&str| delta[*key].as_str().is_some_and(|text| !text.is_empty());
+    let texts = ["content", "refusal", "reasoning_content", "reasoning"];
+    texts.iter().any(has) || delta["tool_calls"].is_array()
 }
 
 /// # Errors

@@ -196,6 +196,7 @@ fn an_event_is_meaningful_once_it_holds_what_is_waited_for() {
         (json!({ "role": "assistant", "content": "" }), false),
         (json!({ "content": "H" }), true),
         (json!({ "refusal": "No" }), true),
+        (json!({ "reasoning_content": "Hm" }), true),
         (json!({ "tool_calls": [{}] }), true),
         (json!({}), false),
     ] {
