@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 use crate::support::fixture::{plain, streamed};
 use crate::support::upstream::Seen;
@@ -122,22 +123,40 @@ fn troubles(subject: &Value) -> Vec<&str> {
         .collect()
 }
 
-#[tokio::test]
-async fn a_backup_that_can_stand_in_is_told_from_one_that_cannot() {
+/// Checks the route of this name, and expects trouble with these probes of its second target alone.
+async fn expect(route: &'static str, expected: &'static [&'static str]) {
     let folder = Folder::new();
     let file = folder.file("pillion.yaml");
     fs::write(&file, config(&folder)).unwrap();
-    let file = file.to_str().unwrap();
-    let none: &[&str] = &[];
-    let tools: &[&str] = &["tools", "tools_streamed"];
-    let parallel: &[&str] = &["tools", "tools_streamed", "parallel_tools"];
+    let arguments = [route, "--config", file.to_str().unwrap(), "--json"];
+    let output = check(&arguments, &[]).await;
+    let said = json(&output);
+    let route_said = &said["routes"][0];
+    let [first, backup] = &route_said["targets"].as_array().unwrap()[..] else {
+        panic!("{route}: {said}");
+    };
+    assert!(troubles(first).is_empty(), "{route}: {said:#}");
+    assert_eq!(troubles(backup), expected, "{route}: {said:#}");
+    let suits = expected.is_empty();
+    assert_eq!(output.status.code(), Some(i32::from(!suits)), "{route}");
+    assert_eq!((&said["ok"], &backup["ok"]), (&suits.into(), &suits.into()));
+    assert_eq!(route_said["route"], route);
+    assert!(
+        !folder.file("audit.jsonl").exists(),
+        "a check leaves no records"
+    );
+}
+
+#[tokio::test]
+async fn a_backup_that_can_stand_in_is_told_from_one_that_cannot() {
+    let mut checks = JoinSet::new();
     for (route, expected) in [
-        ("good", none),
-        ("neither", none),
-        ("better", none),
-        // A simulated model makes one call at most: of the first too it is only noted.
-        ("no-tools", parallel),
-        ("deaf", tools),
+        ("good", &[][..]),
+        ("neither", &[]),
+        ("better", &[]),
+        // A simulated model makes one call at most, which is noted of the first too.
+        ("no-tools", &["tools", "tools_streamed", "parallel_tools"]),
+        ("deaf", &["tools", "tools_streamed"]),
         ("no-schema", &["json_schema"]),
         ("no-usage", &["usage"]),
         ("short", &["long_context"]),
@@ -145,23 +164,9 @@ async fn a_backup_that_can_stand_in_is_told_from_one_that_cannot() {
         ("broken", &PROBES[..9]),
         ("dead", &["plain"]),
     ] {
-        let output = check(&[route, "--config", file, "--json"], &[]).await;
-        let said = json(&output);
-        let route_said = &said["routes"][0];
-        let [first, backup] = &route_said["targets"].as_array().unwrap()[..] else {
-            panic!("{route}: {said}");
-        };
-        assert_eq!(troubles(first), none, "{route}: {said:#}");
-        assert_eq!(troubles(backup), expected, "{route}: {said:#}");
-        let suits = expected.is_empty();
-        assert_eq!(output.status.code(), Some(i32::from(!suits)), "{route}");
-        assert_eq!((&said["ok"], &backup["ok"]), (&suits.into(), &suits.into()));
-        assert_eq!(route_said["route"], route);
+        checks.spawn(expect(route, expected));
     }
-    assert!(
-        !folder.file("audit.jsonl").exists(),
-        "a check leaves no records"
-    );
+    checks.join_all().await;
 }
 
 #[tokio::test]
