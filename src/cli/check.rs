@@ -19,7 +19,8 @@ use crate::app::{Embedded, StartError};
 use crate::check::{self, Caller, Comparison, report};
 use crate::config::{self, Loaded, Sources};
 use crate::snapshot::{BaseUrl, Route};
-use crate::upstream::Visitor;
+use crate::tasks::Tasks;
+use crate::upstream::{Clients, Visitor};
 
 /// What clap says of a command line that cannot be meant.
 const USAGE: u8 = 2;
@@ -156,7 +157,7 @@ impl Check {
         let gateway = Embedded::start(trial, &process.simulate)
             .await
             .map_err(Problem::Start)?;
-        let visitor = Visitor::new(None);
+        let visitor = Visitor::new(&Clients::new(Tasks::default()), None);
         let here = || Caller {
             visitor: &visitor,
             base: gateway.base_url(),
@@ -164,7 +165,7 @@ impl Check {
             patience: self.patience(),
             records: Some(&gateway.records),
         };
-        let elsewhere = Visitor::new(self.ca.clone());
+        let elsewhere = self.visitor();
         let mut comparisons = Vec::new();
         for route in &routes {
             comparisons.push(self.check().targets(&here(), route).await);
@@ -192,13 +193,18 @@ impl Check {
         if self.routes.is_empty() {
             return usage("without --config the routes must be named");
         }
-        let visitor = Visitor::new(self.ca.clone());
+        let visitor = self.visitor();
         let environments = self.environments(&visitor)?;
         let mut comparisons = Vec::new();
         for route in &self.routes {
             comparisons.push(self.check().environments(&environments, route).await);
         }
         Ok(comparisons)
+    }
+
+    /// Goes to the other environments.
+    fn visitor(&self) -> Visitor {
+        Visitor::new(&Clients::new(Tasks::default()), self.ca.as_ref())
     }
 
     fn environments<'a>(&self, visitor: &'a Visitor) -> Result<Vec<(String, Caller<'a>)>, Problem> {

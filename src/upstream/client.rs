@@ -45,17 +45,23 @@ impl Clients {
     }
 
     pub(super) fn of(&self, provider: &Provider) -> Client {
+        self.trusting(provider.ca.as_ref())
+    }
+
+    /// The pool that trusts `ca` beside the usual authorities.
+    pub(super) fn trusting(&self, ca: Option<&PathBuf>) -> Client {
+        let ca = ca.cloned();
         let known = self
             .by_ca
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(&provider.ca)
+            .get(&ca)
             .cloned();
         known.unwrap_or_else(|| {
             let mut clients = self.by_ca.write().unwrap_or_else(PoisonError::into_inner);
             clients
-                .entry(provider.ca.clone())
-                .or_insert_with(|| Client::new(provider.ca.clone()))
+                .entry(ca.clone())
+                .or_insert_with(|| Client::new(ca))
                 .clone()
         })
     }
@@ -69,7 +75,7 @@ impl Clients {
 }
 
 impl Client {
-    pub(super) fn new(ca: Option<PathBuf>) -> Self {
+    fn new(ca: Option<PathBuf>) -> Self {
         let warm = Warm::new(ca);
         let pool = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())

@@ -2,6 +2,7 @@
 //!
 //! For commands that look at a gateway from outside. Nothing on the request path uses it.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -10,8 +11,7 @@ use http::{Method, Request, Response, Uri};
 use hyper::body::Incoming;
 
 use super::body::Outgoing;
-use super::client::Client;
-use super::send::unsent;
+use super::client::{Client, Clients};
 use crate::dialect::openai::Pieces;
 
 /// Connections to gateways, with the same authorities trusted as for providers.
@@ -22,9 +22,9 @@ pub struct Visitor {
 
 impl Visitor {
     /// Trusts `ca` (a PEM file) beside the usual authorities.
-    pub fn new(ca: Option<PathBuf>) -> Self {
+    pub fn new(clients: &Clients, ca: Option<&PathBuf>) -> Self {
         Self {
-            client: Client::new(ca),
+            client: clients.trusting(ca),
         }
     }
 
@@ -48,6 +48,15 @@ impl Visitor {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
         let sent = self.client.request(request).await;
-        sent.map_err(|error| unsent(&error).reason.into_owned())
+        sent.map_err(|error| why(&error))
     }
+}
+
+/// The last cause says the most: a refused connection, an authority that is not trusted.
+fn why(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.last().map_or_else(
+        || format!("no answer: {error}"),
+        |cause| format!("no answer: {cause}"),
+    )
 }
