@@ -128,10 +128,8 @@ fn rows(first: Option<&[(Probe, Finding)]>, findings: &[(Probe, Finding)]) -> Ve
     let mut rows = Vec::new();
     for probe in Probe::ALL {
         let Some(place) = find(findings, probe) else {
-            let wanted = match first {
-                Some(first) => find(first, probe).is_some(),
-                None => lost && probe != Probe::Pace,
-            };
+            let of_first = first.is_some_and(|first| find(first, probe).is_some());
+            let wanted = of_first || (lost && probe != Probe::Pace);
             if wanted {
                 rows.push(Row::skipped(probe));
             }

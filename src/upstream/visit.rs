@@ -54,7 +54,7 @@ impl Visitor {
 
 /// The last cause says the most: a refused connection, an authority that is not trusted.
 fn why(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
     causes.last().map_or_else(
         || format!("no answer: {error}"),
         |cause| format!("no answer: {cause}"),
