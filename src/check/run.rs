@@ -1,6 +1,7 @@
 //! The order in which targets and environments are asked, one request at a time: what is measured
 //! is then the target's own doing, and no rate limit is met that an application would not meet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,52 +17,90 @@ const SLOWER: u32 = 3;
 const SLOWER_BY: Duration = Duration::from_secs(1);
 
 /// What is asked, and how much of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Check {
     /// Tokens of the long prompt, where the target's context has room for them.
-    pub long: u64,
+    long: u64,
+    /// What was found of each target so far: one that stands in several routes is paid for once.
+    known: BTreeMap<Arc<str>, Vec<(Probe, Finding)>>,
+}
+
+/// What was found of one subject.
+struct Found<'a> {
+    all: &'a [(Probe, Finding)],
+    pace: Option<Finding>,
+}
+
+impl Found<'_> {
+    fn of(&self, probe: Probe) -> Option<&Finding> {
+        if probe == Probe::Pace {
+            return self.pace.as_ref();
+        }
+        let found = self.all.iter().find(|(known, _)| *known == probe);
+        found.map(|(_, finding)| finding)
+    }
+
+    /// Whether nothing answered at all, so that no more was asked.
+    fn is_lost(&self) -> bool {
+        self.all.len() == 1
+    }
 }
 
 impl Check {
+    pub fn new(long: u64) -> Self {
+        Self {
+            long,
+            known: BTreeMap::new(),
+        }
+    }
+
     /// Every target of `route`, through the [trial](super::trial::trial) gateway that `caller` asks.
-    pub async fn targets(self, caller: &Caller<'_>, route: &Route) -> Comparison {
+    pub async fn targets(&mut self, caller: &Caller<'_>, route: &Route) -> Comparison {
         let mut targets: Vec<&Arc<Target>> = Vec::new();
         for target in route.targets() {
             if !targets.iter().any(|known| known.id == target.id) {
                 targets.push(target);
             }
         }
-        let mut first: Option<Vec<(Probe, Finding)>> = None;
-        let mut subjects = Vec::new();
         for target in &targets {
-            tracing::info!(route = %route.name, target = %target.id, "asking");
+            if self.known.contains_key(&target.id) {
+                continue;
+            }
+            tracing::info!(target = %target.id, "asking");
             let question = Question {
                 model: target_route(target),
                 long: self.long_for(target),
             };
-            let mut findings = probe(caller, &question).await;
-            if let Some(pace) = judge::pace(&findings, &route.timeouts) {
-                findings.push((Probe::Pace, pace));
-            }
-            let mut rows = rows(first.as_deref(), &findings);
+            let findings = probe(caller, &question).await;
+            self.known.insert(Arc::clone(&target.id), findings);
+        }
+        let found: Vec<Found<'_>> = (targets.iter())
+            .map(|target| {
+                let all = &*self.known[&target.id];
+                let pace = judge::pace(all, &route.timeouts);
+                Found { all, pace }
+            })
+            .collect();
+        let subjects = targets.iter().zip(&found).enumerate();
+        let subjects = subjects.map(|(place, (target, found_here))| {
+            let mut rows = rows((place > 0).then(|| &found[0]), found_here);
             note_context(targets[0], target, &mut rows);
-            subjects.push(Subject {
+            Subject {
                 name: target.id.to_string(),
                 rows,
-            });
-            first.get_or_insert(findings);
-        }
+            }
+        });
         Comparison {
             route: route.name.to_string(),
             sort: Sort::Targets,
-            subjects,
+            subjects: subjects.collect(),
         }
     }
 
     /// The route of this name in several environments, each with its name; the first is what the
     /// others are compared with.
     pub async fn environments(
-        self,
+        &self,
         environments: &[(String, Caller<'_>)],
         route: &str,
     ) -> Comparison {
@@ -69,30 +108,35 @@ impl Check {
             model: route.to_owned(),
             long: self.long,
         };
-        let mut first: Option<Vec<(Probe, Finding)>> = None;
-        let mut subjects = Vec::new();
+        let mut findings = Vec::new();
         for (name, caller) in environments {
             tracing::info!(route, environment = %name, "asking");
-            let findings = probe(caller, &question).await;
-            let mut rows = rows(first.as_deref(), &findings);
-            if let Some(first) = &first {
-                note_pace(first, &findings, &mut rows);
+            findings.push(probe(caller, &question).await);
+        }
+        let found: Vec<Found<'_>> = (findings.iter())
+            .map(|all| Found { all, pace: None })
+            .collect();
+        let subjects = environments.iter().zip(&found).enumerate();
+        let subjects = subjects.map(|(place, ((name, _), found_here))| {
+            let first = (place > 0).then(|| &found[0]);
+            let mut rows = rows(first, found_here);
+            if let Some(first) = first {
+                note_pace(first, found_here, &mut rows);
             }
-            subjects.push(Subject {
+            Subject {
                 name: name.clone(),
                 rows,
-            });
-            first.get_or_insert(findings);
-        }
+            }
+        });
         Comparison {
             route: route.to_owned(),
             sort: Sort::Environments,
-            subjects,
+            subjects: subjects.collect(),
         }
     }
 
     /// A prompt that a target cannot take by its own declaration would only prove that.
-    fn long_for(self, target: &Target) -> u64 {
+    fn long_for(&self, target: &Target) -> u64 {
         target
             .context
             .map_or(self.long, |context| self.long.min(context / 4 * 3))
@@ -121,23 +165,18 @@ async fn probe(caller: &Caller<'_>, question: &Question) -> Vec<(Probe, Finding)
     findings
 }
 
-/// The verdicts on `findings`, in comparison with `first` where they are not the first themselves.
-fn rows(first: Option<&[(Probe, Finding)]>, findings: &[(Probe, Finding)]) -> Vec<Row> {
-    let find = |all: &[(Probe, Finding)], probe| all.iter().position(|(known, _)| *known == probe);
-    let lost = findings.len() == 1;
+/// The verdicts on what was found, in comparison with `first` where it is not the first itself.
+fn rows(first: Option<&Found<'_>>, found: &Found<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
     for probe in Probe::ALL {
-        let Some(place) = find(findings, probe) else {
-            let of_first = first.is_some_and(|first| find(first, probe).is_some());
-            let wanted = of_first || (lost && probe != Probe::Pace);
-            if wanted {
+        let of_first = first.and_then(|first| first.of(probe));
+        let Some(finding) = found.of(probe) else {
+            if of_first.is_some() || (found.is_lost() && probe != Probe::Pace) {
                 rows.push(Row::skipped(probe));
             }
             continue;
         };
-        let finding = &findings[place].1;
-        let compared = first.and_then(|first| Some(&first[find(first, probe)?].1));
-        let (word, said) = match compared {
+        let (word, said) = match of_first {
             Some(first) => judge::against(first, finding),
             None => judge::alone(probe, finding),
         };
@@ -165,10 +204,10 @@ fn note_context(first: &Target, target: &Target, rows: &mut [Row]) {
 }
 
 /// How fast an environment is depends on where it is asked from: worth knowing, and no failure.
-fn note_pace(first: &[(Probe, Finding)], other: &[(Probe, Finding)], rows: &mut [Row]) {
+fn note_pace(first: &Found<'_>, other: &Found<'_>, rows: &mut [Row]) {
     for row in rows.iter_mut().filter(|row| row.word == Word::Ok) {
-        let time = |all: &[(Probe, Finding)]| {
-            let (_, finding) = all.iter().find(|(probe, _)| *probe == row.probe)?;
+        let time = |found: &Found<'_>| {
+            let finding = found.of(row.probe)?;
             Some(finding.first_token.unwrap_or(finding.total))
         };
         if let (Some(first), Some(other)) = (time(first), time(other))

@@ -166,13 +166,14 @@ impl Check {
             records: Some(&gateway.records),
         };
         let elsewhere = self.visitor();
+        let mut check = check::Check::new(self.long);
         let mut comparisons = Vec::new();
         for route in &routes {
-            comparisons.push(self.check().targets(&here(), route).await);
+            comparisons.push(check.targets(&here(), route).await);
             if !self.against.is_empty() {
                 let mut environments = vec![("this configuration".to_owned(), here())];
                 environments.extend(self.environments(&elsewhere)?);
-                let compared = self.check().environments(&environments, &route.name).await;
+                let compared = check.environments(&environments, &route.name).await;
                 comparisons.push(compared);
             }
         }
@@ -195,9 +196,10 @@ impl Check {
         }
         let visitor = self.visitor();
         let environments = self.environments(&visitor)?;
+        let check = check::Check::new(self.long);
         let mut comparisons = Vec::new();
         for route in &self.routes {
-            comparisons.push(self.check().environments(&environments, route).await);
+            comparisons.push(check.environments(&environments, route).await);
         }
         Ok(comparisons)
     }
@@ -230,10 +232,6 @@ impl Check {
             (base.to_string(), caller)
         });
         Ok(environments.collect())
-    }
-
-    fn check(&self) -> check::Check {
-        check::Check { long: self.long }
     }
 
     fn patience(&self) -> Duration {

@@ -396,3 +396,33 @@ async fn the_configuration_itself_is_an_environment_to_compare_with() {
     assert_eq!(troubles(&environments[1]), ["plain"], "{said:#}");
     assert_eq!(output.status.code(), Some(1));
 }
+
+#[tokio::test]
+async fn a_target_of_several_routes_is_paid_for_once() {
+    let upstream = Upstream::choosing(refusing(400, "empty_array")).await;
+    let folder = Folder::new();
+    let file = folder.file("pillion.yaml");
+    let text = format!(
+        "allow_anonymous: true
+providers: {{ first: {{ kind: openai-compatible, base_url: \"{}\" }} }}
+routes: {{ one: {{ targets: [first/m] }}, two: {{ targets: [first/m] }} }}
+",
+        upstream.base_url()
+    );
+    fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let output = check(&["one", "--config", file], &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let once = upstream.hits();
+    let output = check(&["--json", "--config", file], &[]).await;
+    assert_eq!(upstream.hits(), 2 * once);
+    let said = json(&output);
+    let routes = said["routes"].as_array().unwrap();
+    let names: Vec<&str> = routes.iter().filter_map(|r| r["route"].as_str()).collect();
+    assert_eq!(names, ["one", "two"]);
+    assert!(
+        routes
+            .iter()
+            .all(|route| verdicts(&route["targets"][0]).len() == PROBES.len())
+    );
+}

@@ -205,3 +205,50 @@ fn an_event_is_meaningful_once_it_holds_what_is_waited_for() {
     }
     assert!(!is_meaningful(b"[DONE]"));
 }
+
+/// What OpenAI itself has sent is read: strictness that its own answers do not meet is none.
+#[test]
+fn what_openai_really_sends_is_read() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test finds the recordings by the environment"
+    )]
+    let Ok(folder) = std::env::var("PILLION_RECORDINGS") else {
+        eprintln!("skipped: PILLION_RECORDINGS names no folder");
+        return;
+    };
+    let folder = std::path::Path::new(&folder).join("openai/samples");
+    let mut refused = Vec::new();
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if !name.starts_with("openai-chat-") {
+            continue;
+        }
+        let sample: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let response = &sample["response"];
+        if response["status"] != 200 {
+            continue;
+        }
+        let result = match response["sse_text"].as_str() {
+            Some(text) => stream(text.as_bytes()),
+            None => plain(response["body"].to_string().as_bytes()),
+        };
+        match result {
+            Ok(_) => read += 1,
+            Err(why) => refused.push(format!("{name}: {why}")),
+        }
+    }
+    refused.sort();
+    assert!(read > 20, "{read} read; {refused:#?}");
+    // Two that no probe asks for, and one recording that ends early.
+    assert_eq!(
+        refused,
+        [
+            "openai-chat-stream-moderation: an event has no choices",
+            "openai-chat-stream-n2: a choice has no index, or no delta",
+            "openai-chat-stream-text-vercel: the stream has no [DONE]",
+        ]
+    );
+}
