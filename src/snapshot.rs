@@ -117,12 +117,12 @@ pub enum OnUnsupported {
 
 impl Route {
     /// A route that nobody configured: to one target, with the limits of the `interactive` profile.
-    pub fn to(target: Target) -> Self {
+    pub fn to(target: impl Into<Arc<Target>>) -> Self {
         Self {
             name: "-".into(),
             places: vec![Place {
                 members: vec![Member {
-                    target: Arc::new(target),
+                    target: target.into(),
                     weight: 1,
                 }],
             }],

@@ -2,6 +2,7 @@
 //!
 //! What is decided here is only who knows whom, and the order in which things start and stop.
 
+mod embedded;
 mod life;
 mod reload;
 
@@ -33,6 +34,8 @@ use crate::upstream::{Clients, Credentials, Egress, Upstream};
 
 use self::reload::Reloader;
 
+pub use self::embedded::Embedded;
+
 /// How long a connection that is kept open for a `warm` route may wait for its use.
 const WARM_AGAIN: Duration = Duration::from_secs(20);
 
@@ -55,8 +58,13 @@ pub struct Addresses {
 pub enum StartError {
     Bind(BindError),
     Audit(io::Error),
-    Simulator { name: Arc<str>, error: io::Error },
+    Simulator {
+        name: Arc<str>,
+        error: io::Error,
+    },
     Signals(io::Error),
+    /// The gateway of a command has no address.
+    Embedded(String),
 }
 
 impl std::fmt::Display for StartError {
@@ -68,6 +76,7 @@ impl std::fmt::Display for StartError {
                 write!(f, "the simulated provider `{name}` cannot listen: {error}")
             }
             Self::Signals(error) => write!(f, "signals cannot be received: {error}"),
+            Self::Embedded(error) => write!(f, "the gateway has no address: {error}"),
         }
     }
 }

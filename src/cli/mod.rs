@@ -1,5 +1,6 @@
 //! The commands, one file each. A command writes to the writer it is given and returns its exit code.
 
+mod check;
 mod dev;
 mod healthcheck;
 mod keys;
@@ -33,6 +34,7 @@ enum Command {
     Run(run::Run),
     Dev(dev::Dev),
     Validate(validate::Validate),
+    Check(check::Check),
     /// Print the JSON Schema of the configuration
     Schema,
     Keys(keys::Keys),
@@ -59,6 +61,7 @@ impl Cli {
                 },
                 out,
             ),
+            Command::Check(check) => check.run(out),
             Command::Schema => schema::run(out),
             Command::Keys(keys) => keys.run(out),
             Command::Healthcheck(healthcheck) => Ok(healthcheck.run()),

@@ -97,7 +97,7 @@ pub(super) fn refuse(problems: &[Problem]) -> ExitCode {
 }
 
 /// One thread that does everything, unless more are wanted.
-fn runtime(workers: usize) -> io::Result<Runtime> {
+pub(super) fn runtime(workers: usize) -> io::Result<Runtime> {
     if workers == 1 {
         return Builder::new_current_thread().enable_all().build();
     }

@@ -18,7 +18,12 @@ use super::text::Document;
 const PREFIX: &str = "PILLION_";
 
 /// Read by the command line, not by the configuration.
-const READ_ELSEWHERE: &[&str] = &["PILLION_CONFIG", "PILLION_LOG", "PILLION_LOG_FORMAT"];
+const READ_ELSEWHERE: &[&str] = &[
+    "PILLION_CONFIG",
+    "PILLION_LOG",
+    "PILLION_LOG_FORMAT",
+    "PILLION_TOKEN",
+];
 
 /// One layer beside the text: its keys, and what was wrong with their names.
 #[derive(Default)]

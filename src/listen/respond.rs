@@ -23,7 +23,8 @@ use crate::error::GatewayError;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
-const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// Says to the official SDKs whether trying again may help.
+pub(crate) const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// The longest wait that a caller is told of: an SDK sleeps through whatever it is told.

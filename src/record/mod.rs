@@ -8,6 +8,7 @@
 
 mod facts;
 mod id;
+mod kept;
 mod line;
 mod meter;
 mod sink;
@@ -29,6 +30,7 @@ use crate::telemetry::Metrics;
 use crate::telemetry::metrics::InFlight;
 
 pub use self::facts::{Arrival, End};
+pub use self::kept::Kept;
 pub use self::sink::AuditSinks;
 
 /// Where records are begun. Clones are one.
@@ -52,6 +54,13 @@ impl Records {
     pub fn new(identity: Identity, metrics: Arc<Metrics>, sinks: AuditSinks) -> io::Result<Self> {
         let audit = Audit::open(sinks, Arc::clone(&metrics))?;
         Ok(Self::writing_to(audit, identity, metrics))
+    }
+
+    /// Records that go to no sink: they are kept for whoever holds [`Kept`].
+    pub fn kept(identity: Identity, metrics: Arc<Metrics>) -> (Self, Kept) {
+        let (queue, kept) = Kept::new();
+        let audit = Audit::queueing(queue, Arc::clone(&metrics));
+        (Self::writing_to(audit, identity, metrics), kept)
     }
 
     /// A request has arrived.

@@ -61,18 +61,43 @@ fn chat(stage: &Stage, bytes: &[u8]) -> Result<Reply, Refusal> {
     match ask.body["messages"].as_array() {
         None => Err(Refusal::lacks("messages")),
         Some(messages) if messages.is_empty() => Err(Refusal::no_messages()),
-        Some(_) => complete(stage, Surface::Chat, &ask),
+        Some(_) => complete(stage, Surface::Chat, ask),
     }
 }
 
 fn completions(stage: &Stage, bytes: &[u8]) -> Result<Reply, Refusal> {
-    complete(stage, Surface::Completions, &Ask::read(bytes)?)
+    complete(stage, Surface::Completions, Ask::read(bytes)?)
 }
 
-fn complete(stage: &Stage, surface: Surface, ask: &Ask) -> Result<Reply, Refusal> {
+fn complete(stage: &Stage, surface: Surface, mut ask: Ask) -> Result<Reply, Refusal> {
+    if let Some(part) = stage.part(&ask.model) {
+        fits(&part.behaviour, &ask)?;
+        for feature in &part.behaviour.ignores {
+            ask.forget(*feature);
+        }
+    }
+    let ask = &ask;
     meet(stage, ask, |behaviour, flaw| {
         Completion::new(surface, &stage.provider, behaviour, ask).reply(flaw)
     })
+}
+
+/// # Errors
+/// The request asks for more than this model has.
+fn fits(behaviour: &Behaviour, ask: &Ask) -> Result<(), Refusal> {
+    let rejected = behaviour
+        .rejects
+        .iter()
+        .find(|feature| ask.wants(**feature));
+    if let Some(feature) = rejected {
+        return Err(Refusal::unsupported(feature.field()));
+    }
+    match behaviour.context {
+        Some(context) if ask.prompt_tokens as u64 > context => {
+            Err(Refusal::context_length(context, ask.prompt_tokens))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn embeddings(stage: &Stage, bytes: &[u8]) -> Result<Reply, Refusal> {
@@ -129,7 +154,7 @@ fn fate(class: FaultClass, model: &str, wait: Option<Duration>) -> Fate {
         FaultClass::Auth => Fate::Refused(Refusal::auth()),
         FaultClass::InvalidRequest => Fate::Refused(Refusal::invalid_request()),
         FaultClass::TargetMissing => Fate::Refused(Refusal::unknown_model(model)),
-        FaultClass::ContextLength => Fate::Refused(Refusal::context_length()),
+        FaultClass::ContextLength => Fate::Refused(Refusal::context_length(8192, 9000)),
         FaultClass::Policy => Fate::Refused(Refusal::policy()),
     }
 }

@@ -3,6 +3,7 @@
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
+use super::behaviour::Feature;
 use super::refusal::Refusal;
 
 /// A request with a JSON body that names a model.
@@ -48,16 +49,37 @@ impl Ask {
         })
     }
 
+    /// Whether the request asks for `feature`.
+    pub(super) fn wants(&self, feature: Feature) -> bool {
+        match feature {
+            Feature::Tools => self.body["tools"]
+                .as_array()
+                .is_some_and(|tools| !tools.is_empty()),
+            Feature::JsonSchema => matches!(self.form(), Form::JsonSchema(_)),
+            Feature::StreamUsage => self.usage,
+        }
+    }
+
+    /// The same request without what asks for `feature`.
+    pub(super) fn forget(&mut self, feature: Feature) {
+        if !self.wants(feature) {
+            return;
+        }
+        if let Some(body) = self.body.as_object_mut() {
+            body.remove(feature.field());
+        }
+        if feature == Feature::StreamUsage {
+            self.usage = false;
+        }
+    }
+
     /// Whether a model that wants to call a tool may do so now.
     pub(super) fn takes_tool_call(&self) -> bool {
-        let offered = self.body["tools"]
-            .as_array()
-            .is_some_and(|tools| !tools.is_empty());
         let answered = self.body["messages"]
             .as_array()
             .and_then(|messages| messages.last())
             .is_some_and(|message| message["role"] == "tool");
-        offered && !answered && self.body["tool_choice"] != "none"
+        self.wants(Feature::Tools) && !answered && self.body["tool_choice"] != "none"
     }
 
     pub(super) fn form(&self) -> Form<'_> {

@@ -29,12 +29,62 @@ pub struct Behaviour {
     /// Words of the default answer. A given `text` has its own length.
     pub tokens: u32,
     pub text: Option<String>,
-    /// Name and JSON arguments of the call that is made whenever tools are offered.
-    pub tool: Option<(String, String)>,
+    /// The call that is made whenever tools are offered.
+    pub tool: Option<ToolCall>,
+    /// What a request may not ask for: it is refused.
+    pub rejects: Vec<Feature>,
+    /// What a request asks for in vain: it is answered as if it had not.
+    pub ignores: Vec<Feature>,
+    /// Tokens of prompt beyond which a request is refused.
+    pub context: Option<u64>,
     /// Faults by chance; the shares add up.
     pub fail: Vec<Fault>,
     /// What the first requests meet, one entry each, before `fail` applies.
     pub script: Vec<FaultClass>,
+}
+
+/// A call of a tool that the model wants to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToolCall {
+    /// This function, whatever was offered, with this JSON text.
+    Named { name: String, arguments: String },
+    /// The first one offered, with arguments that fit its schema.
+    FirstOffered,
+}
+
+/// What some models cannot do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    Tools,
+    JsonSchema,
+    /// Usage in a stream.
+    StreamUsage,
+}
+
+impl Feature {
+    pub const ALL: [Self; 3] = [Self::Tools, Self::JsonSchema, Self::StreamUsage];
+
+    /// The word in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::JsonSchema => "json_schema",
+            Self::StreamUsage => "stream_usage",
+        }
+    }
+
+    /// The field of a request that asks for it.
+    pub(super) fn field(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::JsonSchema => "response_format",
+            Self::StreamUsage => "stream_options",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|feature| feature.name() == name)
+    }
 }
 
 impl Default for Behaviour {
@@ -45,6 +95,9 @@ impl Default for Behaviour {
             tokens: 24,
             text: None,
             tool: None,
+            rejects: Vec::new(),
+            ignores: Vec::new(),
+            context: None,
             fail: Vec::new(),
             script: Vec::new(),
         }

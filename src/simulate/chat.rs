@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::ask::Ask;
-use super::behaviour::Behaviour;
+use super::behaviour::{Behaviour, ToolCall};
 use super::reply::{Reply, Timeline, first_half};
+use super::schema;
 use super::words::{Words, json_pieces};
 
 /// 2026-01-01: an answer depends on its request alone.
@@ -40,6 +41,13 @@ enum Act {
     },
 }
 
+/// Name of the first function offered, and arguments that fit its schema.
+fn first_offered(ask: &Ask) -> (String, String) {
+    let function = &ask.body["tools"][0]["function"];
+    let name = function["name"].as_str().unwrap_or_default().to_owned();
+    (name, schema::fitting(&function["parameters"]).to_string())
+}
+
 /// One answer, before it is written as a body or as events.
 pub(super) struct Completion<'a> {
     surface: Surface,
@@ -56,10 +64,14 @@ impl<'a> Completion<'a> {
         ask: &'a Ask,
     ) -> Self {
         let act = match &behaviour.tool {
-            Some((name, arguments)) if surface == Surface::Chat && ask.takes_tool_call() => {
+            Some(call) if surface == Surface::Chat && ask.takes_tool_call() => {
+                let (name, arguments) = match call {
+                    ToolCall::Named { name, arguments } => (name.clone(), arguments.clone()),
+                    ToolCall::FirstOffered => first_offered(ask),
+                };
                 Act::Call {
-                    name: name.clone(),
-                    arguments: json_pieces(arguments),
+                    name,
+                    arguments: json_pieces(&arguments),
                 }
             }
             _ => Act::Say(Words::new(provider, behaviour, ask)),

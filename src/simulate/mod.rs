@@ -25,7 +25,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-pub use behaviour::{Behaviour, Fault, FaultClass, SimulatedProvider};
+pub use behaviour::{Behaviour, Fault, FaultClass, Feature, SimulatedProvider, ToolCall};
 use stage::Stage;
 
 use crate::tasks::Tasks;

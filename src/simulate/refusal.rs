@@ -156,11 +156,19 @@ impl Refusal {
         .code("unsupported_value")
     }
 
-    pub(super) fn context_length() -> Self {
-        Self::invalid(
-            "This model's maximum context length is 8192 tokens. However, your messages resulted \
-             in 9000 tokens. Please reduce the length of the messages.",
-        )
+    pub(super) fn unsupported(param: &'static str) -> Self {
+        Self::invalid(format!(
+            "Unsupported parameter: '{param}' is not supported with this model."
+        ))
+        .param(param)
+        .code("unsupported_parameter")
+    }
+
+    pub(super) fn context_length(context: u64, prompt: usize) -> Self {
+        Self::invalid(format!(
+            "This model's maximum context length is {context} tokens. However, your messages \
+             resulted in {prompt} tokens. Please reduce the length of the messages.",
+        ))
         .param("messages")
         .code("context_length_exceeded")
     }

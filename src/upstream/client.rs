@@ -70,7 +70,8 @@ impl Clients {
         self.beside.clone()
     }
 
-    fn trusting(&self, ca: Option<&PathBuf>) -> Client {
+    /// The pool that trusts `ca` beside the usual authorities.
+    pub(super) fn trusting(&self, ca: Option<&PathBuf>) -> Client {
         let ca = ca.cloned();
         let known = self
             .by_ca

@@ -18,6 +18,7 @@ mod reading;
 mod send;
 mod sign;
 mod tls;
+mod visit;
 mod warm;
 
 pub use attempt::{Upstream, attempt};
@@ -28,3 +29,4 @@ pub use egress::Egress;
 pub use passthrough::{Passed, pass};
 pub(crate) use send::cut;
 pub use send::{Sent, Streaming, Whole};
+pub use visit::Visitor;

@@ -13,6 +13,7 @@
 
 mod support;
 
+mod check;
 mod credentials;
 mod drill;
 mod egress;

@@ -117,12 +117,15 @@ const BEHAVIOUR: &[Key] = &[
     key("tokens", Integer { least: 0, most: 1_000_000 }, Default("24"), "How long the answer is."),
     key("text", Text, Optional, "What it answers."),
     key("tool", Table(TOOL), Optional, "The tool that it calls when the request offers tools."),
+    key("rejects", list(&FEATURE), Optional, "What it refuses a request for."),
+    key("ignores", list(&FEATURE), Optional, "What it answers as if the request had not asked for it."),
+    key("context", Integer { least: 1, most: 100_000_000 }, Optional, "Tokens of prompt beyond which it refuses a request."),
     key("fail", list(&Table(FAULT)), Optional, "How often it fails, and how."),
     key("script", list(&FAULT_CLASS), Optional, "How the next requests end, one word each, before `fail` applies."),
 ];
 
 const TOOL: &[Key] = &[
-    key("name", Text, Required, "The function's name."),
+    key("name", Text, Required, "The function's name; `*` is the first one offered, with arguments that fit its schema."),
     key("arguments", Text, Default("{}"), "Its arguments, as JSON in text."),
 ];
 
@@ -131,6 +134,8 @@ const FAULT: &[Key] = &[
     key("share", Percent, Default("100%"), "Of the requests."),
     key("wait", ANY_SPAN, Optional, "The `retry-after` it sends, or how long it stays silent."),
 ];
+
+const FEATURE: Shape = Word(&["tools", "json_schema", "stream_usage"]);
 
 const FAULT_CLASS: Shape = Word(&[
     "ok", "connect", "timeout", "reset", "rate_limited", "quota_exhausted", "overloaded",

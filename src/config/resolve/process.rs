@@ -7,7 +7,10 @@ use crate::config::check::Table;
 use crate::config::path::Path;
 use crate::config::problem::Report;
 use crate::config::{AuditConfig, Process};
-use crate::simulate::{Behaviour, Fault, FaultClass, SimulatedProvider};
+use crate::simulate::{Behaviour, Fault, FaultClass, Feature, SimulatedProvider, ToolCall};
+
+/// Instead of a function's name: the first one offered.
+const ANY_TOOL: &str = "*";
 
 pub(super) fn resolve(root: &Table, report: &mut Report) -> Process {
     let unread = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -107,15 +110,30 @@ fn behaviour(table: &Table, report: &mut Report) -> Behaviour {
             .and_then(|n| u32::try_from(n).ok())
             .unwrap_or(default.tokens),
         text: table.text("text").map(owned),
-        tool: table
-            .table("tool")
-            .and_then(|tool| Some((owned(tool.text("name")?), owned(tool.text("arguments")?)))),
+        tool: table.table("tool").and_then(|tool| {
+            let name = owned(tool.text("name")?);
+            if name == ANY_TOOL {
+                return Some(ToolCall::FirstOffered);
+            }
+            let arguments = owned(tool.text("arguments")?);
+            Some(ToolCall::Named { name, arguments })
+        }),
+        rejects: features(table, "rejects"),
+        ignores: features(table, "ignores"),
+        context: table.integer("context"),
         fail,
         script: table
             .texts("script")
             .filter_map(|(_, word)| FaultClass::from_name(&word))
             .collect(),
     }
+}
+
+fn features(table: &Table, key: &str) -> Vec<Feature> {
+    table
+        .texts(key)
+        .filter_map(|(_, word)| Feature::from_name(&word))
+        .collect()
 }
 
 fn fault(table: &Table) -> Option<Fault> {

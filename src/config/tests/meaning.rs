@@ -1,7 +1,7 @@
 //! What a configuration means, and what may not be meant.
 
 use super::*;
-use crate::simulate::FaultClass;
+use crate::simulate::{FaultClass, Feature, ToolCall};
 use crate::snapshot::{Callers, Kind, Timeouts};
 
 fn problem(more: &str) -> String {
@@ -578,6 +578,9 @@ simulate:
         pace: 0s
         tokens: 3
         tool: { name: look_up }
+        rejects: [json_schema]
+        ignores: [stream_usage]
+        context: 8192
         fail: [{ class: rate_limited, share: 20%, wait: 2s }, { class: cut, share: 5% }]
         script: [ok, overloaded]
 ";
@@ -592,7 +595,14 @@ simulate:
     let behaviour = &primary.models["gpt-5"];
     assert_eq!(behaviour.first_token, Duration::from_millis(150));
     assert_eq!(behaviour.pace, Duration::ZERO);
-    assert_eq!(behaviour.tool, Some(("look_up".into(), "{}".into())));
+    let look_up = ToolCall::Named {
+        name: "look_up".into(),
+        arguments: "{}".into(),
+    };
+    assert_eq!(behaviour.tool, Some(look_up));
+    assert_eq!(behaviour.rejects, [Feature::JsonSchema]);
+    assert_eq!(behaviour.ignores, [Feature::StreamUsage]);
+    assert_eq!(behaviour.context, Some(8192));
     assert_eq!(behaviour.fail[0].wait, Some(Duration::from_secs(2)));
     assert_eq!(behaviour.fail[1].class, FaultClass::Cut);
     assert_eq!(behaviour.script, [FaultClass::Ok, FaultClass::Overloaded]);

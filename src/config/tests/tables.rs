@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::*;
 use crate::config::keys::{PROFILES, ROOT};
 use crate::config::shape::{Key, Presence, Shape};
-use crate::simulate::FaultClass;
+use crate::simulate::{FaultClass, Feature};
 
 fn examples() -> Vec<PathBuf> {
     let entries = std::fs::read_dir("examples").unwrap();
@@ -114,7 +114,7 @@ fn for_each_table(shape: &'static Shape, then: fn(&'static [Key])) {
 }
 
 #[test]
-fn the_words_for_faults_are_those_of_the_simulator() {
+fn the_words_for_faults_and_features_are_those_of_the_simulator() {
     let Some(Shape::Map {
         of: Shape::Table(provider),
         ..
@@ -137,6 +137,16 @@ fn the_words_for_faults_are_those_of_the_simulator() {
         panic!("script is a list of words");
     };
     assert_eq!(*words, FaultClass::ALL.map(FaultClass::name));
+    for key in ["rejects", "ignores"] {
+        let Some(Shape::List {
+            of: Shape::Word(words),
+            ..
+        }) = shape_of(behaviour, key)
+        else {
+            panic!("{key} is a list of words");
+        };
+        assert_eq!(*words, Feature::ALL.map(Feature::name));
+    }
 }
 
 fn shape_of(keys: &'static [Key], name: &str) -> Option<&'static Shape> {

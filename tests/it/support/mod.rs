@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 pub(crate) use client::{Answer, Client, Stream};
 pub(crate) use gate::Gate;
-pub(crate) use gateway::{Config, Gateway};
+pub(crate) use gateway::{Config, Folder, Gateway};
 pub(crate) use reply::Reply;
 pub(crate) use upstream::{Refusing, Upstream};
 

@@ -1,0 +1,120 @@
+//! A gateway within a command: the same request path, on a port of its own, for this process alone.
+//!
+//! No admin port, no reload, no sinks: its records are kept for the command that asks.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{StartError, service};
+use crate::listen::{self, Phase, Settings};
+use crate::live::{Live, Publisher};
+use crate::record::{Kept, Records};
+use crate::secret::{Ambient, Keyring};
+use crate::serve::Gateway;
+use crate::simulate::{SimulatedProvider, Simulator};
+use crate::snapshot::{BaseUrl, Snapshot};
+use crate::tasks::Tasks;
+use crate::telemetry::Metrics;
+use crate::upstream::{Clients, Credentials, Egress, Upstream};
+
+/// A running one. It ends with its owner.
+pub struct Embedded {
+    pub records: Kept,
+    base_url: BaseUrl,
+    _phase: watch::Sender<Phase>,
+    _publisher: Publisher<Snapshot>,
+    _simulators: Vec<Simulator>,
+}
+
+impl Embedded {
+    /// Serves `snapshot` from now on, its secrets read as `run` reads them.
+    ///
+    /// # Errors
+    /// A simulated provider, or the gateway itself, cannot listen.
+    pub async fn start(
+        snapshot: Snapshot,
+        simulate: &[SimulatedProvider],
+        env: &[(String, String)],
+    ) -> Result<Self, StartError> {
+        let listener = listen::bind((Ipv4Addr::LOCALHOST, 0).into())
+            .await
+            .map_err(StartError::Bind)?;
+        let base_url = base_url(&listener).map_err(StartError::Embedded)?;
+        let simulators = simulators(simulate).await?;
+        let keyring = Keyring::default();
+        let providers = snapshot.providers.values();
+        for (reference, error) in keyring.load(providers.filter_map(|p| p.secret.as_ref())) {
+            tracing::warn!(secret = %reference, %error, "a secret cannot be read");
+        }
+        let metrics = Arc::new(Metrics::new());
+        let (records, kept) = Records::kept(snapshot.identity.clone(), metrics);
+        let (publisher, live) = Live::new(Arc::new(snapshot));
+        let tasks = Tasks::default();
+        let clients = Clients::new(tasks.clone(), Egress::of(env));
+        let credentials = Credentials::new(
+            Ambient::of(env),
+            keyring.clone(),
+            clients.clone(),
+            tasks.clone(),
+        );
+        let gateway = Gateway {
+            snapshot: live,
+            upstream: Upstream {
+                clients,
+                keyring,
+                credentials,
+            },
+            records,
+            tasks: tasks.clone(),
+            cut: CancellationToken::new(),
+        };
+        let (phase, serving) = watch::channel(Phase::Serving);
+        tasks.spawn(listen::serve(
+            listener,
+            Settings::default(),
+            tasks.clone(),
+            serving,
+            service(Arc::new(gateway)),
+        ));
+        Ok(Self {
+            records: kept,
+            base_url,
+            _phase: phase,
+            _publisher: publisher,
+            _simulators: simulators,
+        })
+    }
+
+    /// Where it is asked; ends where `/v1` does.
+    pub fn base_url(&self) -> BaseUrl {
+        self.base_url.clone()
+    }
+}
+
+fn base_url(listener: &TcpListener) -> Result<BaseUrl, String> {
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    BaseUrl::try_new(&format!("http://{address}/v1"))
+}
+
+/// Those whose port is free. A taken one is most likely served by the sidecar of the same
+/// configuration, which answers just as well.
+async fn simulators(providers: &[SimulatedProvider]) -> Result<Vec<Simulator>, StartError> {
+    let mut running = Vec::new();
+    for provider in providers {
+        match Simulator::start(provider.clone()).await {
+            Ok(simulator) => running.push(simulator),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                tracing::warn!(provider = %provider.name, address = %provider.listen, "somebody listens there already: taken for this simulated provider");
+            }
+            Err(error) => {
+                let name = Arc::clone(&provider.name);
+                return Err(StartError::Simulator { name, error });
+            }
+        }
+    }
+    Ok(running)
+}
