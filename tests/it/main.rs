@@ -14,6 +14,7 @@
 mod support;
 
 mod credentials;
+mod dialects;
 mod drill;
 mod egress;
 mod errors;

@@ -79,9 +79,15 @@ impl Config {
     }
 
     /// One more provider of any kind: all of its keys in one line of YAML.
-    pub(crate) fn provider_of(mut self, name: &str, keys: &str) -> Self {
+    pub(crate) fn provider_of(self, name: &str, keys: &str) -> Self {
+        self.keys_of(name, keys)
+            .target(&format!("{name}/model-{name}"))
+    }
+
+    /// The same without a target of the route.
+    pub(crate) fn keys_of(mut self, name: &str, keys: &str) -> Self {
         let _ = writeln!(self.providers, "  {name}: {{ {keys} }}");
-        self.target(&format!("{name}/model-{name}"))
+        self
     }
 
     /// A variable of the process's environment, in which `$FOLDER` is the configuration's.
