@@ -25,6 +25,7 @@ mod load;
 mod passing;
 mod recordings;
 mod secrets;
+mod standin;
 mod streams;
 mod tidy;
 mod timing;

@@ -53,17 +53,17 @@ pub(crate) fn pair(first: Kind, second: Kind) -> String {
 
 impl Stage {
     pub(crate) async fn new() -> Self {
-        Self::with("").await
+        Self::with("", "").await
     }
 
-    /// With more keys of every route, in YAML of one line.
-    pub(crate) async fn with(more: &str) -> Self {
+    /// With lines at the top level of the configuration, and more keys of every route.
+    pub(crate) async fn with(root: &str, more: &str) -> Self {
         let cast = Arc::new(Mutex::new(vec![
             Act::Says(Script::text(&["?"]));
             KINDS.len()
         ]));
         let mut upstreams = Vec::new();
-        let mut config = Config::new();
+        let mut config = Config::new().root(root);
         for (number, kind) in KINDS.iter().enumerate() {
             let playing = Arc::clone(&cast);
             let upstream = Upstream::choosing(move |seen| {

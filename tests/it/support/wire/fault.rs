@@ -69,6 +69,15 @@ impl Fault {
         }
     }
 
+    /// The frame that breaks a stream under way.
+    pub(crate) fn event(self, wire: Wire) -> Vec<u8> {
+        match (self, wire) {
+            (Self::ErrorInside, _) => inside_event(wire).1,
+            (_, Wire::Converse | Wire::Invoke) => b"data: {\"broken\n\n".to_vec(),
+            _ => b"event: message_delta\ndata: {\"broken\n\n".to_vec(),
+        }
+    }
+
     fn refusal(self, wire: Wire) -> Reply {
         match wire {
             Wire::Chat | Wire::Responses => self.openai(),
@@ -243,12 +252,12 @@ impl Fault {
     }
 }
 
-/// A 200 that says that it is none.
-fn inside(wire: Wire, streamed: bool) -> Reply {
+/// An error as a body, and as a frame.
+fn inside_event(wire: Wire) -> (Value, Vec<u8>) {
     let error =
         json!({ "message": "The server had an error", "type": "server_error", "code": null });
     let overloaded = json!({ "type": "overloaded_error", "message": "Overloaded" });
-    let event: (Value, Vec<u8>) = match wire {
+    match wire {
         Wire::Chat => {
             let body = json!({ "error": error });
             let event = format!("data: {body}\n\n");
@@ -274,7 +283,12 @@ fn inside(wire: Wire, streamed: bool) -> Reply {
             json!({ "type": "error", "error": overloaded }),
             exception("internalServerException", "An internal error occurred."),
         ),
-    };
+    }
+}
+
+/// A 200 that says that it is none.
+fn inside(wire: Wire, streamed: bool) -> Reply {
+    let event = inside_event(wire);
     if !streamed {
         return Reply::json(event.0.to_string());
     }
