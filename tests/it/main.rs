@@ -15,6 +15,7 @@ mod support;
 
 mod check;
 mod credentials;
+mod dialects;
 mod drill;
 mod egress;
 mod errors;
@@ -25,6 +26,7 @@ mod load;
 mod passing;
 mod recordings;
 mod secrets;
+mod standin;
 mod streams;
 mod tidy;
 mod timing;

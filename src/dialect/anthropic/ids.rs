@@ -4,6 +4,7 @@
 //! stays as it is. The rest is rewritten, and always in the same way: the provider's cache and the
 //! signatures of what the model thought hang on the text of all that came before.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
@@ -29,7 +30,7 @@ impl<'c> Ids<'c> {
 
     pub(super) fn call(&mut self, id: &'c str) -> String {
         let plain = plain(id);
-        let mut unique = plain.clone();
+        let mut unique = plain.clone().into_owned();
         let mut count = 2_u32;
         while !self.used.insert(unique.clone()) {
             unique = format!("{plain:.54}_{count}");
@@ -42,12 +43,16 @@ impl<'c> Ids<'c> {
     /// The id of the call that a result with this one answers.
     pub(super) fn result(&mut self, id: &str) -> String {
         let found = self.turn.iter().position(|(call, _)| *call == id);
-        found.map_or_else(|| plain(id), |at| self.turn.remove(at).1)
+        found.map_or_else(|| plain(id).into_owned(), |at| self.turn.remove(at).1)
     }
 }
 
-fn plain(id: &str) -> String {
+/// `id` as this API takes it.
+pub(super) fn plain(id: &str) -> Cow<'_, str> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if (1..=LONGEST).contains(&id.len()) && id.chars().all(fits) {
+        return Cow::Borrowed(id);
+    }
     let mut plain: String = id.chars().map(|c| if fits(c) { c } else { '_' }).collect();
     if plain.is_empty() || plain.len() > LONGEST {
         plain.truncate(KEPT);
@@ -58,7 +63,7 @@ fn plain(id: &str) -> String {
             let _ = write!(plain, "{byte:02x}");
         }
     }
-    plain
+    Cow::Owned(plain)
 }
 
 #[cfg(test)]

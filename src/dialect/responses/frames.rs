@@ -19,7 +19,10 @@ pub(super) struct Frames {
     model: Option<String>,
     calls: Calls,
     pub(super) usage: Usage,
-    pub(super) sequence: u64,
+    /// The number after the last frame that came.
+    sequence: u64,
+    /// The number after the last frame that was let go: what is held back may never be.
+    pub(super) next: u64,
     pub(super) out: Vec<u8>,
     pub(super) phase: Phase,
 }
@@ -43,6 +46,7 @@ impl Frames {
             calls: Calls::default(),
             usage: Usage::default(),
             sequence: 0,
+            next: 0,
             out: Vec::new(),
             phase: Phase::Silent,
         }
@@ -72,6 +76,9 @@ impl Frames {
             self.message(text)?;
         }
         self.calls.check()?;
+        if !self.calls.holds() {
+            self.next = self.sequence;
+        }
         // What is let go is taken; before that, frames that say nothing would pile up.
         if self.phase < Phase::Released && self.out.len() > MAX_WITHHELD {
             return Err(broken("too much came before the first token"));
@@ -219,6 +226,7 @@ impl Frames {
             .replace(['\n', '\r'], " ");
         let incomplete = judged.end == End::Incomplete;
         synthesis::stream(&answer, incomplete, &mut self.sequence, &mut self.out)?;
+        self.next = self.sequence;
         self.reach(Phase::Done);
         Ok(())
     }

@@ -103,8 +103,8 @@ impl Splicer {
         self.frames.usage
     }
 
-    /// The number of a frame that follows all that have come.
+    /// The number of a frame that follows all that were let go.
     pub fn sequence(&self) -> u64 {
-        self.frames.sequence
+        self.frames.next
     }
 }

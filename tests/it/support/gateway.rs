@@ -79,9 +79,15 @@ impl Config {
     }
 
     /// One more provider of any kind: all of its keys in one line of YAML.
-    pub(crate) fn provider_of(mut self, name: &str, keys: &str) -> Self {
+    pub(crate) fn provider_of(self, name: &str, keys: &str) -> Self {
+        self.keys_of(name, keys)
+            .target(&format!("{name}/model-{name}"))
+    }
+
+    /// The same without a target of the route.
+    pub(crate) fn keys_of(mut self, name: &str, keys: &str) -> Self {
         let _ = writeln!(self.providers, "  {name}: {{ {keys} }}");
-        self.target(&format!("{name}/model-{name}"))
+        self
     }
 
     /// A variable of the process's environment, in which `$FOLDER` is the configuration's.
@@ -320,9 +326,18 @@ impl Gateway {
 
     /// Waits for the record of this request.
     pub(crate) async fn audit(&self, id: &str) -> Record {
-        self.records(|record| record.0["id"] == id, 1)
-            .await
-            .remove(0)
+        let mark = format!("\"id\":\"{id}\"");
+        soon("the record is written", async {
+            loop {
+                // Only its own line is read as JSON: the file may have hundreds.
+                let text = self.audit_text();
+                if let Some(line) = text.lines().rfind(|line| line.contains(&mark)) {
+                    return Record(serde_json::from_str(line).unwrap());
+                }
+                sleep(LOOK).await;
+            }
+        })
+        .await
     }
 
     /// Waits until there are at least `count` records that suit.
@@ -346,12 +361,18 @@ impl Gateway {
 
     /// The records that are written by now.
     pub(crate) fn all_records(&self) -> Vec<Record> {
-        let text = fs::read_to_string(self.folder.file("audit.jsonl")).unwrap_or_default();
-        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-        whole
-            .lines()
+        let text = self.audit_text();
+        let lines = text.lines();
+        lines
             .map(|line| Record(serde_json::from_str(line).unwrap()))
             .collect()
+    }
+
+    /// The lines that are whole.
+    fn audit_text(&self) -> String {
+        let mut text = fs::read_to_string(self.folder.file("audit.jsonl")).unwrap_or_default();
+        text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
+        text
     }
 
     /// What it has written on stderr so far.

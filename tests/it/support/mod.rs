@@ -5,8 +5,12 @@ pub(crate) mod client;
 pub(crate) mod fixture;
 pub(crate) mod gate;
 pub(crate) mod gateway;
+pub(crate) mod kind;
 pub(crate) mod reply;
+pub(crate) mod stage;
+pub(crate) mod surface;
 pub(crate) mod upstream;
+pub(crate) mod wire;
 
 use std::time::Duration;
 
@@ -14,8 +18,11 @@ use tokio::time::timeout;
 
 pub(crate) use client::{Answer, Client, Stream};
 pub(crate) use gate::Gate;
-pub(crate) use gateway::{Config, Folder, Gateway};
+pub(crate) use gateway::{Config, Folder, Gateway, Record};
+pub(crate) use kind::Kind;
 pub(crate) use reply::Reply;
+pub(crate) use stage::{Act, Stage};
+pub(crate) use surface::Surface;
 pub(crate) use upstream::{Refusing, Upstream};
 
 /// No wait of a passing test comes near this.

@@ -3,12 +3,13 @@
 //! What another provider left in the history is a 400 at this one, each time anew: thinking with a
 //! signature that is not its own, ids that do not match its pattern.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::super::of_next_call;
 use super::cloud::narrow_cache_control;
 use crate::chat::thought;
+use crate::dialect::anthropic::ids;
 use crate::wire::edit::Edits;
 use crate::wire::json::{Cursor, Invalid, Kind, Text, quote};
 
@@ -204,52 +205,8 @@ impl<'a> History<'a> {
 
 fn rename<'a>(id: Option<Text<'a>>, edits: &mut Edits<'a>) {
     if let Some(id) = id
-        && let Some(fit) = fitting(&id.decode())
+        && let Cow::Owned(fit) = ids::plain(&id.decode())
     {
         edits.replace(id.span(), format!("\"{fit}\""));
-    }
-}
-
-/// `id` as `[a-zA-Z0-9_-]{1,64}`, if it is not that already: always in the same way, since the
-/// provider's cache hangs on every byte.
-fn fitting(id: &str) -> Option<String> {
-    const LONGEST: usize = 64;
-    /// What is kept of a longer one before its digest of ten digits.
-    const KEPT: usize = 53;
-    const DIGEST: usize = 5;
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    if (1..=LONGEST).contains(&id.len()) && id.chars().all(fits) {
-        return None;
-    }
-    let mut fit: String = id.chars().map(|c| if fits(c) { c } else { '_' }).collect();
-    if fit.is_empty() || fit.len() > LONGEST {
-        fit.truncate(KEPT);
-        fit.push('_');
-        let digest = ring::digest::digest(&ring::digest::SHA256, id.as_bytes());
-        for byte in &digest.as_ref()[..DIGEST] {
-            // Writing to a string does not fail.
-            let _ = write!(fit, "{byte:02x}");
-        }
-    }
-    Some(fit)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_that_fits_stays_and_any_other_is_always_rewritten_alike() {
-        let long = "x".repeat(65);
-        for (id, expected) in [
-            ("toolu_01-A", None),
-            ("functions.get:0", Some("functions_get_0".to_owned())),
-            ("", Some("_e3b0c44298".into())),
-            (&*long, fitting(&long)),
-        ] {
-            assert_eq!(fitting(id), expected);
-        }
-        let fit = fitting(&long).unwrap();
-        assert_eq!((fit.len(), fitting(&fit)), (64, None));
     }
 }
