@@ -1,5 +1,4 @@
 mod encode;
-mod needs;
 mod read;
 mod recordings;
 mod request;

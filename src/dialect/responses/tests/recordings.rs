@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{frames_of, spliced};
 use crate::chat::{Answer, Event, Reason, Unsupported};
 use crate::dialect::Shown;
-use crate::dialect::responses::{Encoder, Splicer, answer, echo, needs, read, splice_answer};
+use crate::dialect::responses::{Encoder, Splicer, answer, echo, read, splice_answer};
 use crate::outcome::Class;
 
 /// Exchanges of `/responses` whose answer is none, and of what class it is.
@@ -191,8 +191,6 @@ fn recorded_requests_are_read_or_refused_for_a_reason() {
         match read(&text) {
             Ok(conversation) => {
                 assert!(!REFUSED.iter().any(|(of, _)| of == name), "{name}");
-                assert_eq!(needs(&text).stored, None, "{name}");
-                assert_eq!(needs(&text).executes, None, "{name}");
                 assert!(!conversation.turns.is_empty(), "{name}");
                 assert_eq!(
                     conversation.tools.len(),
