@@ -68,6 +68,16 @@ pub(super) fn add_anthropic(headers: &mut HeaderMap, came: &HeaderMap) {
     }
 }
 
+/// Names of betas as the header that lists them, if there are any.
+pub(super) fn add_betas<'a>(headers: &mut HeaderMap, betas: impl Iterator<Item = &'a str>) {
+    let list = betas.collect::<Vec<_>>().join(",");
+    if let Ok(list) = HeaderValue::try_from(list)
+        && !list.is_empty()
+    {
+        headers.insert("anthropic-beta", list);
+    }
+}
+
 /// The headers of a request that passes through.
 pub(super) fn passed(came: &HeaderMap) -> HeaderMap {
     let mut headers = came.clone();
@@ -184,5 +194,29 @@ mod tests {
         ]);
         let expected = headers(&[("content-type", "audio/mpeg"), ("content-length", "9")]);
         assert_eq!(shown_passed(came, &Credential::Key(secret)), expected);
+    }
+
+    #[test]
+    fn what_anthropics_callers_wish_goes_on_in_its_own_headers() {
+        let came = headers(&[
+            ("anthropic-version", "2026-10-21"),
+            ("anthropic-beta", "a,b"),
+            ("x-api-key", "internal"),
+        ]);
+        let mut sent = HeaderMap::new();
+        add_anthropic(&mut sent, &came);
+        assert_eq!(
+            sent,
+            headers(&[
+                ("anthropic-version", "2026-10-21"),
+                ("anthropic-beta", "a,b")
+            ])
+        );
+        let mut sent = HeaderMap::new();
+        add_betas(&mut sent, ["a", "b"].into_iter());
+        assert_eq!(sent, headers(&[("anthropic-beta", "a,b")]));
+        let mut sent = HeaderMap::new();
+        add_betas(&mut sent, std::iter::empty());
+        assert!(sent.is_empty());
     }
 }

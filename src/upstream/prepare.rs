@@ -11,6 +11,7 @@ use super::credentials::Credential;
 use super::send::Call;
 use super::{headers, sign};
 use crate::chat::{EmbeddingRequest, Surface, Unsupported, embedding};
+use crate::dialect::anthropic::surface::cloud_betas;
 use crate::dialect::embed::Embedder;
 use crate::dialect::request::{Cloud, Manner, Pieces, encode, unserved};
 use crate::dialect::{Dialect, Dropped, Receiver, gemini, support};
@@ -60,6 +61,9 @@ impl Call<'_> {
         let mut headers = headers::judged(self.headers);
         if dialect == Dialect::Anthropic && dialect.is_of(surface) {
             headers::add_anthropic(&mut headers, self.headers);
+        } else if cloud == Cloud::Vertex && dialect.is_of(surface) {
+            // Bedrock takes them in the body.
+            headers::add_betas(&mut headers, cloud_betas(&self.betas()));
         }
         let mut prepared = Prepared {
             dialect,
@@ -83,13 +87,14 @@ impl Call<'_> {
     }
 
     fn prepare_body(&self, target: &Target, prepared: &mut Prepared) -> Result<(), Unsupported> {
+        let betas = self.betas();
         let manner = Manner {
             dialect: prepared.dialect,
             cloud: prepared.cloud,
             stream_usage: target.stream_usage,
             newer_names: !matches!(target.provider.kind, Kind::OpenAiCompatible),
             version: self.said("anthropic-version"),
-            betas: self.said("anthropic-beta"),
+            betas: Some(&*betas).filter(|betas| !betas.is_empty()),
         };
         let to = Receiver {
             id: &target.id,
@@ -117,6 +122,13 @@ impl Call<'_> {
         prepared.dropped = dropped;
         prepared.vectors = Some((embedder, wanted));
         Ok(())
+    }
+
+    /// What the caller wants to try of Anthropic's next version: a list, in whatever headers.
+    fn betas(&self) -> String {
+        let lines = self.headers.get_all("anthropic-beta").iter();
+        let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+        lines.join(",")
     }
 
     /// What the caller says in a header.
