@@ -29,3 +29,4 @@ mod standin;
 mod streams;
 mod tidy;
 mod timing;
+mod unsupported;
