@@ -28,5 +28,7 @@ mod recordings;
 mod secrets;
 mod standin;
 mod streams;
+mod surfaces;
 mod tidy;
 mod timing;
+mod unsupported;

@@ -307,20 +307,26 @@ async fn a_call_leaves_whole_and_once_or_not_at_all() {
                     }),
                 );
                 let backup = backup_of(kind, surface, 2);
+                stage.cast(backup, Act::Says(Script::text(&["from the backup"])));
                 let before = stage.upstream(backup).hits();
                 let mut ask = surface.asking(&pair(kind, backup), true);
                 ask["tools"] = surface.tools(&["weather", "clock"]);
                 let (answer, record) = stage.ask(surface, &ask.to_string()).await;
                 let told = surface.read(&answer, true);
-                assert_eq!(
-                    told.calls,
-                    script.whole_calls()[..1],
-                    "{what}: {}",
-                    answer.text()
-                );
+                let what = format!("{what}: {}", answer.text());
+                // Gemini may take its calls back by how it ends, so all of them wait for that.
+                let waits = kind.wire(surface) == Wire::Gemini;
+                if waits && texts.is_empty() {
+                    assert_eq!(told.text, "from the backup", "{what}");
+                    assert!(told.calls.is_empty() && told.error.is_none(), "{what}");
+                    continue;
+                }
+                let whole = script.whole_calls();
+                let left = if waits { &[] } else { &whole[..1] };
+                assert_eq!(told.calls, left, "{what}");
                 assert_eq!(told.text, texts.concat(), "{what}");
                 assert_eq!(told.error.as_deref(), Some("stream_broken"), "{what}");
-                assert!(!answer.text().contains("Asia"), "{what}: {}", answer.text());
+                assert!(!answer.text().contains("Asia"), "{what}");
                 assert_eq!(record.outcome(), "stream_broken", "{what}");
                 assert_eq!(stage.upstream(backup).hits(), before, "{what}");
             }
