@@ -21,8 +21,11 @@ fn read(text: &str) {
     let raw = serde_json::from_str::<&RawValue>(text);
     match (&checked, &raw) {
         (Ok(()), Err(error)) => panic!("taken, and refused behind us: {error}"),
-        // How deep a value may nest is not asked of a value that is only passed on.
-        (Err(invalid), Ok(_)) => assert_eq!(invalid.what, "nests too deep", "{invalid:?}"),
+        // The parser beside looks at neither in a value that it only passes on.
+        (Err(invalid), Ok(_)) => assert!(
+            ["nests too deep", "half of a surrogate pair"].contains(&invalid.what),
+            "{invalid:?}"
+        ),
         (Ok(()), Ok(_)) | (Err(_), Err(_)) => {}
     }
     if let Err(invalid) = checked {
