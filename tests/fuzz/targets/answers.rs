@@ -1,56 +1,72 @@
-//! Plain answers of every dialect, for callers of every surface: what is shown is JSON.
+//! Plain answers of every dialect, for callers of every surface, of streams as well: what is shown is
+//! JSON, or frames.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pillion::chat::{Request, Surface};
-use pillion::dialect::answer::Reader;
+use pillion::chat::Surface;
+use pillion::dialect::Dialect;
 use pillion::dialect::request::Cloud;
-use pillion::dialect::{Dialect, Shown};
+use pillion_fuzz::{frames, shown, within};
+use serde::de::IgnoredAny;
 
-const DIALECTS: [(Dialect, Cloud); 7] = [
+const DIALECTS: [(Dialect, Cloud); 6] = [
     (Dialect::OpenAi, Cloud::None),
     (Dialect::Responses, Cloud::None),
     (Dialect::Anthropic, Cloud::None),
-    (Dialect::AnthropicInCloud, Cloud::Vertex),
     (Dialect::AnthropicInCloud, Cloud::Bedrock),
     (Dialect::Gemini, Cloud::None),
     (Dialect::Converse, Cloud::Bedrock),
 ];
 
-fn request(surface: Surface, stream: bool) -> Request {
-    let body = format!(r#"{{"model":"route","stream":{stream},"messages":[],"input":"x"}}"#);
-    Request::read(surface, body.into()).expect("it is a request")
+const SURFACES: [Surface; 5] = [
+    Surface::Chat,
+    Surface::Completions,
+    Surface::Embeddings,
+    Surface::Responses,
+    Surface::Messages,
+];
+
+/// Whether callers of `surface` get answers of `dialect`.
+fn is_served(surface: Surface, dialect: Dialect) -> bool {
+    match surface {
+        Surface::Chat | Surface::Messages => dialect != Dialect::Responses,
+        Surface::Completions | Surface::Embeddings => dialect == Dialect::OpenAi,
+        _ => true,
+    }
 }
 
 fuzz_target!(|data: &[u8]| {
     let body = bytes::Bytes::copy_from_slice(data);
-    for surface in [Surface::Chat, Surface::Responses, Surface::Messages] {
+    for surface in SURFACES {
         for (dialect, cloud) in DIALECTS {
-            if dialect == Dialect::Responses && surface != Surface::Responses {
-                continue;
-            }
-            for stream in [false, true] {
-                let reader = Reader {
-                    surface,
-                    dialect,
-                    cloud,
-                    shown: Shown {
-                        model: "route".into(),
-                        target: "provider/model".into(),
-                        created: 1,
-                        usage: true,
-                        seed: 1,
-                    },
-                    expose_model: false,
-                    names: Vec::new(),
-                };
-                let shown = reader.whole(&request(surface, stream), &body);
-                if let (Ok((shown, _)), false) = (shown, stream) {
-                    let read = serde_json::from_slice::<serde::de::IgnoredAny>(&shown);
-                    assert!(read.is_ok(), "{dialect:?}: {}", String::from_utf8_lossy(&shown));
+            if is_served(surface, dialect) {
+                for stream in [false, true] {
+                    show(surface, dialect, cloud, stream, &body);
                 }
             }
         }
     }
 });
+
+fn show(surface: Surface, dialect: Dialect, cloud: Cloud, stream: bool, body: &bytes::Bytes) {
+    if stream && surface == Surface::Embeddings {
+        return;
+    }
+    let reader = shown::reader(surface, dialect, cloud);
+    let ours = !reader.is_same();
+    let request = shown::request(surface, stream);
+    let Ok((shown, _)) = within(body.len(), 1024, || reader.whole(&request, body)) else {
+        return;
+    };
+    if stream {
+        frames::check(surface, &shown, ours, true);
+    } else {
+        let read = serde_json::from_slice::<IgnoredAny>(&shown);
+        assert!(
+            read.is_ok(),
+            "{dialect:?}: {}",
+            String::from_utf8_lossy(&shown)
+        );
+    }
+}

@@ -1,33 +1,24 @@
-//! A stream of Anthropic's Messages: the same answer wherever the chunks end, and none that goes on behind its end.
+//! A stream of Anthropic's Messages, translated: the same events wherever the chunks end, the order that they promise, and frames that
+//! callers of every surface can read.
 
 #![no_main]
 
-#[path = "common.rs"]
-mod common;
-
 use libfuzzer_sys::fuzz_target;
-use pillion::chat::{Answer, Event};
+use pillion::chat::Event;
+use pillion::dialect::Dialect;
 use pillion::dialect::anthropic::Decoder;
-
-fn read<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> (Answer, bool) {
-    let (mut decoder, mut events, mut answer) = (Decoder::new(1), Vec::new(), Answer::default());
-    let mut fine = true;
-    for chunk in chunks {
-        fine = decoder.feed(chunk, &mut events).is_ok();
-        if !fine {
-            break;
-        }
-    }
-    fine = fine && decoder.end(&mut events).is_ok();
-    let finishes = events.iter().filter(|event| matches!(event, Event::Finish(_))).count();
-    assert!(finishes <= 1);
-    assert_eq!(finishes == 1, matches!(events.last(), Some(Event::Finish(_))));
-    assert!(!fine || finishes == 1, "an end without a finish");
-    answer.extend(events);
-    (answer, fine)
-}
+use pillion::dialect::request::Cloud;
+use pillion_fuzz::{Step, chunked, events, shown};
 
 fuzz_target!(|data: &[u8]| {
-    let (whole, chunks) = common::pieces(data);
-    assert_eq!(read(std::iter::once(whole)), read(chunks));
+    let (size, data) = chunked(data);
+    events(data, size, || {
+        let mut decoder = Decoder::new(1);
+        move |step: Step<'_>, out: &mut Vec<Event>| match step {
+            Step::Chunk(chunk) => decoder.feed(chunk, out),
+            Step::End => decoder.end(out),
+            Step::Cut => decoder.cut(out),
+        }
+    });
+    shown::everywhere(data, size, Dialect::Anthropic, Cloud::None);
 });

@@ -2,29 +2,34 @@
 
 #![no_main]
 
-#[path = "common.rs"]
-mod common;
-
 use libfuzzer_sys::fuzz_target;
-use pillion::outcome::Failure;
-use pillion::wire::eventstream::Framer;
+use pillion::wire::eventstream::{Framer, Invalid};
+use pillion_fuzz::{amazon, chunked, within};
 
-fn read<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
+type Messages = Vec<(Option<String>, Vec<u8>)>;
+
+fn read(data: &[u8], size: usize) -> (Messages, Result<(), Invalid>) {
     let (mut framer, mut messages) = (Framer::default(), Vec::new());
-    for chunk in chunks {
+    for chunk in data.chunks(size) {
         let fed = framer.feed(chunk, |message| {
-            messages.push(message.payload.to_vec());
-            Ok::<(), Failure>(())
+            let kind = message.text(":event-type").map(str::to_owned);
+            messages.push((kind, message.payload.to_vec()));
+            Ok::<(), Invalid>(())
         });
         if fed.is_err() {
-            return (messages, false);
+            return (messages, fed);
         }
     }
-    let ended = framer.finish().is_ok();
+    let ended = framer.finish();
     (messages, ended)
 }
 
 fuzz_target!(|data: &[u8]| {
-    let (whole, chunks) = common::pieces(data);
-    assert_eq!(read(std::iter::once(whole)), read(chunks));
+    let (size, data) = chunked(data);
+    // As it is, and with its checksums put right: those are not found by chance.
+    for data in [data, &amazon::mended(data)] {
+        within(data.len(), 64, || {
+            assert_eq!(read(data, data.len().max(1)), read(data, size));
+        });
+    }
 });

@@ -2,19 +2,17 @@
 
 #![no_main]
 
-#[path = "common.rs"]
-mod common;
-
 use libfuzzer_sys::fuzz_target;
-use pillion::wire::sse::{Framer, TooLong};
+use pillion::wire::sse::{Event, Framer, Kind, TooLong};
+use pillion_fuzz::{chunked, within};
 
-fn read<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
+fn read(data: &[u8], size: usize) -> (Vec<(Kind, Vec<u8>)>, bool) {
     let (mut framer, mut events) = (Framer::default(), Vec::new());
-    let mut keep = |event: pillion::wire::sse::Event<'_>| {
-        events.push(event.data.to_vec());
+    let mut keep = |event: Event<'_>| {
+        events.push((event.kind, event.data.to_vec()));
         Ok::<(), TooLong>(())
     };
-    for chunk in chunks {
+    for chunk in data.chunks(size) {
         if framer.feed(chunk, &mut keep).is_err() {
             return (events, false);
         }
@@ -24,6 +22,9 @@ fn read<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let (whole, chunks) = common::pieces(data);
-    assert_eq!(read(std::iter::once(whole)), read(chunks));
+    let (size, data) = chunked(data);
+    // Each event that is kept here is at least nine bytes there.
+    within(data.len(), 64, || {
+        assert_eq!(read(data, data.len().max(1)), read(data, size));
+    });
 });
