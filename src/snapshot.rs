@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use crate::chat::Surface;
 use crate::dialect::Dialect;
-use crate::facts::{Facts, Families};
+use crate::facts::{Extras, Facts, Families};
 use crate::secret::Reference;
 
 /// One configuration, resolved.
@@ -241,7 +241,7 @@ impl Target {
     /// nothing like it.
     pub fn dialect(&self, surface: Surface) -> Option<Dialect> {
         let provider = &*self.provider;
-        let is_claude = self.model.contains("claude");
+        let is_claude = self.facts.extras == Extras::Claude;
         match (&provider.kind, surface) {
             (_, Surface::Models | Surface::Passthrough) => None,
             (

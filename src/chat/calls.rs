@@ -9,7 +9,7 @@ use crate::outcome::{Class, Failure};
 use crate::wire::json;
 
 /// The most calls in one answer.
-const MAX_CALLS: usize = 64;
+const MAX_CALLS: usize = 128;
 /// The most argument text of one call, in bytes.
 const MAX_CALL: usize = 256 << 10;
 /// The most argument text of all calls of one request, in bytes.
@@ -72,13 +72,6 @@ impl Calls {
         Ok(())
     }
 
-    /// Whether the call's arguments, as far as they have come, are all of them: some providers end a
-    /// call that a token limit cut as they do any other, and say why only later.
-    pub fn is_complete(&self, key: u64) -> bool {
-        let mut open = self.open.iter();
-        open.any(|(own, call)| *own == key && is_complete(&call.arguments))
-    }
-
     /// A call has ended, and goes out if that can be seen: for providers that end a call's block also
     /// where their token limit cut it, and say so only later. Tells whether it has gone; one without
     /// any arguments stays, as these may be what was cut.
@@ -95,10 +88,28 @@ impl Calls {
         true
     }
 
+    /// The answer has come to its own end: what was not seen to be whole must be.
+    ///
+    /// # Errors
+    /// `broken` when arguments are no JSON object.
+    pub fn end_all(&mut self, out: &mut Vec<Event>) -> Result<(), Failure> {
+        for (_, mut call) in self.open.drain(..) {
+            complete(&mut call)?;
+            out.push(Event::Call(call));
+        }
+        Ok(())
+    }
+
+    /// The answer was withheld in the middle: what is open goes with it.
+    pub fn withhold(&mut self) {
+        self.open.clear();
+    }
+
     /// The answer's token limit cut it: what is open goes out as it is, marked.
     pub fn cut(&mut self, out: &mut Vec<Event>) {
         for (_, mut call) in self.open.drain(..) {
-            call.whole = complete(&mut call).is_ok();
+            // Arguments that had not begun are not those of a call without any.
+            call.whole = !call.arguments.trim().is_empty() && complete(&mut call).is_ok();
             out.push(Event::Call(call));
         }
     }
@@ -125,18 +136,16 @@ impl Calls {
 
 /// No arguments at all are an empty object to an application.
 fn complete(call: &mut Call) -> Result<(), Failure> {
-    if !is_complete(&call.arguments) {
-        return Err(broken("the arguments of a tool call are no JSON object"));
-    }
-    if call.arguments.trim().is_empty() {
+    let text = call.arguments.trim();
+    if text.is_empty() {
         call.arguments = "{}".into();
+        return Ok(());
     }
-    Ok(())
-}
-
-fn is_complete(arguments: &str) -> bool {
-    let text = arguments.trim();
-    text.is_empty() || text.starts_with('{') && json::check(text).is_ok()
+    if text.starts_with('{') && json::check(text).is_ok() {
+        Ok(())
+    } else {
+        Err(broken("the arguments of a tool call are no JSON object"))
+    }
 }
 
 fn broken(reason: &'static str) -> Failure {
@@ -163,7 +172,6 @@ mod tests {
         calls.begin(0, call("a", ""), &mut out).unwrap();
         calls.begin(1, call("b", ""), &mut out).unwrap();
         assert_eq!(calls.append(0, "{\"x\":").unwrap(), Some(()));
-        assert!(!calls.is_complete(0) && calls.is_complete(1) && !calls.is_complete(7));
         assert_eq!(calls.append(7, "{").unwrap(), None);
         calls.end(1, &mut out).unwrap();
         calls.append(0, "1}").unwrap();
@@ -183,10 +191,15 @@ mod tests {
 
     #[test]
     fn half_a_call_leaves_only_where_the_token_limit_cut_it() {
-        for arguments in ["{\"x\":", "[1]", "\"x\"", "{} {}"] {
+        for arguments in ["{\"x\":", "[1]", "\"x\"", "{} {}", ""] {
             let (mut calls, mut out) = (Calls::default(), Vec::new());
             calls.begin(0, call("a", arguments), &mut out).unwrap();
-            assert!(calls.end(0, &mut out).is_err(), "{arguments}");
+            // None at all are those of a call without any, unless the answer was cut.
+            assert_eq!(
+                calls.end_all(&mut out).is_err(),
+                !arguments.is_empty(),
+                "{arguments}"
+            );
             let (mut calls, mut out) = (Calls::default(), Vec::new());
             calls.begin(0, call("a", arguments), &mut out).unwrap();
             calls.cut(&mut out);
@@ -221,7 +234,7 @@ mod tests {
         assert!(calls.append(0, &"x".repeat(MAX_CALL + 1)).is_err());
         let mut calls = Calls::default();
         assert!(
-            (0..=64)
+            (0..=128)
                 .try_for_each(|key| calls.begin(key, call("a", ""), &mut out))
                 .is_err()
         );

@@ -31,6 +31,16 @@ pub use usage::Usage;
 /// The longest model string, in bytes. Every frame of a stream repeats it, and no name is as long.
 const LONGEST_MODEL: usize = 512;
 
+/// The first line of Claude Code's system prompt is no instruction: a header in disguise that changes
+/// with every request, so that no prefix would ever be found in a cache. Bedrock refuses it.
+pub fn without_billing(text: &str) -> &str {
+    if !text.starts_with("x-anthropic-billing-header:") {
+        return text;
+    }
+    text.split_once('\n')
+        .map_or("", |(_, rest)| rest.trim_start())
+}
+
 /// Which of the application's endpoints a request came in by; `surface` in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Surface {

@@ -48,8 +48,7 @@ impl Embedder {
         let dropped: Dropped = request.asked.iter().cloned().collect();
         let bodies = match self {
             Self::Google(form) => {
-                let mut encoded = gemini::embeddings::encode(request, model, form)?;
-                encoded.dropped.extend(dropped);
+                let encoded = gemini::embeddings::encode(request, model, form)?;
                 return Ok((vec![encoded.body], encoded.dropped));
             }
             Self::Titan => request

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::{Dialect, Dropped, Encoded, Receiver, anthropic, bedrock, gemini, openai, responses};
 use crate::chat::{Conversation, Request, Surface, Unsupported};
+use crate::wire::json::{Cursor, Invalid, Kind};
 
 /// A body in pieces, to be written one after another. The large ones are shared with the caller's.
 pub type Pieces = SmallVec<[Bytes; 5]>;
@@ -29,8 +30,24 @@ fn read(request: &Request) -> Result<Conversation, Unsupported> {
     let text = request.text();
     match request.surface {
         Surface::Chat => openai::read(text),
-        Surface::Responses => responses::read(text),
-        Surface::Messages | Surface::CountTokens => anthropic::surface::read(text),
+        Surface::Responses => {
+            let conversation = responses::read(text)?;
+            if conversation.turns.is_empty() && conversation.system.is_empty() {
+                return Err(Unsupported::invalid("input", "`input` is missing."));
+            }
+            Ok(conversation)
+        }
+        Surface::CountTokens => anthropic::surface::read(text),
+        Surface::Messages => {
+            let conversation = anthropic::surface::read(text)?;
+            match conversation.max_tokens {
+                Some(_) => Ok(conversation),
+                None => Err(Unsupported::invalid(
+                    "max_tokens",
+                    "`max_tokens` is missing.",
+                )),
+            }
+        }
         Surface::Completions | Surface::Embeddings | Surface::Models | Surface::Passthrough => {
             Err(unserved())
         }
@@ -92,7 +109,7 @@ pub fn encode(
             Surface::Messages | Surface::CountTokens,
             Dialect::Anthropic | Dialect::AnthropicInCloud,
         ) => {
-            return splice(request, to, manner);
+            return splice(request, meaning, to, manner);
         }
         (Surface::CountTokens, Dialect::Gemini) => {
             gemini::count::encode_count(meaning.of(request)?, to, gemini_form(manner))
@@ -123,15 +140,29 @@ pub fn encode(
 /// A request of Anthropic's own surface for a target that speaks it too.
 fn splice(
     request: &Request,
+    meaning: &Meaning,
     to: Receiver<'_>,
     manner: Manner<'_>,
 ) -> Result<(Pieces, Dropped), Unsupported> {
     use anthropic::surface::{Form, Spliced, cloud_betas, splice_request};
     let betas: SmallVec<[&str; 4]> = match manner.cloud {
-        // There the header takes them.
+        // There a header takes them, which is put on with the others.
         Cloud::None | Cloud::Vertex => SmallVec::new(),
         Cloud::Bedrock => manner.betas.into_iter().flat_map(cloud_betas).collect(),
     };
+    if manner.cloud != Cloud::None && has_instructions_within(request.text()) {
+        // The clouds do not know them in mid-conversation: they are told in other words.
+        let form = anthropic::Form::InCloud {
+            version: match manner.cloud {
+                Cloud::Bedrock => BEDROCK_VERSION,
+                Cloud::Vertex | Cloud::None => VERTEX_VERSION,
+            },
+            // Between two of the same dialect a plain answer comes plain.
+            stream_in_body: request.stream && manner.cloud == Cloud::Vertex,
+        };
+        let encoded = anthropic::encode(meaning.of(request)?, to, form)?;
+        return Ok((std::iter::once(encoded.body).collect(), encoded.dropped));
+    }
     let newer = manner.version.filter(|version| *version == NEWER_VERSION);
     let form = match manner.cloud {
         Cloud::None => Form::Direct,
@@ -146,8 +177,41 @@ fn splice(
             betas: &betas,
         },
     };
-    let Spliced { pieces, dropped } = splice_request(request, to, form)?;
+    let Spliced {
+        pieces,
+        mut dropped,
+    } = splice_request(request, to, form)?;
+    if manner.cloud != Cloud::None
+        && let Some(asked) = manner.betas
+        && cloud_betas(asked).count() < asked.split(',').count()
+    {
+        super::support::drop_field(&mut dropped, "anthropic_beta");
+    }
     Ok((pieces, dropped))
+}
+
+/// Whether a message of the role `system` stands among the others.
+fn has_instructions_within(text: &str) -> bool {
+    let mut found = false;
+    // What is no list of messages is somebody else's to refuse.
+    let _ = Cursor::new(text).object(|cursor, key| {
+        if key.says("messages") && cursor.kind()? == Kind::Array {
+            cursor.array(|cursor| {
+                if cursor.kind()? == Kind::Object {
+                    cursor.object(|cursor, key| {
+                        if key.says("role") {
+                            let role = cursor.string_or_skip()?;
+                            found |= role.is_some_and(|role| role.says("system"));
+                        }
+                        Ok::<(), Invalid>(())
+                    })?;
+                }
+                Ok::<(), Invalid>(())
+            })?;
+        }
+        Ok::<(), Invalid>(())
+    });
+    found
 }
 
 /// A version of Anthropic's API that takes no sampling parameters; all others are as one to us.

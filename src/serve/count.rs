@@ -1,4 +1,4 @@
-//! How many tokens a message would be: asked of the first target that can say, else estimated.
+//! How many tokens a message would be: asked of the first target, estimated if that cannot say.
 //!
 //! Tools of the Messages surface ask this often, to decide when a conversation must be shortened; an
 //! answer that is nearly right serves them, and an error does not.

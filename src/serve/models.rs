@@ -11,8 +11,16 @@ use crate::error::GatewayError;
 
 /// The routes that this caller may use.
 pub(super) fn list(caller: Caller<'_>) -> Response<Body> {
-    let data: Vec<_> = caller.routes().map(|route| entry(&route.name)).collect();
-    response(&json!({ "object": "list", "data": data }))
+    let names: Vec<&str> = caller.routes().map(|route| &*route.name).collect();
+    let data: Vec<_> = names.iter().map(|name| entry(name)).collect();
+    // The last three are for Anthropic's SDKs, which page by them.
+    response(&json!({
+        "object": "list",
+        "data": data,
+        "has_more": false,
+        "first_id": names.first(),
+        "last_id": names.last(),
+    }))
 }
 
 /// One of them, by any of its names; `None` when the caller's own provider is to be asked.
@@ -35,7 +43,16 @@ pub(super) fn one(caller: Caller<'_>, id: &str) -> Result<Option<Response<Body>>
 }
 
 fn entry(id: &str) -> Value {
-    json!({ "id": id, "object": "model", "created": 0, "owned_by": "pillion" })
+    // `type`, `display_name` and `created_at` are Anthropic's; a route was made at no known time.
+    json!({
+        "id": id,
+        "object": "model",
+        "created": 0,
+        "owned_by": "pillion",
+        "type": "model",
+        "display_name": id,
+        "created_at": "1970-01-01T00:00:00Z",
+    })
 }
 
 fn response(value: &Value) -> Response<Body> {

@@ -42,15 +42,15 @@ const OF_THE_CALLER: [&str; 9] = [
 ];
 const OF_THE_CALLER_PREFIXES: [&str; 3] = ["x-stainless-", "x-pillion-", "x-forwarded-"];
 
-/// The headers of a request to a judged surface.
-pub(super) fn judged(came: &HeaderMap) -> HeaderMap {
+/// The headers of a request to a judged surface; `openai` says that the provider speaks its dialects.
+pub(super) fn judged(came: &HeaderMap, openai: bool) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(header::ACCEPT, JSON);
     headers.insert(header::ACCEPT_ENCODING, IDENTITY);
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::USER_AGENT, AGENT);
     for name in ["openai-beta", "traceparent", "tracestate"] {
-        if let Some(value) = came.get(name) {
+        if let Some(value) = came.get(name).filter(|_| openai || name != "openai-beta") {
             headers.insert(name, value.clone());
         }
     }

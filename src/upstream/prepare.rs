@@ -58,7 +58,8 @@ impl Call<'_> {
         let uri = address::of(target, surface, dialect, ask).map_err(|_| {
             Unsupported::parameter("model", "The model's name cannot stand in a URL.")
         })?;
-        let mut headers = headers::judged(self.headers);
+        let openai = matches!(dialect, Dialect::OpenAi | Dialect::Responses);
+        let mut headers = headers::judged(self.headers, openai);
         if dialect == Dialect::Anthropic && dialect.is_of(surface) {
             headers::add_anthropic(&mut headers, self.headers);
         } else if cloud == Cloud::Vertex && dialect.is_of(surface) {

@@ -17,6 +17,7 @@ use super::client::Client;
 use super::credentials::Credential;
 use super::prepare::Prepared;
 use super::reading::{self, MAX_ANSWER, MAX_VECTORS, refused};
+use super::sign;
 use crate::chat::{self, Surface};
 use crate::dialect::answer::Reader;
 use crate::dialect::{Decoder, Meaning, Shown};
@@ -90,6 +91,20 @@ impl<'a> Call<'a> {
         &self,
         client: &Client,
         target: &Target,
+        prepared: Prepared,
+        credential: &Credential,
+        end: Instant,
+        recorder: &mut Recorder,
+    ) -> Result<Sent, Failure> {
+        let sent = self.answer(client, target, prepared, credential, end, recorder);
+        sent.await
+            .map_err(|failure| sign::hide(failure, credential))
+    }
+
+    async fn answer(
+        &self,
+        client: &Client,
+        target: &Target,
         mut prepared: Prepared,
         credential: &Credential,
         end: Instant,
@@ -99,11 +114,14 @@ impl<'a> Call<'a> {
         let bodies = std::mem::take(&mut prepared.bodies);
         if let Some((embedder, wanted)) = &prepared.vectors {
             let mut answers = Vec::with_capacity(bodies.len());
+            let mut left = MAX_VECTORS;
             for body in bodies {
                 let request = prepared.signed(body, target, credential)?;
                 let response = self.exchange(client, request, end, recorder).await?;
-                let read = reading::read(response.into_body(), MAX_VECTORS);
-                answers.push(timeout_at(end, read).await.map_err(|_| unended())??);
+                let read = reading::read(response.into_body(), left);
+                let answer = timeout_at(end, read).await.map_err(|_| unended())??;
+                left = left.saturating_sub(answer.len());
+                answers.push(answer);
             }
             recorder.first_token();
             let (body, usage) = embedder.answer(&answers, wanted, &reader.shown.model)?;

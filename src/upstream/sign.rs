@@ -171,9 +171,31 @@ pub(super) fn leaks(value: &HeaderValue, credential: &Credential) -> bool {
         .any(|secret| memchr::memmem::find(value.as_bytes(), secret.expose().as_bytes()).is_some())
 }
 
+/// Takes the credential out of what a provider says of a request: it may have quoted it.
+pub(super) fn hide(mut failure: Failure, credential: &Credential) -> Failure {
+    if let Some(said) = &mut failure.said {
+        let fields = [
+            Some(&mut said.message),
+            said.kind.as_mut(),
+            said.param.as_mut(),
+            said.code.as_mut(),
+        ];
+        for field in fields.into_iter().flatten() {
+            for secret in credential.secrets() {
+                if field.contains(secret.expose()) {
+                    *field = field.replace(secret.expose(), "[redacted]");
+                }
+            }
+        }
+    }
+    failure
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use crate::outcome::Said;
     use std::time::Duration;
 
     use super::*;
@@ -381,5 +403,20 @@ mod tests {
         ] {
             assert_eq!(leaks(&HeaderValue::from_static(value), &credential), leak);
         }
+    }
+
+    #[test]
+    fn what_a_provider_quotes_of_the_credential_is_not_passed_on() {
+        let secret = Secret::try_new(b"correct-horse").unwrap();
+        let credential = Credential::Key(Arc::new(secret));
+        let mut failure = Failure::new(Class::InvalidRequest, "400");
+        failure.said = Some(Box::new(Said {
+            message: "bad key correct-horse, really correct-horse".into(),
+            code: Some("correct-horse".into()),
+            ..Said::default()
+        }));
+        let said = hide(failure, &credential).said.unwrap();
+        assert_eq!(said.message, "bad key [redacted], really [redacted]");
+        assert_eq!(said.code.as_deref(), Some("[redacted]"));
     }
 }

@@ -6,6 +6,7 @@
 //! time, so it is put right here, once for all of them. What is put right: see [`ordered`].
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use super::Unsupported;
 use super::conversation::{Call, CallResult, Conversation, Lifetime, Part, Role, Turn};
@@ -45,6 +46,7 @@ pub struct OrderedTurn<'c> {
 ///   left alone under [`Rules::pure_results`];
 /// - results come right behind the turn of their calls, in the order of the calls; of two for one
 ///   call the last holds, one without a call goes, a call without one gets an error in its place;
+/// - an id that an earlier call had is made another, in the call and in its result;
 /// - the user begins, and instructions alone become what the user says.
 ///
 /// # Errors
@@ -52,6 +54,7 @@ pub struct OrderedTurn<'c> {
 pub fn ordered(conversation: &Conversation, rules: Rules) -> Result<Ordered<'_>, Unsupported> {
     let mut system: Vec<Cow<'_, Part>> = conversation.system.iter().map(Cow::Borrowed).collect();
     let mut turns = Vec::new();
+    let mut ids = Ids::default();
     let merged = merge(&conversation.turns, rules);
     let mut rest = merged.as_slice();
     while let [turn, behind @ ..] = rest {
@@ -60,11 +63,15 @@ pub fn ordered(conversation: &Conversation, rules: Rules) -> Result<Ordered<'_>,
             Role::User => push_user(&mut turns, Vec::new(), &turn.units, rules),
             Role::Assistant => {
                 let calls: Vec<&Call> = turn.units.iter().filter_map(Unit::call).collect();
-                push_assistant(&mut turns, assistant(&turn.units), turn.is_signed(), rules);
+                push_assistant(&mut turns, assistant(&turn.units), turn.signed, rules);
                 if calls.is_empty() {
                     continue;
                 }
-                let results = results(&calls, rest);
+                let ids = ids.of(&calls);
+                if let Some(turn) = turns.last_mut() {
+                    rename_calls(&mut turn.parts, &ids);
+                }
+                let results = results(&calls, &ids, rest);
                 let said = match rest {
                     [next, behind @ ..] if next.role == Role::User => {
                         rest = behind;
@@ -95,6 +102,15 @@ pub fn ordered(conversation: &Conversation, rules: Rules) -> Result<Ordered<'_>,
         .is_some_and(|turn| turn.role == Role::Assistant)
     {
         turns.insert(0, said_by_user("(start)"));
+    }
+    let asked = conversation.turns.last().map(|turn| turn.role);
+    if turns
+        .last()
+        .is_some_and(|turn| turn.role == Role::Assistant)
+        && asked == Some(Role::User)
+    {
+        // A result without its call was the last that was said.
+        turns.push(said_by_user("(empty)"));
     }
     if let Some(last) = turns.last_mut()
         && last.role == Role::Assistant
@@ -149,13 +165,8 @@ impl<'c> Unit<'c> {
 struct Merged<'c> {
     role: Role,
     units: Vec<Unit<'c>>,
-}
-
-impl Merged<'_> {
-    fn is_signed(&self) -> bool {
-        let mut calls = self.units.iter().filter_map(Unit::call);
-        calls.any(|call| call.signature.is_some())
-    }
+    /// Whether one of its calls bears a signature.
+    signed: bool,
 }
 
 fn merge(turns: &[Turn], rules: Rules) -> Vec<Merged<'_>> {
@@ -165,15 +176,18 @@ fn merge(turns: &[Turn], rules: Rules) -> Vec<Merged<'_>> {
         if units.is_empty() && turn.role == Role::Assistant {
             continue;
         }
+        let mut calls = units.iter().filter_map(Unit::call);
         let next = Merged {
             role: turn.role,
+            signed: calls.any(|call| call.signature.is_some()),
             units,
         };
         match merged.last_mut() {
             Some(last)
                 if last.role == next.role
-                    && !(rules.pure_results && (last.is_signed() || next.is_signed())) =>
+                    && !(rules.pure_results && (last.signed || next.signed)) =>
             {
+                last.signed |= next.signed;
                 last.units.extend(next.units);
             }
             _ => merged.push(next),
@@ -242,22 +256,74 @@ fn push_assistant<'c>(
     }
 }
 
+/// The ids of calls so far. Some servers call the first call of every answer alike; a provider that
+/// tells calls by their ids alone refuses that.
+#[derive(Debug, Default)]
+struct Ids {
+    used: HashSet<String>,
+}
+
+impl Ids {
+    /// What each of a turn's calls is called instead, where its id has been used before.
+    fn of(&mut self, calls: &[&Call]) -> Vec<Option<String>> {
+        let mut instead = Vec::with_capacity(calls.len());
+        for call in calls {
+            let mut id = call.id.clone();
+            let mut count = 2_u32;
+            while self.used.contains(&id) {
+                id = format!("{}_{count}", call.id);
+                count += 1;
+            }
+            instead.push((id != call.id).then(|| id.clone()));
+            self.used.insert(id);
+        }
+        instead
+    }
+}
+
+fn rename_calls(parts: &mut [Cow<'_, Part>], ids: &[Option<String>]) {
+    let mut ids = ids.iter();
+    for part in parts {
+        if let Part::Call(call) = &**part
+            && let Some(Some(id)) = ids.next()
+        {
+            *part = Cow::Owned(Part::Call(Call {
+                id: id.clone(),
+                ..call.clone()
+            }));
+        }
+    }
+}
+
 /// What came of `calls`, in their order: found before the next turn that makes calls itself.
-fn results<'c>(calls: &[&'c Call], behind: &[Merged<'c>]) -> Vec<Cow<'c, Part>> {
-    let near: Vec<Unit<'c>> = behind
+fn results<'c>(
+    calls: &[&'c Call],
+    ids: &[Option<String>],
+    behind: &[Merged<'c>],
+) -> Vec<Cow<'c, Part>> {
+    let near = behind
         .iter()
         .take_while(|turn| !turn.units.iter().any(|unit| unit.call().is_some()))
-        .flat_map(|turn| turn.units.iter().copied())
+        .flat_map(|turn| turn.units.iter());
+    // Of two for one call the last holds.
+    let near: HashMap<&str, &Unit<'c>> = near
+        .filter_map(|unit| Some((unit.result()?.id.as_str(), unit)))
         .collect();
     let mut parts = Vec::with_capacity(calls.len());
-    for call in calls {
-        let found = near
-            .iter()
-            .rfind(|unit| unit.result().is_some_and(|result| result.id == call.id));
-        match found {
-            Some(unit) => unit.put(&mut parts),
+    for (call, id) in calls.iter().zip(ids) {
+        match near.get(call.id.as_str()) {
+            Some(unit) => {
+                let at = parts.len();
+                unit.put(&mut parts);
+                if let (Some(id), Some(result)) = (id, unit.result()) {
+                    parts[at] = Cow::Owned(Part::Result(CallResult {
+                        id: id.clone(),
+                        ..result.clone()
+                    }));
+                }
+            }
             None => parts.push(Cow::Owned(Part::Result(CallResult {
-                id: call.id.clone(),
+                id: id.clone().unwrap_or_else(|| call.id.clone()),
                 parts: vec![Part::Text("No result provided".into())],
                 is_error: true,
             }))),
@@ -315,7 +381,8 @@ fn said_by_user(text: &str) -> OrderedTurn<'static> {
 
 /// Text at the very end must not end in white space.
 fn trim_end(turn: &mut OrderedTurn<'_>) {
-    if let Some(last) = turn.parts.last_mut()
+    let mut parts = turn.parts.iter_mut().rev();
+    if let Some(last) = parts.find(|part| !matches!(***part, Part::CachePoint(_)))
         && let Part::Text(text) = &**last
     {
         *last = Cow::Owned(Part::Text(text.trim_end().to_owned()));

@@ -74,7 +74,7 @@ type Row<'a> = (&'a str, &'a [(Role, &'a [Part])], &'a str);
 #[test]
 fn a_history_is_put_in_the_order_that_strict_providers_ask_for() {
     use Role::{Assistant as A, User as U};
-    let cases: [Row<'_>; 15] = [
+    let cases: [Row<'_>; 16] = [
         (
             "what is in order stays",
             &[(U, &[text("hi")]), (A, &[text("yo")]), (U, &[text("so")])],
@@ -135,6 +135,15 @@ fn a_history_is_put_in_the_order_that_strict_providers_ask_for() {
             "u[t:q] a[t:a] u[t:b]",
         ),
         (
+            "a result without a call at the very end is nothing that was said",
+            &[
+                (U, &[text("q")]),
+                (A, &[text("a")]),
+                (U, &[result("9", "z")]),
+            ],
+            "u[t:q] a[t:a] u[t:(empty)]",
+        ),
+        (
             "where only that stood, the assistant speaks on",
             &[
                 (U, &[text("q")]),
@@ -163,7 +172,7 @@ fn a_history_is_put_in_the_order_that_strict_providers_ask_for() {
                 (A, &[call("1")]),
                 (U, &[result("1", "y")]),
             ],
-            "u[t:q] a[c:1] u[r:1=x] a[c:1] u[r:1=y]",
+            "u[t:q] a[c:1] u[r:1=x] a[c:1_2] u[r:1_2=y]",
         ),
         (
             "a word between call and result waits",

@@ -76,7 +76,8 @@ fn provider(name: Arc<str>, table: &Table, report: &mut Report) -> Option<Provid
         report.problem_with_hint(&at, "goes beyond `/v1`", hint);
     }
     let secret = secret(&kind, table, report);
-    // Of AWS's keys only what is signed with them is sent.
+    // Of AWS's keys what is signed with them is sent, and a session's token that is good for nothing
+    // without them.
     let is_sent = secret.as_ref().is_some_and(|it| *it != Reference::Aws);
     if is_sent && !base_url.is_https() && !is_loopback(base_url.host()) {
         let message = format!("the secret is sent to `{}` in clear text", base_url.host());

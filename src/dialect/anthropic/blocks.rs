@@ -75,13 +75,19 @@ pub(super) struct Writer<'a, 'r> {
 impl<'a> Writer<'a, '_> {
     /// The instructions.
     pub(super) fn system(&mut self, ordered: &'a Ordered<'_>) -> Vec<Block<'a>> {
-        /// What Claude Code puts first; it changes with each request, and Bedrock refuses it.
-        const BILLING: &str = "x-anthropic-billing-header:";
         let mut blocks = Vec::with_capacity(ordered.system.len());
         for part in &ordered.system {
             match &**part {
-                Part::Text(text) if self.form != Form::Direct && text.starts_with(BILLING) => {}
-                Part::Text(text) => blocks.push(Block::text(text)),
+                Part::Text(text) => {
+                    let text = if self.form == Form::Direct {
+                        text
+                    } else {
+                        crate::chat::without_billing(text)
+                    };
+                    if !text.is_empty() {
+                        blocks.push(Block::text(text));
+                    }
+                }
                 Part::CachePoint(lifetime) => self.caches.mark(&mut blocks, lifetime),
                 // Instructions are text alone, by the type's own promise.
                 Part::Image(_)

@@ -25,9 +25,6 @@ pub(super) struct Progress {
     phase: Phase,
     open: SmallVec<[(u64, Open); 2]>,
     calls: Calls,
-    /// A call whose block has ended and whose arguments are not whole: the answer's token limit may
-    /// have cut it, which is said only at the end.
-    doubtful: Option<u64>,
     counted: Counted,
     stop: Option<Finish>,
     /// Why the answer was refused, in the provider's words.
@@ -63,7 +60,6 @@ impl Progress {
             phase: Phase::Waiting,
             open: SmallVec::new(),
             calls: Calls::default(),
-            doubtful: None,
             counted: Counted::default(),
             stop: None,
             explanation: None,
@@ -223,8 +219,12 @@ impl Progress {
 
     fn make_room(&mut self, index: u64, out: &mut Vec<Event>) -> Result<(), Failure> {
         // The answer went on behind it, so no limit has cut it.
-        if let Some(key) = self.doubtful.take() {
-            self.calls.end(key, out)?;
+        if !self
+            .open
+            .iter()
+            .any(|(_, open)| matches!(open, Open::Call { .. }))
+        {
+            self.calls.end_all(out)?;
         }
         if self.open.len() == MAX_OPEN || self.place(index).is_some() {
             return Err(broken("a block begins within another of its place"));
@@ -283,9 +283,8 @@ impl Progress {
                 if let Some(given) = given {
                     self.calls.append(index, &given)?;
                 }
-                if !self.calls.end_if_whole(index, out) {
-                    self.doubtful = Some(index);
-                }
+                // One that is not seen to be whole waits for the reason of the end.
+                self.calls.end_if_whole(index, out);
             }
             Open::Text | Open::Thinking(_) | Open::Passed => {}
         }
@@ -320,20 +319,15 @@ impl Progress {
         let Some(mut finish) = self.stop.take() else {
             return Err(broken("the answer ended without a reason"));
         };
-        if !self.open.is_empty() && finish.reason != Reason::Length {
+        if !self.open.is_empty() && !matches!(finish.reason, Reason::Length | Reason::ContentFilter)
+        {
             return Err(broken("the answer ended within a block"));
         }
-        if finish.reason == Reason::Length {
-            let cut = out.len();
-            self.calls.cut(out);
-            for event in &mut out[cut..] {
-                if let Event::Call(call) = event {
-                    // Arguments that had not begun are not those of a call without any.
-                    call.whole &= call.arguments != "{}";
-                }
-            }
-        } else if let Some(key) = self.doubtful.take() {
-            self.calls.end(key, out)?;
+        match finish.reason {
+            Reason::Length => self.calls.cut(out),
+            // What was begun is withheld.
+            Reason::ContentFilter => self.calls.withhold(),
+            Reason::Stop | Reason::ToolCalls => self.calls.end_all(out)?,
         }
         finish.reason = match finish.reason {
             // Only the provider's own tools were used, or the server says `end_turn` for calls.

@@ -16,10 +16,6 @@ use crate::dialect::support::{Column, drop_field, settle};
 use crate::dialect::{Dropped, Encoded, Receiver};
 use crate::facts::{self, Extras, Facts, Sampling};
 
-/// A line that one client puts before its instructions, with a number that changes each time:
-/// refused as a reserved word here, and a cache could never hold what follows it.
-const BILLING: &str = "x-anthropic-billing-header:";
-
 /// The longest list of sequences that end an answer.
 const MOST_STOPS: usize = 2500;
 /// Below this a thinking Claude refuses `top_p`.
@@ -65,9 +61,12 @@ fn written(request: &impl Serialize, dropped: Dropped) -> Result<Encoded, Unsupp
     })
 }
 
-/// Calls and results are told as text where the request has no tools: they may not stand without.
+/// Calls and results are told as text where the request has no tools, or none that may be called:
+/// they may not stand without.
 fn tells(conversation: &Conversation) -> bool {
-    conversation.tools.is_empty() && tools::in_history(conversation)
+    let none = conversation.tools.is_empty()
+        || conversation.tool_choice == Some(crate::chat::ToolChoice::None);
+    none && tools::in_history(conversation)
 }
 
 fn rules(conversation: &Conversation, facts: &Facts) -> Rules {
@@ -121,7 +120,7 @@ fn system<'a>(ordered: &'a Ordered<'a>, points: &mut Points) -> Vec<SystemBlock<
     for part in &ordered.system {
         match &**part {
             Part::Text(text) => {
-                let text = without_billing(text);
+                let text = crate::chat::without_billing(text);
                 if !text.is_empty() {
                     blocks.push(SystemBlock::Text(text.into()));
                 }
@@ -142,14 +141,6 @@ fn system<'a>(ordered: &'a Ordered<'a>, points: &mut Points) -> Vec<SystemBlock<
         }
     }
     blocks
-}
-
-fn without_billing(text: &str) -> &str {
-    if !text.starts_with(BILLING) {
-        return text;
-    }
-    text.split_once('\n')
-        .map_or("", |(_, rest)| rest.trim_start())
 }
 
 /// The form of the answer: by the API where the model has it, else by a word among the instructions.

@@ -115,9 +115,11 @@ impl Reading {
             return Ok(());
         };
         match self.open.remove(at).1 {
-            // A call that the token limit cut ends like any other: the stop will say.
-            Open::Call if !self.calls.is_complete(index) => Ok(()),
-            Open::Call => self.calls.end(index, out),
+            Open::Call => {
+                // A call that the token limit cut ends like any other: the stop will say.
+                self.calls.end_if_whole(index, out);
+                Ok(())
+            }
             Open::Thought(thought) => {
                 out.push(Event::Thought(thought));
                 Ok(())
@@ -133,22 +135,23 @@ impl Reading {
         out: &mut Vec<Event>,
     ) -> Result<(), Failure> {
         self.check_running()?;
+        let mut torn = false;
         for (_, open) in self.open.drain(..) {
             match open {
                 Open::Thought(thought) => out.push(Event::Thought(thought)),
-                Open::Call | Open::Skipped => {}
+                Open::Call => torn = true,
+                Open::Skipped => {}
             }
         }
         let reason = self.reason_of(&stop.stop_reason)?;
         match reason {
             Reason::Length => self.calls.cut(out),
             // What was begun is withheld.
-            Reason::ContentFilter => {}
-            Reason::Stop | Reason::ToolCalls => {
-                if self.calls.is_open() {
-                    return Err(broken("the answer ended in the middle of a tool call"));
-                }
+            Reason::ContentFilter => self.calls.withhold(),
+            Reason::Stop | Reason::ToolCalls if torn => {
+                return Err(broken("the answer ended in the middle of a tool call"));
             }
+            Reason::Stop | Reason::ToolCalls => self.calls.end_all(out)?,
         }
         match reason {
             Reason::Stop | Reason::ToolCalls if !self.meaningful => {

@@ -63,7 +63,6 @@ pub(super) fn config<'a>(
     let can_force = facts.forced_tools && (facts.forced_tools_thinking || !thinks);
     let (only, tool_choice): (Option<&[String]>, _) = match &conversation.tool_choice {
         None | Some(Choice::Auto) => (None, None),
-        Some(Choice::None) if in_history(conversation) => (None, Some(ToolChoice::Auto {})),
         Some(Choice::None) => return Ok(None),
         Some(Choice::Required) => (None, Some(any(can_force, dropped))),
         Some(Choice::Named(name)) => match facts.extras {

@@ -41,9 +41,9 @@ pub fn encode_count(
     to: Receiver<'_>,
     form: Form,
 ) -> Result<Encoded, Unsupported> {
-    let encoder = Encoder::new(conversation, to, form);
     // Nothing is to be gone on from: the last word may be anybody's.
     let ordered = ordered(conversation, true)?;
+    let encoder = Encoder::new(&ordered, to, form);
     let prompt = prompt(conversation, to, &encoder, &ordered)?;
     let body = match form {
         Form::Vertex => written(&prompt)?,

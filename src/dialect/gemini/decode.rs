@@ -75,7 +75,7 @@ impl Decoder {
     /// `broken` unless there had been a reason to finish: then only the end was missing. The half of
     /// an event that was cut is none of an answer.
     pub fn cut(&mut self, out: &mut Vec<Event>) -> Result<(), Failure> {
-        self.end(out)
+        self.progress.conclude(out)
     }
 
     /// Takes a plain answer: one response, or the list of them that comes without `alt=sse`.
@@ -285,7 +285,9 @@ impl Progress {
         }
         let length = match &event {
             Event::Text(text) | Event::Reasoning(text) | Event::Refusal(text) => text.len(),
-            Event::Thought(thought) => thought.signature.as_ref().map_or(0, String::len),
+            Event::Thought(thought) => {
+                thought.text.len() + thought.signature.as_ref().map_or(0, String::len)
+            }
             Event::Id(_)
             | Event::CallBegan
             | Event::Call(_)

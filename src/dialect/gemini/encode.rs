@@ -32,8 +32,8 @@ pub fn encode(
     form: Form,
 ) -> Result<Encoded, Unsupported> {
     let mut dropped = settle(&conversation.asked, Column::Gemini)?;
-    let encoder = Encoder::new(conversation, to, form);
     let ordered = ordered(conversation, to.facts.prefill)?;
+    let encoder = Encoder::new(&ordered, to, form);
     let request = Request {
         prompt: prompt(conversation, to, &encoder, &ordered)?,
         tool_config: tool_config(conversation, to, &mut dropped),

@@ -16,15 +16,11 @@ use super::wire::{
 };
 use crate::chat::thought::signature_for;
 use crate::chat::turns::{Ordered, OrderedTurn};
-use crate::chat::{self, Call, CallResult, Conversation, Media, Role, Unsupported};
+use crate::chat::{self, Call, CallResult, Media, Role, Unsupported};
 use crate::dialect::Receiver;
 
 /// What stands for a signature that is not ours: Google's own word for a history from elsewhere.
 const SKIP_SIGNATURE: &str = "skip_thought_signature_validator";
-
-/// How Claude Code marks a line that only Anthropic's own service reads, and that changes with every
-/// request: no cache would ever hit behind it.
-const BILLING: &str = "x-anthropic-billing-header:";
 
 /// What the encoder of parts needs to know.
 pub(super) struct Encoder<'a> {
@@ -35,9 +31,9 @@ pub(super) struct Encoder<'a> {
 }
 
 impl<'a> Encoder<'a> {
-    pub(super) fn new(conversation: &'a Conversation, to: Receiver<'a>, form: Form) -> Self {
-        let parts = conversation.turns.iter().flat_map(|turn| &turn.parts);
-        let names = parts.filter_map(|part| match part {
+    pub(super) fn new(ordered: &'a Ordered<'_>, to: Receiver<'a>, form: Form) -> Self {
+        let parts = ordered.turns.iter().flat_map(|turn| &turn.parts);
+        let names = parts.filter_map(|part| match &**part {
             chat::Part::Call(call) => Some((call.id.as_str(), call.name.as_str())),
             chat::Part::Text(_)
             | chat::Part::Image(_)
@@ -265,9 +261,10 @@ impl<'a> Encoder<'a> {
 /// The instructions, if there are any.
 pub(super) fn system<'o>(ordered: &'o Ordered<'_>) -> Option<Content<'o>> {
     let texts = ordered.system.iter().filter_map(|part| match &**part {
-        chat::Part::Text(text) if !text.starts_with(BILLING) => Some(words(text)),
-        chat::Part::Text(_)
-        | chat::Part::Image(_)
+        chat::Part::Text(text) => Some(chat::without_billing(text))
+            .filter(|text| !text.is_empty())
+            .map(words),
+        chat::Part::Image(_)
         | chat::Part::File { .. }
         | chat::Part::Audio { .. }
         | chat::Part::Thought(_)

@@ -12,7 +12,7 @@ use crate::wire::edit::{Edits, Object};
 use crate::wire::json::{self, Cursor, Kind, quote};
 
 /// The most calls in one answer.
-const MAX_CALLS: usize = 64;
+const MAX_CALLS: usize = 128;
 /// The most argument text of one call, in bytes.
 const MAX_CALL: usize = 256 << 10;
 /// The most argument text of all calls of one request, in bytes.
@@ -91,6 +91,11 @@ impl Calls {
     /// Whether frames must be kept.
     pub(super) fn holds(&self) -> bool {
         self.doubtful || !self.open.is_empty()
+    }
+
+    /// How many have begun.
+    pub(super) fn begun(&self) -> usize {
+        self.count
     }
 
     /// How many have begun and not ended.

@@ -198,7 +198,7 @@ impl Frames {
                 return Err(broken("the arguments of a tool call are not JSON"));
             }
             // The last event holds them all, if it holds any.
-            if judged.calls < self.calls.unended() {
+            if self.calls.unended() > 0 && judged.calls < self.calls.begun() {
                 return Err(broken("the stream ended in the middle of a tool call"));
             }
             if !judged.says && self.phase == Phase::Silent {

@@ -18,7 +18,7 @@ const TOO_LONG: &str = "prompt is too long";
 /// Status and body.
 pub(super) fn body(error: &GatewayError, request_id: &str) -> (StatusCode, String) {
     let (status, _, code) = error.wire();
-    let body = object(kind(status), &message(error, code), code, request_id);
+    let body = object(kind(status, code), &message(error, code), code, request_id);
     (status, body)
 }
 
@@ -29,7 +29,7 @@ pub(super) fn event_of(kind: &str, message: &str, code: &str, request_id: &str) 
 }
 
 /// A status in Anthropic's words.
-fn kind(status: StatusCode) -> &'static str {
+fn kind(status: StatusCode, code: &str) -> &'static str {
     match status.as_u16() {
         401 => "authentication_error",
         402 => "billing_error",
@@ -39,6 +39,8 @@ fn kind(status: StatusCode) -> &'static str {
         409 => "conflict_error",
         413 => "request_too_large",
         429 => "rate_limit_error",
+        // An account without credit will have none in a moment either.
+        503 if code == "upstream_quota_exhausted" => "api_error",
         503 | 529 => "overloaded_error",
         500.. => "api_error",
         _ => "invalid_request_error",

@@ -132,7 +132,7 @@ fn instructions(
 }
 
 fn say(text: &str, cache: Option<Lifetime>, conversation: &mut Conversation) {
-    let text = without_billing(text);
+    let text = crate::chat::without_billing(text);
     if text.is_empty() {
         return;
     }
@@ -141,16 +141,6 @@ fn say(text: &str, cache: Option<Lifetime>, conversation: &mut Conversation) {
         conversation.system.push(Part::CachePoint(lifetime));
         note(&mut conversation.asked, "cache_control");
     }
-}
-
-/// The first line of Claude Code's system prompt is no instruction: a header in disguise that
-/// changes with every request, so that no prefix would ever be found in a cache.
-pub(super) fn without_billing(text: &str) -> &str {
-    if !text.starts_with("x-anthropic-billing-header:") {
-        return text;
-    }
-    text.split_once('\n')
-        .map_or("", |(_, rest)| rest.trim_start())
 }
 
 fn messages(top: &Fields<'_, '_>, conversation: &mut Conversation) -> Result<(), Unsupported> {

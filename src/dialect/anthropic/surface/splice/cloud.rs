@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use super::super::read::without_billing;
 use crate::chat::Unsupported;
+use crate::chat::without_billing;
 use crate::dialect::Dropped;
 use crate::dialect::support::{drop_field, refused};
 use crate::facts::Facts;
@@ -225,13 +225,15 @@ impl<'a> Body<'a, '_> {
         };
         let mut index = 0;
         Cursor::at(text, span.start).array(|cursor| {
+            let at = index;
+            index += 1;
             if cursor.kind()? != Kind::Object {
                 return Ok(());
             }
             let tool = Object::read(cursor)?;
             let kind = tool.get("type").map(|span| text[span].trim_matches('"'));
             if kind.is_some_and(|kind| HOSTED.iter().any(|hosted| kind.starts_with(hosted))) {
-                return Err(refused(format!("tools[{index}]")));
+                return Err(refused(format!("tools[{at}]")));
             }
             for name in OF_TOOLS {
                 if tool.get(name).is_some() {
@@ -240,7 +242,6 @@ impl<'a> Body<'a, '_> {
             }
             tool.rewrite(self.edits, |key| OF_TOOLS.contains(&key), "");
             self.mark(&tool)?;
-            index += 1;
             Ok::<(), Unsupported>(())
         })?;
         Ok(())

@@ -42,8 +42,6 @@ pub(super) struct Frames {
     /// Whether any block has begun.
     begun: bool,
     calls: Calls,
-    /// A call has ended in the middle of its arguments: only the answer's end can tell why.
-    torn: bool,
     held: Vec<u8>,
     stop_reason: Option<String>,
     pub(super) tally: Tally,
@@ -59,7 +57,6 @@ impl Frames {
             open: SmallVec::new(),
             begun: false,
             calls: Calls::default(),
-            torn: false,
             held: Vec::new(),
             stop_reason: None,
             tally: Tally::default(),
@@ -160,8 +157,10 @@ impl Frames {
         if !self.started {
             return Err(broken("the answer has no start"));
         }
-        if self.torn {
-            return Err(broken("the arguments of a tool call are no JSON object"));
+        if self.holds() && self.open.is_empty() {
+            // The answer goes on behind it, so no limit has cut it.
+            self.calls.end_all(&mut Vec::new())?;
+            self.let_go();
         }
         let index = event.index()?;
         if self.open.contains(&index) {
@@ -226,7 +225,8 @@ impl Frames {
         self.open.remove(at);
         let mut ended: Vec<Event> = Vec::new();
         let held = self.holds();
-        self.torn |= self.calls.end(index, &mut ended).is_err();
+        // One that is not seen to be whole waits for the reason of the end.
+        self.calls.end_if_whole(index, &mut ended);
         if held {
             self.hold("content_block_stop", event.text)?;
             self.let_go();
@@ -250,11 +250,11 @@ impl Frames {
             return self.put("message_delta", text);
         };
         if self.holds() && is_cut(reason) {
-            self.torn = false;
             self.calls.cut(&mut Vec::new());
             self.let_go();
-        } else if self.torn {
-            return Err(broken("the arguments of a tool call are no JSON object"));
+        } else if self.holds() && self.open.is_empty() {
+            self.calls.end_all(&mut Vec::new())?;
+            self.let_go();
         }
         self.stop_reason = Some(reason.to_owned());
         self.put("message_delta", text)
@@ -287,7 +287,7 @@ impl Frames {
     }
 
     fn holds(&self) -> bool {
-        self.torn || self.calls.is_open()
+        self.calls.is_open()
     }
 
     /// Passes a frame on, behind what is held.
