@@ -4,6 +4,7 @@
 
 mod answers;
 mod requests;
+mod responses;
 
 use std::fs;
 use std::path::Path;
@@ -14,6 +15,9 @@ use serde_json::Value;
 
 use crate::support::wire::eventstream;
 use crate::support::{Kind, Reply};
+
+/// A wait that a provider asks for is longer than this: nobody sits it out here.
+const SHORT: &str = ", timeout: 5s, first_token: 5s, answer: 5s";
 
 /// One exchange.
 struct Recording {
@@ -53,7 +57,8 @@ impl Recording {
 
     /// Where it was asked, without the query.
     fn path(&self) -> &str {
-        let path = self.sample["request"]["path"].as_str();
+        let request = &self.sample["request"];
+        let path = request["path"].as_str().or(request["url"].as_str());
         path.unwrap_or_default().split('?').next().unwrap()
     }
 

@@ -238,7 +238,7 @@ pub(super) fn compact(text: &str) -> String {
 }
 
 /// The events of a stream with their names, each on an `event:` line of its own as the SDKs want it.
-pub(super) fn named(text: &str) -> Vec<(String, Value)> {
+pub(crate) fn named(text: &str) -> Vec<(String, Value)> {
     let events = text
         .strip_suffix("\n\n")
         .unwrap_or_else(|| panic!("torn: {text}"));
