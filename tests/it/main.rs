@@ -24,6 +24,7 @@ mod leaving;
 mod life;
 mod load;
 mod passing;
+mod recorded;
 mod recordings;
 mod secrets;
 mod standin;

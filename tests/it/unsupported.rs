@@ -163,7 +163,7 @@ async fn what_changes_the_answer_goes_to_whoever_has_it_or_is_a_clear_400() {
             }
             assert_eq!(record.outcome(), "error", "{what}");
             assert_eq!(stage.upstream(kind).hits(), before, "{what}");
-            stage.cast(own, Act::does(|wire, streamed| two(wire, streamed)));
+            stage.cast(own, Act::does(two));
             let ask = with(surface, &pair(kind, own), &more);
             let (answer, record) = stage.ask(surface, &ask).await;
             let what = format!("{name}, {kind:?}, {own:?}, {surface:?}: {}", record.0);

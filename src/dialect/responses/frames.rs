@@ -20,9 +20,9 @@ pub(super) struct Frames {
     calls: Calls,
     pub(super) usage: Usage,
     /// The number after the last frame that came.
-    sequence: u64,
+    came: u64,
     /// The number after the last frame that was let go: what is held back may never be.
-    pub(super) next: u64,
+    pub(super) sequence: u64,
     pub(super) out: Vec<u8>,
     pub(super) phase: Phase,
 }
@@ -45,8 +45,8 @@ impl Frames {
             model: model.map(quote),
             calls: Calls::default(),
             usage: Usage::default(),
+            came: 0,
             sequence: 0,
-            next: 0,
             out: Vec::new(),
             phase: Phase::Silent,
         }
@@ -77,7 +77,7 @@ impl Frames {
         }
         self.calls.check()?;
         if !self.calls.holds() {
-            self.next = self.sequence;
+            self.sequence = self.came;
         }
         // What is let go is taken; before that, frames that say nothing would pile up.
         if self.phase < Phase::Released && self.out.len() > MAX_WITHHELD {
@@ -105,7 +105,7 @@ impl Frames {
         }
         let number = top.get("sequence_number");
         let number = number.and_then(|span| text[span].parse::<u64>().ok());
-        self.sequence = number.unwrap_or(self.sequence).saturating_add(1);
+        self.came = number.unwrap_or(self.came).saturating_add(1);
         let mut edits = Edits::default();
         match kind {
             "response.failed" => return Err(judge_reported(text.as_bytes())),
@@ -225,8 +225,8 @@ impl Frames {
             .map_err(|_| broken("the answer is not UTF-8"))?
             .replace(['\n', '\r'], " ");
         let incomplete = judged.end == End::Incomplete;
-        synthesis::stream(&answer, incomplete, &mut self.sequence, &mut self.out)?;
-        self.next = self.sequence;
+        synthesis::stream(&answer, incomplete, &mut self.came, &mut self.out)?;
+        self.sequence = self.came;
         self.reach(Phase::Done);
         Ok(())
     }

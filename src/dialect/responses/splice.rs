@@ -105,6 +105,6 @@ impl Splicer {
 
     /// The number of a frame that follows all that were let go.
     pub fn sequence(&self) -> u64 {
-        self.frames.next
+        self.frames.sequence
     }
 }

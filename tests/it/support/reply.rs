@@ -137,6 +137,11 @@ impl Reply {
         self
     }
 
+    /// Of the body, in bytes.
+    pub(crate) fn length(&self) -> usize {
+        self.body.len()
+    }
+
     /// Waits at the gate before the body's byte at `at`.
     pub(crate) fn pause_at(mut self, at: usize, gate: &Gate) -> Self {
         self.pauses.push((at, gate.clone()));

@@ -93,7 +93,10 @@ pub(super) fn plain(message: &Value) -> Told {
         block(&mut told, each, message);
     }
     told.finish = finish(&message["stop_reason"]);
-    told.model = message["model"].as_str().unwrap().to_owned();
+    message["model"]
+        .as_str()
+        .unwrap()
+        .clone_into(&mut told.model);
     let usage = &message["usage"];
     told.usage = Some((
         usage["input_tokens"].as_u64().unwrap(),

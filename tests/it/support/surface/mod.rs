@@ -81,18 +81,7 @@ impl Surface {
         ask
     }
 
-    /// The same to the route `chat`.
-    pub(crate) fn ask(self, streamed: bool) -> String {
-        self.asking("chat", streamed).to_string()
-    }
-
-    /// The same with tools that the scripts call.
-    pub(crate) fn ask_with_tools(self, streamed: bool) -> String {
-        let mut ask = self.asking("chat", streamed);
-        ask["tools"] = self.tools(&["weather", "clock", "now"]);
-        ask.to_string()
-    }
-
+    /// Tools of these names, which take a city or a zone.
     pub(crate) fn tools(self, names: &[&str]) -> Value {
         let schema = json!({ "type": "object", "properties": {
             "city": { "type": "string" }, "zone": { "type": "string" } } });
@@ -238,7 +227,7 @@ pub(super) fn compact(text: &str) -> String {
 }
 
 /// The events of a stream with their names, each on an `event:` line of its own as the SDKs want it.
-pub(super) fn named(text: &str) -> Vec<(String, Value)> {
+pub(crate) fn named(text: &str) -> Vec<(String, Value)> {
     let events = text
         .strip_suffix("\n\n")
         .unwrap_or_else(|| panic!("torn: {text}"));

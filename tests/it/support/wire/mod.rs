@@ -14,10 +14,10 @@ mod responses;
 
 use serde_json::{Value, json};
 
+use super::Reply;
 use super::fixture;
 use super::reply::End;
 use super::upstream::Seen;
-use super::{Reply, Upstream};
 
 pub(crate) use fault::Fault;
 
@@ -215,11 +215,6 @@ impl Wire {
         }
         panic!("{self:?} has no frame {nth} of {tag:?} here");
     }
-}
-
-/// Answers whatever dialect it is asked in.
-pub(crate) async fn saying(script: Script) -> Upstream {
-    Upstream::choosing(move |seen| Wire::of(seen).reply(Wire::streamed(seen), &script)).await
 }
 
 fn chat(script: &Script) -> Frames {
