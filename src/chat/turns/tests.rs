@@ -183,7 +183,7 @@ fn a_history_is_put_in_the_order_that_strict_providers_ask_for() {
                 (A, &[text("ok")]),
                 (U, &[result("1", "x")]),
             ],
-            "u[t:q] a[c:1] u[r:1=x t:hm] a[t:ok]",
+            "u[t:q] a[c:1] u[r:1=x t:hm] a[t:ok] u[t:(empty)]",
         ),
         (
             "blank texts go, and with them an assistant's turn",

@@ -252,7 +252,7 @@ fn calls() -> Vec<Case> {
             "a call that it cut before its arguments, and in an open block",
             vec![begun(0, TOOL)],
             "model_context_window_exceeded",
-            vec![Event::CallBegan, call("toolu_1", "{}", false)],
+            vec![Event::CallBegan, call("toolu_1", "", false)],
             Reason::Length,
         ),
     ]

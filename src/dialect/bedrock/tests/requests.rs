@@ -235,7 +235,7 @@ fn a_tool_choice_is_what_the_model_knows_of_it() {
         (CLAUDE, allowed(true), false, r#"{"any":{}}"#, 1, ""),
         (CLAUDE, allowed(false), false, "", 1, ""),
         (CLAUDE, No, false, "", 0, ""),
-        (CLAUDE, No, true, r#"{"auto":{}}"#, 2, ""),
+        (CLAUDE, No, true, "", 0, ""),
         (NOVA, named(), false, r#"{"tool":{"name":"look"}}"#, 2, ""),
         (MISTRAL, named(), false, r#"{"any":{}}"#, 1, ""),
         (LLAMA, named(), false, r#"{"auto":{}}"#, 1, "tool_choice"),

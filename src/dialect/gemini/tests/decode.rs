@@ -362,7 +362,7 @@ fn an_error_in_the_stream_is_judged_in_whatever_form_it_comes() {
 
 #[test]
 fn what_is_no_answer_is_broken() {
-    let calls: String = (0..65)
+    let calls: String = (0..129)
         .map(|_| frame(r#"{"functionCall": {"name": "f"}}"#, ""))
         .collect();
     let table = [

@@ -242,8 +242,28 @@ fn a_call_goes_out_whole_and_text_at_once() {
         ),
         (
             "a ping passes what is held",
-            vec![tool(0, "a"), json!({"type": "ping"}).to_string(), close(0)],
-            vec![(true, false, 1), (true, false, 2), (true, true, 4)],
+            vec![
+                tool(0, "a"),
+                piece(0, "partial_json", "{}"),
+                json!({"type": "ping"}).to_string(),
+                close(0),
+            ],
+            vec![
+                (true, false, 1),
+                (true, false, 1),
+                (true, false, 2),
+                (true, true, 5),
+            ],
+        ),
+        (
+            "a call without arguments waits: a limit may have cut it",
+            vec![tool(0, "a"), close(0), words(1)],
+            vec![(true, false, 1), (true, false, 1), (true, true, 4)],
+        ),
+        (
+            "until the end says that none has",
+            vec![tool(0, "a"), close(0), reason("tool_use")],
+            vec![(true, false, 1), (true, false, 1), (true, true, 4)],
         ),
         (
             "an empty block of text says nothing",
@@ -284,6 +304,7 @@ fn a_call_goes_out_whole_and_text_at_once() {
             "what follows an open call waits with it, in order",
             vec![
                 tool(0, "a"),
+                piece(0, "partial_json", "{}"),
                 words(1),
                 piece(1, "text", "x"),
                 close(1),
@@ -294,17 +315,27 @@ fn a_call_goes_out_whole_and_text_at_once() {
                 (true, false, 1),
                 (true, false, 1),
                 (true, false, 1),
-                (true, true, 6),
+                (true, false, 1),
+                (true, true, 7),
             ],
         ),
         (
             "of two calls at a time none goes before both are whole",
-            vec![tool(0, "a"), tool(1, "b"), close(1), close(0)],
+            vec![
+                tool(0, "a"),
+                tool(1, "b"),
+                piece(0, "partial_json", "{}"),
+                piece(1, "partial_json", "{}"),
+                close(1),
+                close(0),
+            ],
             vec![
                 (true, false, 1),
                 (true, false, 1),
                 (true, false, 1),
-                (true, true, 5),
+                (true, false, 1),
+                (true, false, 1),
+                (true, true, 7),
             ],
         ),
         (
@@ -314,6 +345,7 @@ fn a_call_goes_out_whole_and_text_at_once() {
                 piece(0, "text", "x"),
                 close(0),
                 tool(1, "a"),
+                piece(1, "partial_json", "{}"),
                 close(1),
             ],
             vec![
@@ -321,7 +353,8 @@ fn a_call_goes_out_whole_and_text_at_once() {
                 (true, true, 3),
                 (true, true, 4),
                 (true, true, 4),
-                (true, true, 6),
+                (true, true, 4),
+                (true, true, 7),
             ],
         ),
         (
