@@ -2,7 +2,7 @@
 //!
 //! [`Probe`] says what is asked, `caller` asks it over HTTP as an application would, `read` reads
 //! the answer as strictly as the official SDKs do, `judge` says what an application would notice,
-//! [`report`] tells a person or a program. [`run`](Check::run) is their order.
+//! [`report`] tells a person or a program. [`Check`] is their order.
 //! Never here: the configuration's text, a provider's address or key. A target is a route of a
 //! gateway, whatever its kind; an environment is the URL of one.
 

@@ -74,7 +74,7 @@ type Row<'a> = (&'a str, &'a [(Role, &'a [Part])], &'a str);
 #[test]
 fn a_history_is_put_in_the_order_that_strict_providers_ask_for() {
     use Role::{Assistant as A, User as U};
-    let cases: [Row<'_>; 16] = [
+    let cases: [Row<'_>; 13] = [
         (
             "what is in order stays",
             &[(U, &[text("hi")]), (A, &[text("yo")]), (U, &[text("so")])],
@@ -123,36 +123,6 @@ fn a_history_is_put_in_the_order_that_strict_providers_ask_for() {
             "calls at the very end, too",
             &[(U, &[text("q")]), (A, &[call("1")])],
             "u[t:q] a[c:1] u[r!1=No result provided]",
-        ),
-        (
-            "a result without a call goes",
-            &[
-                (U, &[text("q")]),
-                (U, &[result("9", "z")]),
-                (A, &[text("a")]),
-                (U, &[text("b")]),
-            ],
-            "u[t:q] a[t:a] u[t:b]",
-        ),
-        (
-            "a result without a call at the very end is nothing that was said",
-            &[
-                (U, &[text("q")]),
-                (A, &[text("a")]),
-                (U, &[result("9", "z")]),
-            ],
-            "u[t:q] a[t:a] u[t:(empty)]",
-        ),
-        (
-            "where only that stood, the assistant speaks on",
-            &[
-                (U, &[text("q")]),
-                (A, &[text("a")]),
-                (U, &[result("9", "z")]),
-                (A, &[text("b")]),
-                (U, &[text("c")]),
-            ],
-            "u[t:q] a[t:a t:b] u[t:c]",
         ),
         (
             "of two results for a call the last holds",
@@ -221,6 +191,48 @@ fn a_history_is_put_in_the_order_that_strict_providers_ask_for() {
             expected,
             "{what}"
         );
+    }
+}
+
+#[test]
+fn a_result_of_no_call_is_nothing_that_was_said() {
+    use Role::{Assistant as A, User as U};
+    let cases: [Row<'_>; 3] = [
+        (
+            "a result without a call goes",
+            &[
+                (U, &[text("q")]),
+                (U, &[result("9", "z")]),
+                (A, &[text("a")]),
+                (U, &[text("b")]),
+            ],
+            "u[t:q] a[t:a] u[t:b]",
+        ),
+        (
+            "a result without a call at the very end is nothing that was said",
+            &[
+                (U, &[text("q")]),
+                (A, &[text("a")]),
+                (U, &[result("9", "z")]),
+            ],
+            "u[t:q] a[t:a] u[t:(empty)]",
+        ),
+        (
+            "where only that stood, the assistant speaks on",
+            &[
+                (U, &[text("q")]),
+                (A, &[text("a")]),
+                (U, &[result("9", "z")]),
+                (A, &[text("b")]),
+                (U, &[text("c")]),
+            ],
+            "u[t:q] a[t:a t:b] u[t:c]",
+        ),
+    ];
+    for (what, turns, expected) in cases {
+        let conversation = conversation(turns);
+        let ordered = ordered(&conversation, ANY).unwrap();
+        assert_eq!(shown(&ordered), expected, "{what}");
     }
 }
 
