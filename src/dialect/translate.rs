@@ -5,7 +5,7 @@
 
 use super::{Shown, anthropic, bedrock, gemini, openai, responses};
 use crate::chat::{Answer, Event, Usage};
-use crate::outcome::Failure;
+use crate::outcome::{Class, Failure};
 
 /// What reads the target's bytes.
 #[derive(Debug)]
@@ -35,7 +35,12 @@ pub struct Translation {
     out: Vec<u8>,
     phase: Phase,
     usage: Usage,
+    /// Bytes of text so far.
+    length: usize,
 }
+
+/// The most text of an answer that its encoder keeps to say it again at the end, in bytes.
+const MAX_KEPT: usize = 16 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
@@ -54,6 +59,7 @@ impl Translation {
             out: Vec::new(),
             phase: Phase::Silent,
             usage: Usage::default(),
+            length: 0,
         }
     }
 
@@ -64,8 +70,8 @@ impl Translation {
             Source::Gemini(decoder) => decoder.feed(chunk, &mut self.events),
             Source::Converse(decoder) => decoder.feed(chunk, &mut self.events),
         };
-        self.write();
-        read
+        let written = self.write();
+        read.and(written)
     }
 
     pub(super) fn end(&mut self) -> Result<(), Failure> {
@@ -75,8 +81,8 @@ impl Translation {
             Source::Gemini(decoder) => decoder.end(&mut self.events),
             Source::Converse(decoder) => decoder.end(&mut self.events),
         };
-        self.write();
-        read
+        let written = self.write();
+        read.and(written)
     }
 
     pub(super) fn cut(&mut self) -> Result<(), Failure> {
@@ -86,8 +92,8 @@ impl Translation {
             Source::Gemini(decoder) => decoder.cut(&mut self.events),
             Source::Converse(decoder) => decoder.cut(&mut self.events),
         };
-        self.write();
-        read
+        let written = self.write();
+        read.and(written)
     }
 
     pub(super) fn whole(&mut self, answer: &[u8]) -> Result<(), Failure> {
@@ -97,8 +103,8 @@ impl Translation {
             Source::Gemini(decoder) => decoder.whole(answer, &mut self.events),
             Source::Converse(decoder) => decoder.whole(answer, &mut self.events),
         };
-        self.write();
-        read
+        let written = self.write();
+        read.and(written)
     }
 
     pub(super) fn arrived(&self) -> bool {
@@ -141,8 +147,9 @@ impl Translation {
     }
 
     /// Hands the events on to the caller's dialect.
-    fn write(&mut self) {
+    fn write(&mut self) -> Result<(), Failure> {
         for event in &self.events {
+            self.length += length(event);
             let phase = match event {
                 Event::CallBegan => Phase::Arrived,
                 Event::Finish(_) => Phase::Done,
@@ -155,6 +162,9 @@ impl Translation {
             };
             self.phase = self.phase.max(phase);
         }
+        if self.length > MAX_KEPT && matches!(self.sink, Sink::Responses(_) | Sink::Collect(_)) {
+            return Err(Failure::new(Class::Broken, "the answer is too long"));
+        }
         let events = self.events.drain(..);
         match &mut self.sink {
             Sink::Chat(encoder) => encoder.events(events, &mut self.out),
@@ -162,6 +172,19 @@ impl Translation {
             Sink::Messages(encoder) => encoder.events(events, &mut self.out),
             Sink::Collect(answer) => answer.extend(events),
         }
+        Ok(())
+    }
+}
+
+fn length(event: &Event) -> usize {
+    match event {
+        Event::Text(text) | Event::Reasoning(text) | Event::Refusal(text) => text.len(),
+        Event::Thought(thought) => {
+            let opaque = [&thought.signature, &thought.redacted];
+            opaque.into_iter().flatten().map(String::len).sum::<usize>() + thought.text.len()
+        }
+        Event::Call(call) => call.arguments.len(),
+        Event::Id(_) | Event::CallBegan | Event::Usage(_) | Event::Finish(_) => 0,
     }
 }
 
@@ -179,5 +202,45 @@ pub fn plain(answer: &Answer, form: &Form, shown: &Shown) -> Vec<u8> {
         Form::Chat => openai::show(answer, shown),
         Form::Responses(echo) => responses::answer(answer, shown, echo),
         Form::Messages => anthropic::surface::answer(answer, shown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown() -> Shown {
+        Shown {
+            model: "route".into(),
+            target: "gemini/g".into(),
+            created: 1,
+            usage: false,
+            seed: 1,
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_kept_to_its_end_is_bounded() {
+        for (sink, bounded) in [
+            (Sink::Collect(Answer::default()), true),
+            (Sink::Chat(openai::Encoder::new(shown())), false),
+            (
+                Sink::Responses(responses::Encoder::new(
+                    shown(),
+                    responses::echo(r#"{"input":"x"}"#),
+                )),
+                true,
+            ),
+        ] {
+            let source = Source::Gemini(gemini::Decoder::new(1));
+            let mut translation = Translation::new(source, sink);
+            let fed = (0..=16).try_for_each(|_| {
+                translation.events.push(Event::Text("x".repeat(1 << 20)));
+                let fed = translation.write();
+                drop(translation.output());
+                fed
+            });
+            assert_eq!(fed.is_err(), bounded);
+        }
     }
 }
