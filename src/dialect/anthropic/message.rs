@@ -36,6 +36,8 @@ pub(super) struct Progress {
 enum Phase {
     /// Nothing has come.
     Waiting,
+    /// Something of the answer, but not its beginning.
+    Headless,
     Begun,
     Done,
 }
@@ -132,14 +134,16 @@ impl Progress {
         message: &wire::Message<'_>,
         out: &mut Vec<Event>,
     ) -> Result<(), Failure> {
-        if self.phase != Phase::Waiting {
+        let first = self.phase == Phase::Waiting;
+        if !first && self.phase != Phase::Headless {
             if self.open.is_empty() && !self.calls.any() {
                 return Ok(());
             }
             return Err(broken("a second answer begins within the first"));
         }
         self.phase = Phase::Begun;
-        if let Some(id) = message.id.as_ref().filter(|id| !id.0.is_empty()) {
+        let id = message.id.as_ref().filter(|id| first && !id.0.is_empty());
+        if let Some(id) = id {
             out.push(Event::Id(id.0.to_string()));
         }
         if let Some(usage) = &message.usage {
@@ -218,6 +222,7 @@ impl Progress {
     }
 
     fn make_room(&mut self, index: u64, out: &mut Vec<Event>) -> Result<(), Failure> {
+        self.go_on();
         // The answer went on behind it, so no limit has cut it.
         if !self
             .open
@@ -232,12 +237,20 @@ impl Progress {
         Ok(())
     }
 
+    /// Something of the answer comes, whether or not it has begun: proxies have lost beginnings.
+    fn go_on(&mut self) {
+        if self.phase == Phase::Waiting {
+            self.phase = Phase::Headless;
+        }
+    }
+
     fn delta(
         &mut self,
         index: u64,
         delta: &Delta<'_>,
         out: &mut Vec<Event>,
     ) -> Result<(), Failure> {
+        self.go_on();
         let place = self.place(index);
         let open = place.map(|at| &mut self.open[at].1);
         match (&*delta.kind, open) {

@@ -98,7 +98,7 @@ struct Progress {
     rng: fastrand::Rng,
     /// Names of functions: ours, and theirs.
     names: Vec<(String, String)>,
-    /// Whether [`Event::Id`] has been given out.
+    /// Whether it is too late for [`Event::Id`]: it has been given out, or something else has.
     identified: bool,
     calls: Calls,
     next_call: u64,
@@ -173,9 +173,10 @@ impl Progress {
         if chunk.error.is_some() {
             return Err(judge_reported(data));
         }
+        let before = out.len();
         if let Some(id) = chunk.response_id
             && !id.0.is_empty()
-            && !std::mem::replace(&mut self.identified, true)
+            && !self.identified
         {
             out.push(Event::Id(id.0.into_owned()));
         }
@@ -185,6 +186,7 @@ impl Progress {
                 self.candidate(candidate, out)?;
             }
         }
+        self.identified |= out.len() > before;
         // A prompt that is refused has no candidates.
         if self.finish.is_none()
             && chunk.prompt_feedback.is_some_and(|feedback| {

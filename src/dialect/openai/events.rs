@@ -20,6 +20,7 @@ use crate::wire::json::{self, Cursor};
 #[derive(Debug)]
 pub struct Decoder {
     frames: stream::Decoder,
+    /// Whether it is too late for [`Event::Id`]: it has been given out, or something else has.
     identified: bool,
     /// Whether anything meaningful has been given out.
     says: bool,
@@ -114,6 +115,7 @@ impl Decoder {
                 && data != b"[DONE]"
             {
                 self.frame(data, out)?;
+                self.identified |= out.len() > before;
             }
         }
         self.close_calls(out);
@@ -126,9 +128,9 @@ impl Decoder {
             if !self.identified
                 && let Some(id) = self.frames.id()
             {
-                self.identified = true;
                 out.push(Event::Id(id));
             }
+            self.identified = true;
             out.push(Event::CallBegan);
         }
         if self.frames.done() && !self.done {
@@ -144,7 +146,6 @@ impl Decoder {
             && let Some(id) = text(chunk.id)?
             && !id.is_empty()
         {
-            self.identified = true;
             out.push(Event::Id(id));
         }
         if let Some(usage) = chunk.usage {

@@ -612,3 +612,13 @@ fn what_is_held_is_bounded() {
     let result = (0..64).try_for_each(|at| decoder.event(&begun(at, TEXT), &mut out));
     assert_eq!(result.unwrap_err().class, Class::Broken);
 }
+
+#[test]
+fn an_id_that_comes_late_is_none() {
+    let said = delta(0, r#"{"type":"text_delta","text":"a"}"#);
+    let events = [&*said, START, &*ended("end_turn"), STOP];
+    let (events, outcome) = decode_every_way(stream(&events).as_bytes());
+    assert_eq!((outcome, &events[0]), (Ok(()), &text("a")));
+    let ids = events.iter().filter(|event| matches!(event, Event::Id(_)));
+    assert_eq!(ids.count(), 0, "{events:?}");
+}

@@ -448,3 +448,14 @@ fn a_function_that_was_renamed_is_called_by_its_own_name() {
     assert!(events.contains(&call("a", "1st", "{}", None)));
     assert!(events.contains(&call("b", "g", "{}", None)));
 }
+
+#[test]
+fn an_id_that_comes_late_is_none() {
+    let nameless = frame("{\"text\": \"a\"}", "").replace("\"r1\"", "\"\"");
+    let named = frame("{\"text\": \"b\"}", STOP);
+    let events = read(&[nameless.as_bytes(), named.as_bytes()]).unwrap();
+    let expected = [text("a"), text("b")]
+        .into_iter()
+        .chain(ending(Reason::Stop));
+    assert_eq!(events, expected.collect::<Vec<_>>());
+}

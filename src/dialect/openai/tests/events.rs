@@ -409,3 +409,16 @@ fn a_plain_answer_is_taken_as_well() {
         assert_eq!(whole(&body).unwrap_err().class, Class::Broken, "{body}");
     }
 }
+
+#[test]
+fn an_id_that_comes_late_is_none() {
+    let begins = delta(&json!({ "content": "a" })).replace("\"c1\"", "null");
+    let behind_text = begins + &delta(&json!({ "content": "b" })) + &ends("stop");
+    let call = json!([{ "index": 0, "id": "x", "function": { "name": "f", "arguments": "{}" } }]);
+    let behind_call = calls(&call).replace("\"c1\"", "null") + &ends("tool_calls");
+    for stream in [behind_text, behind_call] {
+        let events = decode_every_way(&(stream + "data: [DONE]\n\n")).unwrap();
+        let ids = events.iter().filter(|event| matches!(event, Event::Id(_)));
+        assert_eq!(ids.count(), 0, "{events:?}");
+    }
+}
