@@ -234,6 +234,26 @@ impl Effort {
         }
     }
 
+    /// What it is in tokens, for Claude models that think by a budget: the table that the open SDKs use.
+    pub fn budget(self) -> u64 {
+        match self {
+            Self::None | Self::Minimal => 1024,
+            Self::Low => 2048,
+            Self::Medium => 10_000,
+            Self::High => 16_384,
+            Self::Xhigh | Self::Max => 32_768,
+        }
+    }
+
+    /// The effort that a budget of so many tokens comes to.
+    pub fn of_budget(tokens: u64) -> Self {
+        match tokens {
+            ..10_000 => Self::Low,
+            10_000..16_384 => Self::Medium,
+            16_384.. => Self::High,
+        }
+    }
+
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|effort| effort.name() == name)
     }

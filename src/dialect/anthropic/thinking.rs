@@ -95,7 +95,7 @@ pub(super) fn plan(
             let Wish::On { budget } = wish else {
                 return off(facts, None);
             };
-            let wanted = budget.unwrap_or_else(|| budget_of(effort.unwrap_or(Effort::High)));
+            let wanted = budget.unwrap_or_else(|| Effort::budget(effort.unwrap_or(Effort::High)));
             let Some(budget_tokens) = fitting(wanted, facts, limits.max_tokens) else {
                 drop_field(dropped, name);
                 return Plan::default();
@@ -119,7 +119,7 @@ pub(super) fn plan(
             },
             Wish::Off => off(facts, effort),
             Wish::On { budget } => {
-                let effort = effort.or_else(|| budget.map(effort_of));
+                let effort = effort.or_else(|| budget.map(Effort::of_budget));
                 let said = conversation.thinking.is_some() || display.is_some();
                 Plan {
                     thinking: (said || !facts.thinks_unasked)
@@ -159,25 +159,6 @@ fn off(facts: &Facts, effort: Option<Effort>) -> Plan {
             thinking: None,
             effort: facts.efforts.first().copied(),
         },
-    }
-}
-
-/// What an effort is in tokens, after the table that pydantic-ai uses.
-fn budget_of(effort: Effort) -> u64 {
-    match effort {
-        Effort::None | Effort::Minimal => 1024,
-        Effort::Low => 2048,
-        Effort::Medium => 10_000,
-        Effort::High => 16_384,
-        Effort::Xhigh | Effort::Max => 32_768,
-    }
-}
-
-fn effort_of(budget: u64) -> Effort {
-    match budget {
-        ..10_000 => Effort::Low,
-        10_000..16_384 => Effort::Medium,
-        _ => Effort::High,
     }
 }
 

@@ -59,8 +59,8 @@ pub(super) fn plan(
                     None
                 }
                 Wish::Tokens(tokens) => Some(tokens),
-                Wish::AsItSeesFit => Some(budget(Effort::High)),
-                Wish::Effort(effort) => Some(budget(effort)),
+                Wish::AsItSeesFit => Some(Effort::High.budget()),
+                Wish::Effort(effort) => Some(effort.budget()),
             };
             let Some(tokens) = tokens else {
                 return Plan::default();
@@ -128,7 +128,7 @@ impl Wish {
 fn adaptive(asked: Wish, conversation: &Conversation, facts: &Facts) -> Plan {
     let effort = match asked {
         Wish::Effort(effort) => Some(effort),
-        Wish::Tokens(tokens) => Some(effort_for(tokens)),
+        Wish::Tokens(tokens) => Some(Effort::of_budget(tokens)),
         // Effort is a word about the whole answer: it holds also without thinking.
         Wish::Off => conversation.effort.filter(|effort| *effort != Effort::None),
         Wish::Nothing | Wish::BetweenTools | Wish::AsItSeesFit => None,
@@ -189,7 +189,7 @@ fn effort(asked: Wish, conversation: &Conversation, facts: &Facts) -> Plan {
             ThinkingOff::Omit | ThinkingOff::Disabled | ThinkingOff::BetweenTools => None,
         },
         Wish::AsItSeesFit => Some(Effort::Medium),
-        Wish::Tokens(tokens) => Some(effort_for(tokens)),
+        Wish::Tokens(tokens) => Some(Effort::of_budget(tokens)),
         Wish::Effort(effort) => Some(effort),
     };
     let Some(effort) = wanted.and_then(|effort| facts.effort(effort)) else {
@@ -222,24 +222,6 @@ fn effort(asked: Wish, conversation: &Conversation, facts: &Facts) -> Plan {
             thinks: true,
             alone: false,
         },
-    }
-}
-
-fn budget(effort: Effort) -> u64 {
-    match effort {
-        Effort::None | Effort::Minimal => 1024,
-        Effort::Low => 2048,
-        Effort::Medium => 10_000,
-        Effort::High => 16_384,
-        Effort::Xhigh | Effort::Max => 32_768,
-    }
-}
-
-fn effort_for(tokens: u64) -> Effort {
-    match tokens {
-        0..10_000 => Effort::Low,
-        10_000..16_384 => Effort::Medium,
-        16_384.. => Effort::High,
     }
 }
 

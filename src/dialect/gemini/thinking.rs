@@ -80,7 +80,7 @@ fn level(wish: Wish, show: bool, facts: &Facts) -> Option<ThinkingConfig> {
             }
         },
         Wish::Effort(effort) => known(effort, facts),
-        Wish::Budget(tokens) => known(effort_of(tokens), facts),
+        Wish::Budget(tokens) => known(Effort::of_budget(tokens), facts),
     };
     some(ThinkingConfig {
         thinking_level: effort.and_then(word),
@@ -144,14 +144,5 @@ fn tokens_of(effort: Effort, most: u64) -> Option<u64> {
         Effort::Medium => Some(8192),
         Effort::High => Some(16384),
         Effort::Xhigh | Effort::Max => Some(most),
-    }
-}
-
-/// The effort that a budget stands for.
-fn effort_of(tokens: u64) -> Effort {
-    match tokens {
-        0..10_000 => Effort::Low,
-        10_000..16_384 => Effort::Medium,
-        16_384.. => Effort::High,
     }
 }
