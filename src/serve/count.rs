@@ -3,22 +3,18 @@
 //! Tools of the Messages surface ask this often, to decide when a conversation must be shortened; an
 //! answer that is nearly right serves them, and an error does not.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::Response;
 use http::header::{CONTENT_TYPE, HeaderMap};
-use tokio::time::Instant;
 
-use super::routing::{Caller, Way};
-use super::{Answer, Gateway, JSON, usable};
+use super::planned::Planned;
+use super::routing::Caller;
+use super::{Answer, Gateway, JSON};
 use crate::body::full;
 use crate::chat::{self, estimate};
 use crate::dialect::{Meaning, anthropic};
 use crate::error::GatewayError;
-use crate::plan::{Deadline, Plan, patience};
 use crate::record::Recorder;
-use crate::snapshot::Route;
 use crate::upstream;
 
 pub(super) async fn answer(
@@ -28,27 +24,11 @@ pub(super) async fn answer(
     request: chat::Request,
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
-    recorder.streamed(false);
-    let route = match caller.way(&request.model)? {
-        Way::Route(route) => {
-            recorder.route(&route);
-            route
-        }
-        Way::Own(target) => Arc::new(Route::to(target)),
-    };
-    let plan = Plan::make(
-        &route,
-        |target| usable(gateway, target),
-        &mut fastrand::Rng::new(),
-    )?;
-    recorder.plan(plan.targets());
-    let deadline = Deadline::new(
-        Instant::now(),
-        &route.timeouts,
-        route.reserve,
-        false,
-        patience(headers),
-    );
+    let Planned {
+        route,
+        plan,
+        deadline,
+    } = Planned::make(gateway, caller, headers, &request.model, false, recorder)?;
     let meaning = Meaning::default();
     let first = &plan.targets()[0];
     let counted = upstream::count(

@@ -1,19 +1,17 @@
 //! A request that is planned, tried until it is answered, and whose answer is judged.
 
-use std::sync::Arc;
-
 use http::Response;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use tokio::time::Instant;
 
-use super::routing::{Caller, Way};
-use super::{Answer, EVENT_STREAM, Gateway, JSON, usable};
+use super::planned::Planned;
+use super::routing::Caller;
+use super::{Answer, EVENT_STREAM, Gateway, JSON};
 use crate::body::full;
 use crate::chat;
 use crate::error::GatewayError;
-use crate::plan::{Deadline, Plan, Schedule, patience};
+use crate::plan::Schedule;
 use crate::record::Recorder;
-use crate::snapshot::Route;
 use crate::stream::Limits;
 use crate::upstream::{Sent, attempt};
 
@@ -24,27 +22,18 @@ pub(super) async fn answer(
     request: chat::Request,
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
-    recorder.streamed(request.stream);
-    let route = match caller.way(&request.model)? {
-        Way::Route(route) => {
-            recorder.route(&route);
-            route
-        }
-        Way::Own(target) => Arc::new(Route::to(target)),
-    };
-    let plan = Plan::make(
-        &route,
-        |target| usable(gateway, target),
-        &mut fastrand::Rng::new(),
-    )?;
-    recorder.plan(plan.targets());
-    let deadline = Deadline::new(
-        Instant::now(),
-        &route.timeouts,
-        route.reserve,
+    let Planned {
+        route,
+        plan,
+        deadline,
+    } = Planned::make(
+        gateway,
+        caller,
+        headers,
+        &request.model,
         request.stream,
-        patience(headers),
-    );
+        recorder,
+    )?;
     let schedule = Schedule::new(&plan, deadline, route.max_attempts, request.executes);
     match attempt(
         &gateway.upstream,

@@ -11,6 +11,7 @@ mod count;
 mod judged;
 mod models;
 mod passthrough;
+mod planned;
 mod routing;
 
 use std::borrow::Cow;
