@@ -37,13 +37,10 @@ pub fn may_hold_seal(text: &[u8]) -> bool {
     memchr::memmem::find(text, MARK.as_bytes()).is_some()
 }
 
-/// The signature, if `target` may be shown it: it made it, or nobody sealed it and `unsealed` says
-/// that such signatures are its own kind's.
-pub fn signature_for<'a>(signature: &'a str, target: &str, unsealed: bool) -> Option<&'a str> {
-    match open(signature) {
-        Some((maker, signature)) => (maker == target).then_some(signature),
-        None => (unsealed && !signature.is_empty()).then_some(signature),
-    }
+/// The signature, if `target` may be shown it: it made it. One that nobody sealed may be anybody's.
+pub fn signature_for<'a>(signature: &'a str, target: &str) -> Option<&'a str> {
+    let (maker, signature) = open(signature)?;
+    (maker == target).then_some(signature)
 }
 
 #[cfg(test)]
@@ -57,14 +54,13 @@ mod tests {
         assert!(may_hold_seal(
             format!("{{\"signature\":\"{sealed}\"}}").as_bytes()
         ));
-        for (signature, target, unsealed, expected) in [
-            (&*sealed, "claude/claude-x:1", false, Some("sig:==")),
-            (&sealed, "claude/claude-x", true, None),
-            ("bare", "claude/claude-x:1", true, Some("bare")),
-            ("bare", "claude/claude-x:1", false, None),
-            ("", "claude/claude-x:1", true, None),
+        for (signature, target, expected) in [
+            (&*sealed, "claude/claude-x:1", Some("sig:==")),
+            (&sealed, "claude/claude-x", None),
+            ("bare", "claude/claude-x:1", None),
+            ("", "claude/claude-x:1", None),
         ] {
-            assert_eq!(signature_for(signature, target, unsealed), expected);
+            assert_eq!(signature_for(signature, target), expected);
         }
     }
 

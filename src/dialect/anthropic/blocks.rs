@@ -170,7 +170,7 @@ impl<'a> Writer<'a, '_> {
         if !self.thoughts {
             return None;
         }
-        let bare = |sealed: &'a String| thought::signature_for(sealed, self.to.id, false);
+        let bare = |sealed: &'a String| thought::signature_for(sealed, self.to.id);
         if let Some(redacted) = &thought.redacted {
             return bare(redacted).map(|data| Block::RedactedThinking { data });
         }

@@ -205,9 +205,9 @@ impl<'a, 'p> Writer<'a, 'p> {
 /// A thought as it is shown again to the target that had it; `None` for anybody else's.
 pub(super) fn replay<'a>(thought: &'a Thought, id: &str) -> Option<Reasoning<'a>> {
     if let Some(redacted) = &thought.redacted {
-        return signature_for(redacted, id, false).map(Reasoning::RedactedContent);
+        return signature_for(redacted, id).map(Reasoning::RedactedContent);
     }
-    let signature = signature_for(thought.signature.as_deref()?, id, false)?;
+    let signature = signature_for(thought.signature.as_deref()?, id)?;
     Some(Reasoning::ReasoningText {
         text: &thought.text,
         signature,

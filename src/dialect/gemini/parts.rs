@@ -134,7 +134,7 @@ impl<'a> Encoder<'a> {
     /// A signature that this target made. One without a seal may be anybody's, and a wrong one is a
     /// 400 at every turn to come.
     fn own<'o>(&self, signature: Option<&'o str>) -> Option<&'o str> {
-        signature.and_then(|signature| signature_for(signature, self.to.id, false))
+        signature.and_then(|signature| signature_for(signature, self.to.id))
     }
 
     /// An id, where the model gives them itself. Older ones have answered the field with 400, and so

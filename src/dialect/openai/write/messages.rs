@@ -118,7 +118,7 @@ fn assistant<'c>(turn: &'c OrderedTurn<'c>, to: Receiver<'_>) -> Option<Message<
 
 fn call<'c>(call: &'c Call, to: Receiver<'_>) -> CallObject<'c> {
     let signature = call.signature.as_deref();
-    let own = signature.and_then(|sealed| thought::signature_for(sealed, to.id, false));
+    let own = signature.and_then(|sealed| thought::signature_for(sealed, to.id));
     CallObject {
         id: ids::call(&call.id, to.facts.call_ids),
         r#type: "function",
