@@ -16,7 +16,7 @@ const MAX_CALL: usize = 256 << 10;
 const MAX_ARGUMENTS: usize = 4 << 20;
 
 /// Calls that have begun, by the key that the provider's fragments bear.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Calls {
     open: Vec<(u64, Call)>,
     count: usize,

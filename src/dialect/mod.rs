@@ -9,6 +9,8 @@
 pub mod answer;
 pub mod anthropic;
 pub mod bedrock;
+#[cfg(test)]
+mod cuts;
 pub mod decoder;
 pub mod embed;
 pub mod gemini;

@@ -33,7 +33,7 @@ pub enum Kind {
 pub struct TooLong;
 
 /// The state between two chunks.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Framer {
     /// The event that has not ended yet, as it came.
     torn: Vec<u8>,

@@ -7,7 +7,7 @@ use crate::outcome::{Class, Failure, judge_reported};
 use crate::wire::sse::{self, Framer, Kind};
 
 /// One answer being decoded. Pure: bytes in, events out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Decoder {
     framer: Framer,
     progress: Progress,

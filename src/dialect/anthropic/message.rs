@@ -19,7 +19,7 @@ const MAX_OPEN: usize = 16;
 /// The most thinking of one block, in bytes, signature included: more than the longest answer holds.
 const MAX_THOUGHT: usize = 4 << 20;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Progress {
     rng: fastrand::Rng,
     phase: Phase,
@@ -43,7 +43,7 @@ enum Phase {
 }
 
 /// A block that has begun and not ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Open {
     Text,
     Thinking(Thought),

@@ -5,7 +5,7 @@ use crate::chat::Usage;
 
 /// The tokens counted so far: of the prompt what is new, what was written to the cache and what was
 /// read from it stand beside one another.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Counted {
     input: Option<u64>,
     cache_write: Option<u64>,

@@ -10,7 +10,7 @@ use crate::outcome::Failure;
 use crate::wire::eventstream::{Framer, Message};
 
 /// One answer being read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Decoder {
     framer: Framer,
     reading: Reading,

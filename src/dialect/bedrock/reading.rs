@@ -14,7 +14,7 @@ const MAX_THOUGHTS: usize = 4 << 20;
 /// The most blocks that are open at once. One is usual.
 const MAX_OPEN: usize = 64;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Reading {
     /// What is open besides text, which needs no memory.
     open: SmallVec<[(u64, Open); 2]>,
@@ -29,7 +29,7 @@ pub(super) struct Reading {
     rng: Rng,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Open {
     Call,
     Thought(Thought),

@@ -16,7 +16,7 @@ use crate::wire::sse::{self, Framer};
 const MAX_HELD: usize = 4 << 20;
 
 /// One answer being decoded. Pure: bytes in, events out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Decoder {
     framer: Framer,
     progress: Progress,
@@ -93,7 +93,7 @@ impl Decoder {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Progress {
     rng: fastrand::Rng,
     /// Names of functions: ours, and theirs.

@@ -23,7 +23,7 @@ const LOOKS: u8 = 16;
 /// Which of an answer's calls: its place in [`Calls`].
 pub(super) type CallId = usize;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Calls {
     list: Vec<Call>,
     /// One bit for each call that is not whole yet.
@@ -36,7 +36,7 @@ pub(super) struct Calls {
     closed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Call {
     pub(super) choice: u64,
     /// The index the caller sees: dense, from 0, within its choice.
@@ -54,7 +54,7 @@ pub(super) struct Call {
 }
 
 /// A frame that waits for calls.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Held {
     calls: u64,
     frame: Vec<u8>,

@@ -17,7 +17,7 @@ use crate::wire::edit::Object;
 use crate::wire::json::{self, Cursor};
 
 /// One answer being decoded. Pure: bytes in, events out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Decoder {
     frames: stream::Decoder,
     /// Whether it is too late for [`Event::Id`]: it has been given out, or something else has.

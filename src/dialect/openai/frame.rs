@@ -21,7 +21,7 @@ use crate::wire::json::{Cursor, Kind, Text, quote};
 const MAX_CHOICES: usize = 1024;
 
 /// What the frames of one stream add up to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Progress {
     pub(super) choices: SmallVec<[Choice; 1]>,
     pub(super) calls: Calls,
@@ -30,7 +30,7 @@ pub(super) struct Progress {
     rng: fastrand::Rng,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Choice {
     index: u64,
     /// Whether a delta has named the role.

@@ -15,7 +15,7 @@ use crate::wire::edit::{Edits, Object};
 use crate::wire::json::{Cursor, quote};
 use crate::wire::sse::{self, Event};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Frames {
     wanted: Wanted,
     /// The caller's model string as JSON.
@@ -49,7 +49,7 @@ pub(super) enum Phase {
 }
 
 /// The usage that goes out after the finish.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 enum Tail {
     #[default]
     None,

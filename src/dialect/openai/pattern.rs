@@ -13,13 +13,13 @@ use crate::wire::edit::Edits;
 use crate::wire::json;
 
 /// A frame with holes where its strings were.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pattern {
     /// One more than there are holes. A hole's quotes belong to the parts beside it.
     parts: SmallVec<[Part; 3]>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Part {
     came: Box<[u8]>,
     /// With the framing of the event, in the first and the last part.

@@ -38,7 +38,7 @@ pub struct Wanted {
 }
 
 /// One stream being decoded. Pure: bytes in, bytes out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Decoder {
     framer: Framer,
     frames: Frames,

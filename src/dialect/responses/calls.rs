@@ -36,7 +36,7 @@ pub(super) fn is_call(kind: &str) -> bool {
     CALLS.contains(&kind)
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Calls {
     /// By their output index (one server changes the ids under way), with the argument text so far.
     open: SmallVec<[(u64, usize); 2]>,

@@ -13,7 +13,7 @@ use crate::wire::sse::{self, Event};
 /// The most that is kept back before there is anything meaningful, in bytes.
 const MAX_WITHHELD: usize = 4 << 20;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Frames {
     /// The caller's model string as JSON.
     model: Option<String>,

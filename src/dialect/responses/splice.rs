@@ -13,7 +13,7 @@ use crate::outcome::Failure;
 use crate::wire::sse::Framer;
 
 /// One stream being passed on. Pure: bytes in, bytes out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Splicer {
     framer: Framer,
     frames: Frames,

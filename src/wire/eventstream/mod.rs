@@ -44,7 +44,7 @@ impl<'a> Message<'a> {
 pub struct Invalid(pub &'static str);
 
 /// The state between two chunks.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Framer {
     /// The beginning of a message whose end has not come.
     torn: Vec<u8>,

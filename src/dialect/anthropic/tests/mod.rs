@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Decoder, Form, encode};
 use crate::chat::{Conversation, Event, Part, Role, Turn, Unsupported};
-use crate::dialect::Receiver;
+use crate::dialect::{Receiver, cuts};
 use crate::facts::Families;
 use crate::outcome::Failure;
 
@@ -75,14 +75,9 @@ fn decode_in(chunks: &[&[u8]]) -> (Vec<Event>, Result<(), Failure>) {
 
 /// The same, checked to be the same wherever the stream is cut.
 fn decode_every_way(stream: &[u8]) -> (Vec<Event>, Result<(), Failure>) {
-    /// Longer streams, which only recordings are, are cut at fewer places: the time they take grows
-    /// with the square of their length.
-    const LONG: usize = 4 << 10;
     let whole = decode_in(&[stream]);
-    for cut in (0..=stream.len()).step_by(1 + stream.len() / LONG) {
-        let halves = decode_in(&[&stream[..cut], &stream[cut..]]);
-        assert_eq!(halves, whole, "cut at {cut}");
-    }
+    let frames = cuts::frames(stream);
+    cuts::at_every_byte("", Decoder::new(7), &frames, Decoder::feed);
     let single: Vec<&[u8]> = stream.chunks(1).collect();
     assert_eq!(decode_in(&single), whole, "byte by byte");
     whole

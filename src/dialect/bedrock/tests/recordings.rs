@@ -14,8 +14,8 @@ use crate::chat::{
     Call, CallResult, Conversation, Effort, Event, Format, Media, Part, Reason, Role, Thinking,
     Thought, Tool, ToolChoice, Turn, thought,
 };
-use crate::dialect::Receiver;
 use crate::dialect::bedrock::{Decoder, Unwrap, encode, encode_count, read_count};
+use crate::dialect::{Receiver, cuts};
 use crate::facts::Families;
 use crate::outcome::{Class, judge};
 
@@ -50,9 +50,6 @@ const OTHER_REQUESTS: &[(&str, &str)] = &[
         "an older spelling of Claude's thinking",
     ),
 ];
-
-/// Streams above this many bytes are not cut at every one of them but at every 97th.
-const LONG: usize = 8 << 10;
 
 fn samples() -> Option<Vec<(String, Value)>> {
     #[expect(
@@ -177,14 +174,8 @@ fn every_recorded_stream_says_the_same_however_it_is_cut() {
         };
         let stream = frames.concat();
         let whole = decode(&[&stream]);
-        let step = if stream.len() > LONG { 97 } else { 1 };
-        for cut in (0..=stream.len()).step_by(step) {
-            assert_eq!(
-                decode(&[&stream[..cut], &stream[cut..]]),
-                whole,
-                "{name} cut at {cut}"
-            );
-        }
+        let slices: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+        cuts::at_every_byte(name, Decoder::new(7), &slices, Decoder::feed);
         let single: Vec<&[u8]> = stream.chunks(1).collect();
         assert_eq!(decode(&single), whole, "{name} byte by byte");
         read += 1;

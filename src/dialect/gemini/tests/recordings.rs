@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use crate::chat::{Answer, Event, Reason, Usage};
+use crate::dialect::cuts;
 use crate::dialect::gemini::Decoder;
 use crate::dialect::gemini::count::read_count;
 use crate::outcome::{Class, Failure, judge};
@@ -171,12 +172,8 @@ fn every_recorded_stream_is_read_however_it_is_cut() {
             &expected,
             &serde_json::from_str(data.last().unwrap()).unwrap(),
         );
-        // A signature of many kilobytes is cut at every hundredth byte beside every border.
-        let step = if bytes.len() > 20_000 { 97 } else { 1 };
-        for cut in (0..=bytes.len()).step_by(step) {
-            let (head, tail) = bytes.split_at(cut);
-            assert_eq!(read(&[head, tail]).unwrap(), expected, "{name} at {cut}");
-        }
+        let frames = cuts::frames(bytes);
+        cuts::at_every_byte(name, Decoder::new(1), &frames, Decoder::feed);
         let single: Vec<&[u8]> = bytes.chunks(1).collect();
         assert_eq!(read(&single).unwrap(), expected, "{name} byte by byte");
         let last = stream.rfind("data:").unwrap();

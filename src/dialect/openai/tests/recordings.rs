@@ -9,12 +9,10 @@ use serde_json::Value;
 use super::show::{collect, shown};
 use super::write::gpt;
 use crate::chat::{self, Conversation, Event, Part, turns};
+use crate::dialect::cuts;
 use crate::dialect::openai::events::Decoder;
 use crate::dialect::openai::{Encoder, read, show};
 use crate::outcome::{Class, Failure};
-
-/// The most places at which one stream is cut: a long one is cut at each of so many, evenly spread.
-const CUTS: usize = 100;
 
 /// Answers that are none, or none of chat, and why.
 const NO_ANSWERS: &[(&str, &str)] = &[
@@ -97,10 +95,8 @@ fn decode(chunks: &[&[u8]]) -> Result<Vec<Event>, Failure> {
 fn decode_in_many_ways(name: &str, stream: &str) -> Result<Vec<Event>, Failure> {
     let bytes = stream.as_bytes();
     let whole = decode(&[bytes]);
-    for cut in (0..bytes.len()).step_by(bytes.len() / CUTS + 1) {
-        let cut_there = decode(&[&bytes[..cut], &bytes[cut..]]);
-        assert_eq!(cut_there, whole, "{name}: cut at {cut}");
-    }
+    let frames = cuts::frames(bytes);
+    cuts::at_every_byte(name, Decoder::new(1), &frames, Decoder::feed);
     let single: Vec<&[u8]> = bytes.chunks(1).collect();
     assert_eq!(decode(&single), whole, "{name}: byte by byte");
     whole

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::{frames_of, spliced};
 use crate::chat::{Answer, Event, Reason, Unsupported};
-use crate::dialect::Shown;
 use crate::dialect::responses::{Encoder, Splicer, answer, echo, read, splice_answer};
+use crate::dialect::{Shown, cuts};
 use crate::outcome::Class;
 
 /// Exchanges of `/responses` whose answer is none, and of what class it is.
@@ -122,12 +122,17 @@ fn recorded_streams_go_out_as_they_came() {
             .collect();
         assert_eq!(frames, expected(stream), "{name}");
         assert_eq!(out.contains("[DONE]"), stream.contains("[DONE]"), "{name}");
-        // In two at every byte would take minutes: those cuts are spread, and then it comes byte by byte.
-        let step = (bytes.len() / 200).max(1);
-        for cut in (0..=bytes.len()).step_by(step) {
-            let cut_there = spliced(&[&bytes[..cut], &bytes[cut..]]);
-            assert_eq!(cut_there, (out.clone(), Ok(usage)), "{name} cut at {cut}");
-        }
+        let splicer = Splicer::new(Some("alias".into()));
+        cuts::at_every_byte(
+            name,
+            splicer,
+            &cuts::frames(bytes),
+            |splicer, piece, out| {
+                let result = splicer.feed(piece);
+                out.extend(splicer.output());
+                result
+            },
+        );
         let single: Vec<&[u8]> = bytes.chunks(1).collect();
         assert_eq!(spliced(&single).0, out, "{name}");
         let last = stream

@@ -32,7 +32,7 @@ pub(super) enum Phase {
     Done,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Frames {
     /// The caller's model string as JSON.
     model: Option<String>,

@@ -14,7 +14,7 @@ use crate::outcome::{Failure, judge_reported};
 use crate::wire::sse::{Framer, Kind};
 
 /// One stream being passed on. Pure: bytes in, bytes out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Splicer {
     framer: Framer,
     frames: Frames,

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::writing::accumulated;
 use crate::chat::{Request, Surface};
-use crate::dialect::Receiver;
 use crate::dialect::anthropic::surface::{Form, Splicer, read, splice_answer, splice_request};
+use crate::dialect::{Receiver, cuts};
 use crate::facts::Families;
 use crate::outcome::{Class, Failure};
 
@@ -37,9 +37,6 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "fifteen answers in one; read one by one below",
     ),
 ];
-
-/// Streams longer than this are not cut at every byte but at every 97th.
-const LONG: usize = 3 << 10;
 
 fn samples() -> Option<Vec<(String, Value)>> {
     #[expect(
@@ -206,11 +203,17 @@ fn check_stream(name: &str, stream: &str) {
     let repeated = name == "anthropic-stream-duplicate-start";
     let came = frames(&stream);
     assert_eq!(frames(&out), came[usize::from(repeated)..], "{name}");
-    let step = if bytes.len() > LONG { 97 } else { 1 };
-    for cut in (0..bytes.len()).step_by(step) {
-        let (again, result) = run(&[&bytes[..cut], &bytes[cut..]]);
-        assert!(again == out && result.is_ok(), "{name} cut at {cut}");
-    }
+    let splicer = Splicer::new(None);
+    cuts::at_every_byte(
+        name,
+        splicer,
+        &cuts::frames(bytes),
+        |splicer, piece, out| {
+            let result = splicer.feed(piece);
+            out.extend(splicer.output());
+            result
+        },
+    );
     let single: Vec<&[u8]> = bytes.chunks(1).collect();
     assert!(run(&single) == (out, Ok(())), "{name} byte by byte");
     let last = stream.trim_end().rfind("\n\n").unwrap() + 2;
