@@ -10,6 +10,7 @@ pub mod config;
 pub mod dialect;
 pub mod error;
 pub mod facts;
+pub mod health;
 pub mod listen;
 pub mod live;
 pub mod outcome;

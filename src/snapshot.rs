@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use crate::chat::Surface;
 use crate::dialect::Dialect;
 use crate::facts::{Extras, Facts, Families};
+use crate::health::{self, Capacity, Priority};
 use crate::secret::Reference;
 
 /// One configuration, resolved.
@@ -79,9 +80,25 @@ pub struct Key {
     pub passthrough: Option<Arc<Provider>>,
     /// The first instant at which the key is no longer good.
     pub expires: Option<Timestamp>,
+    pub priority: Priority,
 }
 
 impl Key {
+    /// A key that may use everything, and is good for ever.
+    pub fn named(id: impl Into<Arc<str>>) -> Self {
+        Self {
+            id: id.into(),
+            team: None,
+            service: None,
+            environment: None,
+            routes: None,
+            default_route: None,
+            passthrough: None,
+            expires: None,
+            priority: Priority::default(),
+        }
+    }
+
     pub fn may_use(&self, route: &Route) -> bool {
         self.routes
             .as_ref()
@@ -105,6 +122,29 @@ pub struct Route {
     /// Whether a connection to every target is kept open, so that a switch pays no handshake.
     pub warm: bool,
     pub unsupported: OnUnsupported,
+    /// When its targets are left, and when they are slow.
+    pub health: health::Policy,
+    pub hedge: Option<Hedge>,
+    /// Identical requests of one key within so long are one.
+    pub dedupe: Option<Duration>,
+    pub on_break: OnBreak,
+}
+
+/// A second target is asked while the first one keeps silent for longer than it does but once in
+/// twenty times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hedge {
+    /// The tokens sent for nothing may be this share of all that are sent.
+    pub spend: Percent,
+}
+
+/// What becomes of an answer that breaks off when some of it has gone out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnBreak {
+    /// The caller is told.
+    Error,
+    /// Another target is asked to go on, where the answer is plain text.
+    Continue,
 }
 
 /// What becomes of a field that a target of another dialect cannot be told, and without which the
@@ -125,6 +165,7 @@ impl Route {
                     target: target.into(),
                     weight: 1,
                 }],
+                select: Select::Weighted,
             }],
             timeouts: Timeouts::INTERACTIVE,
             reserve: Percent(40),
@@ -132,6 +173,10 @@ impl Route {
             expose_model: false,
             warm: false,
             unsupported: OnUnsupported::Drop,
+            health: health::Policy::DEFAULT,
+            hedge: None,
+            dedupe: None,
+            on_break: OnBreak::Error,
         }
     }
 
@@ -143,11 +188,23 @@ impl Route {
     }
 }
 
-/// One place in the fallback order: a single target, or a group that shares the place by weight.
+/// One place in the fallback order: a single target, or a group that shares the place.
 #[derive(Debug)]
 pub struct Place {
     /// At least one; the weights are not all zero.
     pub members: Vec<Member>,
+    pub select: Select,
+}
+
+/// Which member of a place is asked first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Select {
+    /// By weight; the same one for all of a conversation.
+    Weighted,
+    /// The one that is expected to answer first.
+    Fastest,
+    /// The one with the lowest price.
+    Cheapest,
 }
 
 #[derive(Debug)]
@@ -217,6 +274,15 @@ pub struct Target {
     pub stream_usage: bool,
     /// What is known of its model's family.
     pub facts: Arc<Facts>,
+    pub price: Option<Price>,
+}
+
+/// What a target's tokens cost, in millionths of a millionth of the currency each: 0.0375 for a
+/// million of them is 37,500.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Price {
+    pub input: u64,
+    pub output: u64,
 }
 
 impl Target {
@@ -234,6 +300,7 @@ impl Target {
             model,
             context: None,
             stream_usage: true,
+            price: None,
         }
     }
 
@@ -285,6 +352,8 @@ pub struct Provider {
     pub headers: HeaderMap,
     /// Whether it serves `/responses` itself.
     pub responses: bool,
+    /// What the account takes, as declared.
+    pub capacity: Capacity,
 }
 
 /// How a provider is addressed and what it speaks: the first four speak one dialect.

@@ -116,6 +116,7 @@ mod tests {
                 ca: None,
                 headers: http::HeaderMap::new(),
                 responses: true,
+                capacity: crate::health::Capacity::default(),
             };
             (Arc::clone(&provider.name), Arc::new(provider))
         };

@@ -49,16 +49,7 @@ pub fn trial(
         };
         snapshot.routes.insert(name, Arc::new(route));
     }
-    let key = Key {
-        id: "check".into(),
-        team: None,
-        service: None,
-        environment: None,
-        routes: None,
-        default_route: None,
-        passthrough: None,
-        expires: None,
-    };
+    let key = Key::named("check");
     snapshot.callers = Callers::Keys(HashMap::from([(hash(token), Arc::new(key))]));
     snapshot
 }

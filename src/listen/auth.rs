@@ -94,14 +94,9 @@ mod tests {
 
     fn key(id: &str, environment: Option<&str>, expires: Option<&str>) -> Arc<Key> {
         Arc::new(Key {
-            id: id.into(),
-            team: None,
-            service: None,
             environment: environment.map(Into::into),
-            routes: None,
-            default_route: None,
-            passthrough: None,
             expires: expires.map(|text| text.parse().unwrap()),
+            ..Key::named(id)
         })
     }
 

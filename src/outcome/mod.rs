@@ -7,6 +7,7 @@
 
 mod envelope;
 mod judge;
+mod limits;
 mod lists;
 mod scrub;
 mod wait;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 pub use judge::{judge, judge_reported};
+pub use limits::{Limit, Limits, limits};
 pub use wait::wait;
 
 /// How an attempt ended. The order of the variants is that of the table in `ARCHITECTURE.md`.

@@ -75,7 +75,7 @@ fn anthropic(headers: &HeaderMap, now: SystemTime) -> Buckets<4> {
 }
 
 /// RFC 3339.
-fn until_instant(text: &str, now: SystemTime) -> Option<Duration> {
+pub(super) fn until_instant(text: &str, now: SystemTime) -> Option<Duration> {
     let instant: jiff::Timestamp = text.parse().ok()?;
     sane(SystemTime::from(instant).duration_since(now).ok()?)
 }
@@ -93,7 +93,7 @@ fn until_reset(text: &str, now: SystemTime) -> Option<Duration> {
     sane(instant.duration_since(now).ok()?)
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     Some(headers.get(name)?.to_str().ok()?.trim())
 }
 

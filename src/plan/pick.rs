@@ -39,7 +39,7 @@ pub(super) fn order<'a>(
 mod tests {
     use super::super::schedule::tests::target;
     use super::*;
-    use crate::snapshot::Member;
+    use crate::snapshot::{Member, Select};
 
     fn place(weights: &[u32]) -> Place {
         let member = |(i, &weight)| Member {
@@ -48,6 +48,7 @@ mod tests {
         };
         Place {
             members: weights.iter().enumerate().map(member).collect(),
+            select: Select::Weighted,
         }
     }
 

@@ -231,6 +231,7 @@ pub(super) mod tests {
             ca: None,
             headers: http::HeaderMap::new(),
             responses: true,
+            capacity: crate::health::Capacity::default(),
         };
         Arc::new(Target {
             context,

@@ -217,6 +217,7 @@ mod tests {
             ca: None,
             headers: http::HeaderMap::new(),
             responses: true,
+            capacity: crate::health::Capacity::default(),
         };
         Target::new("p/m", Arc::new(provider), "a b/c")
     }

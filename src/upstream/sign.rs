@@ -237,6 +237,7 @@ mod tests {
             ca: None,
             headers: own.into_iter().collect(),
             responses: false,
+            capacity: crate::health::Capacity::default(),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::config::Process;
 use crate::config::check::{Node, Table};
 use crate::config::path::Path;
 use crate::config::problem::Report;
+use crate::health::Priority;
 use crate::snapshot::{Callers, Key, Provider, Route};
 
 type Routes = BTreeMap<Arc<str>, Arc<Route>>;
@@ -49,16 +50,7 @@ pub(super) fn resolve(
             hint,
         );
     }
-    Callers::Anyone(Arc::new(Key {
-        id: "anonymous".into(),
-        team: None,
-        service: None,
-        environment: None,
-        routes: None,
-        default_route: None,
-        passthrough: None,
-        expires: None,
-    }))
+    Callers::Anyone(Arc::new(Key::named("anonymous")))
 }
 
 fn keys(
@@ -93,6 +85,7 @@ fn keys(
                 providers.get(&name).cloned()
             }),
             expires: table.date("expires"),
+            priority: Priority::Interactive,
         });
         if let Some(route) = key
             .default_route

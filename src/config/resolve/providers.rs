@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::config::check::Table;
 use crate::config::problem::Report;
+use crate::health::Capacity;
 use crate::secret::Reference;
 use crate::snapshot::{BaseUrl, Kind, Provider};
 
@@ -89,6 +90,7 @@ fn provider(name: Arc<str>, table: &Table, report: &mut Report) -> Option<Provid
         responses: table
             .flag("responses")
             .unwrap_or(matches!(&*word, "openai" | "azure")),
+        capacity: Capacity::default(),
         kind,
         base_url,
         secret,

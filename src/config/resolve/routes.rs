@@ -9,7 +9,10 @@ use crate::config::path::Path;
 use crate::config::problem::Report;
 use crate::config::shape::duration_text;
 use crate::facts::Families;
-use crate::snapshot::{Member, OnUnsupported, Percent, Place, Provider, Route, Target, Timeouts};
+use crate::health;
+use crate::snapshot::{
+    Member, OnBreak, OnUnsupported, Percent, Place, Provider, Route, Select, Target, Timeouts,
+};
 
 type Routes = BTreeMap<Arc<str>, Arc<Route>>;
 type Aliases = HashMap<Arc<str>, Arc<Route>>;
@@ -40,6 +43,10 @@ pub(super) fn resolve(
                 Some("reject") => OnUnsupported::Reject,
                 _ => OnUnsupported::Drop,
             },
+            health: health::Policy::DEFAULT,
+            hedge: None,
+            dedupe: None,
+            on_break: OnBreak::Error,
         });
         warn_of_targets(&route, table, report);
         for (at, alias) in table.texts("accepts") {
@@ -133,6 +140,7 @@ impl<'a> Targets<'a> {
                 .and_then(|facts| facts.flag("stream_usage"))
                 .unwrap_or(true),
             facts: self.families.of(model),
+            price: None,
         }))
     }
 }
@@ -152,7 +160,10 @@ fn places(route: &Table, targets: &Targets<'_>, report: &mut Report) -> Vec<Plac
             }
         };
         if !members.is_empty() {
-            places.push(Place { members });
+            places.push(Place {
+                members,
+                select: Select::Weighted,
+            });
         }
     }
     places

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
-use crate::snapshot::{BaseUrl, Kind, OnUnsupported, Percent, Provider, Timeouts};
+use crate::snapshot::{BaseUrl, Kind, Provider};
 
 fn target(provider: &str, model: &str) -> Arc<Target> {
     let id = format!("{provider}/{model}");
@@ -20,40 +20,23 @@ fn target(provider: &str, model: &str) -> Arc<Target> {
         ca: None,
         headers: http::HeaderMap::new(),
         responses: true,
+        capacity: crate::health::Capacity::default(),
     };
     Arc::new(Target::new(id, Arc::new(provider), model))
 }
 
 fn route() -> Arc<Route> {
-    let second = Duration::from_secs(1);
     Arc::new(Route {
         name: "chat".into(),
-        places: Vec::new(),
-        timeouts: Timeouts {
-            whole: second,
-            first_token: second,
-            answer: second,
-            idle: second,
-            stream: second,
-        },
-        reserve: Percent::try_new(40).unwrap(),
-        max_attempts: 4,
-        expose_model: false,
-        warm: false,
-        unsupported: OnUnsupported::Drop,
+        ..Route::to(target("openai", "m"))
     })
 }
 
 fn key() -> Arc<Key> {
     Arc::new(Key {
-        id: "chat-prod".into(),
         team: Some("support".into()),
-        service: None,
-        environment: None,
         routes: Some(BTreeSet::new()),
-        default_route: None,
-        passthrough: None,
-        expires: None,
+        ..Key::named("chat-prod")
     })
 }
 

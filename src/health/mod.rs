@@ -1,0 +1,242 @@
+//! What traffic has taught about each target: when to leave it, when to come back, what to expect.
+//!
+//! A [`Permit`] is one attempt's leave to go; how it ends is what is learned. Kept by the target's id
+//! (`provider/model`) and the provider's name, so a reload changes nothing of it. In memory alone.
+//! Never here: I/O, a clock of its own (`now` is an argument), or a decision where a request goes:
+//! that is [`crate::plan`]'s.
+
+mod breaker;
+mod budget;
+mod latency;
+mod load;
+mod permit;
+mod policy;
+mod report;
+mod vitals;
+mod window;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use self::breaker::Probe;
+use self::vitals::{Account, Pass, Vitals, gate};
+use crate::outcome::{Class, Limits};
+use crate::snapshot::{Provider, Target};
+
+pub use load::{Capacity, Priority};
+pub use permit::Permit;
+pub use policy::{BreakerPolicy, Policy};
+pub use report::{BreakerState, TargetReport, Times};
+pub use vitals::{Kind, Out, Why};
+
+/// Callers may name models that nobody configured: beyond so many targets, idle ones are forgotten.
+const MOST: usize = 1024;
+
+/// The health of all targets. Clones are one.
+#[derive(Debug, Clone)]
+pub struct Health {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Told when a target may be tried that could not be before.
+    freed: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+struct State {
+    targets: HashMap<Arc<str>, Vitals>,
+    accounts: HashMap<Arc<str>, Account>,
+    /// For jitter.
+    rng: fastrand::Rng,
+}
+
+/// What a request brings to every target that it may go to.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask {
+    pub kind: Kind,
+    /// About how many tokens it will be, prompt and completion together.
+    pub tokens: u64,
+    pub priority: Priority,
+    pub policy: Policy,
+}
+
+impl Health {
+    pub fn new(rng: fastrand::Rng) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(State {
+                    targets: HashMap::new(),
+                    accounts: HashMap::new(),
+                    rng,
+                }),
+                freed: watch::Sender::new(()),
+            }),
+        }
+    }
+
+    /// Whether a request could go to `target` now.
+    pub fn standing(&self, target: &Arc<Target>, now: Instant) -> Result<(), Out> {
+        let mut state = self.lock();
+        let (vitals, account) = state.of(target, now);
+        gate(target, vitals, account, now).map(drop)
+    }
+
+    /// Lets a request go to `target` for the first time; the only one, where its breaker is half-open.
+    ///
+    /// # Errors
+    /// Why it may not, and until when.
+    pub fn admit(&self, ask: Ask, target: &Arc<Target>, now: Instant) -> Result<Permit, Out> {
+        let mut state = self.lock();
+        let (vitals, account) = state.of(target, now);
+        let pass = gate(target, vitals, account, now)?;
+        if let Pass::Probe(_) = pass {
+            vitals.breaker.probe();
+        }
+        vitals.retries.receive(now);
+        Ok(self.permit(ask, target, pass, vitals, account, now))
+    }
+
+    /// Lets a request go to `target` again, after a failure of `class`, if the retry budget allows it.
+    pub fn retry(
+        &self,
+        ask: Ask,
+        target: &Arc<Target>,
+        class: Class,
+        now: Instant,
+    ) -> Option<Permit> {
+        let mut state = self.lock();
+        let (vitals, account) = state.of(target, now);
+        // A changed key, too: the account may be marked, but that was the old one.
+        let pass = match gate(target, vitals, account, now) {
+            Ok(Pass::Ordinary) => Pass::Ordinary,
+            Err(out) if out.why == Why::Auth && class == Class::Auth => Pass::Ordinary,
+            Ok(Pass::Probe(_)) | Err(_) => return None,
+        };
+        let cost = if class == Class::Timeout { 2 } else { 1 };
+        vitals
+            .retries
+            .spend(cost, now)
+            .then(|| self.permit(ask, target, pass, vitals, account, now))
+    }
+
+    /// Lets a request go to `target` though its breaker is open, since it has nowhere else to go: one
+    /// at a time.
+    pub fn resort(&self, ask: Ask, target: &Arc<Target>, now: Instant) -> Option<Permit> {
+        let mut state = self.lock();
+        let (vitals, account) = state.of(target, now);
+        let closed = gate(target, vitals, account, now).err()?;
+        if closed.why != Why::Breaker || !vitals.breaker.resort(now) {
+            return None;
+        }
+        vitals.retries.receive(now);
+        let pass = Pass::Probe(Probe::LastResort);
+        Some(self.permit(ask, target, pass, vitals, account, now))
+    }
+
+    /// What `target` is expected to take: until the first token of a stream, or to the end of a plain
+    /// answer. `None` while nothing is known.
+    pub fn expected(&self, target: &Arc<Target>, kind: Kind, now: Instant) -> Option<Duration> {
+        self.lock().of(target, now).0.track(kind).expected()
+    }
+
+    /// What all but one in twenty take.
+    pub fn p95(&self, target: &Arc<Target>, kind: Kind, now: Instant) -> Option<Duration> {
+        self.lock().of(target, now).0.track(kind).p95()
+    }
+
+    /// Whether `target` has been taking much longer than it usually does.
+    pub fn is_slow(&self, target: &Arc<Target>, kind: Kind, now: Instant) -> bool {
+        self.lock().of(target, now).0.track(kind).is_slow()
+    }
+
+    /// Whether this request should be the one that measures a slow target. If so, it is taken to be.
+    pub fn measure(&self, target: &Arc<Target>, now: Instant) -> bool {
+        self.lock().of(target, now).0.measure(now)
+    }
+
+    /// Requests on their way to `target`.
+    pub fn in_flight(&self, target: &Arc<Target>, now: Instant) -> u64 {
+        self.lock().of(target, now).0.in_flight
+    }
+
+    /// Whether one more request would be too much for `target`, as far as can be known before.
+    pub fn is_full(&self, ask: &Ask, target: &Arc<Target>, now: Instant) -> bool {
+        let mut state = self.lock();
+        let (vitals, account) = state.of(target, now);
+        let capacity = target.provider.capacity;
+        account
+            .load
+            .is_full(capacity, ask.tokens, ask.priority, now)
+            || vitals.announced.is_full(ask.tokens, now)
+    }
+
+    /// Takes what an answer of `target` says is left of its rate limits.
+    pub fn hear(&self, target: &Arc<Target>, limits: &Limits, now: Instant) {
+        if *limits != Limits::default() {
+            self.lock().of(target, now).0.announced.hear(limits, now);
+        }
+    }
+
+    /// The key of `provider` is another one now: what was refused was the one before.
+    pub fn key_changed(&self, provider: &Provider) {
+        if let Some(account) = self.lock().accounts.get_mut(&provider.name) {
+            account.marked = None;
+        }
+        self.tell_freed();
+    }
+
+    /// Told each time that a target may be tried which could not be before.
+    pub fn freed(&self) -> watch::Receiver<()> {
+        self.shared.freed.subscribe()
+    }
+
+    fn tell_freed(&self) {
+        self.shared.freed.send_replace(());
+    }
+
+    fn permit(
+        &self,
+        ask: Ask,
+        target: &Arc<Target>,
+        pass: Pass,
+        vitals: &mut Vitals,
+        account: &mut Account,
+        now: Instant,
+    ) -> Permit {
+        vitals.in_flight += 1;
+        vitals.announced.begin(ask.tokens);
+        account
+            .load
+            .begin(target.provider.capacity, ask.tokens, now);
+        if let Some(marked) = &mut account.marked {
+            marked.asked(now);
+        }
+        Permit::new(self.clone(), ask, Arc::clone(target), pass, now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let state = self.shared.state.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn of(&mut self, target: &Target, now: Instant) -> (&mut Vitals, &mut Account) {
+        if self.targets.len() >= MOST && !self.targets.contains_key(&target.id) {
+            self.targets.retain(|_, vitals| vitals.in_flight > 0);
+        }
+        let vitals = self.targets.entry(Arc::clone(&target.id));
+        let account = self.accounts.entry(Arc::clone(&target.provider.name));
+        (
+            vitals.or_insert_with(|| Vitals::new(now)),
+            account.or_default(),
+        )
+    }
+}

@@ -1,0 +1,190 @@
+//! One attempt's leave to go to a target, and what its end teaches.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::breaker::Probe;
+use super::vitals::{Kind, Pass, is_of_the_target, learn};
+use super::{Ask, Health};
+use crate::chat::Usage;
+use crate::outcome::{Class, Failure};
+use crate::snapshot::Target;
+
+/// Held while an attempt runs. Dropped without an end, it was given up, and teaches nothing.
+#[derive(Debug)]
+#[must_use = "dropped at once, the attempt counts as given up"]
+pub struct Permit {
+    health: Health,
+    ask: Ask,
+    target: Arc<Target>,
+    pass: Pass,
+    began: Instant,
+    first_token: Option<Instant>,
+    over: bool,
+}
+
+impl Permit {
+    pub(super) fn new(
+        health: Health,
+        ask: Ask,
+        target: Arc<Target>,
+        pass: Pass,
+        began: Instant,
+    ) -> Self {
+        Self {
+            health,
+            ask,
+            target,
+            pass,
+            began,
+            first_token: None,
+            over: false,
+        }
+    }
+
+    pub fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    /// Whether it goes to find out if the target is well again.
+    pub fn is_probe(&self) -> bool {
+        matches!(self.pass, Pass::Probe(_))
+    }
+
+    /// The first meaningful event has come: the target is there. Later calls change nothing.
+    pub fn first_token(&mut self, now: Instant) {
+        if self.first_token.replace(now).is_some() || self.ask.kind == Kind::Plain {
+            return;
+        }
+        let took = now.saturating_duration_since(self.began);
+        let mut state = self.health.lock();
+        let (vitals, account) = state.of(&self.target, now);
+        vitals.sample(Kind::Streamed, took, now, &self.ask.policy);
+        let closed = vitals.breaker.answered(self.probe());
+        account.marked = None;
+        drop(state);
+        self.pass = Pass::Ordinary;
+        self.tell_closed(closed);
+    }
+
+    /// The answer is whole.
+    pub fn answered(mut self, usage: Usage, now: Instant) {
+        self.first_token(now);
+        let Self { ask, began, .. } = self;
+        let (prompt, completion) = (usage.prompt, usage.completion.unwrap_or_default());
+        let more = prompt.map_or(0, |prompt| (prompt + completion).saturating_sub(ask.tokens));
+        let mut state = self.health.lock();
+        let (vitals, account) = state.of(&self.target, now);
+        match (ask.kind, self.first_token) {
+            (Kind::Plain, _) => {
+                let took = now.saturating_duration_since(began);
+                vitals.sample(Kind::Plain, took, now, &ask.policy);
+            }
+            (Kind::Streamed, Some(first)) => {
+                let behind = completion.saturating_sub(1);
+                if let Ok(behind @ 1..) = u32::try_from(behind) {
+                    let each = now.saturating_duration_since(first) / behind;
+                    vitals.sample_pace(each, now, &ask.policy);
+                }
+            }
+            (Kind::Streamed, None) => {}
+        }
+        let closed = vitals.breaker.answered(self.probe());
+        account.marked = None;
+        account.empty_until = None;
+        vitals.in_flight = vitals.in_flight.saturating_sub(1);
+        account.load.end(more, now);
+        drop(state);
+        self.over = true;
+        self.tell_closed(closed);
+    }
+
+    /// It came to nothing, or broke off.
+    pub fn failed(mut self, failure: &Failure, now: Instant) {
+        if failure.class == Class::Cancelled {
+            return;
+        }
+        self.over = true;
+        let mut state = self.health.lock();
+        let jitter = state.rng.f64();
+        let (vitals, account) = state.of(&self.target, now);
+        vitals.in_flight = vitals.in_flight.saturating_sub(1);
+        account.load.end(0, now);
+        let was_marked = account.marked.is_some();
+        learn(failure, &self.target, vitals, account, now);
+        if !is_of_the_target(failure.class) {
+            let closed = vitals.breaker.answered(self.probe());
+            drop(state);
+            self.tell_closed(closed);
+            self.alert(failure.class, was_marked);
+            return;
+        }
+        vitals.last = Some((failure.class, now));
+        if failure.class == Class::Timeout && self.first_token.is_none() {
+            // It would have taken at least that long.
+            let took = now.saturating_duration_since(self.began);
+            vitals.sample(self.ask.kind, took, now, &self.ask.policy);
+        }
+        let policy = &self.ask.policy.breaker;
+        let opened = vitals.breaker.failed(now, self.probe(), policy, jitter);
+        drop(state);
+        if opened {
+            tracing::warn!(
+                target_id = %self.target.id,
+                class = failure.class.name(),
+                reason = %failure.reason,
+                "a circuit breaker opened"
+            );
+        }
+        if self.is_probe() {
+            self.health.tell_freed();
+        }
+    }
+
+    /// What a person must act on.
+    fn alert(&self, class: Class, was_marked: bool) {
+        let (target, account) = (&self.target.id, &self.target.provider.name);
+        if class == Class::QuotaExhausted {
+            tracing::error!(target_id = %target, %account, "an account is exhausted");
+        } else if class == Class::Auth && !was_marked {
+            tracing::error!(target_id = %target, %account, "a provider refuses its key");
+        } else if class == Class::TargetMissing {
+            tracing::error!(target_id = %target, %account, "a provider does not know the model");
+        }
+    }
+
+    fn probe(&self) -> Option<Probe> {
+        match self.pass {
+            Pass::Ordinary => None,
+            Pass::Probe(probe) => Some(probe),
+        }
+    }
+
+    fn tell_closed(&self, closed: bool) {
+        if closed {
+            tracing::info!(target_id = %self.target.id, "a circuit breaker closed");
+            self.health.tell_freed();
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        let probe = self.probe();
+        let mut state = self.health.lock();
+        let (vitals, account) = state.of(&self.target, self.began);
+        vitals.in_flight = vitals.in_flight.saturating_sub(1);
+        account.load.give_up();
+        if probe.is_some() {
+            vitals.breaker.released();
+        }
+        drop(state);
+        if probe.is_some() {
+            self.health.tell_freed();
+        }
+    }
+}
