@@ -2,6 +2,7 @@
 //! another dialect than the caller's, what it means ([`Conversation`]) and what the answer says
 //! ([`Event`]).
 
+mod affinity;
 mod calls;
 mod conversation;
 pub mod embedding;
@@ -14,6 +15,7 @@ pub mod turns;
 mod unsupported;
 mod usage;
 
+pub use affinity::affinity;
 pub use calls::Calls;
 pub use conversation::{
     Call, CallResult, Conversation, Effort, Format, Lifetime, Media, Part, Role, Thinking, Tool,

@@ -57,6 +57,14 @@ struct State {
     rng: fastrand::Rng,
 }
 
+/// What a target is to a request that may go there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Well,
+    /// Its breaker lets one request through.
+    HalfOpen,
+}
+
 /// What a request brings to every target that it may go to.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask {
@@ -81,11 +89,22 @@ impl Health {
         }
     }
 
-    /// Whether a request could go to `target` now.
-    pub fn standing(&self, target: &Arc<Target>, now: Instant) -> Result<(), Out> {
+    /// Whether a request could go to `target` now, and whether as the one that finds out if it is well.
+    ///
+    /// # Errors
+    /// Why it could not, and until when.
+    pub fn standing(&self, target: &Arc<Target>, now: Instant) -> Result<Standing, Out> {
         let mut state = self.lock();
         let (vitals, account) = state.of(target, now);
-        gate(target, vitals, account, now).map(drop)
+        gate(target, vitals, account, now).map(|pass| match pass {
+            Pass::Ordinary => Standing::Well,
+            Pass::Probe(_) => Standing::HalfOpen,
+        })
+    }
+
+    /// Somewhere between nothing and `most`.
+    pub fn jitter(&self, most: Duration) -> Duration {
+        most.mul_f64(self.lock().rng.f64())
     }
 
     /// Lets a request go to `target` for the first time; the only one, where its breaker is half-open.
