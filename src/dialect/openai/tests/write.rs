@@ -585,6 +585,58 @@ fn what_would_be_another_answer_is_refused() {
 }
 
 #[test]
+fn a_model_that_wants_its_thinking_back_is_given_its_own() {
+    let thought = |text: &str, target: &str| {
+        Part::Thought(Thought {
+            text: text.into(),
+            signature: Some(thought::seal(target, "")),
+            redacted: None,
+        })
+    };
+    let unsealed = || {
+        Part::Thought(Thought {
+            text: "whose?".into(),
+            ..Thought::default()
+        })
+    };
+    let (own, other) = ("openai/gpt", "gemini/g");
+    for (thoughts, back, expected) in [
+        (vec![thought("hm", own)], true, json!("hm")),
+        (
+            vec![thought("hm", own), thought("so", own)],
+            true,
+            json!("hm\nso"),
+        ),
+        (vec![thought("hm", other)], true, json!("")),
+        (vec![unsealed()], true, json!("")),
+        (vec![], true, json!("")),
+        (vec![thought("hm", own)], false, Value::Null),
+    ] {
+        let mut parts = thoughts.clone();
+        parts.push(call("a", "{}", None));
+        let mut spoken = thoughts;
+        spoken.push(text("It is."));
+        let conversation = said(vec![
+            (Role::User, vec![text("go")]),
+            (Role::Assistant, parts),
+            (Role::User, vec![result("a", false, vec![text("1")])]),
+            (Role::Assistant, spoken),
+            (Role::User, vec![text("on")]),
+        ]);
+        let facts = Facts {
+            reasoning_back: back,
+            ..facts()
+        };
+        let (body, dropped) = written(&conversation, &facts, OTHERS).unwrap();
+        let found = body["messages"][1].get("reasoning_content");
+        assert_eq!(found.unwrap_or(&Value::Null), &expected);
+        assert!(found.is_some() == back && dropped.is_empty());
+        // Behind the calls, where it is not wanted, it is not said.
+        assert!(body["messages"][3].get("reasoning_content").is_none());
+    }
+}
+
+#[test]
 fn servers_with_ids_of_nine_get_nine() {
     let conversation = said(vec![
         (Role::User, vec![text("go")]),

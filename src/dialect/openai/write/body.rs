@@ -75,6 +75,9 @@ pub(super) enum Message<'c> {
     },
     Assistant {
         content: Option<Content<'c>>,
+        /// `DeepSeek`'s: what was thought before the calls.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reasoning_content: Option<Cow<'c, str>>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<CallObject<'c>>,
     },

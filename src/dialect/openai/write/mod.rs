@@ -1,8 +1,8 @@
 //! A [`Conversation`] as a chat request, for callers of another surface.
 //!
 //! In the order that the strictest of the compatible servers take: instructions first, what came of
-//! a call right behind it, words behind that. What the model thought is not said again: no server
-//! of this dialect takes it from another.
+//! a call right behind it, words behind that. What the model thought is said again to those alone
+//! that want it back with the calls that followed ([`Facts::reasoning_back`]).
 //! <https://platform.openai.com/docs/api-reference/chat/create> (read 2026-11).
 
 mod body;
