@@ -70,8 +70,9 @@ pub struct Manner<'a> {
     pub cloud: Cloud,
     /// Whether `stream_options.include_usage` may be added.
     pub stream_usage: bool,
-    /// Whether it knows OpenAI's newer names, such as `max_completion_tokens`.
-    pub newer_names: bool,
+    /// Of its dialect, whether it is `OpenAI` itself or `OpenAI` at Azure: these know the newer names,
+    /// such as `max_completion_tokens`, and no fields that others added.
+    pub openai: bool,
     /// The caller's `anthropic-version`, which a cloud wants in the body.
     pub version: Option<&'a str>,
     /// The caller's `anthropic-beta`, likewise.
@@ -97,8 +98,10 @@ pub fn encode(
 ) -> Result<(Pieces, Dropped), Unsupported> {
     let encoded = match (request.surface, manner.dialect) {
         (Surface::Chat | Surface::Completions | Surface::Embeddings, Dialect::OpenAi) => {
+            // A model that wants its thinking back is none of OpenAI's, whoever serves it.
+            let thoughts = !manner.openai || to.facts.reasoning_back;
             return Ok((
-                openai::encode(request, to.model, manner.stream_usage),
+                openai::encode(request, to.model, manner.stream_usage, thoughts),
                 Dropped::new(),
             ));
         }
@@ -120,7 +123,7 @@ pub fn encode(
         }
         (_, Dialect::OpenAi) => {
             let options = openai::Options {
-                newer_names: manner.newer_names,
+                newer_names: manner.openai,
                 usage: manner.stream_usage,
             };
             openai::write(meaning.of(request)?, to, options)
