@@ -314,17 +314,6 @@ fn the_choice_of_a_tool_is_the_models_where_it_cannot_be_forced() {
             "ab",
             &["tool_choice"],
         ),
-        (
-            MODEL,
-            Some(ToolChoice::Allowed {
-                names: vec![],
-                required: false,
-            }),
-            None,
-            json!({"type": "none"}),
-            "abc",
-            &[],
-        ),
     ];
     for (model, choice, parallel, expected, left, names) in cases {
         let mut conversation = hello();

@@ -367,7 +367,7 @@ fn a_choice_of_tools_is_one_that_every_server_knows() {
         (allowed(false), true, json!("auto"), 1),
         (allowed(true), true, json!("required"), 1),
         (ToolChoice::Required, false, json!("auto"), 2),
-        (ToolChoice::Named("g".into()), false, json!("auto"), 2),
+        (ToolChoice::Named("g".into()), false, json!("auto"), 1),
     ] {
         let conversation = Conversation {
             tools: vec![tool("f"), tool("g")],

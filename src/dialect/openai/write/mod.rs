@@ -11,12 +11,12 @@ mod messages;
 
 use bytes::Bytes;
 
-use crate::chat::{Conversation, Effort, Format, Thinking, Tool, ToolChoice, Unsupported, turns};
+use crate::chat::{Choice, Conversation, Effort, Force, Format, Thinking, Unsupported, turns};
 use crate::dialect::support::{Column, drop_field, refused, settle};
 use crate::dialect::{Dropped, Encoded, Receiver};
 use crate::facts::{Facts, Sampling};
 use body::{
-    Body, Choice, FormatObject, FunctionName, JsonSchema, Limit, NamedFunction, StreamOptions,
+    Body, FormatObject, FunctionName, JsonSchema, Limit, NamedFunction, StreamOptions, ToolChoice,
     ToolObject, User,
 };
 
@@ -128,42 +128,34 @@ fn tools<'c>(
     conversation: &'c Conversation,
     facts: &Facts,
     dropped: &mut Dropped,
-) -> Result<(Vec<ToolObject<'c>>, Option<Choice<'c>>), Unsupported> {
-    if conversation.tools.is_empty() {
-        // Servers refuse a choice among nothing.
-        return Ok((Vec::new(), None));
-    }
-    if !facts.tools {
+) -> Result<(Vec<ToolObject<'c>>, Option<ToolChoice<'c>>), Unsupported> {
+    let force = if facts.forced_tools {
+        Force::Named
+    } else {
+        Force::Nothing
+    };
+    // Few servers know `allowed_tools`; all of them know a shorter list. None takes a choice among
+    // nothing.
+    let offer = conversation.offer(force)?;
+    if !facts.tools && !offer.tools.is_empty() {
         return Err(refused("tools"));
     }
-    let mut only: Option<&[String]> = None;
-    let choice = conversation
-        .tool_choice
-        .as_ref()
-        .map(|choice| match choice {
-            ToolChoice::Auto => Choice::Word("auto"),
-            ToolChoice::None => Choice::Word("none"),
-            ToolChoice::Required => Choice::Word("required"),
-            ToolChoice::Named(name) => Choice::Named(NamedFunction {
-                r#type: "function",
-                function: FunctionName { name },
-            }),
-            // Few servers know `allowed_tools`; all of them know a shorter list.
-            ToolChoice::Allowed { names, required } => {
-                only = Some(names);
-                Choice::Word(if *required { "required" } else { "auto" })
-            }
-        });
-    let choice = match choice {
-        Some(Choice::Word("required") | Choice::Named(_)) if !facts.forced_tools => {
-            drop_field(dropped, "tool_choice");
-            Some(Choice::Word("auto"))
-        }
-        choice => choice,
-    };
-    let given = |tool: &&Tool| only.is_none_or(|names| names.contains(&tool.name));
-    let tools = conversation.tools.iter().filter(given);
-    Ok((tools.map(ToolObject::new).collect(), choice))
+    if offer.lost {
+        drop_field(dropped, "tool_choice");
+    }
+    let choice = offer.choice.map(|choice| match choice {
+        Choice::Auto => ToolChoice::Word("auto"),
+        Choice::None => ToolChoice::Word("none"),
+        Choice::Any => ToolChoice::Word("required"),
+        Choice::Named(name) => ToolChoice::Named(NamedFunction {
+            r#type: "function",
+            function: FunctionName { name },
+        }),
+    });
+    Ok((
+        offer.tools.into_iter().map(ToolObject::new).collect(),
+        choice,
+    ))
 }
 
 fn sampling(
