@@ -14,6 +14,7 @@ pub mod thought;
 pub mod turns;
 mod unsupported;
 mod usage;
+mod wish;
 
 pub use calls::Calls;
 pub use conversation::{
@@ -29,6 +30,7 @@ pub use request::{Request, UsageOption};
 pub use thought::Thought;
 pub use unsupported::Unsupported;
 pub use usage::Usage;
+pub use wish::{Amount, Wish};
 
 /// The longest model string, in bytes. Every frame of a stream repeats it, and no name is as long.
 const LONGEST_MODEL: usize = 512;

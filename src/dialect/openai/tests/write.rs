@@ -405,6 +405,13 @@ fn thinking_becomes_an_effort() {
         (None, Some(Thinking::Disabled), &some, json!("none")),
         (None, Some(Thinking::Adaptive), &some, json!(null)),
         (
+            Some(Effort::High),
+            Some(Thinking::Disabled),
+            &some,
+            json!("none"),
+        ),
+        (Some(Effort::None), None, &none, json!("none")),
+        (
             Some(Effort::Low),
             Some(Thinking::Budget(32_000)),
             &some,

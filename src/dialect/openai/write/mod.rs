@@ -11,7 +11,7 @@ mod messages;
 
 use bytes::Bytes;
 
-use crate::chat::{Choice, Conversation, Effort, Force, Format, Thinking, Unsupported, turns};
+use crate::chat::{Choice, Conversation, Effort, Force, Format, Unsupported, Wish, turns};
 use crate::dialect::support::{Column, drop_field, refused, settle};
 use crate::dialect::{Dropped, Encoded, Receiver};
 use crate::facts::{Facts, Sampling};
@@ -207,25 +207,18 @@ fn format<'c>(format: &'c Format, facts: &Facts) -> Result<Option<FormatObject<'
     }
 }
 
-/// An effort as it was asked for, or what comes nearest to Anthropic's thinking.
+/// How hard it is to think, as far as this model can be told.
 fn effort(conversation: &Conversation, facts: &Facts) -> Option<Effort> {
-    let wanted = conversation
-        .effort
-        .or_else(|| match conversation.thinking? {
-            // Where a model cannot be told so, it would refuse the word.
-            Thinking::Disabled => facts
-                .efforts
-                .contains(&Effort::None)
-                .then_some(Effort::None),
-            Thinking::Budget(tokens) => Some(match tokens {
-                0..10_000 => Effort::Low,
-                10_000..16_384 => Effort::Medium,
-                _ => Effort::High,
-            }),
-            // As it sees fit, which is what models do by themselves.
-            Thinking::Adaptive | Thinking::BetweenTools => None,
-        });
-    let wanted = wanted?;
+    let wanted = match conversation.wish() {
+        // As it sees fit is what models do by themselves.
+        Wish::Unsaid => return None,
+        Wish::On(amount) => amount.effort()?,
+        // Where a model cannot be told so, it would refuse the word: it is said for who said it.
+        Wish::Off if conversation.thinking.is_some() && !facts.efforts.contains(&Effort::None) => {
+            return None;
+        }
+        Wish::Off => Effort::None,
+    };
     if !facts.efforts.is_empty() {
         return facts.effort(wanted);
     }
