@@ -127,8 +127,8 @@ mod tests {
             ),
         ] {
             let conversation = Conversation {
-                thinking,
                 effort,
+                thinking,
                 ..Conversation::default()
             };
             let wish = conversation.wish();

@@ -75,6 +75,9 @@ pub(super) fn plan(
                 drop_field(dropped, name);
                 return Plan::default();
             };
+            if amount.differs(budget_tokens) {
+                drop_field(dropped, name);
+            }
             Plan {
                 thinking: Some(Thinking::Enabled {
                     budget_tokens,

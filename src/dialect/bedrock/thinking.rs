@@ -69,18 +69,20 @@ pub(super) fn plan(
                 drop_field(dropped, conversation.wished_by());
                 return Plan::default();
             }
+            let budget_tokens = tokens.clamp(least, room);
+            if amount.differs(budget_tokens) {
+                drop_field(dropped, conversation.wished_by());
+            }
             Plan {
                 extras: Extras {
-                    thinking: Some(Thinking::Enabled {
-                        budget_tokens: tokens.clamp(least, room),
-                    }),
+                    thinking: Some(Thinking::Enabled { budget_tokens }),
                     ..Extras::default()
                 },
                 thinks: true,
                 alone: false,
             }
         }
-        facts::Thinking::Effort => effort(asked, conversation, facts),
+        facts::Thinking::Effort => effort(asked, conversation, facts, dropped),
         facts::Thinking::None | facts::Thinking::Level => {
             if asked.is_on() {
                 drop_field(dropped, conversation.wished_by());
@@ -142,7 +144,7 @@ fn off(facts: &Facts, effort: &mut Option<Effort>) -> Option<Thinking> {
 }
 
 /// Nova 2, and models with open weights.
-fn effort(asked: Wish, conversation: &Conversation, facts: &Facts) -> Plan {
+fn effort(asked: Wish, conversation: &Conversation, facts: &Facts, dropped: &mut Dropped) -> Plan {
     let wanted = match asked {
         Wish::Unsaid => None,
         Wish::Off => match facts.thinking_off {
@@ -158,7 +160,10 @@ fn effort(asked: Wish, conversation: &Conversation, facts: &Facts) -> Plan {
         facts::Extras::Nova => {
             // Its highest effort takes no limit: one that was asked for is kept.
             let effort = match (effort, conversation.max_tokens) {
-                (Effort::High, Some(_)) => Effort::Medium,
+                (Effort::High, Some(_)) => {
+                    drop_field(dropped, conversation.wished_by());
+                    Effort::Medium
+                }
                 (effort, _) => effort,
             };
             Plan {

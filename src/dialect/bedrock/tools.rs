@@ -82,9 +82,11 @@ pub(super) fn config<'a>(
             .cache
             .as_ref()
             .and_then(|lifetime| points.next(lifetime));
-        // Nova has none behind tools.
-        if let Some(point) = point.filter(|_| facts.extras == Extras::Claude) {
-            tools.push(Tool::CachePoint(point));
+        match point {
+            Some(point) if facts.extras == Extras::Claude => tools.push(Tool::CachePoint(point)),
+            // Nova has none behind tools.
+            Some(_) => points.lost = true,
+            None => {}
         }
     }
     Ok(Some(ToolConfig { tools, tool_choice }))

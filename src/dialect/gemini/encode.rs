@@ -15,7 +15,7 @@ use super::wire::{
 use super::{Form, schema, thinking};
 use crate::chat::turns::{self, Ordered, Rules};
 use crate::chat::{Choice, Conversation, Force, Format, Offer, Tool, Unsupported};
-use crate::dialect::support::{Column, drop_field, settle};
+use crate::dialect::support::{self, Column, drop_field, limited, settle};
 use crate::dialect::{Dropped, Encoded, Receiver};
 use crate::facts::{Facts, Sampling};
 
@@ -150,11 +150,11 @@ fn generation_config<'o>(
 ) -> Result<GenerationConfig<'o>, Unsupported> {
     let facts = to.facts;
     let mut config = GenerationConfig {
-        stop_sequences: stops(conversation)?,
-        seed: conversation.seed.map(seed),
+        stop_sequences: stops(conversation, dropped)?,
+        seed: conversation.seed.map(|seed| self::seed(seed, dropped)),
         max_output_tokens: conversation
             .max_tokens
-            .map(|tokens| tokens.min(facts.max_output.unwrap_or(u64::MAX))),
+            .map(|tokens| limited(tokens, facts.max_output, dropped)),
         thinking_config: thinking::config(conversation, facts, dropped),
         ..GenerationConfig::default()
     };
@@ -199,9 +199,11 @@ fn drop_if(set: bool, name: &'static str, dropped: &mut Dropped) {
     }
 }
 
-fn stops(conversation: &Conversation) -> Result<Vec<&str>, Unsupported> {
-    let stops = conversation.stop.iter().map(String::as_str);
-    let stops: Vec<&str> = stops.filter(|stop| !stop.is_empty()).collect();
+fn stops<'c>(
+    conversation: &'c Conversation,
+    dropped: &mut Dropped,
+) -> Result<Vec<&'c str>, Unsupported> {
+    let stops = support::stops(&conversation.stop, |stop| !stop.is_empty(), dropped);
     if stops.len() > MAX_STOPS {
         return Err(Unsupported::parameter(
             "stop",
@@ -212,8 +214,11 @@ fn stops(conversation: &Conversation) -> Result<Vec<&str>, Unsupported> {
 }
 
 /// Theirs has 32 bits: of a longer one the lowest 31, the same ones every time.
-fn seed(seed: i64) -> i32 {
-    i32::try_from(seed).unwrap_or_else(|_| i32::try_from(seed & 0x7fff_ffff).unwrap_or_default())
+fn seed(asked: i64, dropped: &mut Dropped) -> i32 {
+    i32::try_from(asked).unwrap_or_else(|_| {
+        drop_field(dropped, "seed");
+        i32::try_from(asked & 0x7fff_ffff).unwrap_or_default()
+    })
 }
 
 fn format<'o>(

@@ -18,7 +18,16 @@ pub(super) fn config(
     let wish = conversation.wish();
     match facts.thinking {
         facts::Thinking::Level => level(wish, conversation.show_reasoning, facts),
-        facts::Thinking::Budget => budget(wish, conversation.show_reasoning, facts),
+        facts::Thinking::Budget => {
+            let config = budget(wish, conversation.show_reasoning, facts);
+            let told = config.as_ref().and_then(|config| config.thinking_budget);
+            if let (Wish::On(amount), Some(told)) = (wish, told)
+                && amount.differs(told)
+            {
+                drop_field(dropped, conversation.wished_by());
+            }
+            config
+        }
         facts::Thinking::None | facts::Thinking::Adaptive | facts::Thinking::Effort => {
             // Without thinking there is nothing to turn off.
             if wish.is_on() {

@@ -454,6 +454,30 @@ fn what_is_not_told_is_named() {
             |f| f.forced_tools = false,
             "tool_choice",
         ),
+        (
+            "gemini-2.5-flash",
+            AiStudio,
+            |c| {
+                c.stop = vec!["a".into(), String::new()];
+                c.seed = Some(0x1_2345_6789);
+                c.max_tokens = Some(1_000_000);
+                c.thinking = Some(Thinking::Budget(100_000));
+            },
+            |_| (),
+            "stop seed max_tokens thinking",
+        ),
+        (
+            "gemini-2.5-flash",
+            AiStudio,
+            |c| {
+                c.stop = vec!["a".into()];
+                c.seed = Some(-7);
+                c.max_tokens = Some(1000);
+                c.thinking = Some(Thinking::Budget(1000));
+            },
+            |_| (),
+            "",
+        ),
     ];
     for (model, form, change, facts, names) in table {
         assert_eq!(dropped(model, *form, *change, *facts), *names, "{model}");

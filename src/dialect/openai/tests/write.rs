@@ -506,12 +506,13 @@ fn what_cannot_be_said_is_dropped_and_named() {
     }
     let many = Conversation {
         max_tokens: Some(1000),
+        tool_choice: Some(ToolChoice::Required),
         ..hi()
     };
-    assert_eq!(
-        written(&many, &strict, OTHERS).unwrap().0["max_tokens"],
-        100
-    );
+    let (body, dropped) = written(&many, &strict, OTHERS).unwrap();
+    assert_eq!(body["max_tokens"], 100);
+    assert!(body.get("tool_choice").is_none());
+    assert_eq!(dropped.as_slice(), ["tool_choice", "max_tokens"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod messages;
 use bytes::Bytes;
 
 use crate::chat::{Choice, Conversation, Effort, Force, Format, Unsupported, Wish, turns};
-use crate::dialect::support::{Column, drop_field, refused, settle};
+use crate::dialect::support::{Column, drop_field, limited, refused, settle};
 use crate::dialect::{Dropped, Encoded, Receiver};
 use crate::facts::{Facts, Sampling};
 use body::{
@@ -67,7 +67,7 @@ pub fn write(
     let messages = messages::write(&ordered, to)?;
     let (tools, tool_choice) = tools(conversation, facts, &mut dropped)?;
     let limit = conversation.max_tokens.map(|asked| {
-        let tokens = facts.max_output.map_or(asked, |most| asked.min(most));
+        let tokens = limited(asked, facts.max_output, &mut dropped);
         if options.newer_names {
             Limit::MaxCompletionTokens(tokens)
         } else {
