@@ -83,6 +83,7 @@ pub const FIELDS: &[Field] = &[
     field("input_examples", [D, D, D, D], ""),
     field("logit_bias", [K, D, D, D], ""),
     field("logprobs", [K, R, R, R], ""),
+    field("max_completion_tokens", [K, K, K, K], "also `max_tokens`, `max_output_tokens`; at most what the model writes"),
     field("max_tool_calls", [D, D, D, D], "counts hosted tools alone"),
     field("mcp_servers", [R, R, R, R], "the provider would have to run them"),
     field("metadata", [D, D, D, D], "stays in Pillion's records; `metadata.user_id` is kept as `user`"),
@@ -206,7 +207,8 @@ pub fn page() -> String {
          dialect every field passes as it came. *Dropped* fields are named in `x-pillion-dropped` and \
          in the log, and refused where the route says `unsupported: reject`; *refused* ones are a 400 \
          with `param` unless another target of the route takes them. A field that is not listed is \
-         dropped, and one whose value had to be changed counts as dropped.\n\n\
+         dropped, and one whose value had to be changed counts as dropped. Each caller is told the name \
+         that its own surface has for the field.\n\n\
          | field | chat completions | Anthropic | Gemini | Bedrock Converse | |\n|---|---|---|---|---|---|\n",
     );
     let word = |fate| match fate {
