@@ -391,6 +391,11 @@ fn what_is_no_answer_is_broken_or_the_error_it_names() {
         ),
         ("half a call", stream(&torn, "tool_use"), Class::Broken),
         (
+            "a second answer behind a block",
+            frames(&[START, &text[0], &text[1], &text[2], START]),
+            Class::Broken,
+        ),
+        (
             "half a call before another block",
             frames(&[START, &torn[0], &torn[1], &torn[2], &words(1)]),
             Class::Broken,
