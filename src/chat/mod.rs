@@ -2,7 +2,7 @@
 //! another dialect than the caller's, what it means ([`Conversation`]) and what the answer says
 //! ([`Event`]).
 
-mod calls;
+pub mod calls;
 mod conversation;
 pub mod embedding;
 mod estimate;
