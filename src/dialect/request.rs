@@ -124,7 +124,11 @@ fn write(
     let encoded = match (request.surface, manner.dialect) {
         (Surface::Chat | Surface::Completions | Surface::Embeddings, Dialect::OpenAi) => {
             // A model that wants its thinking back is none of OpenAI's, whoever serves it.
-            let thoughts = !manner.openai || to.facts.reasoning_back;
+            let thoughts = match (to.facts.reasoning_back, manner.openai) {
+                (true, _) => openai::Thoughts::Wanted,
+                (false, true) => openai::Thoughts::None,
+                (false, false) => openai::Thoughts::Unsealed,
+            };
             return Ok((
                 openai::encode(request, to.model, manner.stream_usage, thoughts),
                 Dropped::new(),
@@ -291,6 +295,43 @@ mod tests {
             betas: None,
         };
         encode(&request, &Meaning::default(), to, manner).map(|(_, dropped)| dropped)
+    }
+
+    #[test]
+    fn what_was_thought_goes_to_whom_it_may_be_of_use() {
+        let body = r#"{"model":"m","messages":[{"role":"assistant","reasoning_content":"hm","content":"x"}]}"#;
+        for (openai, model, kept) in [
+            (true, "gpt-5", false),
+            (true, "deepseek-v4-pro", true),
+            (false, "gpt-5", true),
+            (false, "deepseek-v4-pro", true),
+        ] {
+            let request = Request::read(Surface::Chat, body.into()).unwrap();
+            let facts = Families::built_in().of(model);
+            let to = Receiver {
+                id: "p/m",
+                model,
+                facts: &facts,
+            };
+            let manner = Manner {
+                dialect: Dialect::OpenAi,
+                cloud: Cloud::None,
+                stream_usage: true,
+                openai,
+                version: None,
+                betas: None,
+            };
+            let (pieces, dropped) = encode(&request, &Meaning::default(), to, manner).unwrap();
+            let sent = String::from_utf8(pieces.concat()).unwrap();
+            let whole = body.replace("\"m\"", &format!("\"{model}\""));
+            let expected = if kept {
+                whole
+            } else {
+                whole.replace(r#","reasoning_content":"hm""#, "")
+            };
+            assert_eq!(sent, expected, "{openai} {model}");
+            assert!(dropped.is_empty());
+        }
     }
 
     #[test]

@@ -4,9 +4,10 @@
 //! (see [`super::show`]). They come back with the history; here they are worth nothing, and strict
 //! servers refuse the fields. With them goes the `reasoning_content` of the same message: it is
 //! another model's. `OpenAI` itself refuses a message with a member that is not of its schema: there
-//! what a model thought goes, whoever wrote it. Everything else stays byte for byte. That holds for the ids of calls as well,
-//! also where another provider made them longer, or of other characters, than `OpenAI` does: an id
-//! stands at the call and at its result, and a request that was not translated is not renamed.
+//! what a model thought goes, whoever wrote it. Everything else stays byte for byte. That holds for
+//! the ids of calls as well, also where another provider made them longer, or of other characters,
+//! than `OpenAI` does: an id stands at the call and at its result, and a request that was not
+//! translated is not renamed.
 
 use smallvec::SmallVec;
 
@@ -25,18 +26,22 @@ const CARRIERS: [&str; 4] = [
 /// The fields in which a message holds what a model thought.
 const THOUGHTS: [&str; 2] = ["reasoning_content", "thinking_blocks"];
 
-/// What goes: our seals always.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Cuts {
-    /// Also what a model thought, with a seal or without one.
-    pub(super) thoughts: bool,
+/// What a target takes of what was thought before; none takes a seal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thoughts {
+    /// Nothing, with a seal or without one.
+    None,
+    /// What is unsealed, as it came.
+    Unsealed,
+    /// The same, and it must be there with calls: an empty one stands for another's.
+    Wanted,
 }
 
-impl Cuts {
+impl Thoughts {
     /// A quick look before a careful one.
-    pub(super) fn may_be_in(self, text: &[u8]) -> bool {
+    pub(super) fn may_be_cut(self, text: &[u8]) -> bool {
         let holds = |name: &&str| memchr::memmem::find(text, name.as_bytes()).is_some();
-        may_hold_seal(text) || self.thoughts && THOUGHTS.iter().any(holds)
+        may_hold_seal(text) || self == Self::None && THOUGHTS.iter().any(holds)
     }
 
     /// What has to be cut out of `body`, a chat request.
@@ -48,7 +53,7 @@ impl Cuts {
         each(
             body,
             messages.start,
-            |text| self.may_be_in(text),
+            |text| self.may_be_cut(text),
             |cursor| {
                 let message = Object::read(cursor)?;
                 let mut unwanted = sealed(body, &message);
@@ -66,12 +71,16 @@ impl Cuts {
                         Ok(())
                     })?;
                 }
-                if self.thoughts {
+                let mut added = "";
+                if self == Self::None {
                     unwanted.extend(THOUGHTS);
                 } else if inside || !unwanted.is_empty() {
                     unwanted.push("reasoning_content");
+                    if self == Self::Wanted && message.get("tool_calls").is_some() {
+                        added = "\"reasoning_content\":\"\"";
+                    }
                 }
-                message.rewrite(edits, |key| unwanted.contains(&key), "");
+                message.rewrite(edits, |key| unwanted.contains(&key), added);
                 Ok(())
             },
         )
