@@ -130,8 +130,8 @@ impl GatewayError {
                 class: Class::RateLimited,
                 wait,
                 ..
-            }) => *wait,
-            Self::NoEligibleTarget { wait, .. } => *wait,
+            })
+            | Self::NoEligibleTarget { wait, .. } => *wait,
             Self::Overloaded => Some(SOON),
             Self::Unanswered(_)
             | Self::Invalid { .. }

@@ -91,7 +91,7 @@ fn cost(target: &Target, by: &Selection<'_>) -> f64 {
     })
 }
 
-fn sorted<'a>(members: &'a [Member], mut key: impl FnMut(&Member) -> f64) -> Order<'a> {
+fn sorted(members: &[Member], mut key: impl FnMut(&Member) -> f64) -> Order<'_> {
     let mut keyed: SmallVec<[(f64, &Arc<Target>); 4]> = members
         .iter()
         .map(|member| (key(member), &member.target))

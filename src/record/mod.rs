@@ -18,13 +18,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::StatusCode;
-
 use self::facts::Facts;
 use self::id::{RequestId, TraceId};
 use self::sink::Audit;
 use crate::chat::{Surface, Usage};
-use crate::outcome::{Class, Failure};
+use crate::outcome::Class;
 use crate::snapshot::{Identity, Key, Route, Target};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::InFlight;

@@ -184,5 +184,8 @@ fn a_long_upstream_id_is_cut_between_characters() {
     let (mut facts, after) = planned();
     let log = facts.attempt(&target("openai", "gpt-5"), after(0));
     log.upstream_id(&"é".repeat(65).replacen('é', "x", 1));
-    assert_eq!(facts.attempts[0].lock().upstream_id.as_ref().unwrap().len(), 127);
+    assert_eq!(
+        facts.attempts[0].lock().upstream_id.as_ref().unwrap().len(),
+        127
+    );
 }
