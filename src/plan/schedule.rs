@@ -17,7 +17,7 @@ use crate::chat::Unsupported;
 use crate::error::GatewayError;
 use crate::health::{Ask, Health, Out, Permit, Standing, Why};
 use crate::outcome::{Class, Failure};
-use crate::snapshot::{Kind, Target};
+use crate::snapshot::{Hedge, Kind, Target};
 
 /// With every breaker open, a request waits so long for one to close; then it is told.
 const LAST_RESORT: Duration = Duration::from_millis(50);
@@ -147,6 +147,57 @@ impl Schedule {
             }
             Remedy::GiveUp => self.attempts_left = 0,
         }
+    }
+
+    /// How long the running attempt, which is `target`'s, may keep silent before another one is asked
+    /// beside it; `None` where it may as long as it has.
+    pub fn hedge_after(
+        &self,
+        hedge: Option<Hedge>,
+        target: &Arc<Target>,
+        health: &Health,
+    ) -> Option<Duration> {
+        hedge.filter(|_| !self.once && self.attempts_left > 0 && !self.left.is_empty())?;
+        health.p95(target, self.ask.kind)
+    }
+
+    /// Another target beside the one that keeps silent, if one may be asked for nothing.
+    pub fn hedge(&mut self, hedge: Hedge, now: Instant, health: &Health) -> Option<Step> {
+        if self.attempts_left == 0 || now >= self.deadline.at {
+            return None;
+        }
+        let at = self.left.iter().position(|target| {
+            self.may_follow(target) && health.standing(target, now) == Ok(Standing::Well)
+        })?;
+        let silent = self.current.clone()?;
+        let permit = health.hedge(self.ask, &silent, &self.left[at], hedge.spend, now)?;
+        self.left.remove(at);
+        match self.step(permit, now, health) {
+            Next::Try(step) => Some(step),
+            Next::Wait(_) | Next::Over => None,
+        }
+    }
+
+    /// One of two attempts that run failed. Whether the other one is to go on.
+    pub fn lost(&mut self, failure: Failure) -> bool {
+        let goes_on = match failure.class {
+            Class::Auth | Class::InvalidRequest | Class::Policy | Class::ContextLength => false,
+            Class::Ok
+            | Class::Connect
+            | Class::Timeout
+            | Class::Reset
+            | Class::RateLimited
+            | Class::QuotaExhausted
+            | Class::Overloaded
+            | Class::ServerError
+            | Class::Broken
+            | Class::TargetMissing
+            | Class::Cancelled => true,
+        };
+        if goes_on {
+            self.tale.failures.push(failure);
+        }
+        goes_on
     }
 
     /// What the caller is told when nobody has answered.

@@ -2,15 +2,15 @@
 //!
 //! The loop waits, sends and records; the [`Schedule`] decides.
 
-use std::future::Future;
-
 use http::HeaderMap;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::client::Clients;
 use super::credentials::{Credential, Credentials};
+use super::hedge::Race;
 use super::running::Running;
 use super::send::{Call, Streaming, Whole};
+use super::tried::{Lost, Try};
 use crate::chat;
 use crate::error::GatewayError;
 use crate::health::Health;
@@ -18,7 +18,7 @@ use crate::outcome::{Class, Failure};
 use crate::plan::{Deadline, Next, Schedule, Step};
 use crate::record::Recorder;
 use crate::secret::Keyring;
-use crate::snapshot::{Provider, Route, Target};
+use crate::snapshot::{Provider, Route};
 
 /// What attempts are made with.
 #[derive(Clone)]
@@ -51,62 +51,69 @@ pub async fn attempt(
 ) -> Result<Answered, GatewayError> {
     let call = Call::new(route, request, headers, deadline, recorder);
     while let Some(step) = upstream.next(&mut schedule).await {
-        let prepared = match call.prepare(&step.target) {
-            Ok(prepared) => prepared,
-            Err(why) => {
-                tracing::debug!(
-                    id = recorder.id(),
-                    target_id = %step.target.id,
-                    field = %why.param.escape_debug(),
-                    "a target cannot be told what is asked for"
-                );
-                schedule.skip(why);
-                continue;
+        let Some(first) = begin(&call, step, &mut schedule, recorder) else {
+            continue;
+        };
+        let patience = schedule.hedge_after(route.hedge, first.target(), &upstream.health);
+        let ended = match patience {
+            Some(patience) => {
+                let race = Race {
+                    upstream,
+                    call: &call,
+                    route,
+                    patience,
+                };
+                race.run(first, &mut schedule, recorder).await
             }
+            None => upstream.run(&call, first).await,
         };
-        let Step {
-            target,
-            permit,
-            end,
-            backup,
-        } = step;
-        recorder.dropped(&prepared.dropped);
-        let mut running = Running::new(recorder.attempt(&target), permit);
-        let provider = &target.provider;
-        let credential = upstream.credential(provider, end).await;
-        let sent = match &credential {
-            Ok(credential) => {
-                let client = upstream.clients.of(provider);
-                let sending = call.send(&client, &target, prepared, credential, end, &mut running);
-                upstream.warming(sending, end, backup.as_deref()).await
+        match ended {
+            Ok(answered) => return Ok(answered),
+            Err(lost) => {
+                tell(recorder, &lost);
+                let now = Instant::now();
+                schedule.failed(lost.failure, lost.new_secret, now, &upstream.health);
             }
-            Err(failure) => Err(failure.clone()),
-        };
-        let failure = match sent {
-            Ok(sent) => return Ok(running.answer(sent)),
-            Err(failure) => failure,
-        };
-        running.failed(&failure);
-        tracing::debug!(
-            id = recorder.id(),
-            target_id = %target.id,
-            class = failure.class.name(),
-            reason = %failure.reason,
-            "an attempt failed"
-        );
-        let new_secret = match credential {
-            Ok(used) if failure.class == Class::Auth => {
-                let renewed = upstream.credentials.renewed(provider, &used);
-                timeout_at(end, renewed).await.unwrap_or(false)
-            }
-            Ok(_) | Err(_) => false,
-        };
-        if new_secret {
-            upstream.health.key_changed(provider);
         }
-        schedule.failed(failure, new_secret, Instant::now(), &upstream.health);
     }
     Err(schedule.verdict(Instant::now()))
+}
+
+/// Begins the attempt of `step`; `None` when its target cannot be told what is asked for.
+pub(super) fn begin(
+    call: &Call<'_>,
+    step: Step,
+    schedule: &mut Schedule,
+    recorder: &mut Recorder,
+) -> Option<Try> {
+    match call.prepare(&step.target) {
+        Ok(prepared) => {
+            recorder.dropped(&prepared.dropped);
+            let log = recorder.attempt(&step.target);
+            Some(Try::new(step, prepared, log))
+        }
+        Err(why) => {
+            tracing::debug!(
+                id = recorder.id(),
+                target_id = %step.target.id,
+                field = %why.param.escape_debug(),
+                "a target cannot be told what is asked for"
+            );
+            schedule.skip(why);
+            None
+        }
+    }
+}
+
+/// Says in the log that an attempt came to nothing.
+pub(super) fn tell(recorder: &Recorder, lost: &Lost) {
+    tracing::debug!(
+        id = recorder.id(),
+        target_id = %lost.target.id,
+        class = lost.failure.class.name(),
+        reason = %lost.failure.reason,
+        "an attempt failed"
+    );
 }
 
 impl Upstream {
@@ -136,25 +143,5 @@ impl Upstream {
                 },
             }
         }
-    }
-
-    /// When an attempt is slow, a connection to its backup is opened meanwhile.
-    async fn warming<T>(
-        &self,
-        sending: impl Future<Output = T>,
-        end: Instant,
-        backup: Option<&Target>,
-    ) -> T {
-        let Some(backup) = backup else {
-            return sending.await;
-        };
-        let slow = Instant::now() + end.saturating_duration_since(Instant::now()) / 2;
-        tokio::pin!(sending);
-        tokio::select! {
-            biased;
-            sent = &mut sending => return sent,
-            () = sleep_until(slow) => self.clients.warm(&backup.provider),
-        }
-        sending.await
     }
 }

@@ -12,6 +12,7 @@ mod count;
 mod credentials;
 mod egress;
 mod headers;
+mod hedge;
 mod passthrough;
 mod prepare;
 mod reading;
@@ -19,6 +20,7 @@ mod running;
 mod send;
 mod sign;
 mod tls;
+mod tried;
 mod visit;
 mod warm;
 

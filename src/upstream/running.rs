@@ -24,6 +24,10 @@ impl Running {
         Self { log, permit }
     }
 
+    pub(super) fn log(&self) -> AttemptLog {
+        self.log.clone()
+    }
+
     /// The head of an answer arrived, be it a refusal.
     pub(super) fn head(&self, headers: &HeaderMap) {
         if let Some(id) = upstream_id(headers) {
