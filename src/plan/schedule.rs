@@ -102,7 +102,7 @@ impl Schedule {
         }
         if let Some(at) = self.not_before {
             if now < at {
-                return Next::Wait(at);
+                return Next::Wait(at.min(self.deadline.at));
             }
             self.not_before = None;
         }
@@ -312,9 +312,8 @@ impl Schedule {
         };
         let (_, target) = self.limited.swap_remove(at);
         self.left.push_back(target);
-        let not_before = until + spread(until.saturating_duration_since(now), health);
-        self.not_before = Some(not_before);
-        Next::Wait(not_before)
+        self.not_before = Some(until + spread(until.saturating_duration_since(now), health));
+        self.next(now, health)
     }
 
     fn remedy(&self, failure: &Failure, new_secret: bool, now: Instant, health: &Health) -> Remedy {

@@ -57,10 +57,6 @@ impl Try {
     pub(super) fn dropped(&self) -> Dropped {
         self.prepared.dropped.clone()
     }
-
-    pub(super) fn end(&self) -> Instant {
-        self.end
-    }
 }
 
 impl Upstream {

@@ -2,6 +2,7 @@
 
 mod order;
 mod schedule;
+mod simulation;
 
 use std::sync::Arc;
 use std::time::Duration;
