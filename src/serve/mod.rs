@@ -148,7 +148,8 @@ async fn answer(
             if surface == Surface::CountTokens {
                 return Ok(count::answer(gateway, caller, &head.headers, request, recorder).await?);
             }
-            judged::answer(gateway, caller, &head.headers, request, recorder).await?
+            let judged = judged::answer(gateway, caller, &head.headers, request, recorder);
+            Box::pin(judged).await?
         }
         Endpoint::Models => Answer::Ready(models::list(caller)),
         Endpoint::Model(id) => match models::one(caller, &id)? {

@@ -63,7 +63,8 @@ pub async fn attempt(
                     route,
                     patience,
                 };
-                race.run(first, &mut schedule, recorder).await
+                // Few routes race, and all would carry the room for two.
+                Box::pin(race.run(first, &mut schedule, recorder)).await
             }
             None => upstream.run(&call, first).await,
         };

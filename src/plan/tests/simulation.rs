@@ -13,6 +13,22 @@ const REQUESTS: usize = 1_000_000;
 const MAX_ATTEMPTS: u32 = 4;
 const FLOOR: u64 = 10;
 
+/// The ways in which a try fails.
+const ANY: [Class; 12] = [
+    Class::Connect,
+    Class::Timeout,
+    Class::Reset,
+    Class::RateLimited,
+    Class::Overloaded,
+    Class::ServerError,
+    Class::Broken,
+    Class::QuotaExhausted,
+    Class::Auth,
+    Class::InvalidRequest,
+    Class::ContextLength,
+    Class::Policy,
+];
+
 /// How a target behaves for a while.
 #[derive(Debug, Clone, Copy)]
 struct Weather {
@@ -398,20 +414,6 @@ impl World {
         if self.rng.u32(..100) >= fails {
             return (takes.mul_f64(noise), Class::Ok);
         }
-        const ANY: [Class; 12] = [
-            Class::Connect,
-            Class::Timeout,
-            Class::Reset,
-            Class::RateLimited,
-            Class::Overloaded,
-            Class::ServerError,
-            Class::Broken,
-            Class::QuotaExhausted,
-            Class::Auth,
-            Class::InvalidRequest,
-            Class::ContextLength,
-            Class::Policy,
-        ];
         let class = how.unwrap_or_else(|| ANY[self.rng.usize(..ANY.len())]);
         let takes = match class {
             Class::Timeout => secs(60.0),
