@@ -63,7 +63,7 @@ impl Targets {
         Self {
             targets: rows
                 .map(|(target, routes)| {
-                    Row::of(&target, routes, health.report(&target, now), now, wall)
+                    Row::of(&target, routes, &health.report(&target, now), now, wall)
                 })
                 .collect(),
         }
@@ -74,7 +74,7 @@ impl Row {
     fn of(
         target: &Target,
         routes: Vec<String>,
-        report: TargetReport,
+        report: &TargetReport,
         now: Instant,
         wall: SystemTime,
     ) -> Self {
