@@ -2,6 +2,7 @@
 //! another dialect than the caller's, what it means ([`Conversation`]) and what the answer says
 //! ([`Event`]).
 
+pub mod asked;
 pub mod calls;
 mod conversation;
 pub mod embedding;

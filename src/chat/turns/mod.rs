@@ -261,6 +261,9 @@ fn push_assistant<'c>(
 #[derive(Debug, Default)]
 struct Ids {
     used: HashSet<String>,
+    /// Of an id that came again, the number that its next call is given: what has been given is not
+    /// tried again, so that a history of one id is not walked once for each of its calls.
+    next: HashMap<String, u32>,
 }
 
 impl Ids {
@@ -268,14 +271,19 @@ impl Ids {
     fn of(&mut self, calls: &[&Call]) -> Vec<Option<String>> {
         let mut instead = Vec::with_capacity(calls.len());
         for call in calls {
-            let mut id = call.id.clone();
-            let mut count = 2_u32;
-            while self.used.contains(&id) {
-                id = format!("{}_{count}", call.id);
-                count += 1;
+            if self.used.insert(call.id.clone()) {
+                instead.push(None);
+                continue;
             }
-            instead.push((id != call.id).then(|| id.clone()));
-            self.used.insert(id);
+            let next = self.next.entry(call.id.clone()).or_insert(2);
+            let id = loop {
+                let id = format!("{}_{next}", call.id);
+                *next += 1;
+                if self.used.insert(id.clone()) {
+                    break id;
+                }
+            };
+            instead.push(Some(id));
         }
         instead
     }

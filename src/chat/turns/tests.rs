@@ -340,3 +340,35 @@ fn signed_thoughts_between_calls_keep_their_place() {
         assert_eq!(shown(&ordered), expected);
     }
 }
+
+/// Were each id looked for from the beginning again, this would take an hour and not a moment.
+#[test]
+fn many_calls_of_one_id_are_put_in_order_in_one_walk() {
+    const CALLS: usize = 60_000;
+    let calls = vec![call("c"); CALLS];
+    let in_one_turn = conversation(&[(Role::User, &[text("Hi")]), (Role::Assistant, &calls)]);
+    let mut in_many = conversation(&[(Role::User, &[text("Hi")])]);
+    in_many.turns.extend((0..CALLS).flat_map(|_| {
+        [
+            (Role::Assistant, call("c")),
+            (Role::User, result("c", "done")),
+        ]
+        .map(|(role, part)| Turn {
+            role,
+            parts: vec![part],
+        })
+    }));
+    for conversation in [in_one_turn, in_many] {
+        let ordered = ordered(&conversation, Rules::default()).unwrap();
+        let parts = ordered.turns.iter().flat_map(|turn| &turn.parts);
+        let ids: Vec<&str> = parts
+            .filter_map(|part| match &**part {
+                Part::Call(call) => Some(call.id.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(ids.len(), CALLS);
+        assert_eq!(ids[..3], ["c", "c_2", "c_3"]);
+        assert_eq!(ids[CALLS - 1], format!("c_{CALLS}"));
+    }
+}

@@ -396,6 +396,17 @@ fn what_is_set_is_read_and_named() {
     );
 }
 
+/// Each name is compared with those before it: were they not bounded, this would take minutes.
+#[test]
+fn a_request_of_very_many_fields_is_refused() {
+    let unknown: Vec<String> = (0..200_000).map(|at| format!(r#""f{at}":1"#)).collect();
+    for more in [unknown.join(","), vec![r#""user":"u""#; 257].join(",")] {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":"Hi"}}],{more}}}"#);
+        let refused = read(&body).unwrap_err();
+        assert!(refused.message.contains("256 members"), "{refused:?}");
+    }
+}
+
 #[test]
 fn what_asks_for_nothing_is_not_named() {
     let nothing = with(&json!({
