@@ -190,7 +190,7 @@ fn a_conversation_is_written_as_converse_has_it() {
         "system":[{"text":"Be kind."},{"text":"Be short."}],
         "inferenceConfig":{"maxTokens":100,"temperature":1.0,"stopSequences":["END"]},
         "toolConfig":{"tools":[
-            {"toolSpec":{"name":"look","description":"Looks","inputSchema":{"json":{"type":"object", "properties":{"at":{"type":"number"}}}},"strict":true}},
+            {"toolSpec":{"name":"look","description":"Looks","inputSchema":{"json":{"type":"object","properties":{"at":{"type":"number"}},"additionalProperties":false}},"strict":true}},
             {"toolSpec":{"name":"wait","inputSchema":{"json":{"type":"object","properties":{}}}}}],
         "toolChoice":{"any":{}}},
         "additionalModelResponseFieldPaths":["/delta/stop_sequence"],
@@ -752,7 +752,7 @@ fn the_form_of_the_answer_is_asked_for_by_schema_or_by_word() {
         &conversation,
         r#"{"messages":[{"role":"user","content":[{"text":"Hi"}]}],
         "inferenceConfig":{"maxTokens":128000},
-        "outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"schema":"{\"type\":\"object\",\"properties\":{\"a\":{\"const\":\"\\\"b\\\"\"}}}","name":"city","description":"A city"}}}}}"#,
+        "outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"schema":"{\"type\":\"object\",\"properties\":{\"a\":{\"const\":\"\\\"b\\\"\"}},\"additionalProperties\":false}","name":"city","description":"A city"}}}}}"#,
     );
     let loose = Conversation {
         format: Format::JsonSchema {
@@ -785,6 +785,44 @@ fn the_form_of_the_answer_is_asked_for_by_schema_or_by_word() {
     assert_eq!(member(CLAUDE, &any, "/outputConfig"), "");
     assert_eq!(member(CLAUDE, &any, "/system/0/text"), "\"Be kind.\"");
     assert!(member(CLAUDE, &any, "/system/1/text").contains("JSON object"));
+}
+
+#[test]
+fn a_schema_that_binds_claude_has_no_word_that_it_refuses() {
+    const SCHEMA: &str =
+        r#"{"type":"object","properties":{"a":{"type":"integer","minimum":1}},"required":["a"]}"#;
+    const BINDS: &str = r#"{"type":"object","properties":{"a":{"type":"integer","description":"(minimum: 1)"}},"required":["a"],"additionalProperties":false}"#;
+    let strict = |strict| Conversation {
+        format: Format::JsonSchema {
+            name: "n".into(),
+            description: None,
+            schema: Some(raw(SCHEMA)),
+            strict: None,
+        },
+        tools: vec![Tool {
+            strict,
+            ..tool("look", SCHEMA)
+        }],
+        ..hi()
+    };
+    let of_answer = "/outputConfig/textFormat/structure/jsonSchema/schema";
+    let of_tool = "/toolConfig/tools/0/toolSpec/inputSchema/json";
+    let as_text = |schema: &str| serde_json::to_string(schema).unwrap();
+    for model in [CLAUDE, "anthropic.claude-opus-4-6-v1"] {
+        assert_eq!(
+            member(model, &strict(Some(true)), of_answer),
+            as_text(BINDS)
+        );
+        assert_eq!(member(model, &strict(Some(true)), of_tool), BINDS);
+        // What nobody is bound to says all that it said.
+        assert_eq!(member(model, &strict(Some(false)), of_tool), SCHEMA);
+        assert_eq!(member(model, &strict(None), of_tool), SCHEMA);
+    }
+    assert_eq!(
+        member(GPT_OSS, &strict(Some(true)), of_answer),
+        as_text(SCHEMA)
+    );
+    assert_eq!(member(GPT_OSS, &strict(Some(true)), of_tool), SCHEMA);
 }
 
 #[test]
