@@ -5,6 +5,7 @@
 mod affinity;
 pub mod asked;
 pub mod calls;
+mod continued;
 mod conversation;
 pub mod embedding;
 mod estimate;
@@ -20,6 +21,7 @@ mod wish;
 
 pub use affinity::affinity;
 pub use calls::Calls;
+pub use continued::continued;
 pub use conversation::{
     Call, CallResult, Conversation, Effort, Format, Lifetime, Media, Part, Role, Thinking, Tool,
     ToolChoice, Turn,

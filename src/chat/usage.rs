@@ -14,6 +14,22 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Of two answers together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.saturating_add(b)),
+            (a, b) => a.or(b),
+        };
+        Self {
+            prompt: sum(self.prompt, other.prompt),
+            cached: sum(self.cached, other.cached),
+            cache_write: sum(self.cache_write, other.cache_write),
+            reasoning: sum(self.reasoning, other.reasoning),
+            completion: sum(self.completion, other.completion),
+        }
+    }
+
     /// Whether the provider said anything at all.
     pub fn is_known(&self) -> bool {
         *self != Self::default()

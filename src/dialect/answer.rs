@@ -22,6 +22,19 @@ pub struct Reader {
     pub expose_model: bool,
     /// Tools that the target knows by another name than the caller: the caller's, and its own.
     pub names: Vec<(String, String)>,
+    pub part: Part,
+}
+
+/// Which part of an answer a stream is, where a broken one is gone on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of it: a stream that breaks is broken.
+    Whole,
+    /// All of it, unless it breaks: then another stream goes on with it. So it is read in our own words
+    /// also where both speak the same.
+    First,
+    /// What follows on a part before.
+    Next,
 }
 
 impl Reader {
@@ -32,6 +45,9 @@ impl Reader {
 
     /// For a streamed answer.
     pub fn decoder(self, request: &Request) -> Decoder {
+        if self.part != Part::Whole && self.can_be_resumed() {
+            return self.translated(request);
+        }
         let model = (!self.expose_model).then(|| Arc::clone(&self.shown.model));
         match self.dialect {
             Dialect::OpenAi if self.is_same() => {
@@ -61,25 +77,43 @@ impl Reader {
             | Dialect::Anthropic
             | Dialect::AnthropicInCloud
             | Dialect::Gemini
-            | Dialect::Converse => {
-                let source = self.source();
-                let shown = self.shown;
-                let sink = match self.surface {
-                    Surface::Responses => Sink::Responses(responses::Encoder::new(
-                        shown,
-                        responses::echo(request.text()),
-                    )),
-                    Surface::Messages => Sink::Messages(anthropic::surface::Encoder::new(shown)),
-                    Surface::Chat
-                    | Surface::Completions
-                    | Surface::Embeddings
-                    | Surface::CountTokens
-                    | Surface::Models
-                    | Surface::Passthrough => Sink::Chat(openai::Encoder::new(shown)),
-                };
-                Decoder::Translated(Box::new(Translation::new(source, sink)))
-            }
+            | Dialect::Converse => self.translated(request),
         }
+    }
+
+    fn translated(self, request: &Request) -> Decoder {
+        let source = self.source();
+        let shown = self.shown;
+        let sink = match self.surface {
+            _ if self.part == Part::Next => Sink::Collect(Answer::default()),
+            Surface::Responses => Sink::Responses(responses::Encoder::new(
+                shown,
+                responses::echo(request.text()),
+            )),
+            Surface::Messages => Sink::Messages(anthropic::surface::Encoder::new(shown)),
+            Surface::Chat
+            | Surface::Completions
+            | Surface::Embeddings
+            | Surface::CountTokens
+            | Surface::Models
+            | Surface::Passthrough => Sink::Chat(openai::Encoder::new(shown)),
+        };
+        let translation = Translation::new(source, sink);
+        Decoder::Translated(Box::new(match self.part {
+            Part::First => translation.resumable(),
+            Part::Whole | Part::Next => translation,
+        }))
+    }
+
+    /// Whether the stream can be read in our own words. Claude's in Amazon's frames is only passed on,
+    /// and so are Responses.
+    fn can_be_resumed(&self) -> bool {
+        let chats = matches!(
+            self.surface,
+            Surface::Chat | Surface::Messages | Surface::Responses
+        );
+        let framed = self.dialect == Dialect::AnthropicInCloud && self.cloud == Cloud::Bedrock;
+        chats && self.dialect != Dialect::Responses && !framed
     }
 
     /// For a plain caller's answer that comes as a stream.

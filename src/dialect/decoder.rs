@@ -6,7 +6,7 @@
 use super::translate::Translation;
 use super::{anthropic, bedrock, openai, responses};
 use crate::chat::Usage;
-use crate::outcome::Failure;
+use crate::outcome::{Class, Failure};
 
 /// One stream being decoded. Pure: bytes in, bytes out.
 #[derive(Debug)]
@@ -164,6 +164,28 @@ impl Decoder {
             Self::Messages(splicer) => splicer.usage(),
             Self::Invoked(invoked) => invoked.splicer.usage(),
             Self::Translated(translation) => translation.usage(),
+        }
+    }
+
+    /// The text so far, where another target may go on with it and there is nothing else.
+    pub fn said(&self) -> Option<&str> {
+        match self {
+            Self::Translated(translation) => translation.said(),
+            Self::OpenAi(_) | Self::Responses(_) | Self::Messages(_) | Self::Invoked(_) => None,
+        }
+    }
+
+    /// Goes on with the stream of `next`, which another target was asked for.
+    ///
+    /// # Errors
+    /// That is no next part.
+    pub fn resume(&mut self, next: Self) -> Result<(), Failure> {
+        match (self, next) {
+            (Self::Translated(before), Self::Translated(next)) => before.resume(*next),
+            (_, _) => Err(Failure::new(
+                Class::Broken,
+                "not the next part of an answer",
+            )),
         }
     }
 

@@ -36,10 +36,15 @@ pub struct Translation {
     phase: Phase,
     /// Bytes of text so far.
     length: usize,
+    /// The text so far, where another stream may go on with it; gone once it holds more than text.
+    said: Option<String>,
 }
 
 /// The most text of an answer that its encoder keeps to say it again at the end, in bytes.
 const MAX_KEPT: usize = 16 << 20;
+
+/// The longest text that another target is asked to go on with, in bytes.
+const MAX_RESUMED: usize = 256 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
@@ -58,7 +63,47 @@ impl Translation {
             out: Vec::new(),
             phase: Phase::Silent,
             length: 0,
+            said: None,
         }
+    }
+
+    /// Keeps its text, so that another stream may go on with it.
+    pub(super) fn resumable(self) -> Self {
+        Self {
+            said: Some(String::new()),
+            ..self
+        }
+    }
+
+    /// The text so far, if that is all there is, and some.
+    pub(super) fn said(&self) -> Option<&str> {
+        let said = self.said.as_deref()?;
+        (!said.is_empty() && said.len() <= MAX_RESUMED && self.phase < Phase::Done).then_some(said)
+    }
+
+    /// Goes on with what `next` has collected, and with its stream. What it says again of the text before
+    /// is taken out.
+    pub(super) fn resume(&mut self, next: Self) -> Result<(), Failure> {
+        let Sink::Collect(answer) = next.sink else {
+            return Err(Failure::new(
+                Class::Broken,
+                "not the next part of an answer",
+            ));
+        };
+        let mut first = true;
+        for event in answer.events {
+            match event {
+                Event::Id(_) => {}
+                Event::Text(text) if std::mem::take(&mut first) => {
+                    let said = self.said.as_deref().unwrap_or_default();
+                    let new = &text[overlap(said, &text)..];
+                    self.events.push(Event::Text(new.to_owned()));
+                }
+                event => self.events.push(event),
+            }
+        }
+        self.source = next.source;
+        self.write()
     }
 
     pub(super) fn feed(&mut self, chunk: &[u8]) -> Result<(), Failure> {
@@ -165,6 +210,17 @@ impl Translation {
         if self.length > MAX_KEPT && matches!(self.sink, Sink::Responses(_) | Sink::Collect(_)) {
             return Err(Failure::new(Class::Broken, "the answer is too long"));
         }
+        if let Some(said) = &mut self.said {
+            let only_text = self.events.iter().all(|event| {
+                if let Event::Text(text) = event {
+                    said.push_str(text);
+                }
+                is_text(event)
+            });
+            if !only_text {
+                self.said = None;
+            }
+        }
         let events = self.events.drain(..);
         match &mut self.sink {
             Sink::Chat(encoder) => encoder.events(events, &mut self.out),
@@ -174,6 +230,30 @@ impl Translation {
         }
         Ok(())
     }
+}
+
+/// Whether an answer of plain text may hold this.
+fn is_text(event: &Event) -> bool {
+    match event {
+        Event::Id(_)
+        | Event::Text(_)
+        | Event::Reasoning(_)
+        | Event::Thought(_)
+        | Event::Usage(_)
+        | Event::Finish(_) => true,
+        Event::Refusal(_) | Event::CallBegan | Event::Call(_) => false,
+    }
+}
+
+/// How much of the beginning of `next` is the end of `said`, in bytes: what is shorter than a few words
+/// may as well be new.
+fn overlap(said: &str, next: &str) -> usize {
+    const LEAST: usize = 16;
+    let most = said.len().min(next.len());
+    (LEAST..=most)
+        .rev()
+        .find(|&length| next.is_char_boundary(length) && said.ends_with(&next[..length]))
+        .unwrap_or_default()
 }
 
 fn length(event: &Event) -> usize {

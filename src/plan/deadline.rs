@@ -48,6 +48,15 @@ impl Deadline {
         }
     }
 
+    /// The same limits, from `now` on: for what follows on an answer that has begun.
+    #[must_use]
+    pub fn again(&self, now: Instant) -> Self {
+        Self {
+            at: now + self.whole,
+            ..*self
+        }
+    }
+
     /// When an attempt that starts at `start` is over. With a `backup`, it leaves that its share.
     pub fn attempt_end(&self, start: Instant, backup: bool) -> Instant {
         let left = self.at.saturating_duration_since(start);

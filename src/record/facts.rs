@@ -147,6 +147,13 @@ impl AttemptLog {
         }
     }
 
+    /// Its answer broke off, when some of it had gone out.
+    pub fn broke(&self, failure: &Failure, now: Instant) {
+        if let Some(attempt) = self.lock().running() {
+            attempt.fail(failure, now);
+        }
+    }
+
     /// It was given up: somebody else was faster.
     pub fn cancelled(&self, reason: &'static str, now: Instant) {
         if let Some(attempt) = self.lock().running() {

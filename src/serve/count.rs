@@ -12,10 +12,11 @@ use super::routing::Caller;
 use super::{Answer, Gateway, JSON};
 use crate::body::full;
 use crate::chat::{self, estimate};
+use crate::dialect::answer::Part;
 use crate::dialect::{Meaning, anthropic};
 use crate::error::GatewayError;
 use crate::record::Recorder;
-use crate::upstream;
+use crate::upstream::{self, Question};
 
 pub(super) async fn answer(
     gateway: &Gateway,
@@ -33,16 +34,14 @@ pub(super) async fn answer(
     } = planned;
     let meaning = Meaning::default();
     let first = &plan.targets()[0];
-    let counted = upstream::count(
-        &gateway.upstream,
-        &route,
-        first,
-        &request,
+    let question = Question {
+        route: &route,
+        request: &request,
         headers,
         deadline,
-        recorder,
-    )
-    .await;
+        part: Part::Whole,
+    };
+    let counted = upstream::count(&gateway.upstream, first, &question, recorder).await;
     let body = if let Some(body) = counted {
         body
     } else {

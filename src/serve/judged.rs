@@ -5,15 +5,17 @@ use http::header::{CONTENT_TYPE, HeaderMap};
 use tokio::time::Instant;
 
 use super::planned::Planned;
+use super::resume::Resumption;
 use super::routing::Caller;
 use super::{Answer, EVENT_STREAM, Gateway, JSON};
 use crate::body::full;
 use crate::chat;
+use crate::dialect::answer::Part;
 use crate::error::GatewayError;
 use crate::plan::Schedule;
 use crate::record::Recorder;
 use crate::stream::Limits;
-use crate::upstream::{Answered, attempt};
+use crate::upstream::{Answered, Question, attempt};
 
 pub(super) async fn answer(
     gateway: &Gateway,
@@ -23,24 +25,26 @@ pub(super) async fn answer(
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
     let planned = Planned::make(gateway, caller, headers, &request, recorder)?;
+    let resumption = Resumption::of(&planned, &request, headers);
     let Planned {
         route,
         plan,
         ask,
         deadline,
     } = planned;
-    let schedule = Schedule::new(&plan, ask, deadline, route.max_attempts, request.executes);
-    match attempt(
-        &gateway.upstream,
-        &route,
-        &request,
+    let question = Question {
+        route: &route,
+        request: &request,
         headers,
         deadline,
-        schedule,
-        recorder,
-    )
-    .await?
-    {
+        part: if resumption.is_some() {
+            Part::First
+        } else {
+            Part::Whole
+        },
+    };
+    let schedule = Schedule::new(&plan, ask, deadline, route.max_attempts, request.executes);
+    match attempt(&gateway.upstream, &question, schedule, recorder).await? {
         Answered::Whole(whole) => {
             recorder.usage(whole.usage);
             let mut response = Response::new(full(whole.body));
@@ -59,6 +63,7 @@ pub(super) async fn answer(
                     end,
                     cut: gateway.cut.clone(),
                     surface: request.surface,
+                    resume: resumption.map(|resumption| resumption.by(&gateway.upstream)),
                 },
             ))
         }

@@ -12,6 +12,7 @@ mod judged;
 mod models;
 mod passthrough;
 mod planned;
+mod resume;
 mod routing;
 
 use std::borrow::Cow;

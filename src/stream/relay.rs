@@ -1,7 +1,8 @@
 //! A decoded stream behind its commit point.
 
-use std::future::Future as _;
+use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,11 +15,12 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::body::BoxError;
-use crate::chat::Surface;
+use crate::chat::{Surface, Usage};
 use crate::dialect::Decoder;
 use crate::listen::respond;
 use crate::outcome::{Class, Failure};
 use crate::record::{End, Recorder};
+use crate::snapshot::Target;
 use crate::tasks::Tasks;
 use crate::upstream::{Running, Streaming, cut};
 
@@ -27,8 +29,15 @@ const BATCH: usize = 64 << 10;
 /// After `[DONE]` the provider has little more to say; hearing it out keeps its connection.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// Asks another target to go on, with the text so far, the target whose stream broke, and the record.
+pub type Resume = Box<
+    dyn FnOnce(String, Arc<Target>, Recorder) -> Pin<Box<dyn Future<Output = Resumed> + Send>>
+        + Send,
+>;
+/// The record again, and the stream that goes on, if there is one.
+pub type Resumed = (Recorder, Option<(Box<Streaming>, Running)>);
+
 /// When a stream is given up, behind its commit point.
-#[derive(Debug, Clone)]
 pub struct Limits {
     /// Without an event for so long.
     pub idle: Duration,
@@ -38,20 +47,43 @@ pub struct Limits {
     pub cut: CancellationToken,
     /// In whose words a break is told.
     pub surface: Surface,
+    /// For answers that another target may go on with.
+    pub resume: Option<Resume>,
 }
 
 /// The body of a streamed answer.
 pub struct Relay {
-    /// Absent once the answer is over.
-    flow: Option<Flow>,
+    state: State,
     tasks: Tasks,
+}
+
+enum State {
+    Flowing(Box<Flow>),
+    /// The stream broke, and another target is asked to go on.
+    Paused(Box<Paused>),
+    Over,
 }
 
 struct Flow {
     incoming: Incoming,
-    decoder: Decoder,
     running: Running,
     recorder: Recorder,
+    resume: Option<Resume>,
+    rest: Rest,
+}
+
+struct Paused {
+    asking: Pin<Box<dyn Future<Output = Resumed> + Send>>,
+    /// What is told if nobody goes on.
+    failure: Failure,
+    rest: Rest,
+}
+
+/// What an answer keeps when its stream is replaced.
+struct Rest {
+    decoder: Decoder,
+    /// Of the stream that broke before this one.
+    usage: Usage,
     idle: Duration,
     end: Instant,
     /// Since when the provider has been silent, as far as we have asked.
@@ -74,11 +106,9 @@ impl Relay {
         let Streaming {
             decoder, incoming, ..
         } = streaming;
-        let flow = Flow {
-            incoming,
+        let rest = Rest {
             decoder,
-            running,
-            recorder,
+            usage: Usage::default(),
             surface: limits.surface,
             idle: limits.idle,
             end: limits.end,
@@ -87,25 +117,32 @@ impl Relay {
             cutting: Box::pin(limits.cut.clone().cancelled_owned()),
             cut: limits.cut,
         };
+        let flow = Flow {
+            incoming,
+            running,
+            recorder,
+            resume: limits.resume,
+            rest,
+        };
         Self {
-            flow: Some(flow),
+            state: State::Flowing(Box::new(flow)),
             tasks,
         }
     }
 
     fn done(&mut self) {
-        let Some(Flow {
+        let State::Flowing(flow) = std::mem::replace(&mut self.state, State::Over) else {
+            return;
+        };
+        let Flow {
             mut incoming,
             mut recorder,
             running,
-            decoder,
+            rest,
             ..
-        }) = self.flow.take()
-        else {
-            return;
-        };
-        recorder.usage(decoder.usage());
-        running.answered(decoder.usage());
+        } = *flow;
+        running.answered(rest.decoder.usage());
+        recorder.usage(rest.usage());
         recorder.finish(End::Answered(StatusCode::OK));
         if !incoming.is_end_stream() {
             // The connection can serve the next request only once its body has been read.
@@ -117,26 +154,92 @@ impl Relay {
         }
     }
 
-    /// Tells the caller in-band, since the head has long gone out.
-    fn broken(&mut self, failure: &Failure, message: &str, out: &mut Vec<u8>) {
-        let Some(Flow {
-            mut recorder,
-            running,
-            decoder,
-            surface,
-            ..
-        }) = self.flow.take()
-        else {
+    /// The stream broke. Another target is asked to go on, or the caller is told.
+    fn broke(&mut self, failure: Failure, out: &mut Vec<u8>) {
+        let State::Flowing(flow) = std::mem::replace(&mut self.state, State::Over) else {
             return;
         };
+        let Flow {
+            running,
+            recorder,
+            resume,
+            mut rest,
+            ..
+        } = *flow;
+        let broken = Arc::clone(running.target());
+        running.broke(&failure);
+        match (resume, rest.resumable(&failure)) {
+            (Some(resume), Some(said)) => {
+                rest.usage = rest.usage();
+                self.state = State::Paused(Box::new(Paused {
+                    asking: resume(said, broken, recorder),
+                    failure,
+                    rest,
+                }));
+            }
+            (_, _) => rest.tell(&failure, recorder, out),
+        }
+    }
+
+    /// Another target was asked to go on.
+    fn resume(&mut self, resumed: Resumed, out: &mut Vec<u8>) {
+        let State::Paused(paused) = std::mem::replace(&mut self.state, State::Over) else {
+            return;
+        };
+        let Paused {
+            failure, mut rest, ..
+        } = *paused;
+        let (recorder, Some((streaming, running))) = resumed else {
+            rest.tell(&failure, resumed.0, out);
+            return;
+        };
+        let Streaming {
+            decoder, incoming, ..
+        } = *streaming;
+        match rest.decoder.resume(decoder) {
+            Ok(()) => {
+                rest.silent_since = None;
+                self.state = State::Flowing(Box::new(Flow {
+                    incoming,
+                    running,
+                    recorder,
+                    resume: None,
+                    rest,
+                }));
+            }
+            Err(failure) => {
+                running.broke(&failure);
+                rest.tell(&failure, recorder, out);
+            }
+        }
+    }
+}
+
+impl Rest {
+    /// The text that another target may go on with.
+    fn resumable(&self, failure: &Failure) -> Option<String> {
+        let over = failure.class == Class::Cancelled || Instant::now() >= self.end;
+        self.decoder.said().filter(|_| !over).map(str::to_owned)
+    }
+
+    /// What both streams have cost.
+    fn usage(&self) -> Usage {
+        self.usage.plus(self.decoder.usage())
+    }
+
+    /// Tells the caller in-band, since the head has long gone out.
+    fn tell(self, failure: &Failure, mut recorder: Recorder, out: &mut Vec<u8>) {
+        let message = match failure.class {
+            Class::Cancelled => "Pillion is shutting down; the answer is incomplete.",
+            _ => "The provider's stream broke off; the answer is incomplete.",
+        };
         out.extend_from_slice(&respond::broken(
-            surface,
+            self.surface,
             message,
-            decoder.sequence(),
+            self.decoder.sequence(),
             recorder.id(),
         ));
-        recorder.usage(decoder.usage());
-        running.broke(failure);
+        recorder.usage(self.usage());
         recorder.finish(End::Broken(StatusCode::OK, failure));
     }
 }
@@ -147,28 +250,28 @@ impl Flow {
     fn poll_pull(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         // A provider that is never silent, or a caller that reads slower than it talks, would
         // outrun the alarm.
-        if self.cut.is_cancelled() {
+        if self.rest.cut.is_cancelled() {
             return Poll::Ready(Err(shutting_down()));
         }
-        if Instant::now() >= self.end {
+        if Instant::now() >= self.rest.end {
             return Poll::Ready(Err(too_long()));
         }
         loop {
-            if self.decoder.done() || self.decoder.ready() >= BATCH {
+            if self.rest.decoder.done() || self.rest.decoder.ready() >= BATCH {
                 return Poll::Ready(Ok(()));
             }
             match Pin::new(&mut self.incoming).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.silent_since = None;
+                    self.rest.silent_since = None;
                     if let Ok(chunk) = frame.into_data() {
-                        self.decoder.feed(&chunk)?;
+                        self.rest.decoder.feed(&chunk)?;
                     }
                 }
                 Poll::Ready(Some(Err(_))) => {
-                    return Poll::Ready(self.decoder.cut().map_err(|_| cut()));
+                    return Poll::Ready(self.rest.decoder.cut().map_err(|_| cut()));
                 }
-                Poll::Ready(None) => return Poll::Ready(self.decoder.end()),
-                Poll::Pending if self.decoder.ready() > 0 => return Poll::Ready(Ok(())),
+                Poll::Ready(None) => return Poll::Ready(self.rest.decoder.end()),
+                Poll::Pending if self.rest.decoder.ready() > 0 => return Poll::Ready(Ok(())),
                 Poll::Pending => return self.poll_silence(cx),
             }
         }
@@ -176,24 +279,24 @@ impl Flow {
 
     /// The provider is silent. The alarm is set anew only when it rings, not at every event.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        if self.cutting.as_mut().poll(cx).is_ready() {
+        if self.rest.cutting.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(shutting_down()));
         }
-        let since = *self.silent_since.get_or_insert_with(Instant::now);
-        let limit = self.end.min(since + self.idle);
+        let since = *self.rest.silent_since.get_or_insert_with(Instant::now);
+        let limit = self.rest.end.min(since + self.rest.idle);
         loop {
-            ready!(self.alarm.as_mut().poll(cx));
+            ready!(self.rest.alarm.as_mut().poll(cx));
             if Instant::now() < limit {
-                self.alarm.as_mut().reset(limit);
+                self.rest.alarm.as_mut().reset(limit);
                 continue;
             }
-            let gone = if limit == self.end {
+            let gone = if limit == self.rest.end {
                 too_long()
             } else {
                 Failure::new(Class::Timeout, "the stream fell silent")
             };
             // With every finish in, only the end is missing.
-            return Poll::Ready(self.decoder.cut().map_err(|_| gone));
+            return Poll::Ready(self.rest.decoder.cut().map_err(|_| gone));
         }
     }
 }
@@ -214,40 +317,52 @@ impl Body for Relay {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Some(flow) = &mut self.flow else {
-            return Poll::Ready(None);
-        };
-        let pulled = ready!(flow.poll_pull(cx));
-        let mut out = flow.decoder.output();
-        match pulled {
-            Ok(()) if flow.decoder.done() => self.done(),
-            Ok(()) => {}
-            Err(failure) => {
-                let message = match failure.class {
-                    Class::Cancelled => "Pillion is shutting down; the answer is incomplete.",
-                    _ => "The provider's stream broke off; the answer is incomplete.",
-                };
-                self.broken(&failure, message, &mut out);
+        loop {
+            let mut out = Vec::new();
+            match &mut self.state {
+                State::Over => return Poll::Ready(None),
+                State::Flowing(flow) => {
+                    let pulled = ready!(flow.poll_pull(cx));
+                    out = flow.rest.decoder.output();
+                    match pulled {
+                        Ok(()) if flow.rest.decoder.done() => self.done(),
+                        Ok(()) => {}
+                        Err(failure) => self.broke(failure, &mut out),
+                    }
+                }
+                State::Paused(paused) => {
+                    if paused.rest.cutting.as_mut().poll(cx).is_ready() {
+                        paused.failure = shutting_down();
+                    }
+                    let resumed = ready!(paused.asking.as_mut().poll(cx));
+                    self.resume(resumed, &mut out);
+                }
+            }
+            if !out.is_empty() || matches!(self.state, State::Over) {
+                return Poll::Ready(Some(Ok(Frame::data(out.into()))));
             }
         }
-        Poll::Ready(Some(Ok(Frame::data(out.into()))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.flow.is_none()
+        matches!(self.state, State::Over)
     }
 }
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        let Some(mut flow) = self.flow.take() else {
+        // Dropped while another target is asked: the record, which is with that, says so.
+        let State::Flowing(flow) = std::mem::replace(&mut self.state, State::Over) else {
             return;
         };
-        flow.recorder.usage(flow.decoder.usage());
-        if flow.cut.is_cancelled() {
+        let Flow {
+            mut recorder, rest, ..
+        } = *flow;
+        recorder.usage(rest.usage());
+        if rest.cut.is_cancelled() {
             // A caller that did not read to the very end cannot be told, but it had not left.
             let end = End::Broken(StatusCode::OK, &shutting_down());
-            flow.recorder.finish(end);
+            recorder.finish(end);
         }
         // Else the caller hung up: the recorder says so by itself.
     }

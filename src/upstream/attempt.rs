@@ -12,6 +12,7 @@ use super::running::Running;
 use super::send::{Call, Streaming, Whole};
 use super::tried::{Lost, Try};
 use crate::chat;
+use crate::dialect::answer::Part;
 use crate::error::GatewayError;
 use crate::health::Health;
 use crate::outcome::{Class, Failure};
@@ -36,20 +37,29 @@ pub enum Answered {
     Streaming(Box<Streaming>, Running),
 }
 
-/// Tries the schedule's targets with `request` until one answers.
+/// What is to be answered, whoever does.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    pub route: &'a Route,
+    pub request: &'a chat::Request,
+    /// The caller's headers.
+    pub headers: &'a HeaderMap,
+    pub deadline: Deadline,
+    pub part: Part,
+}
+
+/// Tries the schedule's targets with a question until one answers.
 ///
 /// # Errors
 /// What the failures of all of them come to. Dropping the future cancels the attempt that runs.
 pub async fn attempt(
     upstream: &Upstream,
-    route: &Route,
-    request: &chat::Request,
-    headers: &HeaderMap,
-    deadline: Deadline,
+    question: &Question<'_>,
     mut schedule: Schedule,
     recorder: &mut Recorder,
 ) -> Result<Answered, GatewayError> {
-    let call = Call::new(route, request, headers, deadline, recorder);
+    let call = Call::new(question, recorder);
+    let route = question.route;
     while let Some(step) = upstream.next(&mut schedule).await {
         let Some(first) = begin(&call, step, &mut schedule, recorder) else {
             continue;

@@ -6,16 +6,14 @@ use bytes::Bytes;
 use http::HeaderMap;
 use tokio::time::{Instant, timeout_at};
 
-use super::attempt::Upstream;
+use super::attempt::{Question, Upstream};
 use super::reading;
 use super::running::upstream_id;
 use super::send::{ANSWERED, Call};
-use crate::chat;
 use crate::dialect::{Dialect, anthropic, bedrock, gemini};
 use crate::outcome::{Class, Failure};
-use crate::plan::Deadline;
 use crate::record::Recorder;
-use crate::snapshot::{Route, Target};
+use crate::snapshot::Target;
 
 /// The longest answer to it, in bytes.
 const MAX_COUNT: usize = 64 << 10;
@@ -23,16 +21,13 @@ const MAX_COUNT: usize = 64 << 10;
 /// The caller's answer; `None` when `target` cannot say.
 pub async fn count(
     upstream: &Upstream,
-    route: &Route,
     target: &Arc<Target>,
-    request: &chat::Request,
-    headers: &HeaderMap,
-    deadline: Deadline,
+    question: &Question<'_>,
     recorder: &mut Recorder,
 ) -> Option<Bytes> {
-    target.dialect(request.surface)?;
-    let call = Call::new(route, request, headers, deadline, recorder);
-    let end = deadline.attempt_end(Instant::now(), false);
+    target.dialect(question.request.surface)?;
+    let call = Call::new(question, recorder);
+    let end = question.deadline.attempt_end(Instant::now(), false);
     ask(upstream, &call, target, end, recorder).await
 }
 

@@ -24,7 +24,7 @@ mod tried;
 mod visit;
 mod warm;
 
-pub use attempt::{Answered, Upstream, attempt};
+pub use attempt::{Answered, Question, Upstream, attempt};
 pub use client::Clients;
 pub use count::count;
 pub use credentials::Credentials;

@@ -1,5 +1,6 @@
 //! An attempt that runs: its place in the record, and its leave to go.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderMap;
@@ -11,6 +12,7 @@ use crate::chat::Usage;
 use crate::health::Permit;
 use crate::outcome::{self, Failure};
 use crate::record::AttemptLog;
+use crate::snapshot::Target;
 
 /// One attempt, from its start to its end. Dropped before, it was given up.
 #[derive(Debug)]
@@ -68,9 +70,15 @@ impl Running {
         self.permit.failed(failure, now);
     }
 
-    /// A chosen answer broke off. The record is told when it is finished.
+    /// A chosen answer broke off: some of it has gone out.
     pub fn broke(self, failure: &Failure) {
-        self.permit.failed(failure, Instant::now());
+        let now = Instant::now();
+        self.log.broke(failure, now.into_std());
+        self.permit.failed(failure, now);
+    }
+
+    pub fn target(&self) -> &Arc<Target> {
+        self.permit.target()
     }
 }
 

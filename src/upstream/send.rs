@@ -12,6 +12,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
+use super::attempt::Question;
 use super::body::Outgoing;
 use super::client::Client;
 use super::credentials::Credential;
@@ -20,12 +21,11 @@ use super::reading::{self, MAX_ANSWER, MAX_VECTORS, refused};
 use super::running::Running;
 use super::sign;
 use crate::chat::{self, Surface};
-use crate::dialect::answer::Reader;
+use crate::dialect::answer::{Part, Reader};
 use crate::dialect::{Decoder, Meaning, Shown};
 use crate::outcome::{Class, Failure};
-use crate::plan::Deadline;
 use crate::record::Recorder;
-use crate::snapshot::{OnUnsupported, Route, Target};
+use crate::snapshot::{OnUnsupported, Target};
 
 /// What every attempt of one request has in common.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ pub(super) struct Call<'a> {
     pub(super) deadline: Instant,
     /// When the request came, in seconds since 1970.
     pub(super) created: u64,
+    pub(super) part: Part,
 }
 
 /// An answer, as far as it must be known before anything goes out.
@@ -68,13 +69,14 @@ pub struct Streaming {
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(
-        route: &Route,
-        request: &'a chat::Request,
-        headers: &'a HeaderMap,
-        deadline: Deadline,
-        recorder: &Recorder,
-    ) -> Self {
+    pub(super) fn new(question: &Question<'a>, recorder: &Recorder) -> Self {
+        let Question {
+            route,
+            request,
+            headers,
+            deadline,
+            part,
+        } = *question;
         Self {
             request,
             meaning: Meaning::default(),
@@ -84,6 +86,7 @@ impl<'a> Call<'a> {
             idle: deadline.idle,
             deadline: deadline.at,
             created: recorder.arrived(),
+            part,
         }
     }
 
@@ -193,6 +196,7 @@ impl<'a> Call<'a> {
             },
             expose_model: self.expose_model,
             names: prepared.names.clone(),
+            part: self.part,
         }
     }
 

@@ -26,6 +26,7 @@ mod load;
 mod passing;
 mod recorded;
 mod recordings;
+mod resuming;
 mod secrets;
 mod standin;
 mod streams;

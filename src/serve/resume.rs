@@ -1,0 +1,105 @@
+//! Going on with an answer that broke off, at another target: for routes with `on_break: continue`, and
+//! plain text alone.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use tokio::time::Instant;
+
+use super::planned::Planned;
+use crate::chat::{self, Format};
+use crate::dialect::Meaning;
+use crate::dialect::answer::Part;
+use crate::health::Ask;
+use crate::plan::{Deadline, Plan, Schedule};
+use crate::record::Recorder;
+use crate::snapshot::{OnBreak, Route, Target};
+use crate::stream::{Resume, Resumed};
+use crate::upstream::{Answered, Question, Upstream, attempt};
+
+/// What is kept of a request, so that another target can be asked to go on.
+pub(super) struct Resumption {
+    route: Arc<Route>,
+    targets: Vec<Arc<Target>>,
+    ask: Ask,
+    deadline: Deadline,
+    request: chat::Request,
+    headers: HeaderMap,
+}
+
+impl Resumption {
+    /// `None` where the answer may be more than text, or there is nobody to go on with it.
+    pub(super) fn of(
+        planned: &Planned,
+        request: &chat::Request,
+        headers: &HeaderMap,
+    ) -> Option<Self> {
+        let Planned {
+            route,
+            plan,
+            ask,
+            deadline,
+        } = planned;
+        let continues = route.on_break == OnBreak::Continue && plan.targets().len() > 1;
+        if !continues || !request.stream || request.executes || request.choices != 1 {
+            return None;
+        }
+        is_plain(request).then(|| Self {
+            route: Arc::clone(route),
+            targets: plan.targets().to_vec(),
+            ask: *ask,
+            deadline: *deadline,
+            request: request.clone(),
+            headers: headers.clone(),
+        })
+    }
+
+    /// What a broken stream calls.
+    pub(super) fn by(self, upstream: &Upstream) -> Resume {
+        let upstream = upstream.clone();
+        Box::new(move |said, broken, recorder| {
+            Box::pin(self.resume(upstream, said, broken, recorder))
+        })
+    }
+
+    async fn resume(
+        self,
+        upstream: Upstream,
+        said: String,
+        broken: Arc<Target>,
+        mut recorder: Recorder,
+    ) -> Resumed {
+        let others = self.targets.into_iter();
+        let others: Vec<_> = others.filter(|target| target.id != broken.id).collect();
+        let Some(request) = chat::continued(&self.request, &said).filter(|_| !others.is_empty())
+        else {
+            return (recorder, None);
+        };
+        let deadline = self.deadline.again(Instant::now());
+        let question = Question {
+            route: &self.route,
+            request: &request,
+            headers: &self.headers,
+            deadline,
+            part: Part::Next,
+        };
+        let plan = Plan::of(others);
+        let attempts = self.route.max_attempts;
+        let schedule = Schedule::new(&plan, self.ask, deadline, attempts, false);
+        let answered = attempt(&upstream, &question, schedule, &mut recorder).await;
+        let next = match answered {
+            Ok(Answered::Streaming(streaming, running)) => Some((streaming, running)),
+            // Asked for a stream, a plain answer has no text to go on with.
+            Ok(Answered::Whole(_)) | Err(_) => None,
+        };
+        (recorder, next)
+    }
+}
+
+/// Whether the answer can be nothing but text.
+fn is_plain(request: &chat::Request) -> bool {
+    let meaning = Meaning::default();
+    meaning.of(request).is_ok_and(|conversation| {
+        matches!(conversation.format, Format::Text) && conversation.tools.is_empty()
+    })
+}

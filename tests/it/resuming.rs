@@ -1,0 +1,112 @@
+//! `on_break: continue`: an answer of plain text that breaks off is gone on with by another target.
+
+use serde_json::{Value, json};
+
+use crate::support::kind::KINDS;
+use crate::support::reply::End;
+use crate::support::surface::SURFACES;
+use crate::support::wire::{Script, Tag, Wire};
+use crate::support::{Act, Kind, Stage, Surface};
+
+const CONTINUE: &str = ", on_break: continue";
+
+/// Whose stream can be gone on with, and who can go on: Responses as they are, and Claude's own frames in
+/// Amazon's, are only passed on.
+fn is_read(kind: Kind, surface: Surface) -> bool {
+    !matches!(kind.wire(surface), Wire::Responses | Wire::Invoke)
+}
+
+fn breaks_off(wire: Wire, _: bool) -> crate::support::Reply {
+    wire.cut(
+        &Script::text(&["The first half, ", "never seen"]),
+        Tag::Text,
+        1,
+        false,
+        End::Fin,
+    )
+}
+
+#[tokio::test]
+async fn another_target_goes_on_from_the_text_so_far() {
+    for kind in KINDS {
+        let stage = Stage::of_takes(SURFACES.len(), &[kind], &KINDS, CONTINUE).await;
+        for (number, surface) in SURFACES.into_iter().enumerate() {
+            let others: Vec<Kind> = KINDS
+                .into_iter()
+                .filter(|other| *other != kind && is_read(*other, surface))
+                .collect();
+            let backup = others[(number + kind as usize) % others.len()];
+            let what = format!("{kind:?}, then {backup:?}, {surface:?}");
+            stage.cast(kind, Act::does(breaks_off));
+            stage.cast(backup, Act::Says(Script::text(&["and the ", "second."])));
+            stage.next_take();
+            let ask = surface.asking(&stage.pair(kind, backup), true).to_string();
+            let (answer, record) = stage.ask(surface, &ask).await;
+            let told = surface.read(&answer, true);
+            let what = format!("{what}: {} {}", record.0, answer.text());
+            if !is_read(kind, surface) {
+                assert_eq!(told.error.as_deref(), Some("stream_broken"), "{what}");
+                assert_eq!(record.classes().len(), 1, "{what}");
+                continue;
+            }
+            assert_eq!(told.error, None, "{what}");
+            assert_eq!(told.text, "The first half, and the second.", "{what}");
+            assert_eq!(record.outcome(), "ok", "{what}");
+            assert_eq!(record.classes().len(), 2, "{what}");
+            assert_eq!(record.classes()[1], "ok", "{what}");
+            let asked = stage.upstream(backup).requests();
+            let asked = asked.last().unwrap().json().to_string();
+            assert!(asked.contains("The first half, "), "{what}: {asked}");
+            assert!(!asked.contains("never seen"), "{what}: {asked}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_more_than_text_is_told_as_broken() {
+    let stage = Stage::of_takes(SURFACES.len() * 2, &[Kind::Anthropic], &KINDS, CONTINUE).await;
+    let (kind, backup) = (Kind::Anthropic, Kind::Gemini);
+    stage.cast(kind, Act::does(breaks_off));
+    stage.cast(backup, Act::Says(Script::text(&["and the second."])));
+    for surface in SURFACES {
+        let with_tools = |ask: &mut Value| ask["tools"] = surface.tools(&["weather"]);
+        let with_schema = |ask: &mut Value| match surface {
+            Surface::Chat => ask["response_format"] = json!({"type": "json_object"}),
+            Surface::Responses => ask["text"] = json!({"format": {"type": "json_object"}}),
+            Surface::Messages => {
+                ask["output_config"] = json!({"format": {"type": "json_schema", "schema":
+                    {"type": "object", "properties": {}, "additionalProperties": false}}});
+            }
+        };
+        for more in [&with_tools as &dyn Fn(&mut Value), &with_schema] {
+            let before = stage.upstream(backup).hits();
+            stage.next_take();
+            let mut ask = surface.asking(&stage.pair(kind, backup), true);
+            more(&mut ask);
+            let (answer, record) = stage.ask(surface, &ask.to_string()).await;
+            let what = format!("{surface:?}: {} {}", record.0, answer.text());
+            let told = surface.read(&answer, true);
+            assert_eq!(told.error.as_deref(), Some("stream_broken"), "{what}");
+            assert_eq!(stage.upstream(backup).hits(), before, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn when_nobody_goes_on_the_break_is_told() {
+    let stage = Stage::of_takes(SURFACES.len(), &[Kind::Gemini], &KINDS, CONTINUE).await;
+    let (kind, backup) = (Kind::Gemini, Kind::Anthropic);
+    stage.cast(kind, Act::does(breaks_off));
+    stage.cast(backup, Act::Fails(crate::support::wire::Fault::Server));
+    for surface in SURFACES {
+        stage.next_take();
+        let ask = surface.asking(&stage.pair(kind, backup), true).to_string();
+        let (answer, record) = stage.ask(surface, &ask).await;
+        let what = format!("{surface:?}: {} {}", record.0, answer.text());
+        let told = surface.read(&answer, true);
+        assert_eq!(told.error.as_deref(), Some("stream_broken"), "{what}");
+        assert_eq!(told.text, "The first half, ", "{what}");
+        assert_eq!(record.outcome(), "stream_broken", "{what}");
+        assert_eq!(record.classes().len(), 2, "{what}");
+    }
+}
