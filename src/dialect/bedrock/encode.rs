@@ -95,7 +95,8 @@ fn request<'a>(
     let inference_config = inference(conversation, facts, &mut plan, dropped)?;
     // Claude's signatures hold only behind the same tools, where it binds them at all.
     let narrowed = tools::count(tool_config.as_ref()) != conversation.tools.len();
-    let thoughts = !(narrowed && facts.thinking == facts::Thinking::Adaptive);
+    let thoughts =
+        plan.shows_thoughts(facts) && !(narrowed && facts.thinking == facts::Thinking::Adaptive);
     let mut writer = Writer::new(to, thoughts, &mut points);
     if tells(conversation) {
         writer.tell(&ordered.turns);

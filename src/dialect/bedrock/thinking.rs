@@ -23,6 +23,23 @@ pub(super) struct Plan {
     pub(super) alone: bool,
 }
 
+impl Plan {
+    /// Whether the model may be shown what it thought before: a Claude that will not think, asked or
+    /// not, refuses it.
+    pub(super) fn shows_thoughts(&self, facts: &Facts) -> bool {
+        if facts.extras != facts::Extras::Claude {
+            return true;
+        }
+        match self.extras.thinking {
+            Some(Thinking::Disabled) => false,
+            Some(Thinking::BetweenTools | Thinking::Adaptive { .. } | Thinking::Enabled { .. }) => {
+                true
+            }
+            None => self.thinks || facts.thinks_unasked,
+        }
+    }
+}
+
 /// Settles how `conversation` is thought about. `forced`: a tool is forced, which some models take
 /// only while they do not think.
 pub(super) fn plan(

@@ -698,10 +698,53 @@ fn thoughts_go_back_to_their_own_target_alone() {
 }
 
 #[test]
+fn thoughts_are_left_out_where_the_model_is_not_to_think() {
+    let opus = "anthropic.claude-opus-4-8";
+    let opus_5 = "anthropic.claude-opus-5-v1:0";
+    let required = || Some(ToolChoice::Required);
+    for (model, effort, choice, shown) in [
+        (CLAUDE, Some(Effort::High), None, true),
+        (CLAUDE, None, None, false),
+        (CLAUDE, Some(Effort::None), None, false),
+        (CLAUDE, Some(Effort::High), required(), false),
+        (opus, Some(Effort::High), None, true),
+        (opus, None, None, false),
+        (opus, Some(Effort::None), None, false),
+        // These think unasked, and the last cannot be kept from it.
+        (opus_5, None, None, true),
+        (opus_5, Some(Effort::None), None, false),
+        ("anthropic.claude-opus-5-5", Some(Effort::None), None, true),
+    ] {
+        let conversation = Conversation {
+            effort,
+            tools: vec![tool("look", NO_ARGUMENTS)],
+            tool_choice: choice,
+            ..says(vec![
+                user(vec![text("Look")]),
+                assistant(vec![
+                    Part::Thought(Thought {
+                        text: "Hm".into(),
+                        signature: Some(thought::seal("bedrock/m", "c2ln")),
+                        redacted: None,
+                    }),
+                    call("1", "{}"),
+                ]),
+                user(vec![result("1", vec![text("a cat")])]),
+            ])
+        };
+        let first = member(model, &conversation, "/messages/1/content/0");
+        let thought = first.starts_with(r#"{"reasoningContent""#);
+        assert_eq!(thought, shown, "{model} {effort:?}: {first}");
+        assert!(thought || first.starts_with(r#"{"toolUse""#), "{first}");
+    }
+}
+
+#[test]
 fn thoughts_are_left_out_where_the_tools_before_them_are_others() {
     let conversation = |choice| Conversation {
         tools: vec![tool("look", NO_ARGUMENTS), tool("wait", NO_ARGUMENTS)],
         tool_choice: choice,
+        effort: Some(Effort::Low),
         ..says(vec![
             user(vec![text("Look")]),
             assistant(vec![
