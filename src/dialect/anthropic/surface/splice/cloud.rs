@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
+use super::instructions::{Head, Instructions};
 use crate::chat::Unsupported;
-use crate::chat::without_billing;
 use crate::dialect::Dropped;
 use crate::dialect::support::{drop_field, refused};
 use crate::facts::Facts;
@@ -82,6 +82,8 @@ pub(super) struct Own<'o> {
     pub(super) betas: &'o [&'o str],
     pub(super) model_in_body: bool,
     pub(super) stream_in_body: bool,
+    /// Where the contents of the messages stand that are instructions, and not sent as messages.
+    pub(super) instructions: &'o [Range<usize>],
 }
 
 impl Body<'_, '_> {
@@ -98,9 +100,17 @@ impl Body<'_, '_> {
         }
         let empty_config = self.config()?;
         self.thinking()?;
-        let empty_system = self.system()?;
+        let mut instructions = Instructions::within(self.text, own.instructions)?;
+        let system = self.top.get("system");
+        let head = instructions.splice(self.text, system, self.edits)?;
+        if instructions.narrowed {
+            drop_field(self.dropped, "cache_control");
+        }
         self.tools()?;
         let mut added = Added::default();
+        if let Head::Instead(blocks) = &head {
+            added.push("system", blocks);
+        }
         added.push("anthropic_version", quote(own.version));
         if !own.betas.is_empty() {
             let quoted: Vec<String> = own.betas.iter().map(|beta| quote(beta)).collect();
@@ -111,7 +121,7 @@ impl Body<'_, '_> {
             "model" => !own.model_in_body,
             "stream" => !own.stream_in_body,
             "output_config" => empty_config,
-            "system" => empty_system,
+            "system" => head != Head::Stands,
             key => DROPPED.contains(&key) || REFUSED.contains(&key),
         };
         self.top.rewrite(self.edits, unwanted, added);
@@ -166,56 +176,6 @@ impl<'a> Body<'a, '_> {
             thinking.rewrite(self.edits, |key| key == "block_binding", "");
         }
         Ok(())
-    }
-
-    /// Takes out Claude Code's header in disguise, which Bedrock refuses. Tells whether nothing is
-    /// left.
-    fn system(&mut self) -> Result<bool, Invalid> {
-        let text = self.text;
-        let Some(span) = self.top.get("system") else {
-            return Ok(false);
-        };
-        let mut cursor = Cursor::at(text, span.start);
-        match cursor.kind()? {
-            Kind::String => {
-                let said = cursor.string()?;
-                let decoded = said.decode();
-                let kept = without_billing(&decoded);
-                if !kept.is_empty() && kept.len() < decoded.len() {
-                    self.edits.replace(said.span(), quote(kept));
-                }
-                Ok(kept.is_empty() && !decoded.is_empty())
-            }
-            Kind::Array => {
-                let mut blocks = Vec::new();
-                cursor.array(|cursor| {
-                    if cursor.kind()? != Kind::Object {
-                        blocks.push((cursor.skip()?, true));
-                        return Ok(());
-                    }
-                    let block = Object::read(cursor)?;
-                    let mut keep = true;
-                    if let Some(span) = block.get("text")
-                        && let Some(said) = Cursor::at(text, span.start).string_or_skip()?
-                    {
-                        let decoded = said.decode();
-                        let kept = without_billing(&decoded);
-                        keep = decoded.is_empty() || !kept.is_empty();
-                        if keep && kept.len() < decoded.len() {
-                            self.edits.replace(span, quote(kept));
-                        }
-                    }
-                    if keep {
-                        self.mark(&block)?;
-                    }
-                    blocks.push((block.span.clone(), keep));
-                    Ok::<(), Invalid>(())
-                })?;
-                self.edits.thin(&blocks);
-                Ok(!blocks.is_empty() && blocks.iter().all(|(_, keep)| !keep))
-            }
-            Kind::Object | Kind::Number | Kind::Bool | Kind::Null => Ok(false),
-        }
     }
 
     fn tools(&mut self) -> Result<(), Unsupported> {
