@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::instructions::{Head, Instructions};
+use super::instructions::Instructions;
 use crate::chat::Unsupported;
 use crate::dialect::Dropped;
 use crate::dialect::support::{drop_field, refused};
@@ -34,7 +34,6 @@ const DROPPED: &[&str] = &[
     "diagnostics",
     "fallback_credit_token",
     "fallbacks",
-    "output_format",
     "service_tier",
     "speed",
     "workspace_id",
@@ -65,6 +64,17 @@ const HOSTED: &[&str] = &[
 pub fn cloud_betas(header: &str) -> impl Iterator<Item = &str> {
     let named = header.split(',').map(str::trim);
     named.filter(|beta| BETAS.contains(beta))
+}
+
+/// What becomes of a member at the top.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It stands, with its edits.
+    Stands,
+    /// Nothing is left of it.
+    Gone,
+    /// It is this instead.
+    Instead(String),
 }
 
 /// A request's body on its way into a cloud.
@@ -98,7 +108,7 @@ impl Body<'_, '_> {
                 drop_field(self.dropped, *name);
             }
         }
-        let empty_config = self.config()?;
+        let config = self.config()?;
         self.thinking()?;
         let mut instructions = Instructions::within(self.text, own.instructions)?;
         let system = self.top.get("system");
@@ -108,7 +118,10 @@ impl Body<'_, '_> {
         }
         self.tools()?;
         let mut added = Added::default();
-        if let Head::Instead(blocks) = &head {
+        if let Left::Instead(members) = &config {
+            added.push("output_config", members);
+        }
+        if let Left::Instead(blocks) = &head {
             added.push("system", blocks);
         }
         added.push("anthropic_version", quote(own.version));
@@ -117,11 +130,11 @@ impl Body<'_, '_> {
             added.push("anthropic_beta", format!("[{}]", quoted.join(",")));
         }
         let unwanted = |key: &str| match key {
-            "anthropic_version" | "anthropic_beta" => true,
+            "anthropic_version" | "anthropic_beta" | "output_format" => true,
             "model" => !own.model_in_body,
             "stream" => !own.stream_in_body,
-            "output_config" => empty_config,
-            "system" => head != Head::Stands,
+            "output_config" => config != Left::Stands,
+            "system" => head != Left::Stands,
             key => DROPPED.contains(&key) || REFUSED.contains(&key),
         };
         self.top.rewrite(self.edits, unwanted, added);
@@ -139,13 +152,33 @@ impl Body<'_, '_> {
 }
 
 impl<'a> Body<'a, '_> {
-    /// Tells whether nothing is left of `output_config`.
-    fn config(&mut self) -> Result<bool, Invalid> {
+    /// Puts `output_config` right. The form of the answer, which stood at the top before, is told here;
+    /// it is never dropped.
+    fn config(&mut self) -> Result<Left, Unsupported> {
         let text = self.text;
-        let Some(span) = self.of_kind("output_config", b'{') else {
-            return Ok(false);
+        let older = self
+            .top
+            .get("output_format")
+            .filter(|span| &text[span.clone()] != "null");
+        let span = self.of_kind("output_config", b'{');
+        let config = match span {
+            Some(span) => Some(Object::read(&mut Cursor::at(text, span.start))?),
+            None => None,
         };
-        let config = Object::read(&mut Cursor::at(text, span.start))?;
+        let newer = config.as_ref().and_then(|config| config.get("format"));
+        let newer = newer.filter(|span| &text[span.clone()] != "null");
+        if (older.is_some() || newer.is_some()) && !self.facts.json_schema {
+            return Err(refused("response_format"));
+        }
+        // Of the two the newer holds.
+        let format = older
+            .filter(|_| newer.is_none())
+            .map(|span| format!("\"format\":{}", &text[span]));
+        let Some(config) = config else {
+            return Ok(format.map_or(Left::Stands, |format| {
+                Left::Instead(format!("{{{format}}}"))
+            }));
+        };
         let effort = self.facts.efforts.is_empty();
         let mut taken = 0;
         for (key, name, unwanted) in [
@@ -157,12 +190,17 @@ impl<'a> Body<'a, '_> {
                 taken += 1;
             }
         }
-        if taken == config.len() {
-            return Ok(true);
+        if taken == config.len() && format.is_none() {
+            return Ok(Left::Gone);
         }
-        let unwanted = |key: &str| key == "task_budget" || effort && key == "effort";
-        config.rewrite(self.edits, unwanted, "");
-        Ok(false)
+        let unwanted = |key: &str| match key {
+            "task_budget" => true,
+            "effort" => effort,
+            "format" => format.is_some(),
+            _ => false,
+        };
+        config.rewrite(self.edits, unwanted, format.clone().unwrap_or_default());
+        Ok(Left::Stands)
     }
 
     fn thinking(&mut self) -> Result<(), Invalid> {

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::cloud::narrow_cache_control;
+use super::cloud::{Left, narrow_cache_control};
 use crate::chat::without_billing;
 use crate::wire::edit::{Edits, Object};
 use crate::wire::json::{Cursor, Invalid, Kind, quote};
@@ -19,17 +19,6 @@ pub(super) struct Instructions {
     within: String,
     /// Whether a cache mark was made what clouds know.
     pub(super) narrowed: bool,
-}
-
-/// What becomes of the member `system`.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Head {
-    /// It stands, with its edits.
-    Stands,
-    /// Nothing is left of it.
-    Gone,
-    /// It is this instead.
-    Instead(String),
 }
 
 impl Instructions {
@@ -89,14 +78,14 @@ impl Instructions {
         text: &'a str,
         head: Option<Range<usize>>,
         edits: &mut Edits<'a>,
-    ) -> Result<Head, Invalid> {
+    ) -> Result<Left, Invalid> {
         let instead = |within: &str| match within {
-            "" => Head::Gone,
-            within => Head::Instead(format!("[{within}]")),
+            "" => Left::Gone,
+            within => Left::Instead(format!("[{within}]")),
         };
         let Some(span) = head else {
             return Ok(match &*self.within {
-                "" => Head::Stands,
+                "" => Left::Stands,
                 within => instead(within),
             });
         };
@@ -111,19 +100,19 @@ impl Instructions {
                 }
                 if !self.within.is_empty() {
                     let (kept, within) = (quote(kept), &self.within);
-                    return Ok(Head::Instead(format!(
+                    return Ok(Left::Instead(format!(
                         r#"[{{"type":"text","text":{kept}}},{within}]"#
                     )));
                 }
                 if kept.len() < decoded.len() {
                     edits.replace(said.span(), quote(kept));
                 }
-                Ok(Head::Stands)
+                Ok(Left::Stands)
             }
             Kind::Array => self.blocks(text, &mut cursor, edits),
             Kind::Null if !self.within.is_empty() => Ok(instead(&self.within)),
             // What is no list of blocks is the provider's to refuse.
-            Kind::Null | Kind::Object | Kind::Number | Kind::Bool => Ok(Head::Stands),
+            Kind::Null | Kind::Object | Kind::Number | Kind::Bool => Ok(Left::Stands),
         }
     }
 
@@ -132,7 +121,7 @@ impl Instructions {
         text: &'a str,
         cursor: &mut Cursor<'a>,
         edits: &mut Edits<'a>,
-    ) -> Result<Head, Invalid> {
+    ) -> Result<Left, Invalid> {
         let mut blocks = Vec::new();
         let list = cursor.array(|cursor| {
             if cursor.kind()? != Kind::Object {
@@ -163,8 +152,8 @@ impl Instructions {
             let comma = if any { "," } else { "" };
             edits.insert(list.end - 1, format!("{comma}{}", self.within));
         } else if !any && !blocks.is_empty() {
-            return Ok(Head::Gone);
+            return Ok(Left::Gone);
         }
-        Ok(Head::Stands)
+        Ok(Left::Stands)
     }
 }

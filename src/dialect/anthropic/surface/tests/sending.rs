@@ -383,6 +383,58 @@ fn what_a_cloud_would_answer_otherwise_is_refused() {
 }
 
 #[test]
+fn the_form_of_an_answer_is_told_to_a_cloud_or_refused_and_never_lost() {
+    let form = json!({"type": "json_schema", "schema": {"type": "object"}});
+    let other = json!({"type": "json_schema", "schema": {"type": "object", "title": "o"}});
+    for (fields, config) in [
+        (json!({"output_format": form}), json!({"format": form})),
+        (
+            json!({"output_format": form, "output_config": null}),
+            json!({"format": form}),
+        ),
+        (
+            json!({"output_format": form, "output_config": {"effort": "low", "task_budget": {}}}),
+            json!({"effort": "low", "format": form}),
+        ),
+        (
+            json!({"output_format": form, "output_config": {"task_budget": {}, "format": null}}),
+            json!({"format": form}),
+        ),
+        // Of the two the newer holds.
+        (
+            json!({"output_format": other, "output_config": {"format": form}}),
+            json!({"format": form}),
+        ),
+        (
+            json!({"output_format": null, "output_config": {"format": form}}),
+            json!({"format": form}),
+        ),
+        (json!({"output_format": null}), Value::Null),
+    ] {
+        let mut body = json!({"model": "m", "messages": [], "max_tokens": 1});
+        body.as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        let body = body.to_string();
+        let (out, dropped) = sent_to("claude-opus-4-8", &body, VERTEX).unwrap();
+        let out = parsed(&out);
+        assert_eq!(out["output_config"], config, "{fields}");
+        assert!(out.get("output_format").is_none(), "{out}");
+        assert!(dropped.iter().all(|name| name == "task_budget"));
+        // Where it cannot be had, another target may have it.
+        for model in ["us.anthropic.claude-opus-5-v1:0", "claude-3-haiku-20240307"] {
+            let sent = sent_to(model, &body, BEDROCK);
+            match sent {
+                Ok((out, _)) => assert!(config.is_null(), "{out}"),
+                Err(refused) => assert_eq!(refused.param, "response_format"),
+            }
+        }
+        let refused = sent_to("us.anthropic.claude-opus-5-v1:0", &body, BEDROCK).is_err();
+        assert_eq!(refused, !config.is_null(), "{fields}");
+    }
+}
+
+#[test]
 fn betas_that_a_cloud_does_not_know_are_not_sent() {
     let header = "claude-code-20250219,interleaved-thinking-2025-05-14, context-1m-2025-08-07,,new-2031-01-01";
     let kept: Vec<&str> = cloud_betas(header).collect();
