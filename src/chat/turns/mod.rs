@@ -41,7 +41,7 @@ pub struct OrderedTurn<'c> {
 
 /// Puts `conversation` in order:
 ///
-/// - parts without text go; an assistant's turn that is empty then goes too, a user's says so;
+/// - parts without text go, among the instructions too; an assistant's turn that is empty then goes too, a user's says so;
 /// - turns of one role that follow one another become one, except that a turn with signed calls is
 ///   left alone under [`Rules::pure_results`];
 /// - results come right behind the turn of their calls, in the order of the calls; of two for one
@@ -52,7 +52,10 @@ pub struct OrderedTurn<'c> {
 /// # Errors
 /// The conversation ends with the assistant's turn, and this target cannot go on from there.
 pub fn ordered(conversation: &Conversation, rules: Rules) -> Result<Ordered<'_>, Unsupported> {
-    let mut system: Vec<Cow<'_, Part>> = conversation.system.iter().map(Cow::Borrowed).collect();
+    let mut system = Vec::with_capacity(conversation.system.len());
+    for unit in units(&conversation.system) {
+        unit.put(&mut system);
+    }
     let mut turns = Vec::new();
     let mut ids = Ids::default();
     let merged = merge(&conversation.turns, rules);

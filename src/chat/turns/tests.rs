@@ -316,6 +316,42 @@ fn instructions_alone_are_what_the_user_says() {
 }
 
 #[test]
+fn instructions_that_say_nothing_are_not_given() {
+    let point = || Part::CachePoint(None);
+    let blank = Conversation {
+        system: vec![
+            point(),
+            text(" \n"),
+            text("be brief"),
+            text(" "),
+            point(),
+            text("\t"),
+        ],
+        turns: vec![Turn {
+            role: Role::User,
+            parts: vec![text("Hi")],
+        }],
+        ..Conversation::default()
+    };
+    let whole = ordered(&blank, ANY).unwrap();
+    let kept = [text("be brief"), point()];
+    assert_eq!(whole.system, kept.each_ref().map(Cow::Borrowed));
+    let alone = Conversation {
+        system: vec![text("say hi"), text(" ")],
+        ..Conversation::default()
+    };
+    let said = ordered(&alone, ANY).unwrap();
+    assert_eq!(shown(&said), "u[t:say hi]");
+    let nothing = Conversation {
+        system: vec![text(" ")],
+        ..Conversation::default()
+    };
+    let said = ordered(&nothing, ANY).unwrap();
+    assert_eq!(shown(&said), "u[t:(empty)]");
+    assert!(said.system.is_empty());
+}
+
+#[test]
 fn signed_thoughts_between_calls_keep_their_place() {
     let thinks = |signature: Option<&str>| {
         Part::Thought(Thought {
