@@ -252,8 +252,16 @@ mod tests {
         let families = Families::read(BUILT_IN).unwrap_or_else(|problem| panic!("{problem}"));
         for (model, family) in [
             ("claude-sonnet-4-5-20250929", "claude 4.5"),
-            ("claude-sonnet-4-20250514", "claude 3 and 4"),
-            ("claude-opus-4-1", "claude 3 and 4"),
+            ("claude-sonnet-4-20250514", "claude 3.7 and sonnet 4"),
+            ("claude-3-7-sonnet-latest", "claude 3.7 and sonnet 4"),
+            ("claude-3-5-haiku-latest", "claude 3.5"),
+            ("claude-opus-4-1", "claude opus 4 and 4.1"),
+            ("claude-opus-4-20250514", "claude opus 4 and 4.1"),
+            (
+                "anthropic.claude-opus-4-1-20250805-v1:0",
+                "claude opus 4 and 4.1",
+            ),
+            ("anthropic.claude-opus-4-6-v1", "claude 4.6 on bedrock"),
             ("claude-opus-4-5-20251101", "claude opus 4.5"),
             ("claude-sonnet-4-6", "claude 4.6"),
             ("claude-opus-4-8", "claude opus 4.7 and 4.8"),

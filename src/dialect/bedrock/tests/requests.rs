@@ -603,7 +603,20 @@ fn what_cannot_stand_beside_thinking_is_left_out() {
         effort: Some(Effort::High),
         ..forced
     };
-    for model in [sonnet_5, CLAUDE] {
+    for model in [
+        sonnet_5,
+        CLAUDE,
+        "anthropic.claude-sonnet-4-6",
+        "eu.anthropic.claude-opus-4-6-v1",
+        "anthropic.claude-opus-4-7",
+        "anthropic.claude-opus-4-8",
+        "anthropic.claude-opus-5-v1:0",
+    ] {
+        let thinking = member(model, &both, "/additionalModelRequestFields/thinking");
+        assert!(
+            ["", r#"{"type":"disabled"}"#].contains(&&*thinking),
+            "{model}: {thinking}"
+        );
         assert_eq!(
             member(model, &both, "/toolConfig/toolChoice"),
             r#"{"any":{}}"#
