@@ -125,8 +125,28 @@ impl Fields {
                 let modalities: Option<Vec<String>> = map.next_value()?;
                 Ok(modalities.is_some_and(|list| list.iter().any(|kind| kind != "text")))
             }
-            _ => Ok(map.next_value::<Option<IgnoredAny>>()?.is_some()),
+            _ => Ok(map.next_value::<Said>()? != Said::Nothing),
         }
+    }
+}
+
+/// Whether a value that is not read says anything: null and an empty list do not.
+#[derive(PartialEq, Eq)]
+enum Said {
+    Nothing,
+    Something,
+}
+
+impl<'de> Deserialize<'de> for Said {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        let inner = raw.strip_prefix('[').and_then(|raw| raw.strip_suffix(']'));
+        let empty = inner.is_some_and(|inner| inner.trim().is_empty());
+        Ok(if empty || raw == "null" {
+            Self::Nothing
+        } else {
+            Self::Something
+        })
     }
 }
 

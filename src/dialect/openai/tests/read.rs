@@ -413,7 +413,7 @@ fn what_asks_for_nothing_is_not_named() {
         "n": 1, "logprobs": false, "top_logprobs": 0, "store": false, "modalities": ["text"], "tools": [],
         "parallel_tool_calls": true, "max_tokens": 5, "temperature": null, "stop": null, "tool_choice": null,
         "response_format": null, "reasoning_effort": null, "metadata": null, "new_in_2031": null,
-        "functions": null, "logit_bias": null, "audio": null, "seed": null, "user": null, "stream_options": null,
+        "functions": [], "new_in_2032": [ ], "logit_bias": null, "audio": null, "seed": null, "user": null, "stream_options": null,
     }))
     .unwrap();
     assert_eq!(nothing.asked, Vec::<String>::new());
@@ -422,7 +422,7 @@ fn what_asks_for_nothing_is_not_named() {
         ("logprobs", json!(true)),
         ("modalities", json!(["text", "audio"])),
         ("web_search_options", json!({})),
-        ("functions", json!([])),
+        ("functions", json!([{ "name": "f" }])),
         ("function_call", json!("auto")),
         ("metadata", json!({ "a": "b" })),
         ("prediction", json!({ "type": "content", "content": "x" })),
