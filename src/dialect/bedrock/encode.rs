@@ -96,7 +96,7 @@ fn request<'a>(
     // Claude's signatures hold only behind the same tools, where it binds them at all.
     let narrowed = tools::count(tool_config.as_ref()) != conversation.tools.len();
     let thoughts =
-        plan.may_think(facts) && !(narrowed && facts.thinking == facts::Thinking::Adaptive);
+        plan.shows_thoughts(facts) && !(narrowed && facts.thinking == facts::Thinking::Adaptive);
     let mut writer = Writer::new(to, thoughts, &mut points);
     if tells(conversation) {
         writer.tell(&ordered.turns);

@@ -24,9 +24,12 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Whether the model will think, asked or not. One that will not refuses to be shown what it
-    /// thought before.
-    pub(super) fn may_think(&self, facts: &Facts) -> bool {
+    /// Whether the model may be shown what it thought before: a Claude that will not think, asked or
+    /// not, refuses it.
+    pub(super) fn shows_thoughts(&self, facts: &Facts) -> bool {
+        if facts.extras != facts::Extras::Claude {
+            return true;
+        }
         match self.extras.thinking {
             Some(Thinking::Disabled) => false,
             Some(Thinking::BetweenTools | Thinking::Adaptive { .. } | Thinking::Enabled { .. }) => {
