@@ -23,6 +23,7 @@ use crate::body::Body;
 use crate::config::{Loaded, Process, Sources};
 use crate::listen::{self, BindError, Peer, Phase, Settings};
 use crate::live::Live;
+use crate::once::Calls;
 use crate::record::{AuditSinks, Records};
 use crate::secret::{Ambient, Keyring};
 use crate::serve::{self, Gateway};
@@ -134,6 +135,7 @@ pub async fn run(
         snapshot: live.clone(),
         upstream: upstream.clone(),
         records: records.clone(),
+        calls: Calls::new(connections.clone(), cut.clone()),
         tasks: connections.clone(),
         cut: cut.clone(),
     });

@@ -114,6 +114,8 @@ pub(super) struct Facts {
     /// Fields that the answering target was not told.
     pub(super) dropped: Vec<Cow<'static, str>>,
     pub(super) version: Option<Arc<str>>,
+    /// In which way another request's answer was taken.
+    pub(super) joined: Option<&'static str>,
 }
 
 impl Facts {
@@ -131,6 +133,7 @@ impl Facts {
             usage: None,
             dropped: Vec::new(),
             version: None,
+            joined: None,
         }
     }
 

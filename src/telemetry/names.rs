@@ -7,6 +7,7 @@ pub const ATTEMPTS: &str = "pillion_attempts";
 pub const FALLBACKS: &str = "pillion_fallbacks";
 pub const REJECTIONS: &str = "pillion_rejections";
 pub const STREAM_ENDS: &str = "pillion_stream_ends";
+pub const JOINS: &str = "pillion_joins";
 pub const TOKENS: &str = "pillion_tokens";
 pub const FIRST_TOKEN_SECONDS: &str = "pillion_first_token_seconds";
 pub const REQUEST_SECONDS: &str = "pillion_request_seconds";
