@@ -52,6 +52,8 @@ pub enum GatewayError {
     Unanswered(Failure),
     /// The deadline passed before any attempt could end.
     DeadlineExceeded,
+    /// The caller's patience has ended while its call goes on: asked again, it joins that.
+    StillRunning,
     /// The process is about to end.
     ShuttingDown,
     /// A fault of ours.
@@ -78,7 +80,9 @@ impl GatewayError {
             Self::NoEligibleTarget { .. } => {
                 (S::SERVICE_UNAVAILABLE, "server_error", "no_eligible_target")
             }
-            Self::DeadlineExceeded => (S::GATEWAY_TIMEOUT, "upstream_error", "deadline_exceeded"),
+            Self::DeadlineExceeded | Self::StillRunning => {
+                (S::GATEWAY_TIMEOUT, "upstream_error", "deadline_exceeded")
+            }
             Self::ShuttingDown => (S::SERVICE_UNAVAILABLE, "server_error", "overloaded"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "server_error", "internal"),
             Self::Unanswered(failure) => unanswered(failure),
@@ -100,6 +104,7 @@ impl GatewayError {
             | Self::NoEligibleTarget { .. }
             | Self::Unanswered(_)
             | Self::DeadlineExceeded
+            | Self::StillRunning
             | Self::ShuttingDown
             | Self::Internal => None,
         }
@@ -123,6 +128,8 @@ impl GatewayError {
                 wait,
                 ..
             }) => *wait,
+            // At once: the call has its answer in hand, or soon will.
+            Self::StillRunning => Some(Duration::from_millis(1)),
             _ => None,
         }
     }
@@ -223,6 +230,9 @@ impl fmt::Display for GatewayError {
             Self::Unanswered(failure) => unanswered_message(failure, f),
             Self::DeadlineExceeded => {
                 f.write_str("No provider answered within the route's deadline.")
+            }
+            Self::StillRunning => {
+                f.write_str("No provider has answered in the time that this request was given.")
             }
             Self::ShuttingDown => f.write_str("This sidecar is shutting down."),
             Self::Internal => f.write_str("Pillion failed to handle this request."),

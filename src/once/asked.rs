@@ -54,7 +54,7 @@ impl Asked {
         self.retry.is_some_and(|count| count > 0)
     }
 
-    /// Whether others may want the answer too: without a key, only an SDK's own retry might.
+    /// Whether an SDK asks, whose own retry may want the answer too.
     pub fn is_of_an_sdk(&self) -> bool {
         self.retry.is_some()
     }

@@ -14,7 +14,7 @@ use super::call::{Call, Handed, Waiter};
 use super::{Calls, lock};
 
 /// For so long at most.
-const LONGEST: Duration = Duration::from_secs(10);
+pub const LONGEST: Duration = Duration::from_secs(10);
 /// So many at most; beyond them the one that has been for longest goes.
 const MOST: usize = 64;
 

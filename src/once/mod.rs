@@ -38,6 +38,7 @@ use crate::tasks::Tasks;
 
 pub use self::asked::{Asked, Identity};
 pub use self::call::{Handed, Vacancy, Waiter, Work};
+pub use self::linger::LONGEST as LINGER;
 pub use self::reader::Reader;
 pub use self::table::Kind;
 

@@ -270,6 +270,7 @@ fn reason(error: &GatewayError) -> &str {
         | GatewayError::UnknownModel { .. }
         | GatewayError::NoEligibleTarget { .. }
         | GatewayError::DeadlineExceeded
+        | GatewayError::StillRunning
         | GatewayError::ShuttingDown
         | GatewayError::Internal => error.wire().2,
     }
@@ -277,9 +278,10 @@ fn reason(error: &GatewayError) -> &str {
 
 fn rejection(error: &GatewayError) -> Option<&str> {
     match error {
-        GatewayError::Unanswered(_) | GatewayError::DeadlineExceeded | GatewayError::Internal => {
-            None
-        }
+        GatewayError::Unanswered(_)
+        | GatewayError::DeadlineExceeded
+        | GatewayError::StillRunning
+        | GatewayError::Internal => None,
         GatewayError::Invalid { .. }
         | GatewayError::Refused { .. }
         | GatewayError::MethodNotAllowed { .. }

@@ -2,6 +2,7 @@
 //! begins it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Response;
 use http::header::{HeaderName, HeaderValue};
@@ -39,7 +40,7 @@ pub(super) async fn answer(
         .and_then(|route| route.dedupe)
         .filter(|_| !asking.request.tools);
     if asked.key.is_none() && dedupe.is_none() && !asked.is_of_an_sdk() {
-        return Box::pin(work(gateway, asking, recorder)).await;
+        return Box::pin(work(gateway, asking, false, recorder)).await;
     }
     let identity = Identity {
         caller: Arc::clone(&asking.key.id),
@@ -51,12 +52,18 @@ pub(super) async fn answer(
     match gateway.calls.enter(asked, identity, now) {
         Ok(Entered::First(vacancy)) => {
             recorder.shared(vacancy.ending());
-            let waiter = vacancy.begin(Box::pin(work(gateway, asking, recorder)));
-            match waiter.await {
+            let shorter =
+                |patience: &Duration| route.is_none_or(|route| *patience < route.timeouts.whole);
+            let patience = patience(&asking.headers).filter(shorter);
+            let id = patience.map(|_| recorder.id().to_owned());
+            let waiter = vacancy.begin(Box::pin(work(gateway, asking, true, recorder)));
+            match within(patience, waiter).await {
                 Handed::Whole(response) => response,
                 Handed::Shared(reader) => reader.into_response(None),
-                // Its record says so already.
-                Handed::Failed(error) => respond::error(surface, &error, ""),
+                // The record is with the call, and says the same.
+                Handed::Failed(error) => {
+                    respond::error(surface, &error, id.as_deref().unwrap_or_default())
+                }
             }
         }
         Ok(Entered::Joined(waiter, kind)) => {
@@ -81,6 +88,7 @@ pub(super) async fn answer(
 async fn work(
     gateway: Arc<Gateway>,
     asking: Box<Asking>,
+    lasts: bool,
     mut recorder: Recorder,
 ) -> Response<Body> {
     let Asking {
@@ -95,7 +103,7 @@ async fn work(
         key: &key,
     };
     let answering = async {
-        let answer = judged::answer(&gateway, caller, &headers, request, &mut recorder);
+        let answer = judged::answer(&gateway, caller, &headers, request, lasts, &mut recorder);
         answer.await.map_err(Refusal::from)
     };
     let answer = or_cut(&gateway.cut, answering).await;
@@ -124,24 +132,30 @@ fn join(recorder: &mut Recorder, asking: &Asking, route: Option<Arc<Route>>, kin
     recorder.joined(kind);
 }
 
-/// Waits for the answer of a call that runs already, for as long as the caller waits.
-async fn follow(mut waiter: Waiter, asking: &Asking, recorder: Recorder) -> Response<Body> {
-    let surface = asking.request.surface;
-    let handed = match patience(&asking.headers) {
-        Some(patience) => timeout(patience, &mut waiter).await.ok(),
-        None => Some((&mut waiter).await),
+/// Waits for the answer for as long as the caller does. When that is not long enough, the caller is
+/// told to come again.
+async fn within(patience: Option<Duration>, mut waiter: Waiter) -> Handed {
+    let Some(patience) = patience else {
+        return waiter.await;
     };
+    if let Ok(handed) = timeout(patience, &mut waiter).await {
+        return handed;
+    }
+    let told = GatewayError::StillRunning;
+    waiter.give_up(&told);
+    Handed::Failed(told)
+}
+
+/// The answer of a call that runs already.
+async fn follow(waiter: Waiter, asking: &Asking, recorder: Recorder) -> Response<Body> {
+    let surface = asking.request.surface;
+    let handed = within(patience(&asking.headers), waiter).await;
     let id = recorder.id().to_owned();
     let response = match handed {
-        Some(Handed::Shared(reader)) => reader.into_response(Some(recorder)),
-        Some(Handed::Failed(error)) => refuse(surface, recorder, &error, respond::error),
+        Handed::Shared(reader) => reader.into_response(Some(recorder)),
+        Handed::Failed(error) => refuse(surface, recorder, &error, respond::error),
         // Only the first gets it in this way.
-        Some(Handed::Whole(response)) => response,
-        None => {
-            let error = GatewayError::DeadlineExceeded;
-            waiter.give_up(&error);
-            refuse(surface, recorder, &error, respond::error)
-        }
+        Handed::Whole(response) => response,
     };
     joined(surface, &id, response)
 }
