@@ -110,23 +110,51 @@ impl Call {
         Some(Waiter { place: Some(place) })
     }
 
-    /// The answer has come: what becomes of the call, if not all of it is for the one who asks.
-    fn answered(
-        &self,
-        response: Response<Body>,
-        role: Role,
-        present: &[u64],
-    ) -> Result<Shared, Response<Body>> {
-        let failed = matches!(self.ending.ended(), Some(Ended::Failed(_)));
-        let alone = present.len() == 1 && !self.ticket.identity.is_kept();
-        if failed || alone {
-            match role {
-                Role::First => return Err(response),
-                // What the first was told names its record; the others are told in their own words.
-                Role::Joined | Role::Lingering => {}
+    /// Drives the call: an answer for several, or what this one gets alone.
+    fn poll(&self, place: &Place, cx: &mut Context<'_>) -> Poll<Result<Shared, Handed>> {
+        let mut stage = lock(&self.stage);
+        self.fan.set(place.number, cx.waker());
+        // Taken out while it is polled, so that one that panics is not polled again.
+        match std::mem::replace(&mut stage.state, State::Gone) {
+            State::Vacant => {
+                stage.state = State::Vacant;
+                Poll::Pending
+            }
+            State::Gone => Poll::Ready(Err(self.gone())),
+            State::Answered(shared) => {
+                stage.state = State::Answered(shared.clone());
+                Poll::Ready(Ok(shared))
+            }
+            State::Running(mut work) => {
+                let waker = self.fan.waker();
+                let polled = work.as_mut().poll(&mut Context::from_waker(&waker));
+                let Poll::Ready(response) = polled else {
+                    stage.state = State::Running(work);
+                    return Poll::Pending;
+                };
+                if self.is_for_one(place.role, &stage.present) {
+                    self.ticket.close();
+                    return Poll::Ready(Err(Handed::Whole(response)));
+                }
+                let shared = self.share(response, &stage.present);
+                stage.state = State::Answered(shared.clone());
+                Poll::Ready(Ok(shared))
             }
         }
-        if failed {
+    }
+
+    /// Whether the answer that has come goes to the one of this role as it came.
+    fn is_for_one(&self, role: Role, present: &[u64]) -> bool {
+        let alone = present.len() == 1 && !self.ticket.identity.is_kept();
+        match role {
+            // What it is told when there is none names its record; the others are told in their words.
+            Role::First => alone || self.has_failed(),
+            Role::Joined | Role::Lingering => false,
+        }
+    }
+
+    fn share(&self, response: Response<Body>, readers: &[u64]) -> Shared {
+        if self.has_failed() {
             self.ticket.close();
         }
         let (parts, body) = response.into_parts();
@@ -135,8 +163,11 @@ impl Call {
             headers: parts.headers,
         };
         let room = self.calls.all.room.clone();
-        let tape = Tape::new(body, present, room, &self.ticket);
-        Ok(Shared::new(head, tape))
+        Shared::new(head, Tape::new(body, readers, room, &self.ticket))
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.ending.ended(), Some(Ended::Failed(_)))
     }
 
     /// What one gets of an answer that is there for several.
@@ -238,59 +269,23 @@ impl Future for Waiter {
             return Poll::Pending; // It has its answer, and is polled no more.
         };
         let call = Arc::clone(&place.call);
-        let mut stage = lock(&call.stage);
-        call.fan.set(place.number, cx.waker());
-        // Taken out while it is polled, so that one that panics is not polled again.
-        let handed = match std::mem::replace(&mut stage.state, State::Gone) {
-            State::Vacant => {
-                stage.state = State::Vacant;
-                None
-            }
-            State::Gone => Some(Err(call.gone())),
-            State::Answered(shared) => {
-                stage.state = State::Answered(shared.clone());
-                Some(Ok(shared))
-            }
-            State::Running(mut work) => {
-                let waker = call.fan.waker();
-                match work.as_mut().poll(&mut Context::from_waker(&waker)) {
-                    Poll::Pending => {
-                        stage.state = State::Running(work);
-                        None
-                    }
-                    Poll::Ready(response) => {
-                        match call.answered(response, place.role, &stage.present) {
-                            Ok(shared) => {
-                                stage.state = State::Answered(shared.clone());
-                                Some(Ok(shared))
-                            }
-                            Err(response) => {
-                                call.ticket.close();
-                                Some(Err(Handed::Whole(response)))
-                            }
-                        }
-                    }
-                }
-            }
-        };
-        drop(stage);
-        let Some(handed) = handed else {
+        let Poll::Ready(answer) = call.poll(&place, cx) else {
             self.place = Some(place);
             return Poll::Pending;
         };
         call.fan.remove(place.number);
         // The others have theirs to fetch.
         call.fan.wake_all();
-        Poll::Ready(match handed {
+        Poll::Ready(match answer {
             Ok(shared) => {
                 if shared.is_over() {
                     call.over();
                 }
                 call.hand(shared, place)
             }
-            Err(handed) => {
+            Err(alone) => {
                 place.served();
-                handed
+                alone
             }
         })
     }
@@ -302,9 +297,12 @@ impl Place {
         let number = call.calls.number();
         {
             let mut stage = lock(&call.stage);
-            if let State::Answered(shared) = &stage.state
-                && !shared.enter(number)
-            {
+            let there = match &stage.state {
+                State::Vacant | State::Running(_) => true,
+                State::Answered(shared) => shared.enter(number),
+                State::Gone => false,
+            };
+            if !there {
                 return None;
             }
             stage.present.push(number);
@@ -360,13 +358,17 @@ impl Drop for Place {
         }
         let left = match self.role {
             Role::First => {
-                call.ending.leave(None);
+                // One whose process ends has not left.
+                if !call.calls.all.cut.is_cancelled() {
+                    call.ending.leave(None);
+                }
                 true
             }
             Role::Joined => true,
             Role::Lingering => false,
         };
-        if left && last && call.ending.ended().is_none() && self.comes_again() {
+        let is_wanted = || call.ending.ended().is_none() && call.ticket.is_open();
+        if left && last && is_wanted() && self.comes_again() {
             call.calls.linger(Arc::clone(call));
         }
     }

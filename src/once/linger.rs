@@ -52,8 +52,7 @@ impl Calls {
         if self.all.cut.is_cancelled() || Handle::try_current().is_err() {
             return;
         }
-        let kept = call.ticket.identity.is_kept();
-        let Some(waiter) = Waiter::lingering(call, Instant::now()) else {
+        let Some(waiter) = Waiter::lingering(Arc::clone(&call), Instant::now()) else {
             return;
         };
         let number = self.number();
@@ -64,9 +63,14 @@ impl Calls {
                 let Handed::Shared(mut reader) = waiter.await else {
                     return;
                 };
-                while let Some(Ok(_)) = reader.frame().await {}
-                if !kept {
-                    // It is to be had for as long as it is held here.
+                let ticket = &call.ticket;
+                while ticket.is_open() {
+                    let Some(Ok(_)) = reader.frame().await else {
+                        break;
+                    };
+                }
+                if ticket.is_open() && !ticket.identity.is_kept() {
+                    // It is to be had for as long as the call is held here.
                     pending::<()>().await;
                 }
             };

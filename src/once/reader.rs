@@ -39,7 +39,7 @@ pub struct Reader {
     /// Its place at the call; absent when that is over, and with a replay.
     place: Option<Place>,
     /// Of a request that joined: the first one's is the call's own, and finished there.
-    recorder: Option<Recorder>,
+    recorder: Option<Box<Recorder>>,
 }
 
 impl Shared {
@@ -92,7 +92,7 @@ impl Reader {
         let head = &self.shared.0.head;
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers.clone();
-        self.recorder = recorder;
+        self.recorder = recorder.map(Box::new);
         if self.is_end_stream() {
             // It will not be polled.
             self.finish();

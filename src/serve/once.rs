@@ -40,7 +40,7 @@ pub(super) async fn answer(
         .and_then(|route| route.dedupe)
         .filter(|_| !asking.request.tools);
     if asked.key.is_none() && dedupe.is_none() && !asked.is_of_an_sdk() {
-        return Box::pin(work(gateway, asking, false, recorder)).await;
+        return work(gateway, asking, false, recorder).await;
     }
     let identity = Identity {
         caller: Arc::clone(&asking.key.id),
@@ -106,7 +106,7 @@ async fn work(
         let answer = judged::answer(&gateway, caller, &headers, request, lasts, &mut recorder);
         answer.await.map_err(Refusal::from)
     };
-    let answer = or_cut(&gateway.cut, answering).await;
+    let answer = or_cut(&gateway.cut, Box::pin(answering)).await;
     deliver(&gateway, surface, answer, recorder)
 }
 
