@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::call::Call;
 use self::linger::Lingering;
-use self::store::Store;
+use self::store::{Name, Store};
 use self::table::{Found, Table, Ticket};
 use self::tape::Room;
 use crate::error::GatewayError;
@@ -111,6 +111,7 @@ impl Calls {
         identity: Identity,
         now: Instant,
     ) -> Result<Entered, Conflict> {
+        let name = Name::of(&identity);
         // Dropped behind the table's lock, which it takes when it is the last to hold the call.
         let mut lost = None;
         let kept = {
@@ -126,7 +127,7 @@ impl Calls {
                 Found::Conflict => return Err(Conflict),
                 Found::Nothing => {}
             }
-            let kept = self.all.store.find(&identity, now);
+            let kept = name.and_then(|name| self.all.store.find(&name, now));
             if kept.is_none() {
                 let ticket = Arc::new(Ticket::new(identity, now));
                 let call = Arc::new(Call::new(self.clone(), Arc::clone(&ticket)));

@@ -21,7 +21,7 @@ const TOGETHER: u64 = 64 << 20;
 
 /// What an answer is found by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Name {
+pub(super) enum Name {
     /// The caller, and its `Idempotency-Key`.
     Key(Arc<str>, Arc<str>),
     /// The caller, and the digest of what it asked for.
@@ -29,6 +29,18 @@ enum Name {
 }
 
 type Digest = [u8; 32];
+
+impl Name {
+    /// `None` for a request whose answer is not kept. Without a key the body is hashed.
+    pub(super) fn of(identity: &Identity) -> Option<Self> {
+        let caller = Arc::clone(&identity.caller);
+        match (&identity.key, identity.dedupe) {
+            (Some(key), _) => Some(Self::Key(caller, Arc::clone(key))),
+            (None, Some(_)) => Some(Self::Same(caller, digest(identity))),
+            (None, None) => None,
+        }
+    }
+}
 
 /// An answer that is kept.
 #[derive(Clone)]
@@ -91,17 +103,12 @@ impl Store {
     /// Keeps the answer of a call that has ended.
     pub(super) fn keep(&self, ticket: &Ticket, shared: Shared, now: Instant) {
         let identity = &ticket.identity;
-        let digest = digest(identity);
-        let (until, name) = match (&identity.key, identity.dedupe) {
-            (Some(key), _) => (
-                now + LIFE,
-                Name::Key(Arc::clone(&identity.caller), Arc::clone(key)),
-            ),
-            (None, Some(span)) => (
-                ticket.arrived + span,
-                Name::Same(Arc::clone(&identity.caller), digest),
-            ),
-            (None, None) => return,
+        let Some(name) = Name::of(identity) else {
+            return;
+        };
+        let (digest, until) = match (&name, identity.dedupe) {
+            (Name::Same(_, digest), Some(span)) => (*digest, ticket.arrived + span),
+            (Name::Key(..) | Name::Same(..), _) => (digest(identity), now + LIFE),
         };
         let life = until.saturating_duration_since(now);
         if !life.is_zero() {
@@ -115,16 +122,9 @@ impl Store {
         }
     }
 
-    /// What is kept for the key of this request, whatever it was asked with; or, without one, for
-    /// what it asks.
-    pub(super) fn find(&self, identity: &Identity, now: Instant) -> Option<Kept> {
-        let caller = Arc::clone(&identity.caller);
-        let name = match (&identity.key, identity.dedupe) {
-            (Some(key), _) => Name::Key(caller, Arc::clone(key)),
-            (None, Some(_)) => Name::Same(caller, digest(identity)),
-            (None, None) => return None,
-        };
-        self.0.get(&name).filter(|kept| now < kept.until)
+    /// What is kept under this name: under a key, whatever it was asked with.
+    pub(super) fn find(&self, name: &Name, now: Instant) -> Option<Kept> {
+        self.0.get(name).filter(|kept| now < kept.until)
     }
 
     #[cfg(test)]

@@ -183,6 +183,37 @@ async fn one_key_for_two_requests_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn many_on_many_threads_are_one_call() {
+    const MANY: usize = 40;
+    let words = ["word "; 200];
+    let gate = Gate::new();
+    let first = Upstream::always(Reply::sse(streamed(&words)).pause_after(50, &gate)).await;
+    let gateway = Gateway::start(Config::of(&[&first]).root("workers: 4")).await;
+    let mut clients = Vec::new();
+    for _ in 0..MANY {
+        clients.push(sent(&gateway, &[KEY], &ask_stream()).await);
+    }
+    under_way(&gateway, MANY).await;
+    // Half of them leave, the first among them or not, while the others read.
+    let staying = clients.split_off(MANY / 2);
+    gate.open();
+    drop(clients);
+    let mut joined = 0;
+    for client in staying {
+        let answer = client.answer().await.rest().await;
+        let whole = read_stream(&answer.data(), false);
+        assert_eq!(whole.choices[0].text, words.concat());
+        joined += usize::from(answer.header("x-pillion-joined").is_some());
+    }
+    assert!(joined >= MANY / 2 - 1);
+    assert_eq!(first.hits(), 1);
+    let records = gateway.records(|_| true, MANY).await;
+    assert_eq!(records.len(), MANY);
+    let attempts = records.iter().map(|record| record.classes().len());
+    assert_eq!(attempts.sum::<usize>(), 1);
+}
+
+#[tokio::test]
 async fn a_key_that_is_none_is_refused() {
     let first = Upstream::always(Reply::json(plain("x"))).await;
     let gateway = Gateway::start(Config::of(&[&first])).await;
