@@ -22,7 +22,7 @@ const MARGIN: u32 = 10;
 pub struct Asked {
     /// `Idempotency-Key`.
     pub key: Option<Arc<str>>,
-    /// Which retry of the SDK's own it is; 0 is no retry. Absent with whoever is no SDK.
+    /// Which retry of the SDK's own it is; 0 is no retry. Absent with whoever does not number them.
     retry: Option<u32>,
     /// When the SDK will give up, as it announced.
     announced: [Option<Duration>; 2],
@@ -54,18 +54,23 @@ impl Asked {
         self.retry.is_some_and(|count| count > 0)
     }
 
-    /// Whether an SDK asks, whose own retry may want the answer too.
-    pub fn is_of_an_sdk(&self) -> bool {
+    /// Whether an SDK asks that numbers its tries, and so may try again.
+    pub fn is_numbered(&self) -> bool {
         self.retry.is_some()
     }
 
-    /// Whether an SDK that goes away so long after it asked has timed out, so that its retry comes.
+    /// Whether one that is not answered in its time may find the call again: without a key, an SDK's
+    /// own retry might.
+    pub fn may_come_again(&self) -> bool {
+        self.key.is_some() || self.is_numbered() || self.announced.iter().any(Option::is_some)
+    }
+
+    /// Whether one that goes away so long after it asked has timed out, so that its retry comes.
     pub(super) fn timed_out(&self, after: Duration) -> bool {
-        self.is_of_an_sdk()
-            && self.announced.iter().flatten().any(|announced| {
-                let margin = *announced * MARGIN / 100;
-                after + margin >= *announced && after <= *announced + margin
-            })
+        self.announced.iter().flatten().any(|announced| {
+            let margin = *announced * MARGIN / 100;
+            after + margin >= *announced && after <= *announced + margin
+        })
     }
 }
 
@@ -165,7 +170,7 @@ mod tests {
 
     #[test]
     fn an_sdk_says_which_of_its_tries_this_is() {
-        for (count, sdk, retry) in [
+        for (count, numbered, retry) in [
             (None, false, false),
             (Some("0"), true, false),
             (Some("1"), true, true),
@@ -179,10 +184,11 @@ mod tests {
                 .collect();
             let asked = Asked::read(&headers(&pairs)).unwrap();
             assert_eq!(
-                (asked.is_of_an_sdk(), asked.is_retry()),
-                (sdk, retry),
+                (asked.is_numbered(), asked.is_retry()),
+                (numbered, retry),
                 "{count:?}"
             );
+            assert_eq!(asked.may_come_again(), numbered);
         }
     }
 
@@ -200,8 +206,7 @@ mod tests {
             ("x-stainless-timeout", "never", 0, false),
             ("x-other", "1", 1000, false),
         ] {
-            let said = headers(&[(name, announced), ("x-stainless-retry-count", "0")]);
-            let asked = Asked::read(&said).unwrap();
+            let asked = Asked::read(&headers(&[(name, announced)])).unwrap();
             assert_eq!(
                 asked.timed_out(ms(after)),
                 expected,
@@ -211,7 +216,6 @@ mod tests {
         let both = headers(&[
             ("x-stainless-read-timeout", "2"),
             ("x-stainless-timeout", "1"),
-            ("x-stainless-retry-count", "0"),
         ]);
         let both = Asked::read(&both).unwrap();
         for after in [1000, 2000] {

@@ -39,9 +39,12 @@ pub(super) async fn answer(
         .as_ref()
         .and_then(|route| route.dedupe)
         .filter(|_| !asking.request.tools);
-    if asked.key.is_none() && dedupe.is_none() && !asked.is_of_an_sdk() {
-        return work(gateway, asking, false, recorder).await;
-    }
+    let lasts = asked.may_come_again();
+    let told = if asked.is_numbered() {
+        GatewayError::StillRunning
+    } else {
+        GatewayError::DeadlineExceeded
+    };
     let identity = Identity {
         caller: Arc::clone(&asking.key.id),
         key: asked.key.clone(),
@@ -54,10 +57,10 @@ pub(super) async fn answer(
             recorder.shared(vacancy.ending());
             let shorter =
                 |patience: &Duration| route.is_none_or(|route| *patience < route.timeouts.whole);
-            let patience = patience(&asking.headers).filter(shorter);
+            let patience = patience(&asking.headers).filter(|span| lasts && shorter(span));
             let id = patience.map(|_| recorder.id().to_owned());
-            let waiter = vacancy.begin(Box::pin(work(gateway, asking, true, recorder)));
-            match within(patience, waiter).await {
+            let waiter = vacancy.begin(Box::pin(work(gateway, asking, lasts, recorder)));
+            match within(patience, waiter, told).await {
                 Handed::Whole(response) => response,
                 Handed::Shared(reader) => reader.into_response(None),
                 // The record is with the call, and says the same.
@@ -68,7 +71,7 @@ pub(super) async fn answer(
         }
         Ok(Entered::Joined(waiter, kind)) => {
             join(&mut recorder, &asking, route, kind.name());
-            follow(waiter, &asking, recorder).await
+            follow(waiter, &asking, told, recorder).await
         }
         Ok(Entered::Replayed(reader)) => {
             join(&mut recorder, &asking, route, REPLAY);
@@ -132,24 +135,27 @@ fn join(recorder: &mut Recorder, asking: &Asking, route: Option<Arc<Route>>, kin
     recorder.joined(kind);
 }
 
-/// Waits for the answer for as long as the caller does. When that is not long enough, the caller is
-/// told to come again.
-async fn within(patience: Option<Duration>, mut waiter: Waiter) -> Handed {
+/// Waits for the answer for as long as the caller does, and then gives up with what that is `told`.
+async fn within(patience: Option<Duration>, mut waiter: Waiter, told: GatewayError) -> Handed {
     let Some(patience) = patience else {
         return waiter.await;
     };
     if let Ok(handed) = timeout(patience, &mut waiter).await {
         return handed;
     }
-    let told = GatewayError::StillRunning;
     waiter.give_up(&told);
     Handed::Failed(told)
 }
 
 /// The answer of a call that runs already.
-async fn follow(waiter: Waiter, asking: &Asking, recorder: Recorder) -> Response<Body> {
+async fn follow(
+    waiter: Waiter,
+    asking: &Asking,
+    told: GatewayError,
+    recorder: Recorder,
+) -> Response<Body> {
     let surface = asking.request.surface;
-    let handed = within(patience(&asking.headers), waiter).await;
+    let handed = within(patience(&asking.headers), waiter, told).await;
     let id = recorder.id().to_owned();
     let response = match handed {
         Handed::Shared(reader) => reader.into_response(Some(recorder)),
