@@ -153,6 +153,10 @@ impl Tape {
                 return Poll::Ready(Some(chunk));
             }
             if reel.source.is_none() {
+                drop(reel);
+                // For the others too it may be news.
+                self.fan.remove(number);
+                self.fan.wake_all();
                 return Poll::Ready(None);
             }
             self.fan.set(number, cx.waker());
