@@ -15,6 +15,9 @@ use http::StatusCode;
 use crate::chat::Unsupported;
 use crate::outcome::{Class, Failure};
 
+/// When there may be room again.
+const SOON: Duration = Duration::from_secs(1);
+
 /// Why the caller gets no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GatewayError {
@@ -47,7 +50,11 @@ pub enum GatewayError {
     /// The plan is empty; says what emptied it.
     NoEligibleTarget {
         why: String,
+        /// When a target may be tried again.
+        wait: Option<Duration>,
     },
+    /// There is no room for this request now.
+    Overloaded,
     /// Every attempt that was allowed failed; the failure is the one that decides what is said.
     Unanswered(Failure),
     /// The deadline passed before any attempt could end.
@@ -83,7 +90,9 @@ impl GatewayError {
             Self::DeadlineExceeded | Self::StillRunning => {
                 (S::GATEWAY_TIMEOUT, "upstream_error", "deadline_exceeded")
             }
-            Self::ShuttingDown => (S::SERVICE_UNAVAILABLE, "server_error", "overloaded"),
+            Self::Overloaded | Self::ShuttingDown => {
+                (S::SERVICE_UNAVAILABLE, "server_error", "overloaded")
+            }
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "server_error", "internal"),
             Self::Unanswered(failure) => unanswered(failure),
         }
@@ -105,6 +114,7 @@ impl GatewayError {
             | Self::Unanswered(_)
             | Self::DeadlineExceeded
             | Self::StillRunning
+            | Self::Overloaded
             | Self::ShuttingDown
             | Self::Internal => None,
         }
@@ -118,19 +128,48 @@ impl GatewayError {
         None
     }
 
-    /// How long the caller should wait before it asks again: set only where asking again makes
-    /// sense, and then `x-should-retry` is true. The official SDKs retry by themselves; all that
-    /// could be tried has been tried here.
+    /// How long the caller should wait before it asks again, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unanswered(Failure {
                 class: Class::RateLimited,
                 wait,
                 ..
-            }) => *wait,
+            })
+            | Self::NoEligibleTarget { wait, .. } => *wait,
             // At once: the call has its answer in hand, or soon will.
             Self::StillRunning => Some(Duration::from_millis(1)),
-            _ => None,
+            Self::Overloaded => Some(SOON),
+            Self::Unanswered(_)
+            | Self::Invalid { .. }
+            | Self::Refused { .. }
+            | Self::MethodNotAllowed { .. }
+            | Self::InvalidToken
+            | Self::RouteNotAllowed { .. }
+            | Self::UnknownModel { .. }
+            | Self::DeadlineExceeded
+            | Self::ShuttingDown
+            | Self::Internal => None,
+        }
+    }
+
+    /// Whether the official SDKs, which retry by themselves, should do so. All that could be tried has
+    /// been tried here: so only after a rate limit, or where the call goes on.
+    pub fn should_retry(&self) -> bool {
+        match self {
+            Self::Unanswered(failure) => failure.class == Class::RateLimited,
+            Self::StillRunning => true,
+            Self::Invalid { .. }
+            | Self::Refused { .. }
+            | Self::MethodNotAllowed { .. }
+            | Self::InvalidToken
+            | Self::RouteNotAllowed { .. }
+            | Self::UnknownModel { .. }
+            | Self::NoEligibleTarget { .. }
+            | Self::DeadlineExceeded
+            | Self::Overloaded
+            | Self::ShuttingDown
+            | Self::Internal => false,
         }
     }
 }
@@ -226,7 +265,9 @@ impl fmt::Display for GatewayError {
                     routes.join(", ")
                 )
             }
-            Self::NoEligibleTarget { why } => write!(f, "No target may serve this request: {why}."),
+            Self::NoEligibleTarget { why, .. } => {
+                write!(f, "No target may serve this request: {why}.")
+            }
             Self::Unanswered(failure) => unanswered_message(failure, f),
             Self::DeadlineExceeded => {
                 f.write_str("No provider answered within the route's deadline.")
@@ -234,6 +275,7 @@ impl fmt::Display for GatewayError {
             Self::StillRunning => {
                 f.write_str("No provider has answered in the time that this request was given.")
             }
+            Self::Overloaded => f.write_str("There is no room for this request now."),
             Self::ShuttingDown => f.write_str("This sidecar is shutting down."),
             Self::Internal => f.write_str("Pillion failed to handle this request."),
         }

@@ -212,6 +212,17 @@ pub enum Select {
     Cheapest,
 }
 
+impl Select {
+    /// As the operator writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Weighted => "weighted",
+            Self::Fastest => "fastest",
+            Self::Cheapest => "cheapest",
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Member {
     pub target: Arc<Target>,

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{StartError, service};
+use crate::health::Health;
 use crate::listen::{self, Phase, Settings};
 use crate::live::{Live, Publisher};
 use crate::once::Calls;
@@ -66,6 +67,7 @@ impl Embedded {
         let gateway = Gateway {
             snapshot: live,
             upstream: Upstream {
+                health: Health::new(fastrand::Rng::new()),
                 clients,
                 keyring,
                 credentials,

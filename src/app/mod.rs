@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, AdminState, Status};
 use crate::body::Body;
 use crate::config::{Loaded, Process, Sources};
+use crate::health::Health;
 use crate::listen::{self, BindError, Peer, Phase, Settings};
 use crate::live::Live;
 use crate::once::Calls;
@@ -127,6 +128,7 @@ pub async fn run(
     let clients = Clients::new(background.clone(), Egress::of(&sources.env));
     let ambient = Ambient::of(&sources.env);
     let upstream = Upstream {
+        health: Health::new(fastrand::Rng::new()),
         clients: clients.clone(),
         keyring: keyring.clone(),
         credentials: Credentials::new(ambient, keyring.clone(), clients, background.clone()),
@@ -170,6 +172,7 @@ pub async fn run(
         metrics,
         keyring,
         credentials: upstream.credentials.clone(),
+        health: upstream.health.clone(),
     };
     background.spawn(serve_admin(admin_listener, background.clone(), state));
     background.spawn(keep_warm(live, upstream));
@@ -203,8 +206,9 @@ fn service(
 async fn serve_admin(listener: TcpListener, tasks: Tasks, state: AdminState) {
     // The sender lives as long as this future, which is as long as the process.
     let (_phase, serving) = watch::channel(Phase::Serving);
-    let service = move |request: Request<Incoming>, _: Peer| {
-        let response = admin::respond(request.method(), request.uri().path(), &state);
+    let service = move |request: Request<Incoming>, peer: Peer| {
+        let path = request.uri().path();
+        let response = admin::respond(request.method(), path, peer.addr.ip(), &state);
         std::future::ready(response)
     };
     listen::serve(listener, Settings::default(), tasks, serving, service).await;

@@ -16,7 +16,7 @@ use crate::once::LINGER;
 use crate::plan::Schedule;
 use crate::record::Recorder;
 use crate::stream::Limits;
-use crate::upstream::{Sent, attempt};
+use crate::upstream::{Answered, attempt};
 
 /// An attempt that goes on for a retry ends before the call is let go, so that it is known how it ended.
 const LASTS: Duration = LINGER.saturating_sub(Duration::from_secs(1));
@@ -30,24 +30,19 @@ pub(super) async fn answer(
     lasts: bool,
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
+    let planned = Planned::make(gateway, caller, headers, &request, recorder)?;
     let Planned {
         route,
         plan,
+        ask,
         deadline,
-    } = Planned::make(
-        gateway,
-        caller,
-        headers,
-        &request.model,
-        request.stream,
-        recorder,
-    )?;
+    } = planned;
     let deadline = if lasts {
         deadline.outlasting(&route.timeouts, LASTS)
     } else {
         deadline
     };
-    let schedule = Schedule::new(&plan, deadline, route.max_attempts, request.executes);
+    let schedule = Schedule::new(&plan, ask, deadline, route.max_attempts, request.executes);
     match attempt(
         &gateway.upstream,
         &route,
@@ -59,7 +54,7 @@ pub(super) async fn answer(
     )
     .await?
     {
-        Sent::Whole(whole) => {
+        Answered::Whole(whole) => {
             recorder.usage(whole.usage);
             let mut response = Response::new(full(whole.body));
             *response.headers_mut() = whole.headers;
@@ -67,10 +62,11 @@ pub(super) async fn answer(
             response.headers_mut().insert(CONTENT_TYPE, kind);
             Ok(Answer::Ready(response))
         }
-        Sent::Streaming(streaming) => {
+        Answered::Streaming(streaming, running) => {
             let end = Instant::now() + route.timeouts.stream;
             Ok(Answer::Streaming(
                 streaming,
+                running,
                 Limits {
                     idle: deadline.idle,
                     end,

@@ -40,7 +40,7 @@ use crate::record::{Arrival, End, Recorder, Records};
 use crate::snapshot::{Key, Snapshot, Target};
 use crate::stream::{Limits, Passing, Relay};
 use crate::tasks::Tasks;
-use crate::upstream::{Streaming, Upstream};
+use crate::upstream::{Running, Streaming, Upstream};
 
 /// What every request is served with.
 pub struct Gateway {
@@ -59,7 +59,7 @@ enum Answer {
     /// An answer that is whole.
     Ready(Response<Body>),
     /// A stream at its commit point.
-    Streaming(Box<Streaming>, Limits),
+    Streaming(Box<Streaming>, Running, Limits),
     /// An answer that passes through.
     Passing(Box<Response<Incoming>>),
 }
@@ -128,13 +128,13 @@ fn deliver(
             recorder.finish(End::Answered(response.status()));
             response
         }
-        Ok(Answer::Streaming(mut streaming, limits)) => {
+        Ok(Answer::Streaming(mut streaming, running, limits)) => {
             let mut response = Response::new(());
             *response.headers_mut() = std::mem::take(&mut streaming.headers);
             response.headers_mut().insert(CONTENT_TYPE, EVENT_STREAM);
             let mut response = tell(response, &recorder);
             name_request(surface, response.headers_mut());
-            let relay = Relay::new(*streaming, recorder, limits, gateway.tasks.clone());
+            let relay = Relay::new(*streaming, running, recorder, limits, gateway.tasks.clone());
             response.map(|()| relay.boxed_unsync())
         }
         Ok(Answer::Passing(response)) => {

@@ -237,15 +237,11 @@ fn weight(member: &Table, select: Select, report: &mut Report) -> Option<u32> {
     if !member.has("weight") {
         return Some(1);
     }
-    let word = match select {
-        Select::Weighted => {
-            let weight = member.integer("weight")?;
-            return u32::try_from(weight).ok();
-        }
-        Select::Fastest => "fastest",
-        Select::Cheapest => "cheapest",
-    };
-    let message = format!("has no effect: its group is `select: {word}`");
+    if select == Select::Weighted {
+        let weight = member.integer("weight")?;
+        return u32::try_from(weight).ok();
+    }
+    let message = format!("has no effect: its group is `select: {}`", select.name());
     report.warning(&member.at("weight"), message);
     Some(1)
 }
