@@ -67,7 +67,7 @@ enum Answer {
 /// How far a request has come once it is read.
 enum Read {
     /// To its answer, or to the end of its hope of one.
-    Done(Answer),
+    Done(Box<Answer>),
     /// It is to be planned and tried, unless somebody else asked for the same.
     Asked(Box<Asking>),
 }
@@ -109,7 +109,7 @@ pub async fn handle(
     let reading = read(&gateway, &snapshot, request, peer, &mut recorder);
     match Box::pin(or_cut(&gateway.cut, reading)).await {
         Ok(Read::Asked(asking)) => once::answer(gateway, asking, recorder).await,
-        Ok(Read::Done(answer)) => deliver(&gateway, surface, Ok(answer), recorder),
+        Ok(Read::Done(answer)) => deliver(&gateway, surface, Ok(*answer), recorder),
         Err(refusal) => deliver(&gateway, surface, Err(refusal), recorder),
     }
 }
@@ -161,7 +161,7 @@ async fn read(
     let (head, incoming) = request.into_parts();
     let (key, endpoint) = match identified {
         Ok(Some(identified)) => identified,
-        Ok(None) => return Ok(Read::Done(Answer::Ready(no_content()))),
+        Ok(None) => return Ok(Read::Done(Box::new(Answer::Ready(no_content())))),
         Err(error) => {
             body::discard(&head.headers, incoming, &gateway.tasks);
             return Err(Refusal::Unread(error));
@@ -176,7 +176,7 @@ async fn read(
         snapshot,
         key: &key,
     };
-    Ok(Read::Done(match endpoint {
+    let answer = match endpoint {
         Endpoint::Surface(surface) => {
             let request = chat::Request::read(surface, body)?;
             if surface != Surface::CountTokens {
@@ -197,7 +197,8 @@ async fn read(
         Endpoint::Passthrough(path) => {
             passthrough::answer(gateway, caller, &head, &path, body, recorder).await?
         }
-    }))
+    };
+    Ok(Read::Done(Box::new(answer)))
 }
 
 /// Who is calling, and for what; `None` for a question about the server itself.

@@ -107,9 +107,9 @@ async fn work(
     };
     let answering = async {
         let answer = judged::answer(&gateway, caller, &headers, request, lasts, &mut recorder);
-        answer.await.map_err(Refusal::from)
+        Box::pin(answer).await.map_err(Refusal::from)
     };
-    let answer = or_cut(&gateway.cut, Box::pin(answering)).await;
+    let answer = or_cut(&gateway.cut, answering).await;
     deliver(&gateway, surface, answer, recorder)
 }
 
