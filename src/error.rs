@@ -59,6 +59,8 @@ pub enum GatewayError {
     Unanswered(Failure),
     /// The deadline passed before any attempt could end.
     DeadlineExceeded,
+    /// The caller's patience has ended while its call goes on: asked again, it joins that.
+    StillRunning,
     /// The process is about to end.
     ShuttingDown,
     /// A fault of ours.
@@ -85,7 +87,9 @@ impl GatewayError {
             Self::NoEligibleTarget { .. } => {
                 (S::SERVICE_UNAVAILABLE, "server_error", "no_eligible_target")
             }
-            Self::DeadlineExceeded => (S::GATEWAY_TIMEOUT, "upstream_error", "deadline_exceeded"),
+            Self::DeadlineExceeded | Self::StillRunning => {
+                (S::GATEWAY_TIMEOUT, "upstream_error", "deadline_exceeded")
+            }
             Self::Overloaded | Self::ShuttingDown => {
                 (S::SERVICE_UNAVAILABLE, "server_error", "overloaded")
             }
@@ -109,6 +113,7 @@ impl GatewayError {
             | Self::NoEligibleTarget { .. }
             | Self::Unanswered(_)
             | Self::DeadlineExceeded
+            | Self::StillRunning
             | Self::Overloaded
             | Self::ShuttingDown
             | Self::Internal => None,
@@ -132,6 +137,8 @@ impl GatewayError {
                 ..
             })
             | Self::NoEligibleTarget { wait, .. } => *wait,
+            // At once: the call has its answer in hand, or soon will.
+            Self::StillRunning => Some(Duration::from_millis(1)),
             Self::Overloaded => Some(SOON),
             Self::Unanswered(_)
             | Self::Invalid { .. }
@@ -146,10 +153,24 @@ impl GatewayError {
         }
     }
 
-    /// Whether the official SDKs, which retry by themselves, should do so: all that could be tried
-    /// has been tried here, so only after a rate limit.
-    pub fn is_rate_limit(&self) -> bool {
-        matches!(self, Self::Unanswered(failure) if failure.class == Class::RateLimited)
+    /// Whether the official SDKs, which retry by themselves, should do so. All that could be tried has
+    /// been tried here: so only after a rate limit, or where the call goes on.
+    pub fn should_retry(&self) -> bool {
+        match self {
+            Self::Unanswered(failure) => failure.class == Class::RateLimited,
+            Self::StillRunning => true,
+            Self::Invalid { .. }
+            | Self::Refused { .. }
+            | Self::MethodNotAllowed { .. }
+            | Self::InvalidToken
+            | Self::RouteNotAllowed { .. }
+            | Self::UnknownModel { .. }
+            | Self::NoEligibleTarget { .. }
+            | Self::DeadlineExceeded
+            | Self::Overloaded
+            | Self::ShuttingDown
+            | Self::Internal => false,
+        }
     }
 }
 
@@ -250,6 +271,9 @@ impl fmt::Display for GatewayError {
             Self::Unanswered(failure) => unanswered_message(failure, f),
             Self::DeadlineExceeded => {
                 f.write_str("No provider answered within the route's deadline.")
+            }
+            Self::StillRunning => {
+                f.write_str("No provider has answered in the time that this request was given.")
             }
             Self::Overloaded => f.write_str("There is no room for this request now."),
             Self::ShuttingDown => f.write_str("This sidecar is shutting down."),

@@ -13,6 +13,7 @@ pub mod facts;
 pub mod health;
 pub mod listen;
 pub mod live;
+pub mod once;
 pub mod outcome;
 pub mod plan;
 pub mod record;

@@ -13,6 +13,7 @@ use super::{StartError, service};
 use crate::health::Health;
 use crate::listen::{self, Phase, Settings};
 use crate::live::{Live, Publisher};
+use crate::once::Calls;
 use crate::record::{Kept, Records};
 use crate::secret::{Ambient, Keyring};
 use crate::serve::Gateway;
@@ -62,6 +63,7 @@ impl Embedded {
             clients.clone(),
             tasks.clone(),
         );
+        let cut = CancellationToken::new();
         let gateway = Gateway {
             snapshot: live,
             upstream: Upstream {
@@ -71,8 +73,9 @@ impl Embedded {
                 credentials,
             },
             records,
+            calls: Calls::new(tasks.clone(), cut.clone()),
             tasks: tasks.clone(),
-            cut: CancellationToken::new(),
+            cut,
         };
         let (phase, serving) = watch::channel(Phase::Serving);
         tasks.spawn(listen::serve(

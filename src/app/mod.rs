@@ -24,6 +24,7 @@ use crate::config::{Loaded, Process, Sources};
 use crate::health::Health;
 use crate::listen::{self, BindError, Peer, Phase, Settings};
 use crate::live::Live;
+use crate::once::Calls;
 use crate::record::{AuditSinks, Records};
 use crate::secret::{Ambient, Keyring};
 use crate::serve::{self, Gateway};
@@ -136,6 +137,7 @@ pub async fn run(
         snapshot: live.clone(),
         upstream: upstream.clone(),
         records: records.clone(),
+        calls: Calls::new(connections.clone(), cut.clone()),
         tasks: connections.clone(),
         cut: cut.clone(),
     });

@@ -147,7 +147,7 @@ fn body(message: &str, kind: &str, param: Option<&str>, code: &str) -> String {
 
 fn say_when_to_retry(headers: &mut HeaderMap, error: &GatewayError) {
     let wait = error.retry_after().filter(|wait| *wait <= LONGEST_WAIT);
-    let retry = if wait.is_some() && error.is_rate_limit() {
+    let retry = if wait.is_some() && error.should_retry() {
         "true"
     } else {
         "false"

@@ -22,6 +22,8 @@ pub struct Deadline {
     /// Between two events of a stream.
     pub idle: Duration,
     reserve: Percent,
+    /// How much longer than `at` the last attempt may take.
+    beyond: Duration,
 }
 
 impl Deadline {
@@ -45,6 +47,7 @@ impl Deadline {
             },
             idle: within(timeouts.idle),
             reserve,
+            beyond: Duration::ZERO,
         }
     }
 
@@ -57,13 +60,21 @@ impl Deadline {
         }
     }
 
+    /// The last attempt may go on when the caller's patience has ended, for so long at most and no
+    /// longer than the route allows: a retry will take its answer.
+    #[must_use]
+    pub fn outlasting(mut self, timeouts: &Timeouts, most: Duration) -> Self {
+        self.beyond = timeouts.whole.saturating_sub(self.whole).min(most);
+        self
+    }
+
     /// When an attempt that starts at `start` is over. With a `backup`, it leaves that its share.
     pub fn attempt_end(&self, start: Instant, backup: bool) -> Instant {
         let left = self.at.saturating_duration_since(start);
         let share = if backup {
             left.saturating_sub(self.reserve.of(left))
         } else {
-            left
+            left + self.beyond
         };
         start + self.attempt.min(share)
     }
@@ -148,6 +159,25 @@ mod tests {
         assert_eq!(plain.at, now + Duration::from_secs(5));
         assert_eq!(plain.attempt_end(now, true), now + Duration::from_secs(3));
         assert_eq!(plain.idle, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn the_last_attempt_may_outlast_the_callers_patience() {
+        let most = Duration::from_secs(9);
+        let (now, deadline) = deadline(false, Some(5));
+        let lasting = deadline.outlasting(&TIMEOUTS, most);
+        let secs = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(lasting.at, secs(5), "nothing is begun later");
+        assert_eq!(lasting.attempt_end(now, true), secs(3), "a backup follows");
+        assert_eq!(lasting.attempt_end(secs(3), false), secs(14));
+        let most = Duration::from_mins(1);
+        let lasting = deadline.outlasting(&TIMEOUTS, most);
+        assert_eq!(
+            lasting.attempt_end(now, false),
+            secs(18),
+            "an answer's limit"
+        );
+        assert_eq!(lasting.attempt_end(secs(13), false), secs(13 + 18));
     }
 
     #[test]

@@ -199,6 +199,8 @@ pub(super) struct Facts {
     /// Fields that the answering target was not told.
     pub(super) dropped: Vec<Cow<'static, str>>,
     pub(super) version: Option<Arc<str>>,
+    /// In which way another request's answer was taken.
+    pub(super) joined: Option<&'static str>,
 }
 
 impl Facts {
@@ -216,6 +218,7 @@ impl Facts {
             usage: None,
             dropped: Vec::new(),
             version: None,
+            joined: None,
         }
     }
 
@@ -324,6 +327,7 @@ fn reason(error: &GatewayError) -> &str {
         | GatewayError::UnknownModel { .. }
         | GatewayError::NoEligibleTarget { .. }
         | GatewayError::DeadlineExceeded
+        | GatewayError::StillRunning
         | GatewayError::Overloaded
         | GatewayError::ShuttingDown
         | GatewayError::Internal => error.wire().2,
@@ -332,9 +336,10 @@ fn reason(error: &GatewayError) -> &str {
 
 fn rejection(error: &GatewayError) -> Option<&str> {
     match error {
-        GatewayError::Unanswered(_) | GatewayError::DeadlineExceeded | GatewayError::Internal => {
-            None
-        }
+        GatewayError::Unanswered(_)
+        | GatewayError::DeadlineExceeded
+        | GatewayError::StillRunning
+        | GatewayError::Internal => None,
         GatewayError::Invalid { .. }
         | GatewayError::Refused { .. }
         | GatewayError::MethodNotAllowed { .. }

@@ -44,6 +44,12 @@ pub(super) fn count(metrics: &Metrics, facts: &Facts, verdict: &Verdict<'_>) {
             .get_or_create(&[(names::CODE, code)])
             .inc();
     }
+    if let Some(kind) = facts.joined {
+        metrics
+            .joins
+            .get_or_create(&[(names::KIND, kind.into())])
+            .inc();
+    }
     count_attempts(metrics, facts);
     if facts.streamed == Some(true) && answering.is_some() {
         count_stream_end(metrics, verdict.outcome);

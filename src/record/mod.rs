@@ -6,6 +6,7 @@
 //! seen so far. The metrics of a request are counted from its record, in one place.
 //! Never here: content. The record holds names, numbers and classes.
 
+mod ending;
 mod facts;
 mod id;
 mod kept;
@@ -27,6 +28,7 @@ use crate::snapshot::{Identity, Key, Route, Target};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::InFlight;
 
+pub use self::ending::{Ended, Ending};
 pub use self::facts::{Arrival, AttemptLog, End};
 pub use self::kept::Kept;
 pub use self::sink::AuditSinks;
@@ -66,6 +68,7 @@ impl Records {
         Recorder {
             facts: Facts::new(RequestId::at(arrival.time), arrival),
             in_flight: None,
+            ending: None,
             records: self.clone(),
             finished: false,
         }
@@ -92,13 +95,21 @@ impl Records {
         }
     }
 
-    fn write(&self, facts: &mut Facts, end: End<'_>) {
+    fn write(&self, facts: &mut Facts, end: End<'_>, ending: Option<&Ending>) {
         let Shared {
             identity,
             metrics,
             audit,
         } = &*self.shared;
-        let verdict = facts.end(end, Instant::now());
+        let now = Instant::now();
+        let mut verdict = facts.end(end, now);
+        if let Some(ending) = ending {
+            ending.set(end);
+            if let Some(left) = ending.left() {
+                // The answer was no longer this caller's. What the attempts came to stays.
+                verdict = facts.end(left, now);
+            }
+        }
         meter::count(metrics, facts, &verdict);
         audit.append(|seq| line::write(facts, &verdict, identity, seq));
     }
@@ -111,6 +122,8 @@ impl Records {
 pub struct Recorder {
     facts: Facts,
     in_flight: Option<InFlight>,
+    /// Told how the request ended, where others share its answer.
+    ending: Option<Arc<Ending>>,
     records: Records,
     finished: bool,
 }
@@ -173,6 +186,16 @@ impl Recorder {
         self.facts.dropped.extend_from_slice(fields);
     }
 
+    /// The answer is that of another request, joined in this way.
+    pub fn joined(&mut self, kind: &'static str) {
+        self.facts.joined = Some(kind);
+    }
+
+    /// Whoever holds `ending` learns how the request ended, and may say that its caller has left.
+    pub fn shared(&mut self, ending: Arc<Ending>) {
+        self.ending = Some(ending);
+    }
+
     /// When the request arrived, in seconds since 1970.
     pub fn arrived(&self) -> u64 {
         u64::try_from(self.facts.arrival.time.as_second()).unwrap_or_default()
@@ -200,14 +223,16 @@ impl Recorder {
     /// The request is over.
     pub fn finish(mut self, end: End<'_>) {
         self.finished = true;
-        self.records.write(&mut self.facts, end);
+        let ending = self.ending.as_deref();
+        self.records.write(&mut self.facts, end, ending);
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
         if !self.finished {
-            self.records.write(&mut self.facts, End::Cancelled);
+            let ending = self.ending.as_deref();
+            self.records.write(&mut self.facts, End::Cancelled, ending);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A request that is planned, tried until it is answered, and whose answer is judged.
 
+use std::time::Duration;
+
 use http::Response;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use tokio::time::Instant;
@@ -12,16 +14,22 @@ use crate::body::full;
 use crate::chat;
 use crate::dialect::answer::Part;
 use crate::error::GatewayError;
+use crate::once::LINGER;
 use crate::plan::Schedule;
 use crate::record::Recorder;
 use crate::stream::Limits;
 use crate::upstream::{Answered, Question, attempt};
 
+/// An attempt that goes on for a retry ends before the call is let go, so that it is known how it ended.
+const LASTS: Duration = LINGER.saturating_sub(Duration::from_secs(1));
+
+/// `lasts` says that a retry finds the call when the caller's own patience ends first.
 pub(super) async fn answer(
     gateway: &Gateway,
     caller: Caller<'_>,
     headers: &HeaderMap,
     request: chat::Request,
+    lasts: bool,
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
     let planned = Planned::make(gateway, caller, headers, &request, recorder)?;
@@ -32,6 +40,11 @@ pub(super) async fn answer(
         ask,
         deadline,
     } = planned;
+    let deadline = if lasts {
+        deadline.outlasting(&route.timeouts, LASTS)
+    } else {
+        deadline
+    };
     let question = Question {
         route: &route,
         request: &request,

@@ -10,6 +10,7 @@
 mod count;
 mod judged;
 mod models;
+mod once;
 mod passthrough;
 mod planned;
 mod resume;
@@ -35,6 +36,7 @@ use crate::listen::door::{self, Door};
 use crate::listen::endpoint::{self, Endpoint};
 use crate::listen::{Peer, auth, respond};
 use crate::live::Live;
+use crate::once::Calls;
 use crate::record::{Arrival, End, Recorder, Records};
 use crate::snapshot::{Key, Snapshot, Target};
 use crate::stream::{Limits, Passing, Relay};
@@ -46,6 +48,8 @@ pub struct Gateway {
     pub snapshot: Live<Snapshot>,
     pub upstream: Upstream,
     pub records: Records,
+    /// The calls that a request may be one of.
+    pub calls: Calls,
     pub tasks: Tasks,
     /// Cancelled when what still runs must end now.
     pub cut: CancellationToken,
@@ -59,6 +63,22 @@ enum Answer {
     Streaming(Box<Streaming>, Running, Limits),
     /// An answer that passes through.
     Passing(Box<Response<Incoming>>),
+}
+
+/// How far a request has come once it is read.
+enum Read {
+    /// To its answer, or to the end of its hope of one.
+    Done(Box<Answer>),
+    /// It is to be planned and tried, unless somebody else asked for the same.
+    Asked(Box<Asking>),
+}
+
+/// A request that a provider is to be asked for, and all that it is asked with.
+struct Asking {
+    snapshot: Arc<Snapshot>,
+    key: Arc<Key>,
+    headers: HeaderMap,
+    request: chat::Request,
 }
 
 /// Why a request gets no answer.
@@ -87,8 +107,22 @@ pub async fn handle(
     recorder.version(&snapshot.version);
     // Also what is refused before it is known is told in the words of its surface.
     let surface = endpoint::surface(request.uri().path());
-    let answering = answer(&gateway, &snapshot, request, peer, &mut recorder);
-    match Box::pin(or_cut(&gateway.cut, answering)).await {
+    let reading = read(&gateway, &snapshot, request, peer, &mut recorder);
+    match Box::pin(or_cut(&gateway.cut, reading)).await {
+        Ok(Read::Asked(asking)) => once::answer(gateway, asking, recorder).await,
+        Ok(Read::Done(answer)) => deliver(&gateway, surface, Ok(*answer), recorder),
+        Err(refusal) => deliver(&gateway, surface, Err(refusal), recorder),
+    }
+}
+
+/// The answer as it goes out. Its record ends with it, or with its body.
+fn deliver(
+    gateway: &Gateway,
+    surface: Surface,
+    answer: Result<Answer, Refusal>,
+    recorder: Recorder,
+) -> Response<Body> {
+    match answer {
         Ok(Answer::Ready(response)) => {
             let mut response = tell(response, &recorder);
             name_request(surface, response.headers_mut());
@@ -117,18 +151,18 @@ pub async fn handle(
     }
 }
 
-async fn answer(
+async fn read(
     gateway: &Gateway,
-    snapshot: &Snapshot,
+    snapshot: &Arc<Snapshot>,
     request: Request<Incoming>,
     peer: Peer,
     recorder: &mut Recorder,
-) -> Result<Answer, Refusal> {
+) -> Result<Read, Refusal> {
     let identified = identify(snapshot, &request, peer, recorder);
     let (head, incoming) = request.into_parts();
     let (key, endpoint) = match identified {
         Ok(Some(identified)) => identified,
-        Ok(None) => return Ok(Answer::Ready(no_content())),
+        Ok(None) => return Ok(Read::Done(Box::new(Answer::Ready(no_content())))),
         Err(error) => {
             body::discard(&head.headers, incoming, &gateway.tasks);
             return Err(Refusal::Unread(error));
@@ -143,14 +177,18 @@ async fn answer(
         snapshot,
         key: &key,
     };
-    Ok(match endpoint {
+    let answer = match endpoint {
         Endpoint::Surface(surface) => {
             let request = chat::Request::read(surface, body)?;
-            if surface == Surface::CountTokens {
-                return Ok(count::answer(gateway, caller, &head.headers, request, recorder).await?);
+            if surface != Surface::CountTokens {
+                return Ok(Read::Asked(Box::new(Asking {
+                    snapshot: Arc::clone(snapshot),
+                    key,
+                    headers: head.headers,
+                    request,
+                })));
             }
-            let judged = judged::answer(gateway, caller, &head.headers, request, recorder);
-            Box::pin(judged).await?
+            count::answer(gateway, caller, &head.headers, request, recorder).await?
         }
         Endpoint::Models => Answer::Ready(models::list(caller)),
         Endpoint::Model(id) => match models::one(caller, &id)? {
@@ -160,7 +198,8 @@ async fn answer(
         Endpoint::Passthrough(path) => {
             passthrough::answer(gateway, caller, &head, &path, body, recorder).await?
         }
-    })
+    };
+    Ok(Read::Done(Box::new(answer)))
 }
 
 /// Who is calling, and for what; `None` for a question about the server itself.

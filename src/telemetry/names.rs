@@ -9,6 +9,7 @@ pub const TARGET_OUT_SECONDS: &str = "pillion_target_out_seconds";
 pub const FALLBACKS: &str = "pillion_fallbacks";
 pub const REJECTIONS: &str = "pillion_rejections";
 pub const STREAM_ENDS: &str = "pillion_stream_ends";
+pub const JOINS: &str = "pillion_joins";
 pub const TOKENS: &str = "pillion_tokens";
 pub const FIRST_TOKEN_SECONDS: &str = "pillion_first_token_seconds";
 pub const REQUEST_SECONDS: &str = "pillion_request_seconds";

@@ -39,6 +39,8 @@ pub struct Request {
     /// Whether the provider is to do more than answer: run a tool of its own, keep or take up state.
     /// Sent twice, it might be done twice.
     pub executes: bool,
+    /// Whether the model is offered tools, of whatever kind: a list that is not empty.
+    pub tools: bool,
 }
 
 /// `stream_options.include_usage`, and where to put it when it is not set.
@@ -84,6 +86,7 @@ impl Request {
             moderation: facts.moderation,
             base64: facts.base64,
             executes: facts.executes,
+            tools: facts.tools || facts.executes,
             body,
         })
     }
@@ -109,6 +112,7 @@ struct Facts {
     moderation: bool,
     base64: bool,
     executes: bool,
+    tools: bool,
 }
 
 impl Facts {
@@ -122,6 +126,7 @@ impl Facts {
             moderation: false,
             base64: false,
             executes: false,
+            tools: false,
         };
         let mut cursor = Cursor::new(text);
         if cursor.kind()? != Kind::Object {
@@ -182,8 +187,14 @@ impl Facts {
             "prompt" | "input" => self.input = true,
             "tools" => {
                 let kind = expect(cursor, key, &[Kind::Array, Kind::Null], "an array")?;
-                self.executes |= kind == Kind::Array && runs_elsewhere(cursor)?;
+                if kind == Kind::Array {
+                    let list = tools(cursor)?;
+                    self.tools |= list.any;
+                    self.executes |= list.hosted;
+                }
             }
+            // What tools were before they were tools.
+            "functions" => self.tools |= cursor.kind()? != Kind::Null,
             "web_search_options"
             | "mcp_servers"
             | "container"
@@ -221,24 +232,33 @@ const HOSTED: [&str; 12] = [
     "x_search",
 ];
 
-/// Whether one of the tools in the list that comes next is the provider's to run.
-fn runs_elsewhere(cursor: &mut Cursor<'_>) -> Result<bool, Invalid> {
-    let mut hosted = false;
+/// What there is in a list of tools.
+#[derive(Default)]
+struct Tools {
+    any: bool,
+    /// One that the provider runs.
+    hosted: bool,
+}
+
+/// Reads the list of tools that comes next.
+fn tools(cursor: &mut Cursor<'_>) -> Result<Tools, Invalid> {
+    let mut tools = Tools::default();
     cursor.array(|cursor| {
+        tools.any = true;
         if cursor.kind()? == Kind::Object {
             cursor.object(|cursor, key| {
                 if key.says("type")
                     && let Some(kind) = cursor.string_or_skip()?
                 {
                     let kind = kind.decode();
-                    hosted |= HOSTED.iter().any(|begin| kind.starts_with(begin));
+                    tools.hosted |= HOSTED.iter().any(|begin| kind.starts_with(begin));
                 }
                 Ok::<(), Invalid>(())
             })?;
         }
         Ok::<(), Invalid>(())
     })?;
-    Ok(hosted)
+    Ok(tools)
 }
 
 fn stream_options(text: &str, cursor: &mut Cursor<'_>) -> Result<UsageOption, GatewayError> {

@@ -159,3 +159,25 @@ fn what_the_provider_is_to_run_or_to_keep_is_seen() {
         assert_eq!(request.executes, expected, "{more}");
     }
 }
+
+#[test]
+fn whether_the_model_is_offered_tools() {
+    for (more, expected) in [
+        (r#""tools":[]"#, false),
+        (r#""tools":null"#, false),
+        (
+            r#""tools":[{"type":"function","function":{"name":"f"}}]"#,
+            true,
+        ),
+        (r#""tools":[{"name":"f","input_schema":{}}]"#, true),
+        (r#""tools":[{"type":"web_search"}]"#, true),
+        (r#""functions":[{"name":"f"}]"#, true),
+        (r#""functions":null"#, false),
+        (r#""web_search_options":{}"#, true),
+        (r#""user":"tools""#, false),
+    ] {
+        let body = format!(r#"{{"model":"m","messages":[],{more}}}"#);
+        let request = Request::read(Surface::Chat, body.into()).unwrap();
+        assert_eq!(request.tools, expected, "{more}");
+    }
+}

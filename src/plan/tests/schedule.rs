@@ -119,7 +119,7 @@ fn everybody_at_a_limit_is_one_answer_with_the_least_wait() {
     assert!(ran.tried.is_empty());
     let verdict = ran.verdict.unwrap();
     assert_eq!(verdict.retry_after(), Some(secs(35.0)));
-    assert!(verdict.is_rate_limit());
+    assert!(verdict.should_retry());
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn with_every_breaker_open_one_probes_and_the_rest_are_told_soon() {
     let verdict = third.verdict(until);
     assert_eq!(verdict.wire().2, "no_eligible_target");
     assert!(verdict.retry_after().unwrap() <= secs(5.0));
-    assert!(!verdict.is_rate_limit());
+    assert!(!verdict.should_retry());
 
     // A probe that comes back lets those in who wait.
     let mut fourth = new();

@@ -129,3 +129,66 @@ fn metrics_are_counted_from_the_record() {
         assert!(text.contains(&format!("{sample}\n")), "{sample}\n{text}");
     }
 }
+
+#[test]
+fn whoever_shares_an_answer_learns_how_it_ended() {
+    let (records, _lines, _) = queued(8);
+    let failure = Failure::new(Class::Reset, "gone");
+    let timeout = GatewayError::DeadlineExceeded;
+    for (end, expected) in [
+        (
+            Some(End::Answered(StatusCode::OK)),
+            Ended::Answered(StatusCode::OK),
+        ),
+        (Some(End::Failed(&timeout)), Ended::Failed(timeout.clone())),
+        (
+            Some(End::Broken(StatusCode::OK, &failure)),
+            Ended::Broken(StatusCode::OK, failure.clone()),
+        ),
+        (None, Ended::Cancelled),
+    ] {
+        let ending = Arc::new(Ending::default());
+        let mut recorder = records.begin(Arrival::now());
+        recorder.shared(Arc::clone(&ending));
+        assert_eq!(ending.ended(), None);
+        match end {
+            Some(end) => recorder.finish(end),
+            None => drop(recorder),
+        }
+        assert_eq!(ending.ended(), Some(&expected));
+    }
+}
+
+#[test]
+fn a_caller_that_left_its_call_is_recorded_as_gone_and_the_call_as_it_was() {
+    let (records, lines, metrics) = queued(8);
+    let told = GatewayError::StillRunning;
+    for left in [None, Some(told)] {
+        let ending = Arc::new(Ending::default());
+        let mut recorder = records.begin(Arrival::now());
+        recorder.shared(Arc::clone(&ending));
+        let log = recorder.attempt(&target("openai", "gpt-5"));
+        ending.leave(left);
+        log.answered(StatusCode::OK);
+        recorder.usage(usage());
+        recorder.finish(End::Answered(StatusCode::OK));
+    }
+    let mut joined = records.begin(Arrival::now());
+    joined.joined("sdk_retry");
+    joined.finish(End::Answered(StatusCode::OK));
+    let lines = values(&lines);
+    let outcomes: Vec<_> = lines.iter().map(|line| line["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["cancelled", "error", "ok"]);
+    assert_eq!(lines[0]["status"], Value::Null);
+    assert_eq!(lines[1]["status"], 504);
+    for line in &lines[..2] {
+        assert_eq!(line["attempts"][0]["class"], "ok");
+        assert_eq!(line["usage"]["completion"], 7);
+    }
+    assert_eq!(lines[2]["usage"], Value::Null);
+    let text = metrics.render();
+    assert!(
+        text.contains("pillion_joins_total{kind=\"sdk_retry\"} 1\n"),
+        "{text}"
+    );
+}

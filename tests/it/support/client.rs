@@ -90,6 +90,20 @@ impl Client {
         self.stream.shutdown().await.unwrap();
     }
 
+    /// Goes away, and waits until the gateway has seen it.
+    pub(crate) async fn leave(mut self) {
+        self.half_close().await;
+        soon("the gateway closes", async {
+            while self
+                .stream
+                .read_buf(&mut self.buffer)
+                .await
+                .is_ok_and(|read| read > 0)
+            {}
+        })
+        .await;
+    }
+
     /// Waits for the head of the answer.
     pub(crate) async fn answer(self) -> Stream {
         soon("an answer's head", self.head()).await
@@ -199,6 +213,11 @@ impl Stream {
     /// Says that nothing more will be sent, and goes on reading.
     pub(crate) async fn half_close(&mut self) {
         self.client.half_close().await;
+    }
+
+    /// Goes away, and waits until the gateway has seen it.
+    pub(crate) async fn leave(self) {
+        self.client.leave().await;
     }
 
     /// The next event with its blank line; `None` at the end.
