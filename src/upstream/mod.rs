@@ -12,6 +12,7 @@ mod count;
 mod credentials;
 mod egress;
 mod headers;
+mod line;
 mod passthrough;
 mod prepare;
 mod reading;
