@@ -26,3 +26,6 @@ pub fn cost(price: Price, prompt: u64, completion: u64) -> u128 {
     let of = |tokens: u64, each: u64| u128::from(tokens) * u128::from(each);
     of(prompt, price.input) + of(completion, price.output)
 }
+
+#[cfg(test)]
+mod tests;

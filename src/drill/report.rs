@@ -201,8 +201,7 @@ impl Report {
             None => (
                 Noticed::No,
                 format!(
-                    "no: {} of {} requests were answered, and none took noticeably longer",
-                    self.before.requests + self.after.requests,
+                    "no: all {} requests were answered, and not noticeably later than before",
                     self.before.requests + self.after.requests
                 ),
             ),

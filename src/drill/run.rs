@@ -94,7 +94,7 @@ impl Drill<'_> {
     }
 
     async fn ask(&self, caller: &Caller<'_>, number: usize) -> Asked {
-        tracing::info!(number, "asking");
+        tracing::debug!(number, "asking");
         let streamed = self.is_streamed(number);
         let request = probe::order(&self.route.name, streamed);
         let start = Instant::now();

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::check::caller::Answer;
 use crate::check::judge::{self, Finding, Lack, Trouble};
-use crate::check::probe::Probe;
 use crate::check::read::Call;
 
 /// Where a request stood when the primary was cut.
@@ -71,8 +70,7 @@ impl Sample {
             first_token: answer.first_token,
             total: answer.total,
             since_cut: None,
-            // The probe that offers this tool and is over with one answer, plain or streamed.
-            finding: judge::of(Probe::ToolsStreamed, std::slice::from_ref(answer)),
+            finding: judge::offered(answer),
             calls: judge::good(answer).map_or_else(|_| Vec::new(), |reading| reading.calls),
             target: target.or_else(|| record.and_then(|record| text(&record["target"]))),
             planned: record.and_then(|record| text(&record["plan"][0])),
@@ -86,8 +84,8 @@ impl Sample {
         }
     }
 
-    /// Why the application has no answer that it can read, if it has none. One in words where a
-    /// tool was to be called is an answer.
+    /// Why the application has no answer that it can read, if it has none. One that calls the tool
+    /// wrongly is an answer.
     pub(super) fn failed(&self) -> Option<&Trouble> {
         let trouble = self.finding.result.as_ref().err()?;
         match trouble.lack {
@@ -108,7 +106,8 @@ impl Attempt {
             target: text("target"),
             class: text("class"),
             reason: crate::check::line(&text("reason")),
-            free: attempt["billed"] == false,
+            // Nobody charges for what was refused.
+            free: attempt["billed"] == false || attempt["status"].as_u64() >= Some(400),
         }
     }
 
@@ -133,6 +132,7 @@ mod tests {
                 "usage": { "prompt": 9, "completion": 3 },
                 "attempts": [
                     { "target": "a/m", "class": "connect", "reason": "no\nconnection", "billed": false },
+                    { "target": "a/m", "class": "overloaded", "status": 503, "billed": null },
                     { "target": "b/m", "class": "ok", "reason": null, "billed": null },
                 ],
             })),
@@ -162,11 +162,12 @@ mod tests {
         assert_eq!(sample.planned.as_deref(), Some("a/m"));
         assert_eq!(sample.target.as_deref(), Some("b/m"));
         assert_eq!(sample.usage.map(|usage| usage.prompt), Some(9));
-        let [first, second] = &sample.attempts[..] else {
+        let [first, refused, second] = &sample.attempts[..] else {
             panic!("{sample:?}");
         };
         assert_eq!(first.reason, "no connection");
         assert!(first.free && !first.answered());
+        assert!(refused.free && !refused.answered());
         assert!(!second.free && second.answered());
     }
 }

@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_server_that_speaks_first_is_kept_and_a_late_authority_is_trusted() {
+    async fn a_server_that_speaks_first_is_kept_until_it_goes_and_a_late_authority_is_trusted() {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
         let ring = Arc::new(rustls::crypto::ring::default_provider());
@@ -262,7 +262,8 @@ mod tests {
         };
 
         let ca = std::env::temp_dir().join(format!("pillion-ca-{:016x}.pem", fastrand::u64(..)));
-        let warm = Warm::new(Some(ca.clone()), Egress::default(), None);
+        let line = Line::default();
+        let warm = Warm::new(Some(ca.clone()), Egress::default(), Some(line.clone()));
         assert!(warm.connect(uri.clone()).await.is_err());
         std::fs::write(&ca, made.cert.pem()).unwrap();
         let (server, ()) = tokio::join!(accept(), warm.clone().open(uri.clone()));
@@ -274,6 +275,10 @@ mod tests {
         drop(server);
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert!(warm.take(&uri).is_none());
+
+        let (_server, ()) = tokio::join!(accept(), warm.clone().open(uri.clone()));
+        line.cut(Uri::from_static("http://127.0.0.1:1/"));
+        assert!(warm.take(&uri).is_none(), "the line is cut");
         std::fs::remove_file(ca).unwrap();
     }
 }

@@ -97,6 +97,22 @@ pub(crate) fn of(probe: Probe, answers: &[Answer]) -> Finding {
     }
 }
 
+/// What came of a request that offered the tool [`probe::ORDER`]. An answer in words is one too; a
+/// call must be right.
+pub(crate) fn offered(answer: &Answer) -> Finding {
+    let result = good(answer).and_then(|reading| {
+        if !reading.calls.is_empty() {
+            ordered(&reading)?;
+        }
+        Ok(traits(answer, &reading))
+    });
+    Finding {
+        result,
+        first_token: answer.first_token,
+        total: answer.total,
+    }
+}
+
 /// Whether what was measured with the other probes lies within what the route allows.
 pub(crate) fn pace(findings: &[(Probe, Finding)], allowed: &Timeouts) -> Option<Finding> {
     let times = |of: &[Probe], time: fn(&Finding) -> Option<Duration>| {
