@@ -63,6 +63,15 @@ impl Sample {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let target = answer.header("x-pillion-target").map(str::to_owned);
         let attempts = record.and_then(|record| record["attempts"].as_array());
+        let reading = judge::good(answer);
+        let calls = (reading.as_ref()).map_or_else(|_| Vec::new(), |reading| reading.calls.clone());
+        // An answer in words is one too; a call must be right.
+        let result = reading.and_then(|reading| {
+            if !reading.calls.is_empty() {
+                judge::ordered(&reading)?;
+            }
+            Ok(judge::traits(answer, &reading))
+        });
         Self {
             number,
             streamed,
@@ -70,8 +79,12 @@ impl Sample {
             first_token: answer.first_token,
             total: answer.total,
             since_cut: None,
-            finding: judge::offered(answer),
-            calls: judge::good(answer).map_or_else(|_| Vec::new(), |reading| reading.calls),
+            finding: Finding {
+                result,
+                first_token: answer.first_token,
+                total: answer.total,
+            },
+            calls,
             target: target.or_else(|| record.and_then(|record| text(&record["target"]))),
             planned: record.and_then(|record| text(&record["plan"][0])),
             attempts: attempts.into_iter().flatten().map(Attempt::of).collect(),

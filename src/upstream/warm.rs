@@ -105,8 +105,8 @@ impl Warm {
 
     async fn connect_by(&self, uri: Uri) -> Result<Stream, BoxError> {
         let mut tcp = self.tcp.clone();
-        let held = self.shared.line.as_ref().map(Line::hold);
-        let (detour, hold) = held.map_or((None, None), |(detour, hold)| (detour, Some(hold)));
+        let line = self.shared.line.as_ref().map(Line::hold);
+        let (detour, hold) = line.map_or((None, None), |(detour, hold)| (detour, Some(hold)));
         if let Some(detour) = detour {
             return Ok(Stream {
                 inner: MaybeHttpsStream::Http(tcp.call(detour).await?),

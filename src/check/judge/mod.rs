@@ -97,22 +97,6 @@ pub(crate) fn of(probe: Probe, answers: &[Answer]) -> Finding {
     }
 }
 
-/// What came of a request that offered the tool [`probe::ORDER`]. An answer in words is one too; a
-/// call must be right.
-pub(crate) fn offered(answer: &Answer) -> Finding {
-    let result = good(answer).and_then(|reading| {
-        if !reading.calls.is_empty() {
-            ordered(&reading)?;
-        }
-        Ok(traits(answer, &reading))
-    });
-    Finding {
-        result,
-        first_token: answer.first_token,
-        total: answer.total,
-    }
-}
-
 /// Whether what was measured with the other probes lies within what the route allows.
 pub(crate) fn pace(findings: &[(Probe, Finding)], allowed: &Timeouts) -> Option<Finding> {
     let times = |of: &[Probe], time: fn(&Finding) -> Option<Duration>| {
@@ -364,7 +348,7 @@ fn able(probe: Probe, reading: &Reading, traits: &mut Traits) -> Result<(), Trou
 }
 
 /// Whether the one tool was called, with arguments of its schema.
-fn ordered(reading: &Reading) -> Result<(), Trouble> {
+pub(crate) fn ordered(reading: &Reading) -> Result<(), Trouble> {
     let lacks = |said: String| Err(Trouble::new(Lack::Lacking, said));
     let Some(call) = reading.calls.first() else {
         return lacks("answered in words where a tool was to be called".into());
@@ -444,7 +428,7 @@ fn refused(answer: &Answer) -> Result<Traits, Trouble> {
     })
 }
 
-fn traits(answer: &Answer, reading: &Reading) -> Traits {
+pub(crate) fn traits(answer: &Answer, reading: &Reading) -> Traits {
     Traits {
         finish: Some(reading.finish.clone()),
         content_type: content_type(answer),
