@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{StartError, service};
+use super::{StartError, keep_warm, service};
 use crate::listen::{self, Phase, Settings};
 use crate::live::{Live, Publisher};
 use crate::record::{Kept, Records};
@@ -62,13 +62,15 @@ impl Embedded {
             clients.clone(),
             tasks.clone(),
         );
+        let upstream = Upstream {
+            clients: clients.clone(),
+            keyring,
+            credentials,
+        };
+        tasks.spawn(keep_warm(live.clone(), upstream.clone()));
         let gateway = Gateway {
             snapshot: live,
-            upstream: Upstream {
-                clients: clients.clone(),
-                keyring,
-                credentials,
-            },
+            upstream,
             records,
             tasks: tasks.clone(),
             cut: CancellationToken::new(),

@@ -62,8 +62,8 @@ pub(super) struct Calls {
     pub(super) answers: usize,
     /// In plain words, one each.
     pub(super) repeated: Vec<String>,
-    /// Whether every call has an id of its own.
-    pub(super) ids_tell: bool,
+    /// The targets whose calls have the same ids in every answer.
+    pub(super) alike: Vec<String>,
 }
 
 /// An answer unlike all of the primary's.

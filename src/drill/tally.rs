@@ -145,24 +145,23 @@ fn calls(samples: &[Sample]) -> Calls {
             }
         }
     }
-    // An id that came before is another request's call again; but some providers give all of these
-    // requests the same id, and then it tells nothing.
-    let ids = |sample: &Sample| -> Vec<String> {
-        sample.calls.iter().map(|call| call.id.clone()).collect()
-    };
-    let before = samples.iter().filter(|s| s.phase == Phase::Before);
-    let before: Vec<String> = before.flat_map(ids).collect();
-    let ids_tell = before.iter().collect::<BTreeSet<_>>().len() == before.len();
-    if ids_tell {
-        let mut known: BTreeMap<String, usize> = BTreeMap::new();
-        for sample in samples {
-            for id in ids(sample) {
-                if let Some(earlier) = known.insert(id, sample.number) {
+    // An id that came before is another request's call again. But some providers give the same id to
+    // the same request, and then it tells of them only what it tells of others.
+    let alike = alike(samples);
+    let mut known: BTreeMap<&str, &Sample> = BTreeMap::new();
+    for sample in samples {
+        let is_alike = sample.target.as_ref().is_some_and(|id| alike.contains(id));
+        for call in &sample.calls {
+            match known.get(&*call.id) {
+                Some(earlier) if !is_alike || earlier.target != sample.target => {
                     repeated.push(format!(
-                        "request {}: the call that request {earlier} had already",
-                        sample.number
+                        "request {}: the call that request {} had already",
+                        sample.number, earlier.number
                     ));
                 }
+                Some(_) => {}
+                None if is_alike => {}
+                None => drop(known.insert(&call.id, sample)),
             }
         }
     }
@@ -173,8 +172,21 @@ fn calls(samples: &[Sample]) -> Calls {
             .filter(|sample| !sample.calls.is_empty())
             .count(),
         repeated,
-        ids_tell,
+        alike,
     }
+}
+
+/// The targets whose calls have the same ids in every answer.
+fn alike(samples: &[Sample]) -> Vec<String> {
+    let mut answers: BTreeMap<&str, Vec<Vec<&str>>> = BTreeMap::new();
+    for sample in samples.iter().filter(|sample| !sample.calls.is_empty()) {
+        if let Some(target) = &sample.target {
+            let ids = sample.calls.iter().map(|call| &*call.id).collect();
+            answers.entry(target).or_default().push(ids);
+        }
+    }
+    answers.retain(|_, ids| ids.len() > 1 && ids.iter().all(|other| *other == ids[0]));
+    answers.into_keys().map(str::to_owned).collect()
 }
 
 /// Where the tokens went, by target in the order of the route.
@@ -276,8 +288,12 @@ fn remarks(report: &Report, primary: &Target, before: &[&Sample]) -> Vec<String>
             "no model called the tool that was offered: tool calls were not put to the proof"
                 .into(),
         );
-    } else if !report.calls.ids_tell {
-        notes.push("the ids of calls are the same in every answer: a call of another request would not be told by its id".into());
+    }
+    if !report.calls.alike.is_empty() {
+        notes.push(format!(
+            "{}: the ids of its calls are the same in every answer, so that one of another request would not be told by them",
+            report.calls.alike.join(", ")
+        ));
     }
     notes
 }

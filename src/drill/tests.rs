@@ -206,7 +206,7 @@ fn a_call_that_comes_twice_is_found_by_what_it_does_and_by_its_id() {
         (["1", "2"], &["3"][..], 0),
         (["1", "2"], &["3", "4"], 1),
         (["1", "2"], &["2"], 1),
-        // These providers give the same id to the same request.
+        // This provider gives the same id to the same request.
         (["1", "1"], &["1"], 0),
         (["1", "1"], &["1", "2"], 1),
     ] {

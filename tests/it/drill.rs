@@ -14,28 +14,30 @@ use crate::support::fixture::{
     DONE, Ended, arguments, ask, ask_stream, call, finish, plain, plain_calls, read_plain,
     read_stream, role, streamed, usage,
 };
+use crate::support::kind::KINDS;
 use crate::support::upstream::Seen;
-use crate::support::{Answer, Config, Folder, Gate, Gateway, Reply, Upstream};
+use crate::support::wire::{Script, Wire};
+use crate::support::{Answer, Config, Folder, Gate, Gateway, Kind, Reply, Upstream};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Form {
     Plain,
     Streamed,
     Tools,
 }
 
-fn body(kind: Kind) -> String {
+fn body(form: Form) -> String {
     let tools = json!([{ "type": "function", "function": { "name": "order", "parameters": {} } }]);
-    match kind {
-        Kind::Plain => ask(),
-        Kind::Streamed => ask_stream(),
-        Kind::Tools => ask_stream().replacen('{', &format!("{{\"tools\":{tools},"), 1),
+    match form {
+        Form::Plain => ask(),
+        Form::Streamed => ask_stream(),
+        Form::Tools => ask_stream().replacen('{', &format!("{{\"tools\":{tools},"), 1),
     }
 }
 
-/// A provider that answers each kind, and gives every call an id of its own.
+/// A provider that answers each form, and gives every call an id of its own.
 fn answers(name: &'static str, pause: Option<(usize, Gate)>) -> impl FnMut(&Seen) -> Reply + Send {
     let mut number = 0;
     move |seen| {
@@ -60,7 +62,7 @@ fn answers(name: &'static str, pause: Option<(usize, Gate)>) -> impl FnMut(&Seen
 }
 
 /// The members of an answer, or of a stream's frames, at any depth.
-fn schema(answer: &Answer, kind: Kind) -> BTreeSet<String> {
+fn schema(answer: &Answer, form: Form) -> BTreeSet<String> {
     fn members(value: &Value, at: &str, into: &mut BTreeSet<String>) {
         match value {
             Value::Object(fields) => fields.iter().for_each(|(key, value)| {
@@ -72,7 +74,7 @@ fn schema(answer: &Answer, kind: Kind) -> BTreeSet<String> {
         }
     }
     let mut all = BTreeSet::new();
-    if kind == Kind::Plain {
+    if form == Form::Plain {
         members(&answer.json(), "", &mut all);
     } else {
         for data in answer.data().into_iter().filter(|data| *data != "[DONE]") {
@@ -94,18 +96,18 @@ async fn thirty_requests_and_an_outage_come_to_thirty_answers() {
     let mut calls = BTreeSet::new();
     let mut schemas = [const { None }; 3];
     for number in 1..=30_usize {
-        let kind = [Kind::Plain, Kind::Streamed, Kind::Tools][number % 3];
+        let form = [Form::Plain, Form::Streamed, Form::Tools][number % 3];
         let start = Instant::now();
         let answer = if number == 11 {
             let mut client = gateway.connect().await;
             client
-                .post("/v1/chat/completions", &[], body(kind).as_bytes())
+                .post("/v1/chat/completions", &[], body(form).as_bytes())
                 .await;
             first.request(10).await;
             first.kill().await;
             client.answer().await.rest().await
         } else {
-            gateway.chat(&body(kind)).await
+            gateway.chat(&body(form)).await
         };
         assert!(
             start.elapsed() < DEADLINE,
@@ -113,16 +115,16 @@ async fn thirty_requests_and_an_outage_come_to_thirty_answers() {
             start.elapsed()
         );
         assert_eq!(answer.status, 200, "{number}: {}", answer.text());
-        let said = if kind == Kind::Plain {
+        let said = if form == Form::Plain {
             read_plain(&answer.json()).remove(0)
         } else {
             let whole = read_stream(&answer.data(), false);
             assert_eq!(whole.ended, Ended::Done, "{number}");
             whole.choices.into_iter().next().unwrap()
         };
-        match kind {
-            Kind::Plain | Kind::Streamed => assert_eq!(said.text, "Hello!"),
-            Kind::Tools => {
+        match form {
+            Form::Plain | Form::Streamed => assert_eq!(said.text, "Hello!"),
+            Form::Tools => {
                 assert_eq!(said.calls.len(), 1, "{number}");
                 assert_eq!(said.calls[0].2, "{\"n\":1}");
                 assert!(
@@ -131,7 +133,7 @@ async fn thirty_requests_and_an_outage_come_to_thirty_answers() {
                 );
             }
         }
-        let schema = schema(&answer, kind);
+        let schema = schema(&answer, form);
         let known = schemas[number % 3].get_or_insert_with(|| schema.clone());
         assert_eq!(*known, schema, "{number}: another schema");
 
@@ -197,6 +199,9 @@ fn config(folder: &Folder, upstreams: &[&Upstream], targets: &str, knobs: &str) 
     }
     text + &format!("routes: {{ chat: {{ targets: [{targets}]{knobs} }} }}\n")
 }
+
+/// What a backup does at the request of this number.
+type Act = fn(&Seen, usize) -> Reply;
 
 const BOTH: &str = "first/m, second/n";
 
@@ -350,6 +355,41 @@ async fn each_way_to_go_is_survived() {
 }
 
 #[tokio::test]
+async fn a_provider_of_any_kind_goes_and_stands_in() {
+    let mut drills = JoinSet::new();
+    let fault = |place: usize| ["connect", "reset", "error"][place % 3];
+    for (place, kind) in KINDS.into_iter().enumerate() {
+        for (first, second) in [(kind, Kind::Compatible), (Kind::Compatible, kind)] {
+            drills.spawn(async move {
+                let call = ("call_1", "record_order", &[ORDER][..]);
+                let script = Script::calls(&[], &[call]);
+                let playing = script.clone();
+                let says = move |seen: &Seen| Wire::of(seen).reply(Wire::streamed(seen), &playing);
+                let one = Upstream::choosing(says.clone()).await;
+                let other = Upstream::choosing(says).await;
+                let folder = Folder::new();
+                let config = Config::new()
+                    .kind("one", first, &one)
+                    .kind("other", second, &other)
+                    .write(&folder);
+                let config = config.to_str().unwrap();
+                let arguments = ["chat", "-n", "8", "--json", "--fault", fault(place)];
+                let arguments = [&arguments[..], &["--config", config]].concat();
+                let output = command(&folder, None, &arguments).await;
+                let what = format!("{first:?}, then {second:?}");
+                assert!(output.status.success(), "{what}: {output:?}");
+                let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+                assert_eq!(said["primary"], first.target("one"), "{what}");
+                assert_eq!(said["switch"]["to"], second.target("other"), "{what}");
+                assert_eq!(said["tool_calls"]["calls"], 8, "{what}");
+                assert!((4..=5).contains(&one.hits()), "{what}");
+            });
+        }
+    }
+    drills.join_all().await;
+}
+
+#[tokio::test]
 async fn without_a_backup_at_another_provider_nothing_is_sent() {
     for targets in ["first/m", "first/m, first/n"] {
         let first = Upstream::choosing(orders("first", 0)).await;
@@ -384,7 +424,6 @@ async fn a_backup_that_answers_otherwise_is_found_out() {
     };
     let same_id = |seen: &Seen, _: usize| ordered(seen, &["call_first_1"]);
     let dead = |_: &Seen, _: usize| Reply::error(500, "server_error", None, "not today");
-    type Act = fn(&Seen, usize) -> Reply;
     let acts: [(&str, Act, &str, u64, u64); 5] = [
         ("words", words, "finish_reason is stop", 0, 0),
         ("no usage", no_usage, "there is no usage", 0, 0),
