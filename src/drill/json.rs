@@ -38,6 +38,7 @@ pub fn json(report: &Report) -> Value {
         },
         "schema": {
             "ok": report.differences.is_empty(),
+            "compared": report.compared,
             "differences": report.differences.iter().map(difference_json).collect::<Vec<_>>(),
             "notes": report.schema_notes.iter().map(difference_json).collect::<Vec<_>>(),
         },

@@ -29,6 +29,8 @@ pub struct Report {
     pub(super) after: Times,
     pub(super) switch: Option<Switch>,
     pub(super) calls: Calls,
+    /// Answers of others that could be compared with the primary's.
+    pub(super) compared: usize,
     /// What would reach an application, and what is only worth knowing.
     pub(super) differences: Vec<Difference>,
     pub(super) schema_notes: Vec<Difference>,

@@ -129,14 +129,12 @@ fn found(report: &Report, out: &mut impl Write) -> io::Result<()> {
         for repeated in &calls.repeated {
             writeln!(out, "      {repeated}")?;
         }
-        let schema = if report.switch.is_none() {
-            "not compared: no backup answered"
-        } else if report.differences.is_empty() {
-            "as the primary's"
-        } else {
-            "NOT as the primary's"
+        let schema = match (report.compared, report.differences.is_empty()) {
+            (0, _) => "none to compare with the primary's".into(),
+            (compared, true) => format!("{compared}, all as the primary's"),
+            (compared, false) => format!("{compared}, NOT all as the primary's"),
         };
-        writeln!(out, "    answers of the backup: {schema}")?;
+        writeln!(out, "    answers of others: {schema}")?;
     }
     for difference in report.differences.iter().chain(&report.schema_notes) {
         writeln!(

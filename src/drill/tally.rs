@@ -32,7 +32,7 @@ pub(super) fn report(
     }
     let (before, after): (Vec<&Sample>, Vec<&Sample>) =
         (samples.iter()).partition(|sample| sample.phase == Phase::Before);
-    let differences = differences(&primary.id, samples);
+    let (compared, differences) = differences(&primary.id, samples);
     let (notes, differences) = differences
         .into_iter()
         .partition(|found| found.word == Word::Note);
@@ -48,6 +48,7 @@ pub(super) fn report(
         after: times(&after),
         switch: switch(samples, elsewhere),
         calls: calls(samples),
+        compared,
         differences,
         schema_notes: notes,
         targets: spent(drill, primary, samples),
@@ -98,8 +99,10 @@ fn switch(samples: &[Sample], elsewhere: impl Fn(&&str) -> bool) -> Option<Switc
 }
 
 /// Each answer of another target against those that the primary gave in the same form. A model
-/// does not always answer alike: an answer counts as other when it is like none of them.
-fn differences(primary: &str, samples: &[Sample]) -> Vec<Difference> {
+/// does not always answer alike: an answer counts as other when it is like none of them. Returns how
+/// many there were to compare, too.
+fn differences(primary: &str, samples: &[Sample]) -> (usize, Vec<Difference>) {
+    let mut compared = 0;
     let is_primary = |sample: &&Sample| sample.target.as_deref() == Some(primary);
     let good = |sample: &&Sample| sample.failed().is_none();
     let mut found: BTreeMap<(String, &str, Vec<String>), (Word, usize)> = BTreeMap::new();
@@ -112,7 +115,9 @@ fn differences(primary: &str, samples: &[Sample]) -> Vec<Difference> {
         let best = alike
             .map(|first| judge::against(&first.finding, &other.finding))
             .min_by_key(|(word, said)| (*word, said.len()));
-        if let Some((word, said)) = best.filter(|(_, said)| !said.is_empty()) {
+        let Some((word, said)) = best else { continue };
+        compared += 1;
+        if !said.is_empty() {
             let word = word.max(Word::Note);
             let entry = found.entry((target, other.form(), said));
             let (worst, count) = entry.or_insert((word, 0));
@@ -120,15 +125,15 @@ fn differences(primary: &str, samples: &[Sample]) -> Vec<Difference> {
             *count += 1;
         }
     }
-    (found.into_iter())
-        .map(|((target, form, said), (word, answers))| Difference {
-            target,
-            form,
-            word,
-            said,
-            answers,
-        })
-        .collect()
+    let found = found.into_iter();
+    let found = found.map(|((target, form, said), (word, answers))| Difference {
+        target,
+        form,
+        word,
+        said,
+        answers,
+    });
+    (compared, found.collect())
 }
 
 /// What an application that runs every call would have run twice.

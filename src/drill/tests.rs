@@ -185,6 +185,16 @@ fn an_answer_is_compared_with_all_of_the_primarys() {
     let why = difference["said"][0].as_str().unwrap();
     assert!(why.contains("finish_reason is stop"), "{why}");
     assert!(!report.is_fine());
+    assert_eq!(said["schema"]["compared"], 2);
+    // With an answer that is none there is nothing to compare.
+    let report = drilled(1, &[lost(), words("b/m")]);
+    assert_eq!(to_json(&report)["schema"]["compared"], 0);
+    assert!(
+        to_json(&report)["notes"][0]
+            .as_str()
+            .unwrap()
+            .contains("nothing to compare")
+    );
     // The primary speaks in words too, now and then.
     let report = drilled(2, &[calls("a/m", "1"), words("a/m"), words("b/m")]);
     assert!(report.is_fine(), "{report:#?}");

@@ -286,6 +286,7 @@ async fn the_command_finds_that_nobody_would_have_noticed() {
         assert_eq!(said["tool_calls"]["calls"], 20);
         assert_eq!(said["tool_calls"]["repeated"], 0);
         assert_eq!(said["schema"]["differences"], json!([]));
+        assert_eq!(said["schema"]["compared"], 10);
         let [primary, backup] = &said["targets"].as_array().unwrap()[..] else {
             panic!("{said:#}");
         };
