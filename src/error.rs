@@ -15,6 +15,9 @@ use http::StatusCode;
 use crate::chat::Unsupported;
 use crate::outcome::{Class, Failure};
 
+/// When there may be room again.
+const SOON: Duration = Duration::from_secs(1);
+
 /// Why the caller gets no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GatewayError {
@@ -47,7 +50,11 @@ pub enum GatewayError {
     /// The plan is empty; says what emptied it.
     NoEligibleTarget {
         why: String,
+        /// When a target may be tried again.
+        wait: Option<Duration>,
     },
+    /// There is no room for this request now.
+    Overloaded,
     /// Every attempt that was allowed failed; the failure is the one that decides what is said.
     Unanswered(Failure),
     /// The deadline passed before any attempt could end.
@@ -79,7 +86,9 @@ impl GatewayError {
                 (S::SERVICE_UNAVAILABLE, "server_error", "no_eligible_target")
             }
             Self::DeadlineExceeded => (S::GATEWAY_TIMEOUT, "upstream_error", "deadline_exceeded"),
-            Self::ShuttingDown => (S::SERVICE_UNAVAILABLE, "server_error", "overloaded"),
+            Self::Overloaded | Self::ShuttingDown => {
+                (S::SERVICE_UNAVAILABLE, "server_error", "overloaded")
+            }
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "server_error", "internal"),
             Self::Unanswered(failure) => unanswered(failure),
         }
@@ -100,6 +109,7 @@ impl GatewayError {
             | Self::NoEligibleTarget { .. }
             | Self::Unanswered(_)
             | Self::DeadlineExceeded
+            | Self::Overloaded
             | Self::ShuttingDown
             | Self::Internal => None,
         }
@@ -113,18 +123,33 @@ impl GatewayError {
         None
     }
 
-    /// How long the caller should wait before it asks again: set only where asking again makes
-    /// sense, and then `x-should-retry` is true. The official SDKs retry by themselves; all that
-    /// could be tried has been tried here.
+    /// How long the caller should wait before it asks again, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unanswered(Failure {
                 class: Class::RateLimited,
                 wait,
                 ..
-            }) => *wait,
-            _ => None,
+            })
+            | Self::NoEligibleTarget { wait, .. } => *wait,
+            Self::Overloaded => Some(SOON),
+            Self::Unanswered(_)
+            | Self::Invalid { .. }
+            | Self::Refused { .. }
+            | Self::MethodNotAllowed { .. }
+            | Self::InvalidToken
+            | Self::RouteNotAllowed { .. }
+            | Self::UnknownModel { .. }
+            | Self::DeadlineExceeded
+            | Self::ShuttingDown
+            | Self::Internal => None,
         }
+    }
+
+    /// Whether the official SDKs, which retry by themselves, should do so: all that could be tried
+    /// has been tried here, so only after a rate limit.
+    pub fn is_rate_limit(&self) -> bool {
+        matches!(self, Self::Unanswered(failure) if failure.class == Class::RateLimited)
     }
 }
 
@@ -219,11 +244,14 @@ impl fmt::Display for GatewayError {
                     routes.join(", ")
                 )
             }
-            Self::NoEligibleTarget { why } => write!(f, "No target may serve this request: {why}."),
+            Self::NoEligibleTarget { why, .. } => {
+                write!(f, "No target may serve this request: {why}.")
+            }
             Self::Unanswered(failure) => unanswered_message(failure, f),
             Self::DeadlineExceeded => {
                 f.write_str("No provider answered within the route's deadline.")
             }
+            Self::Overloaded => f.write_str("There is no room for this request now."),
             Self::ShuttingDown => f.write_str("This sidecar is shutting down."),
             Self::Internal => f.write_str("Pillion failed to handle this request."),
         }

@@ -138,6 +138,11 @@ pub struct Hedge {
     pub spend: Percent,
 }
 
+impl Hedge {
+    /// `hedge: on`.
+    pub const ON: Self = Self { spend: Percent(5) };
+}
+
 /// What becomes of an answer that breaks off when some of it has gone out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnBreak {
@@ -205,6 +210,17 @@ pub enum Select {
     Fastest,
     /// The one with the lowest price.
     Cheapest,
+}
+
+impl Select {
+    /// As the operator writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Weighted => "weighted",
+            Self::Fastest => "fastest",
+            Self::Cheapest => "cheapest",
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{StartError, keep_warm, service};
+use crate::health::Health;
 use crate::listen::{self, Phase, Settings};
 use crate::live::{Live, Publisher};
 use crate::record::{Kept, Records};
@@ -63,6 +64,7 @@ impl Embedded {
             tasks.clone(),
         );
         let upstream = Upstream {
+            health: Health::new(fastrand::Rng::new()),
             clients: clients.clone(),
             keyring,
             credentials,

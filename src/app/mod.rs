@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, AdminState, Status};
 use crate::body::Body;
 use crate::config::{Loaded, Process, Sources};
+use crate::health::Health;
 use crate::listen::{self, BindError, Peer, Phase, Settings};
 use crate::live::Live;
 use crate::record::{AuditSinks, Records};
@@ -126,6 +127,7 @@ pub async fn run(
     let clients = Clients::new(background.clone(), Egress::of(&sources.env));
     let ambient = Ambient::of(&sources.env);
     let upstream = Upstream {
+        health: Health::new(fastrand::Rng::new()),
         clients: clients.clone(),
         keyring: keyring.clone(),
         credentials: Credentials::new(ambient, keyring.clone(), clients, background.clone()),

@@ -1,7 +1,8 @@
 //! The tool calls of one answer, gathered until each is whole.
 //!
 //! For decoders that see fragments: a call that is cut in the middle never leaves here, so a tool
-//! cannot run on half its arguments. The bounds are those of every dialect.
+//! cannot run on half its arguments. The bounds are those of every dialect, also of
+//! those that keep the frames.
 
 use super::conversation::Call;
 use super::event::Event;
@@ -9,11 +10,14 @@ use crate::outcome::{Class, Failure};
 use crate::wire::json;
 
 /// The most calls in one answer.
-const MAX_CALLS: usize = 128;
+pub const MAX_CALLS: usize = 128;
 /// The most argument text of one call, in bytes.
-const MAX_CALL: usize = 256 << 10;
+pub const MAX_CALL: usize = 256 << 10;
 /// The most argument text of all calls of one request, in bytes.
-const MAX_ARGUMENTS: usize = 4 << 20;
+pub const MAX_ARGUMENTS: usize = 4 << 20;
+/// Where the frames are kept in which it arrives: the most that they may come to, a token or so in
+/// each.
+pub const MAX_HELD: usize = 16 << 20;
 
 /// Calls that have begun, by the key that the provider's fragments bear.
 #[derive(Debug, Clone, Default)]
@@ -234,7 +238,7 @@ mod tests {
         assert!(calls.append(0, &"x".repeat(MAX_CALL + 1)).is_err());
         let mut calls = Calls::default();
         assert!(
-            (0..=128)
+            (0..=MAX_CALLS as u64)
                 .try_for_each(|key| calls.begin(key, call("a", ""), &mut out))
                 .is_err()
         );

@@ -2,18 +2,22 @@
 //! another dialect than the caller's, what it means ([`Conversation`]) and what the answer says
 //! ([`Event`]).
 
-mod calls;
+mod affinity;
+pub mod calls;
 mod conversation;
 pub mod embedding;
 mod estimate;
 mod event;
 mod named;
+mod offer;
 mod request;
 pub mod thought;
 pub mod turns;
 mod unsupported;
 mod usage;
+mod wish;
 
+pub use affinity::affinity;
 pub use calls::Calls;
 pub use conversation::{
     Call, CallResult, Conversation, Effort, Format, Lifetime, Media, Part, Role, Thinking, Tool,
@@ -23,10 +27,12 @@ pub use embedding::EmbeddingRequest;
 pub use estimate::estimate;
 pub use event::{Answer, Event, Finish, Reason};
 pub use named::Named;
+pub use offer::{Choice, Force, Offer};
 pub use request::{Request, UsageOption};
 pub use thought::Thought;
 pub use unsupported::Unsupported;
 pub use usage::Usage;
+pub use wish::{Amount, Wish};
 
 /// The longest model string, in bytes. Every frame of a stream repeats it, and no name is as long.
 const LONGEST_MODEL: usize = 512;

@@ -4,7 +4,7 @@
 //! keeps no state between turns, so the signature goes out in a field that the SDKs return with the
 //! history, and comes back in it. What comes back may meet another target, to which the signature
 //! is worth nothing or an error: so the seal names the target that signed, and what another one
-//! signed is taken out.
+//! signed is taken out. What no provider signed is sealed all the same, under nothing.
 
 /// What a model thought, as one block.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,10 +17,22 @@ pub struct Thought {
     pub redacted: Option<String>,
 }
 
+impl Thought {
+    /// Whether `target` is known to have thought it: its seal stands there, be there a signature
+    /// under it or none.
+    pub fn is_of(&self, target: &str) -> bool {
+        let sealed = self.signature.as_deref().or(self.redacted.as_deref());
+        sealed
+            .and_then(open)
+            .is_some_and(|(maker, _)| maker == target)
+    }
+}
+
 /// What a seal begins with: no provider's signature does.
 const MARK: &str = "pillion:";
 
-/// `signature` as it goes out: with the target (`provider/model`) that made it.
+/// `signature` as it goes out: with the target (`provider/model`) that made it. An empty one says
+/// whose a thought is that nobody signed.
 pub fn seal(target: &str, signature: &str) -> String {
     format!("{MARK}{}:{target}:{signature}", target.len())
 }
@@ -40,7 +52,7 @@ pub fn may_hold_seal(text: &[u8]) -> bool {
 /// The signature, if `target` may be shown it: it made it. One that nobody sealed may be anybody's.
 pub fn signature_for<'a>(signature: &'a str, target: &str) -> Option<&'a str> {
     let (maker, signature) = open(signature)?;
-    (maker == target).then_some(signature)
+    (maker == target && !signature.is_empty()).then_some(signature)
 }
 
 #[cfg(test)]
@@ -59,8 +71,31 @@ mod tests {
             (&sealed, "claude/claude-x", None),
             ("bare", "claude/claude-x:1", None),
             ("", "claude/claude-x:1", None),
+            (&*seal("a/b", ""), "a/b", None),
         ] {
             assert_eq!(signature_for(signature, target), expected);
+        }
+    }
+
+    #[test]
+    fn a_thought_is_its_makers_signed_or_not() {
+        let thought = |signature: Option<String>| Thought {
+            text: "hm".into(),
+            signature,
+            redacted: None,
+        };
+        for (signature, expected) in [
+            (Some(seal("a/b", "sig")), true),
+            (Some(seal("a/b", "")), true),
+            (Some(seal("a/c", "")), false),
+            (Some("bare".into()), false),
+            (None, false),
+        ] {
+            assert_eq!(
+                thought(signature.clone()).is_of("a/b"),
+                expected,
+                "{signature:?}"
+            );
         }
     }
 

@@ -12,7 +12,7 @@ use clap::Args;
 use super::BAD_CONFIGURATION;
 use crate::config::{self, Loaded, Problem, Sources};
 use crate::secret::Reference;
-use crate::snapshot::{Place, Route};
+use crate::snapshot::{Place, Route, Select};
 
 /// Check configurations offline: every problem at once, or the routes that were found.
 #[derive(Debug, Args)]
@@ -110,13 +110,16 @@ fn tell(file: &str, loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn place(place: &Place) -> String {
-    match &*place.members {
-        [one] => one.target.id.to_string(),
-        members => {
-            let each = members
-                .iter()
-                .map(|m| format!("{} {}", m.weight, m.target.id));
+    let members = place.members.iter();
+    match (&*place.members, place.select) {
+        ([one], _) => one.target.id.to_string(),
+        (_, Select::Weighted) => {
+            let each = members.map(|m| format!("{} {}", m.weight, m.target.id));
             format!("[{}]", each.collect::<Vec<_>>().join(" | "))
+        }
+        (_, select @ (Select::Fastest | Select::Cheapest)) => {
+            let each: Vec<_> = members.map(|m| &*m.target.id).collect();
+            format!("[{} of {}]", select.name(), each.join(" | "))
         }
     }
 }
@@ -152,6 +155,27 @@ mod tests {
         assert!(said.contains("ok: examples/support-chat.yaml"), "{said}");
         assert!(said.contains("  support-chat: openai/"), "{said}");
         assert!(said.contains("(accepts gpt-4o, gpt-4o-mini)"), "{said}");
+    }
+
+    #[test]
+    fn a_group_is_told_with_what_chooses_in_it() {
+        for (file, told) in [
+            (
+                "examples/support-chat.yaml",
+                "  summaries: [9 azure/gpt-5-mini | 1 openai/gpt-5-mini], openai/gpt-5\n",
+            ),
+            (
+                "examples/reliability.yaml",
+                "  summaries: [cheapest of openai/gpt-5-nano | openai/gpt-5-mini], claude/",
+            ),
+            (
+                "examples/reliability.yaml",
+                "  support-chat: [fastest of openai/gpt-5-mini | claude/claude-haiku-4-5], openai/",
+            ),
+        ] {
+            let (said, _) = run(&[file], false);
+            assert!(said.contains(told), "{said}");
+        }
     }
 
     #[test]

@@ -130,6 +130,9 @@ pub(super) fn from_text(shape: &Shape, text: &str) -> Value {
         Shape::Integer { .. } => text
             .parse::<u64>()
             .map_or_else(|_| text.into(), Value::from),
+        Shape::Decimal { .. } => text
+            .parse::<f64>()
+            .map_or_else(|_| text.into(), Value::from),
         Shape::List { of, .. } => {
             let items = text
                 .split(',')
@@ -144,6 +147,8 @@ pub(super) fn from_text(shape: &Shape, text: &str) -> Value {
         | Shape::File
         | Shape::Word(_)
         | Shape::Duration { .. }
+        | Shape::DurationOrOff
+        | Shape::DurationRange
         | Shape::Size
         | Shape::Percent
         | Shape::Date
@@ -151,6 +156,7 @@ pub(super) fn from_text(shape: &Shape, text: &str) -> Value {
         | Shape::Url
         | Shape::Reference
         | Shape::Hash
+        | Shape::SharedState
         | Shape::Map { .. }
         | Shape::Table(_)
         | Shape::AnyOf(_) => text.into(),

@@ -8,11 +8,14 @@
 mod check;
 mod keys;
 mod layers;
+mod node;
 mod path;
 mod problem;
 mod resolve;
+mod scalar;
 mod schema;
 mod shape;
+mod shared_state;
 mod text;
 
 use std::fs::File;
@@ -27,6 +30,7 @@ use ring::digest;
 
 pub use problem::Problem;
 pub use schema::schema;
+pub use shared_state::SharedState;
 pub use text::Format;
 
 use crate::facts::Families;
@@ -38,7 +42,8 @@ use problem::{Origins, Report};
 const LARGEST: u64 = 4 * 1024 * 1024;
 
 /// Where a configuration comes from. [`load`] reads the same sources to the same result each time.
-#[derive(Debug, Clone)]
+/// It has no `Debug`: secrets are in an environment.
+#[derive(Clone)]
 pub struct Sources {
     pub document: Document,
     /// The whole environment: `PILLION_` variables are a layer, any may be named in `identity`.
@@ -51,7 +56,7 @@ pub struct Sources {
 }
 
 /// The operator's text.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Document {
     /// Read anew by each [`load`].
     File(PathBuf),
@@ -118,6 +123,14 @@ pub struct Process {
     pub drain: Duration,
     pub lame_duck: Duration,
     pub h2c: bool,
+    /// Requests that are served at once; at least 1.
+    pub concurrency: usize,
+    /// Requests that may wait until one of those has ended; at least 1.
+    pub queue: usize,
+    /// Connections of applications that may be open at once; at least 1.
+    pub connections: usize,
+    /// Where the instances of a fleet tell each other what they know; each is alone without it.
+    pub shared_state: Option<SharedState>,
     pub audit: AuditConfig,
     pub simulate: Vec<SimulatedProvider>,
 }
@@ -178,7 +191,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
 }
 
 /// What the operator's own file says of model families.
-fn families(root: &check::Table, report: &mut Report) -> Families {
+fn families(root: &node::Table, report: &mut Report) -> Families {
     let Some(file) = root.text("model_families") else {
         return Families::default();
     };

@@ -63,10 +63,17 @@ fn of(shape: &Shape) -> Value {
         Shape::Integer { least, most } => {
             json!({ "type": "integer", "minimum": least, "maximum": most })
         }
+        Shape::Decimal { least, most } => {
+            json!({ "type": "number", "minimum": least, "maximum": most })
+        }
         Shape::Text | Shape::File => json!({ "type": "string", "minLength": 1 }),
         Shape::Word(words) => json!({ "enum": words }),
         Shape::Duration { zero: true } => pattern("^[0-9]+(ms|s|m|h)$"),
         Shape::Duration { zero: false } => pattern("^0*[1-9][0-9]*(ms|s|m|h)$"),
+        Shape::DurationOrOff => pattern("^(off|0*[1-9][0-9]*(ms|s|m|h))$"),
+        Shape::DurationRange => {
+            pattern("^0*[1-9][0-9]*(ms|s|m|h)(\\.\\.0*[1-9][0-9]*(ms|s|m|h))?$")
+        }
         Shape::Size => json!({ "anyOf": [
             { "type": "integer", "minimum": 1 },
             pattern("^0*[1-9][0-9]*(B|[kK]B|[MG]B|[KMG]iB)?$"),
@@ -77,6 +84,7 @@ fn of(shape: &Shape) -> Value {
         Shape::Url => pattern("^https?://[^@?#]+$"),
         Shape::Reference => pattern("^(env:[A-Za-z0-9_]+|file:.+|aws|google)$"),
         Shape::Hash => pattern("^sha256:[0-9A-Fa-f]{64}$"),
+        Shape::SharedState => pattern("^rediss?://[^?#]+$"),
         Shape::List {
             of: item,
             least,

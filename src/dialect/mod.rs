@@ -14,6 +14,7 @@ mod cuts;
 pub mod decoder;
 pub mod embed;
 pub mod gemini;
+pub mod naming;
 pub mod openai;
 pub mod request;
 pub mod responses;

@@ -1,11 +1,13 @@
 //! A request for one target: the caller's bytes where both speak the same, else its meaning in the
 //! target's words.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::naming::Words;
 use super::{Dialect, Dropped, Encoded, Receiver, anthropic, bedrock, gemini, openai, responses};
 use crate::chat::{Conversation, Request, Surface, Unsupported};
 use crate::wire::json::{Cursor, Invalid, Kind};
@@ -23,6 +25,12 @@ impl Meaning {
     pub fn of(&self, request: &Request) -> Result<&Conversation, Unsupported> {
         let read = self.0.get_or_init(|| read(request));
         read.as_ref().map_err(Clone::clone)
+    }
+
+    /// The names that its caller used, as far as it was read.
+    fn asked(&self) -> &[Cow<'static, str>] {
+        let read = self.0.get().and_then(|read| read.as_ref().ok());
+        read.map_or(&[], |conversation| &conversation.asked)
     }
 }
 
@@ -70,8 +78,9 @@ pub struct Manner<'a> {
     pub cloud: Cloud,
     /// Whether `stream_options.include_usage` may be added.
     pub stream_usage: bool,
-    /// Whether it knows OpenAI's newer names, such as `max_completion_tokens`.
-    pub newer_names: bool,
+    /// Of its dialect, whether it is `OpenAI` itself or `OpenAI` at Azure: these know the newer names,
+    /// such as `max_completion_tokens`, and no fields that others added.
+    pub openai: bool,
     /// The caller's `anthropic-version`, which a cloud wants in the body.
     pub version: Option<&'a str>,
     /// The caller's `anthropic-beta`, likewise.
@@ -85,7 +94,7 @@ pub enum Cloud {
     Bedrock,
 }
 
-/// The body for one target, and what of the request it is not told.
+/// The body for one target, and what of the request it is not told, in its caller's words.
 ///
 /// # Errors
 /// What this target cannot be told; another may.
@@ -95,10 +104,33 @@ pub fn encode(
     to: Receiver<'_>,
     manner: Manner<'_>,
 ) -> Result<(Pieces, Dropped), Unsupported> {
+    let written = write(request, meaning, to, manner);
+    let words = Words {
+        surface: request.surface,
+        asked: meaning.asked(),
+    };
+    match written {
+        Ok((pieces, dropped)) => Ok((pieces, words.dropped(dropped))),
+        Err(refused) => Err(words.refused(refused)),
+    }
+}
+
+fn write(
+    request: &Request,
+    meaning: &Meaning,
+    to: Receiver<'_>,
+    manner: Manner<'_>,
+) -> Result<(Pieces, Dropped), Unsupported> {
     let encoded = match (request.surface, manner.dialect) {
         (Surface::Chat | Surface::Completions | Surface::Embeddings, Dialect::OpenAi) => {
+            // A model that wants its thinking back is none of OpenAI's, whoever serves it.
+            let thoughts = match (to.facts.reasoning_back, manner.openai) {
+                (true, _) => openai::Thoughts::Wanted,
+                (false, true) => openai::Thoughts::None,
+                (false, false) => openai::Thoughts::Unsealed,
+            };
             return Ok((
-                openai::encode(request, to.model, manner.stream_usage),
+                openai::encode(request, to.model, manner.stream_usage, thoughts),
                 Dropped::new(),
             ));
         }
@@ -120,7 +152,7 @@ pub fn encode(
         }
         (_, Dialect::OpenAi) => {
             let options = openai::Options {
-                newer_names: manner.newer_names,
+                newer_names: manner.openai,
                 usage: manner.stream_usage,
             };
             openai::write(meaning.of(request)?, to, options)
@@ -238,5 +270,155 @@ fn gemini_form(manner: Manner<'_>) -> gemini::Form {
     match manner.cloud {
         Cloud::None | Cloud::Bedrock => gemini::Form::AiStudio,
         Cloud::Vertex => gemini::Form::Vertex,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Families;
+
+    fn told(surface: Surface, body: &str) -> Result<Dropped, Unsupported> {
+        let request = Request::read(surface, body.to_owned().into()).unwrap();
+        let facts = Families::built_in().of("gemini-2.0-flash");
+        let to = Receiver {
+            id: "gemini/g",
+            model: "gemini-2.0-flash",
+            facts: &facts,
+        };
+        let manner = Manner {
+            dialect: Dialect::Gemini,
+            cloud: Cloud::None,
+            stream_usage: true,
+            openai: false,
+            version: None,
+            betas: None,
+        };
+        encode(&request, &Meaning::default(), to, manner).map(|(_, dropped)| dropped)
+    }
+
+    #[test]
+    fn what_was_thought_goes_to_whom_it_may_be_of_use() {
+        let body = r#"{"model":"m","messages":[{"role":"assistant","reasoning_content":"hm","content":"x"}]}"#;
+        for (openai, model, kept) in [
+            (true, "gpt-5", false),
+            (true, "deepseek-v4-pro", true),
+            (false, "gpt-5", true),
+            (false, "deepseek-v4-pro", true),
+        ] {
+            let request = Request::read(Surface::Chat, body.into()).unwrap();
+            let facts = Families::built_in().of(model);
+            let to = Receiver {
+                id: "p/m",
+                model,
+                facts: &facts,
+            };
+            let manner = Manner {
+                dialect: Dialect::OpenAi,
+                cloud: Cloud::None,
+                stream_usage: true,
+                openai,
+                version: None,
+                betas: None,
+            };
+            let (pieces, dropped) = encode(&request, &Meaning::default(), to, manner).unwrap();
+            let sent = String::from_utf8(pieces.concat()).unwrap();
+            let whole = body.replace("\"m\"", &format!("\"{model}\""));
+            let expected = if kept {
+                whole
+            } else {
+                whole.replace(r#","reasoning_content":"hm""#, "")
+            };
+            assert_eq!(sent, expected, "{openai} {model}");
+            assert!(dropped.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_caller_is_told_of_its_own_fields() {
+        let tool = r#""name":"f","description":"d""#;
+        let chat = format!(
+            r#"{{"model":"m","messages":[{{"role":"user","content":"x"}}],"user":"u","stop":["",""],"max_completion_tokens":10000000,"reasoning_effort":"high","tools":[{{"type":"function","function":{{{tool}}}}}],"parallel_tool_calls":false}}"#
+        );
+        let messages = format!(
+            r#"{{"model":"m","messages":[{{"role":"user","content":"x"}}],"metadata":{{"user_id":"u"}},"stop_sequences":["",""],"max_tokens":10000000,"output_config":{{"effort":"high"}},"tools":[{{{tool}}}],"tool_choice":{{"type":"auto","disable_parallel_tool_use":true}}}}"#
+        );
+        let responses = format!(
+            r#"{{"model":"m","input":"x","user":"u","max_output_tokens":10000000,"reasoning":{{"effort":"high"}},"tools":[{{"type":"function",{tool}}}],"parallel_tool_calls":false}}"#
+        );
+        for (surface, body, names) in [
+            (
+                Surface::Chat,
+                chat,
+                &[
+                    "max_completion_tokens",
+                    "parallel_tool_calls",
+                    "reasoning_effort",
+                    "stop",
+                    "user",
+                ][..],
+            ),
+            (
+                Surface::Messages,
+                messages,
+                &[
+                    "max_tokens",
+                    "metadata.user_id",
+                    "output_config.effort",
+                    "stop_sequences",
+                    "tool_choice.disable_parallel_tool_use",
+                ],
+            ),
+            (
+                Surface::Responses,
+                responses,
+                &[
+                    "max_output_tokens",
+                    "parallel_tool_calls",
+                    "reasoning.effort",
+                    "user",
+                ],
+            ),
+        ] {
+            let mut dropped = told(surface, &body).unwrap();
+            dropped.sort();
+            assert_eq!(dropped.as_slice(), names, "{surface:?}");
+        }
+    }
+
+    #[test]
+    fn a_caller_is_refused_its_own_field() {
+        let many = r#"["a","b","c","d","e","f"]"#;
+        let json = r#""format":{"type":"json_schema","schema":{"type":"object"}}"#;
+        let tool = r#"[{"name":"f","input_schema":{"type":"object"}}]"#;
+        let start =
+            r#""model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"}]"#.to_owned();
+        for (surface, body, name) in [
+            (
+                Surface::Chat,
+                format!("{{{start},\"stop\":{many}}}"),
+                "stop",
+            ),
+            (
+                Surface::Messages,
+                format!("{{{start},\"stop_sequences\":{many}}}"),
+                "stop_sequences",
+            ),
+            (
+                Surface::Messages,
+                format!("{{{start},\"output_config\":{{{json}}},\"tools\":{tool}}}"),
+                "output_config.format",
+            ),
+            (
+                Surface::Responses,
+                format!(
+                    r#"{{"model":"m","input":"x","text":{{{json}}},"tools":[{{"type":"function","name":"f"}}]}}"#
+                ),
+                "text.format",
+            ),
+        ] {
+            let refused = told(surface, &body).unwrap_err();
+            assert_eq!(refused.param, name, "{}", refused.message);
+        }
     }
 }

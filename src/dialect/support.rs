@@ -1,7 +1,7 @@
 //! What becomes of a request's field at a target that has no word for it: one table.
 //!
 //! A field is dropped when the answer is an answer without it, and refused when its form would
-//! differ from what was asked. `tools` and the form of the answer are never dropped. The page
+//! differ from what was asked. One whose value had to be changed counts as dropped. `tools` and the form of the answer are never dropped. The page
 //! `FIELDS.md` beside this file is made from the table, by a test.
 //! Where it depends on the model, the encoder says so itself (see [`crate::facts`]).
 #![doc = include_str!("FIELDS.md")]
@@ -83,6 +83,7 @@ pub const FIELDS: &[Field] = &[
     field("input_examples", [D, D, D, D], ""),
     field("logit_bias", [K, D, D, D], ""),
     field("logprobs", [K, R, R, R], ""),
+    field("max_completion_tokens", [K, K, K, K], "also `max_tokens`, `max_output_tokens`; at most what the model writes"),
     field("max_tool_calls", [D, D, D, D], "counts hosted tools alone"),
     field("mcp_servers", [R, R, R, R], "the provider would have to run them"),
     field("metadata", [D, D, D, D], "stays in Pillion's records; `metadata.user_id` is kept as `user`"),
@@ -102,10 +103,10 @@ pub const FIELDS: &[Field] = &[
     field("reasoning_effort", [K, K, K, K], "as the model's own efforts, levels or budgets"),
     field("response_format", [K, K, K, K], "in words for models that know no such form; a strict schema is refused then"),
     field("safety_identifier", [K, K, D, D], "as `metadata.user_id` at Anthropic"),
-    field("seed", [K, D, K, D], ""),
+    field("seed", [K, D, K, D], "of 31 bits at Gemini"),
     field("service_tier", [D, K, K, K], "where there is a counterpart"),
     field("speed", [D, D, D, D], ""),
-    field("stop", [K, K, K, K], ""),
+    field("stop", [K, K, K, K], "4 in chat completions; none that is empty, none of blanks at Anthropic"),
     field("store", [D, D, D, D], "true is refused on the Responses surface: nothing is kept"),
     field("task_budget", [D, D, D, D], ""),
     field("temperature", [K, K, K, K], "at most 1 at Anthropic and on Bedrock; not by newer Claude"),
@@ -113,7 +114,7 @@ pub const FIELDS: &[Field] = &[
     field("text.verbosity", [D, D, D, D], ""),
     field("thinking", [K, K, K, K], "as an effort where there are no budgets"),
     field("thread", [R, R, R, R], "kept at its own provider"),
-    field("tool_choice", [K, K, K, K], "forced: `auto` where a model cannot be forced"),
+    field("tool_choice", [K, K, K, K], "`auto` and the named tools alone where a model cannot be forced"),
     field("tools", [K, K, K, K], "functions; hosted and custom tools are refused"),
     field("top_k", [D, K, K, K], "on Bedrock for Claude and Nova; not by newer Claude"),
     field("top_logprobs", [K, R, R, R], ""),
@@ -162,6 +163,35 @@ pub fn drop_field(dropped: &mut Dropped, name: impl Into<Cow<'static, str>>) {
     }
 }
 
+/// What a target is told in the place of what was asked for. Where that is something else, the caller
+/// is told so: a value that was changed is one that was not kept.
+pub fn told<T: PartialEq>(dropped: &mut Dropped, name: &'static str, asked: &T, told: T) -> T {
+    if *asked != told {
+        drop_field(dropped, name);
+    }
+    told
+}
+
+/// The sequences that end an answer, as far as a target takes them.
+pub fn stops<'c>(
+    asked: &'c [String],
+    taken: impl Fn(&str) -> bool,
+    dropped: &mut Dropped,
+) -> Vec<&'c str> {
+    let stops = asked.iter().map(String::as_str);
+    let stops: Vec<_> = stops.filter(|stop| taken(stop)).collect();
+    if stops.len() < asked.len() {
+        drop_field(dropped, "stop");
+    }
+    stops
+}
+
+/// The longest answer, which is none longer than the model's.
+pub fn limited(asked: u64, most: Option<u64>, dropped: &mut Dropped) -> u64 {
+    let most = most.unwrap_or(u64::MAX);
+    told(dropped, "max_tokens", &asked, asked.min(most))
+}
+
 /// A field that this target has no word for, and without which the answer would be another.
 pub fn refused(name: impl Into<Cow<'static, str>>) -> Unsupported {
     let param = name.into();
@@ -177,7 +207,8 @@ pub fn page() -> String {
          dialect every field passes as it came. *Dropped* fields are named in `x-pillion-dropped` and \
          in the log, and refused where the route says `unsupported: reject`; *refused* ones are a 400 \
          with `param` unless another target of the route takes them. A field that is not listed is \
-         dropped.\n\n\
+         dropped, and one whose value had to be changed counts as dropped. Each caller is told the name \
+         that its own surface has for the field.\n\n\
          | field | chat completions | Anthropic | Gemini | Bedrock Converse | |\n|---|---|---|---|---|---|\n",
     );
     let word = |fate| match fate {

@@ -64,6 +64,7 @@ struct Row {
     json_with_tools: Option<bool>,
     call_signatures: Option<bool>,
     thinking_before_calls: Option<bool>,
+    reasoning_back: Option<bool>,
     call_ids: Option<CallIds>,
     results_with_text: Option<bool>,
     images_in_results: Option<bool>,
@@ -94,6 +95,7 @@ impl Row {
             json_with_tools: self.json_with_tools.unwrap_or(true),
             call_signatures: self.call_signatures.unwrap_or(false),
             thinking_before_calls: self.thinking_before_calls.unwrap_or(false),
+            reasoning_back: self.reasoning_back.unwrap_or(false),
             call_ids: self.call_ids.unwrap_or(CallIds::Plain),
             results_with_text: self.results_with_text.unwrap_or(true),
             images_in_results: self.images_in_results.unwrap_or(true),
@@ -180,6 +182,7 @@ fn unknown() -> Facts {
         json_with_tools: None,
         call_signatures: None,
         thinking_before_calls: None,
+        reasoning_back: None,
         call_ids: None,
         results_with_text: None,
         images_in_results: None,
@@ -273,7 +276,9 @@ mod tests {
             ("openai.gpt-oss-120b-1:0", "gpt-oss on bedrock"),
             ("us.deepseek.r1-v1:0", "deepseek r1 on bedrock"),
             ("us.meta.llama3-3-70b-instruct-v1:0", "llama on bedrock"),
-            ("deepseek-r1", "unknown"),
+            ("deepseek-v4-flash", "deepseek"),
+            ("deepseek-ai/DeepSeek-V3.2", "deepseek"),
+            ("qwen3-max", "unknown"),
             ("mistral.mistral-large-2402-v1:0", "mistral on bedrock"),
         ] {
             assert_eq!(&*families.of(model).family, family, "{model}");
@@ -283,10 +288,12 @@ mod tests {
     #[test]
     fn an_operators_file_is_asked_first_and_its_mistakes_are_named() {
         let own = Families::read(
-            "[[family]]\nname = \"ours\"\nmodels = [\"claude-opus-5\"]\nmax_output = 9\n",
+            "[[family]]\nname = \"ours\"\nmodels = [\"claude-opus-5\"]\nmax_output = 9\n\
+             [[family]]\nname = \"our own\"\nmodels = [\"ours-*\"]\nreasoning_back = true\n",
         )
         .unwrap();
         assert_eq!(own.of("claude-opus-5").max_output, Some(9));
+        assert!(own.of("ours-1").reasoning_back && !own.of("claude-opus-5").reasoning_back);
         assert_eq!(&*own.of("claude-opus-5-5").family, "claude opus 5.5");
         let problem = Families::read("[[family]]\nname = \"x\"\nmodels = []\nmax_outptu = 1\n");
         assert!(problem.unwrap_err().to_string().contains("max_outptu"));

@@ -50,6 +50,9 @@ pub struct Facts {
     pub call_signatures: bool,
     /// Whether an assistant's turn with calls must begin with its thinking while thinking is on.
     pub thinking_before_calls: bool,
+    /// Whether an assistant's message with calls must bear `reasoning_content`, what it thought
+    /// before them, on OpenAI's chat completions.
+    pub reasoning_back: bool,
     pub call_ids: CallIds,
     /// Whether results of calls and other text may share a turn.
     pub results_with_text: bool,

@@ -12,9 +12,10 @@ const ONE_IN: u64 = 5;
 /// ... or be so many in ten seconds: an application with few requests may try again too.
 const FLOOR: u64 = 10;
 
-/// First tries of the last ten seconds, and what second ones have cost.
+/// First tries of the last ten seconds, and what second ones have cost: the second that has begun
+/// beside ten whole ones.
 #[derive(Debug)]
-pub(super) struct RetryBudget(Window<10>);
+pub(super) struct RetryBudget(Window<11>);
 
 impl RetryBudget {
     pub(super) fn new(now: Instant) -> Self {
@@ -67,7 +68,7 @@ mod tests {
         budget.receive(start);
         assert!((0..10).all(|_| budget.spend(1, start)));
         assert!(!budget.spend(1, start));
-        let later = start + Duration::from_secs(10);
+        let later = start + Duration::from_secs(11);
         assert!(
             (0..5).all(|_| budget.spend(2, later)),
             "a timeout costs two"

@@ -18,6 +18,8 @@ const SETTLED: Duration = HALF_LIFE;
 const RECENT: usize = 8;
 /// From so many on, recent samples are more than chance.
 const ENOUGH: usize = 3;
+/// From so many on, one in twenty is more than chance.
+const MANY: usize = 20;
 /// So many in a row that are quick end a slowness.
 const QUICK: usize = 2;
 /// Four to an octave, from a millisecond to 17 minutes.
@@ -93,7 +95,8 @@ impl Track {
 
     /// What all but one in twenty take, from a history that is long enough to say so.
     pub(super) fn p95(&self) -> Option<Duration> {
-        self.usual.quantile(0.95).map(millis)
+        let known = (self.usual.samples as usize) >= MANY;
+        self.usual.quantile(0.95).filter(|_| known).map(millis)
     }
 
     pub(super) fn times(&self) -> Times {

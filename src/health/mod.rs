@@ -8,6 +8,7 @@
 mod breaker;
 mod budget;
 mod latency;
+mod ledger;
 mod load;
 mod permit;
 mod policy;
@@ -25,7 +26,7 @@ use tokio::time::Instant;
 use self::breaker::Probe;
 use self::vitals::{Account, Pass, Vitals, gate};
 use crate::outcome::{Class, Limits};
-use crate::snapshot::{Provider, Target};
+use crate::snapshot::{Percent, Provider, Target};
 
 pub use load::{Capacity, Priority};
 pub use permit::Permit;
@@ -57,6 +58,14 @@ struct State {
     rng: fastrand::Rng,
 }
 
+/// What a target is to a request that may go there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Well,
+    /// Its breaker lets one request through.
+    HalfOpen,
+}
+
 /// What a request brings to every target that it may go to.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask {
@@ -81,11 +90,22 @@ impl Health {
         }
     }
 
-    /// Whether a request could go to `target` now.
-    pub fn standing(&self, target: &Arc<Target>, now: Instant) -> Result<(), Out> {
+    /// Whether a request could go to `target` now, and whether as the one that finds out if it is well.
+    ///
+    /// # Errors
+    /// Why it could not, and until when.
+    pub fn standing(&self, target: &Arc<Target>, now: Instant) -> Result<Standing, Out> {
         let mut state = self.lock();
         let (vitals, account) = state.of(target, now);
-        gate(target, vitals, account, now).map(drop)
+        gate(target, vitals, account, now).map(|pass| match pass {
+            Pass::Ordinary => Standing::Well,
+            Pass::Probe(_) => Standing::HalfOpen,
+        })
+    }
+
+    /// Somewhere between nothing and `most`.
+    pub fn jitter(&self, most: Duration) -> Duration {
+        most.mul_f64(self.lock().rng.f64())
     }
 
     /// Lets a request go to `target` for the first time; the only one, where its breaker is half-open.
@@ -146,9 +166,35 @@ impl Health {
         self.lock().of(target, now).0.track(kind).expected()
     }
 
-    /// What all but one in twenty take.
-    pub fn p95(&self, target: &Arc<Target>, kind: Kind, now: Instant) -> Option<Duration> {
-        self.lock().of(target, now).0.track(kind).p95()
+    /// What all but one in twenty take, from a history that is long enough to say so.
+    pub fn p95(&self, target: &Arc<Target>, kind: Kind) -> Option<Duration> {
+        let state = self.lock();
+        let vitals = state.targets.get(&target.id)?;
+        vitals.track(kind).p95()
+    }
+
+    /// Lets a request go to `backup` while it runs at `silent`, too. That is within the retry budget of
+    /// `backup`, and of all tokens sent to `silent` it may be this share.
+    pub fn hedge(
+        &self,
+        ask: Ask,
+        silent: &Arc<Target>,
+        backup: &Arc<Target>,
+        spend: Percent,
+        now: Instant,
+    ) -> Option<Permit> {
+        let mut state = self.lock();
+        if !state.of(silent, now).0.ledger.affords(spend, now) {
+            return None;
+        }
+        let (vitals, account) = state.of(backup, now);
+        if gate(backup, vitals, account, now) != Ok(Pass::Ordinary) || !vitals.retries.spend(1, now)
+        {
+            return None;
+        }
+        let permit = self.permit(ask, backup, Pass::Ordinary, vitals, account, now);
+        state.of(silent, now).0.ledger.spend(ask.tokens, now);
+        Some(permit)
     }
 
     /// Whether `target` has been taking much longer than it usually does.
@@ -211,6 +257,7 @@ impl Health {
         now: Instant,
     ) -> Permit {
         vitals.in_flight += 1;
+        vitals.ledger.send(ask.tokens, now);
         vitals.announced.begin(ask.tokens);
         account
             .load

@@ -8,7 +8,7 @@ use super::breaker::Probe;
 use super::vitals::{Kind, Pass, is_of_the_target, learn};
 use super::{Ask, Health};
 use crate::chat::Usage;
-use crate::outcome::{Class, Failure};
+use crate::outcome::{Class, Failure, Limits};
 use crate::snapshot::Target;
 
 /// Held while an attempt runs. Dropped without an end, it was given up, and teaches nothing.
@@ -50,6 +50,11 @@ impl Permit {
     /// Whether it goes to find out if the target is well again.
     pub fn is_probe(&self) -> bool {
         matches!(self.pass, Pass::Probe(_))
+    }
+
+    /// Takes what the head of its answer says is left of the target's rate limits.
+    pub fn hear(&self, limits: &Limits, now: Instant) {
+        self.health.hear(&self.target, limits, now);
     }
 
     /// The first meaningful event has come: the target is there. Later calls change nothing.

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::breaker::{Breaker, Gate, Probe};
 use super::budget::RetryBudget;
 use super::latency::{Slowness, Track};
+use super::ledger::Ledger;
 use super::load::{Announced, Load};
 use super::policy::Policy;
 use crate::outcome::{Class, Failure};
@@ -76,6 +77,8 @@ pub(super) struct Vitals {
     /// Of a stream's tokens behind the first one, each.
     pub(super) pace: Track,
     pub(super) retries: RetryBudget,
+    /// What hedges have cost that began with its silence.
+    pub(super) ledger: Ledger,
     pub(super) in_flight: u64,
     pub(super) announced: Announced,
     /// When it was last tried in spite of its slowness.
@@ -125,6 +128,7 @@ impl Vitals {
             answer: Track::new(now),
             pace: Track::new(now),
             retries: RetryBudget::new(now),
+            ledger: Ledger::new(now),
             in_flight: 0,
             announced: Announced::default(),
             measured: None,

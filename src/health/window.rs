@@ -24,7 +24,7 @@ impl<const N: usize> Window<N> {
 
     pub(super) fn add(&mut self, counts: [u64; 2], now: Instant) {
         self.advance(now);
-        let index = self.index(self.newest);
+        let index = Self::index(self.newest);
         for (which, count) in counts.into_iter().enumerate() {
             self.seconds[index][which] += count;
             self.sums[which] += count;
@@ -41,7 +41,7 @@ impl<const N: usize> Window<N> {
         let second = now.saturating_duration_since(self.from).as_secs();
         let first = self.newest + 1;
         for passed in (first..=second).take(N) {
-            let index = self.index(passed);
+            let index = Self::index(passed);
             let [a, b] = std::mem::take(&mut self.seconds[index]);
             self.sums[0] -= a;
             self.sums[1] -= b;
@@ -49,7 +49,7 @@ impl<const N: usize> Window<N> {
         self.newest = self.newest.max(second);
     }
 
-    fn index(&self, second: u64) -> usize {
+    fn index(second: u64) -> usize {
         usize::try_from(second % N as u64).unwrap_or_default()
     }
 }

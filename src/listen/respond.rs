@@ -66,7 +66,7 @@ fn respond(
     if let Some(allow) = error.allow() {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
-    say_when_to_retry(headers, error.retry_after());
+    say_when_to_retry(headers, error);
     response
 }
 
@@ -145,9 +145,13 @@ fn body(message: &str, kind: &str, param: Option<&str>, code: &str) -> String {
     )
 }
 
-fn say_when_to_retry(headers: &mut HeaderMap, wait: Option<Duration>) {
-    let wait = wait.filter(|wait| *wait <= LONGEST_WAIT);
-    let retry = if wait.is_some() { "true" } else { "false" };
+fn say_when_to_retry(headers: &mut HeaderMap, error: &GatewayError) {
+    let wait = error.retry_after().filter(|wait| *wait <= LONGEST_WAIT);
+    let retry = if wait.is_some() && error.is_rate_limit() {
+        "true"
+    } else {
+        "false"
+    };
     headers.insert(X_SHOULD_RETRY, HeaderValue::from_static(retry));
     if let Some(wait) = wait {
         // Rounded up, both: a caller that comes too early is refused again.

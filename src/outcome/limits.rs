@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn both_spellings_are_read() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_772_366_400);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(492_324);
         let openai = headers(&[
             ("x-ratelimit-limit-requests", "500"),
             ("x-ratelimit-remaining-requests", "499"),

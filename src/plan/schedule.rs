@@ -3,151 +3,320 @@
 //! A *retry* is the same target again, a *fallback* the next target: two rules, one deadline over
 //! both. The schedule decides and never waits; the loop in [`crate::upstream`] waits and never decides.
 
+use std::collections::VecDeque;
+use std::mem::discriminant;
 use std::sync::Arc;
+use std::time::Duration;
 
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
+use super::verdict::Tale;
 use super::{Deadline, Plan};
 use crate::chat::Unsupported;
 use crate::error::GatewayError;
+use crate::health::{Ask, Health, Out, Permit, Standing, Why};
 use crate::outcome::{Class, Failure};
-use crate::snapshot::Target;
+use crate::snapshot::{Hedge, Kind, Target};
 
-/// One attempt to be made.
+/// With every breaker open, a request waits so long for one to close; then it is told.
+const LAST_RESORT: Duration = Duration::from_millis(50);
+
+/// By so much more do requests wait, at most, that wait for the same rate limit.
+const LONGEST_SPREAD: Duration = Duration::from_millis(250);
+
+/// One attempt to be made, now.
 #[derive(Debug)]
 pub struct Step {
     pub target: Arc<Target>,
-    /// Not before this.
-    pub start: Instant,
+    pub permit: Permit,
     /// Without its first meaningful event, or its whole answer, by then it has timed out.
     pub end: Instant,
     /// Who takes over if it fails.
     pub backup: Option<Arc<Target>>,
 }
 
+/// What is to be done next.
+#[derive(Debug)]
+pub enum Next {
+    Try(Step),
+    /// Nothing, until then; or until [`Health::freed`] tells of a change.
+    Wait(Instant),
+    /// All that is allowed has been tried.
+    Over,
+}
+
 /// The attempts of one request.
 #[derive(Debug)]
 pub struct Schedule {
-    targets: Vec<Arc<Target>>,
+    ask: Ask,
     deadline: Deadline,
     attempts_left: u32,
-    /// The target to try next; past the end when there is none.
-    at: usize,
-    /// Whether that target was tried before.
+    /// Those that have not had their turn.
+    left: VecDeque<Arc<Target>>,
+    /// The target of the last step.
+    current: Option<Arc<Target>>,
+    /// That target is to be tried again, after a failure of this class.
+    again: Option<Class>,
+    /// Whether it was before.
     retried: bool,
     not_before: Option<Instant>,
-    failures: SmallVec<[Failure; 2]>,
+    /// Passed over because their breakers were open: the last resort.
+    open: VecDeque<Arc<Target>>,
+    /// Passed over because they are at their rate limits until then.
+    limited: SmallVec<[(Instant, Arc<Target>); 2]>,
+    /// How long to wait for an open breaker.
+    patience: Option<Instant>,
+    /// An account's key is refused: only another account of this kind may take over.
+    only: Option<Kind>,
+    tale: Tale,
     /// Whether the request may reach a provider once only.
     once: bool,
-    /// Why the first target that was passed over could not be asked.
-    skipped: Option<Unsupported>,
 }
 
 impl Schedule {
     /// With `once`, another attempt follows only where the one before provably did not begin.
-    pub fn new(plan: &Plan, deadline: Deadline, max_attempts: u32, once: bool) -> Self {
+    pub fn new(plan: &Plan, ask: Ask, deadline: Deadline, max_attempts: u32, once: bool) -> Self {
         Self {
-            targets: plan.targets.clone(),
+            ask,
             deadline,
             attempts_left: max_attempts,
-            at: 0,
+            left: plan.targets.iter().cloned().collect(),
+            current: None,
+            again: None,
             retried: false,
             not_before: None,
-            failures: SmallVec::new(),
+            open: VecDeque::new(),
+            limited: SmallVec::new(),
+            patience: None,
+            only: None,
+            tale: Tale::default(),
             once,
-            skipped: None,
         }
+    }
+
+    /// What is to be done now. The permit of a step has been given: the attempt counts.
+    pub fn next(&mut self, now: Instant, health: &Health) -> Next {
+        if self.attempts_left == 0 || now >= self.deadline.at {
+            return Next::Over;
+        }
+        if let Some(at) = self.not_before {
+            if now < at {
+                return Next::Wait(at.min(self.deadline.at));
+            }
+            self.not_before = None;
+        }
+        if let (Some(class), Some(target)) = (self.again.take(), &self.current) {
+            if let Some(permit) = health.retry(self.ask, target, class, now) {
+                return self.step(permit, now, health);
+            }
+            self.retried = false;
+        }
+        while let Some(target) = self.left.pop_front() {
+            if let Some(permit) = self.admit(&target, now, health) {
+                return self.step(permit, now, health);
+            }
+        }
+        self.last_resort(now, health)
     }
 
     /// The target of the last step cannot be told what is asked for: nothing was sent, and the next
     /// one takes its place.
     pub fn skip(&mut self, why: Unsupported) {
         self.attempts_left += 1;
-        self.retried = false;
-        self.at += 1;
-        self.skipped.get_or_insert(why);
-    }
-
-    /// The next attempt; `None` when all that is allowed has been tried.
-    pub fn next(&mut self, now: Instant) -> Option<Step> {
-        let target = self.targets.get(self.at)?;
-        let start = self
-            .not_before
-            .take()
-            .map_or(now, |instant| instant.max(now));
-        if self.attempts_left == 0 || start >= self.deadline.at {
-            return None;
-        }
-        self.attempts_left -= 1;
-        let backup = self.backup();
-        Some(Step {
-            target: Arc::clone(target),
-            start,
-            end: self.deadline.attempt_end(start, backup.is_some()),
-            backup: backup.cloned(),
-        })
+        self.tale.skipped.get_or_insert(why);
     }
 
     /// The running attempt failed. `new_secret` says that its provider's key has changed since.
-    pub fn failed(&mut self, failure: Failure, new_secret: bool, now: Instant) {
-        let remedy = self.remedy(&failure, new_secret, now);
+    pub fn failed(&mut self, failure: Failure, new_secret: bool, now: Instant, health: &Health) {
+        let remedy = self.remedy(&failure, new_secret, now, health);
         let class = failure.class;
-        self.failures.push(failure);
+        self.tale.failures.push(failure);
         match remedy {
             Remedy::RetryHere { not_before } => {
                 self.retried = true;
+                self.again = Some(class);
                 self.not_before = not_before;
             }
             Remedy::NextTarget => {
-                let failed = Arc::clone(&self.targets[self.at]);
                 self.retried = false;
-                self.at += 1;
-                while self
-                    .targets
-                    .get(self.at)
-                    .is_some_and(|next| !suits(next, class, &failed))
-                {
-                    self.at += 1;
+                if let Some(failed) = &self.current {
+                    self.left.retain(|next| suits(next, class, failed));
+                    self.open.retain(|next| suits(next, class, failed));
                 }
             }
-            Remedy::GiveUp => self.at = self.targets.len(),
+            Remedy::GiveUp => self.attempts_left = 0,
         }
     }
 
-    /// What the caller is told: where everybody is at a rate limit, the least wait; else the last
-    /// failure that says more than that.
-    pub fn verdict(mut self) -> GatewayError {
-        let limited = |failure: &Failure| failure.class == Class::RateLimited;
-        if !self.failures.is_empty() && self.failures.iter().all(limited) {
-            let wait = self
-                .failures
-                .iter()
-                .filter_map(|failure| failure.wait)
-                .min();
-            return self
-                .failures
-                .pop()
-                .map_or(GatewayError::DeadlineExceeded, |last| {
-                    GatewayError::Unanswered(Failure { wait, ..last })
-                });
-        }
-        if let (true, Some(why)) = (self.failures.is_empty(), self.skipped) {
-            return why.into();
-        }
-        self.failures.retain(|failure| !limited(failure));
-        self.failures
-            .pop()
-            .map_or(GatewayError::DeadlineExceeded, GatewayError::Unanswered)
+    /// How long the running attempt, which is `target`'s, may keep silent before another one is asked
+    /// beside it; `None` where it may as long as it has.
+    pub fn hedge_after(
+        &self,
+        hedge: Option<Hedge>,
+        target: &Arc<Target>,
+        health: &Health,
+    ) -> Option<Duration> {
+        hedge.filter(|_| !self.once && self.attempts_left > 0 && !self.left.is_empty())?;
+        health.p95(target, self.ask.kind)
     }
 
-    fn backup(&self) -> Option<&Arc<Target>> {
-        self.targets
-            .get(self.at + 1)
+    /// Another target beside the one that keeps silent, if one may be asked for nothing.
+    pub fn hedge(&mut self, hedge: Hedge, now: Instant, health: &Health) -> Option<Step> {
+        if self.attempts_left == 0 || now >= self.deadline.at {
+            return None;
+        }
+        let at = self.left.iter().position(|target| {
+            self.may_follow(target) && health.standing(target, now) == Ok(Standing::Well)
+        })?;
+        let silent = self.current.clone()?;
+        let permit = health.hedge(self.ask, &silent, &self.left[at], hedge.spend, now)?;
+        self.left.remove(at);
+        match self.step(permit, now, health) {
+            Next::Try(step) => Some(step),
+            Next::Wait(_) | Next::Over => None,
+        }
+    }
+
+    /// One of two attempts that run failed. Whether the other one is to go on.
+    pub fn lost(&mut self, failure: Failure) -> bool {
+        let goes_on = match failure.class {
+            Class::Auth | Class::InvalidRequest | Class::Policy | Class::ContextLength => false,
+            Class::Ok
+            | Class::Connect
+            | Class::Timeout
+            | Class::Reset
+            | Class::RateLimited
+            | Class::QuotaExhausted
+            | Class::Overloaded
+            | Class::ServerError
+            | Class::Broken
+            | Class::TargetMissing
+            | Class::Cancelled => true,
+        };
+        if goes_on {
+            self.tale.failures.push(failure);
+        }
+        goes_on
+    }
+
+    /// What the caller is told when nobody has answered.
+    pub fn verdict(self, now: Instant) -> GatewayError {
+        self.tale.verdict(now)
+    }
+
+    fn admit(&mut self, target: &Arc<Target>, now: Instant, health: &Health) -> Option<Permit> {
+        if !self.may_follow(target) {
+            return None;
+        }
+        if self.comes_too_late(target, now, health) {
+            return None;
+        }
+        match health.admit(self.ask, target, now) {
+            Ok(permit) => Some(permit),
+            Err(out) => {
+                self.put_out(target, out);
+                None
+            }
+        }
+    }
+
+    fn put_out(&mut self, target: &Arc<Target>, out: Out) {
+        match out.why {
+            Why::Breaker => self.open.push_back(Arc::clone(target)),
+            Why::RateLimited => self
+                .limited
+                .extend(out.until.map(|until| (until, Arc::clone(target)))),
+            Why::Auth => {
+                self.only
+                    .get_or_insert_with(|| target.provider.kind.clone());
+            }
+            Why::Quota | Why::Missing => {}
+        }
+        self.tale.outs.push(out);
+    }
+
+    /// A refused key never sends a request to somebody else than another account of its kind.
+    fn may_follow(&self, target: &Target) -> bool {
+        self.only
+            .as_ref()
+            .is_none_or(|kind| discriminant(kind) == discriminant(&target.provider.kind))
+    }
+
+    /// Whether it cannot be expected to end in time, where another one may. A probe goes all the same.
+    fn comes_too_late(&self, target: &Arc<Target>, now: Instant, health: &Health) -> bool {
+        let expected = health.expected(target, self.ask.kind, now);
+        expected.is_some_and(|expected| now + expected > self.deadline.at)
+            && health.standing(target, now) == Ok(Standing::Well)
+            && self.backup(now, health).is_some()
+    }
+
+    fn step(&mut self, permit: Permit, now: Instant, health: &Health) -> Next {
+        let target = Arc::clone(permit.target());
+        self.attempts_left -= 1;
+        self.patience = None;
+        let backup = self.backup(now, health).cloned();
+        self.current = Some(Arc::clone(&target));
+        Next::Try(Step {
+            target,
+            permit,
+            end: self.deadline.attempt_end(now, backup.is_some()),
+            backup,
+        })
+    }
+
+    /// The next target that could be tried now.
+    fn backup(&self, now: Instant, health: &Health) -> Option<&Arc<Target>> {
+        self.left
+            .iter()
+            .find(|target| self.may_follow(target) && health.standing(target, now).is_ok())
             .filter(|_| self.attempts_left > 0)
     }
 
-    fn remedy(&self, failure: &Failure, new_secret: bool, now: Instant) -> Remedy {
+    /// Nobody else is left. Those whose breakers are open take one request each; the rest wait a
+    /// little for one to close. At a rate limit, waiting is right while the deadline allows it.
+    fn last_resort(&mut self, now: Instant, health: &Health) -> Next {
+        for _ in 0..self.open.len() {
+            let Some(target) = self.open.pop_front() else {
+                break;
+            };
+            let permit = health.admit(self.ask, &target, now);
+            let permit = permit
+                .ok()
+                .or_else(|| health.resort(self.ask, &target, now));
+            match permit.filter(|_| self.may_follow(&target)) {
+                Some(permit) => return self.step(permit, now, health),
+                None => self.open.push_back(target),
+            }
+        }
+        if self.open.is_empty() {
+            return self.wait_for_limit(now, health);
+        }
+        let patience = *self
+            .patience
+            .get_or_insert_with(|| self.deadline.at.min(now + LAST_RESORT));
+        if now < patience {
+            Next::Wait(patience)
+        } else {
+            Next::Over
+        }
+    }
+
+    /// At a rate limit, waiting is right while the deadline allows it and nobody else is left.
+    fn wait_for_limit(&mut self, now: Instant, health: &Health) -> Next {
+        let soonest = self.limited.iter().enumerate();
+        let soonest = soonest.min_by_key(|(_, (until, _))| *until);
+        let Some((at, &(until, _))) = soonest.filter(|(_, (until, _))| *until < self.deadline.at)
+        else {
+            return Next::Over;
+        };
+        let (_, target) = self.limited.swap_remove(at);
+        self.left.push_back(target);
+        self.not_before = Some(until + spread(until.saturating_duration_since(now), health));
+        self.next(now, health)
+    }
+
+    fn remedy(&self, failure: &Failure, new_secret: bool, now: Instant, health: &Health) -> Remedy {
         let once = |allowed: bool| {
             if allowed && !self.retried {
                 Remedy::RetryHere { not_before: None }
@@ -158,16 +327,15 @@ impl Schedule {
         if self.once && !never_began(failure) {
             return Remedy::GiveUp;
         }
+        let has_backup = || self.backup(now, health).is_some();
         match failure.class {
             Class::Connect | Class::Reset => once(true),
-            Class::Timeout => once(self.deadline.fits_two(self.backup().is_some())),
+            Class::Timeout => once(self.deadline.fits_two(has_backup())),
             Class::RateLimited => match failure.wait {
                 // Elsewhere is cheaper than waiting; with nowhere to go, waiting is all there is.
-                Some(wait) if self.backup().is_none() && now + wait < self.deadline.at => {
-                    Remedy::RetryHere {
-                        not_before: Some(now + wait),
-                    }
-                }
+                Some(wait) if !has_backup() && now + wait < self.deadline.at => Remedy::RetryHere {
+                    not_before: Some(now + wait + spread(wait, health)),
+                },
                 _ => Remedy::NextTarget,
             },
             Class::QuotaExhausted
@@ -192,6 +360,11 @@ enum Remedy {
     GiveUp,
 }
 
+/// All who wait for one limit would come back at once.
+fn spread(wait: Duration, health: &Health) -> Duration {
+    health.jitter(LONGEST_SPREAD.min(wait / 10))
+}
+
 /// Whether the provider cannot have begun with what it was asked to do.
 fn never_began(failure: &Failure) -> bool {
     let refused = failure
@@ -210,165 +383,18 @@ fn suits(next: &Target, class: Class, failed: &Target) -> bool {
         }
         // The account is empty, whatever the model.
         Class::QuotaExhausted => !Arc::ptr_eq(&next.provider, &failed.provider),
-        _ => true,
-    }
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::snapshot::{BaseUrl, Kind, Percent, Provider, Timeouts};
-
-    pub(in crate::plan) fn target(id: &str, context: Option<u64>) -> Arc<Target> {
-        let (provider, model) = id.split_once('/').unwrap();
-        let provider = Provider {
-            name: provider.into(),
-            kind: Kind::OpenAiCompatible,
-            base_url: BaseUrl::try_new("http://127.0.0.1:1/v1").unwrap(),
-            secret: None,
-            ca: None,
-            headers: http::HeaderMap::new(),
-            responses: true,
-            capacity: crate::health::Capacity::default(),
-        };
-        Arc::new(Target {
-            context,
-            ..Target::new(id, Arc::new(provider), model)
-        })
-    }
-
-    fn schedule(targets: &[(&str, Option<u64>)], now: Instant) -> Schedule {
-        let secs = Duration::from_secs;
-        let timeouts = Timeouts {
-            whole: secs(30),
-            first_token: secs(3),
-            answer: secs(18),
-            idle: secs(15),
-            stream: secs(600),
-        };
-        let deadline = Deadline::new(now, &timeouts, Percent::try_new(40).unwrap(), true, None);
-        let targets = targets
-            .iter()
-            .map(|(id, context)| target(id, *context))
-            .collect();
-        Schedule::new(&Plan { targets }, deadline, 4, false)
-    }
-
-    /// The targets tried when every attempt ends in the next of these classes.
-    fn tried(
-        targets: &[(&str, Option<u64>)],
-        ends: &[(Class, Option<u64>, bool)],
-    ) -> (Vec<String>, GatewayError) {
-        let now = Instant::now();
-        let mut schedule = schedule(targets, now);
-        let mut tried = Vec::new();
-        for &(class, wait, new_secret) in ends {
-            let Some(step) = schedule.next(now) else {
-                break;
-            };
-            tried.push(step.target.id.to_string());
-            let wait = wait.map(Duration::from_secs);
-            schedule.failed(
-                Failure {
-                    wait,
-                    ..Failure::new(class, "")
-                },
-                new_secret,
-                now,
-            );
-        }
-        (tried, schedule.verdict())
-    }
-
-    #[test]
-    fn every_class_has_its_remedy() {
-        let two = [("a/m", None), ("b/m", None)];
-        let next: &[&str] = &["a/m", "b/m"];
-        let here: &[&str] = &["a/m", "a/m", "b/m", "b/m"];
-        let never: &[&str] = &["a/m"];
-        for (class, expected) in [
-            (Class::Connect, here),
-            (Class::Timeout, here),
-            (Class::Reset, here),
-            (Class::RateLimited, next),
-            (Class::QuotaExhausted, next),
-            (Class::Overloaded, next),
-            (Class::ServerError, next),
-            (Class::Broken, next),
-            (Class::Auth, never),
-            (Class::InvalidRequest, never),
-            (Class::TargetMissing, next),
-            (Class::ContextLength, never),
-            (Class::Policy, never),
-            (Class::Cancelled, never),
-        ] {
-            let (tried, verdict) = tried(&two, &[(class, None, false); 9]);
-            assert_eq!(tried, expected, "{class:?}");
-            let GatewayError::Unanswered(failure) = verdict else {
-                panic!("{class:?}: {verdict:?}")
-            };
-            assert_eq!(failure.class, class);
-        }
-    }
-
-    #[test]
-    fn a_refused_key_is_tried_again_only_when_it_is_new() {
-        let two = [("a/m", None), ("b/m", None)];
-        let (tried, _) = tried(&two, &[(Class::Auth, None, true); 3]);
-        assert_eq!(tried, ["a/m", "a/m"]);
-    }
-
-    #[test]
-    fn what_is_too_long_goes_only_to_a_larger_context() {
-        let three = [
-            ("a/m", Some(8_000)),
-            ("b/m", Some(8_000)),
-            ("c/m", Some(32_000)),
-        ];
-        let (tried, _) = tried(&three, &[(Class::ContextLength, None, false); 3]);
-        assert_eq!(tried, ["a/m", "c/m"]);
-    }
-
-    #[test]
-    fn a_rate_limit_is_waited_out_only_when_there_is_nowhere_to_go() {
-        let (tried_two, verdict) = tried(
-            &[("a/m", None), ("b/m", None)],
-            &[
-                (Class::RateLimited, Some(9), false),
-                (Class::RateLimited, Some(40), false),
-            ],
-        );
-        assert_eq!(tried_two, ["a/m", "b/m"]);
-        assert_eq!(verdict.retry_after(), Some(Duration::from_secs(9)));
-        let (tried_one, _) = tried(&[("a/m", None)], &[(Class::RateLimited, Some(1), false); 9]);
-        assert_eq!(tried_one, ["a/m"; 4], "bounded by the attempts");
-        let (tried_one, _) = tried(
-            &[("a/m", None)],
-            &[(Class::RateLimited, Some(31), false); 9],
-        );
-        assert_eq!(tried_one, ["a/m"], "the wait is longer than the deadline");
-    }
-
-    #[test]
-    fn the_verdict_says_more_than_a_rate_limit_where_it_can() {
-        let two = [("a/m", None), ("b/m", None)];
-        let (_, verdict) = tried(
-            &two,
-            &[
-                (Class::ServerError, None, false),
-                (Class::RateLimited, Some(90), false),
-            ],
-        );
-        assert_eq!(verdict.wire().2, "upstream_failed");
-    }
-
-    #[test]
-    fn nothing_starts_after_the_deadline() {
-        let now = Instant::now();
-        let mut schedule = schedule(&[("a/m", None)], now);
-        assert!(schedule.next(now + Duration::from_secs(30)).is_none());
-        assert_eq!(schedule.verdict(), GatewayError::DeadlineExceeded);
+        Class::Ok
+        | Class::Connect
+        | Class::Timeout
+        | Class::Reset
+        | Class::RateLimited
+        | Class::Overloaded
+        | Class::ServerError
+        | Class::Broken
+        | Class::Auth
+        | Class::InvalidRequest
+        | Class::TargetMissing
+        | Class::Policy
+        | Class::Cancelled => true,
     }
 }

@@ -3,7 +3,7 @@
 //! Pure: every instant is an argument. Nothing here writes, counts or logs.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
@@ -98,6 +98,84 @@ pub(super) struct Attempt {
     pub(super) ended: Option<Instant>,
 }
 
+/// One attempt while it runs, and its place in the record. Clones are one.
+#[derive(Debug, Clone)]
+pub struct AttemptLog(Arc<Mutex<Attempt>>);
+
+impl AttemptLog {
+    fn new(target: &Arc<Target>, now: Instant) -> Self {
+        Self(Arc::new(Mutex::new(Attempt {
+            target: Arc::clone(target),
+            started: now,
+            first_token: None,
+            answered: false,
+            status: None,
+            upstream_id: None,
+            class: Class::Cancelled,
+            reason: None,
+            ended: None,
+        })))
+    }
+
+    /// The first meaningful event arrived; later calls change nothing.
+    pub fn first_token(&self, now: Instant) {
+        if let Some(attempt) = self.lock().running() {
+            attempt.first_token.get_or_insert(now);
+        }
+    }
+
+    /// The provider's own id of the attempt.
+    pub fn upstream_id(&self, id: &str) {
+        if let Some(attempt) = self.lock().running() {
+            let end = id.floor_char_boundary(UPSTREAM_ID_LIMIT);
+            attempt.upstream_id = Some(id[..end].into());
+        }
+    }
+
+    /// Its answer will be the caller's. It runs on until the record is finished, which says how it ended.
+    pub fn answered(&self, status: StatusCode) {
+        if let Some(attempt) = self.lock().running() {
+            attempt.status = Some(status);
+            attempt.answered = true;
+        }
+    }
+
+    pub fn failed(&self, failure: &Failure, now: Instant) {
+        if let Some(attempt) = self.lock().running() {
+            attempt.answered = false;
+            attempt.fail(failure, now);
+        }
+    }
+
+    /// It was given up: somebody else was faster.
+    pub fn cancelled(&self, reason: &'static str, now: Instant) {
+        if let Some(attempt) = self.lock().running() {
+            attempt.end(Class::Cancelled, Some(reason.into()), now);
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Attempt> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Attempt {
+    fn running(&mut self) -> Option<&mut Self> {
+        self.ended.is_none().then_some(self)
+    }
+
+    fn fail(&mut self, failure: &Failure, now: Instant) {
+        self.status = failure.status.or(self.status);
+        self.end(failure.class, Some(failure.reason.clone()), now);
+    }
+
+    fn end(&mut self, class: Class, reason: Option<Cow<'static, str>>, at: Instant) {
+        self.class = class;
+        self.reason = reason;
+        self.ended = Some(at);
+    }
+}
+
 /// What is known of one request.
 #[derive(Debug)]
 pub(super) struct Facts {
@@ -109,7 +187,7 @@ pub(super) struct Facts {
     pub(super) surface: Option<Surface>,
     pub(super) streamed: Option<bool>,
     pub(super) plan: Option<SmallVec<[Arc<Target>; 4]>>,
-    pub(super) attempts: SmallVec<[Attempt; 2]>,
+    pub(super) attempts: SmallVec<[AttemptLog; 2]>,
     pub(super) usage: Option<Usage>,
     /// Fields that the answering target was not told.
     pub(super) dropped: Vec<Cow<'static, str>>,
@@ -134,57 +212,21 @@ impl Facts {
         }
     }
 
-    pub(super) fn attempt(&mut self, target: &Arc<Target>, now: Instant) {
-        self.end_attempt(Class::Cancelled, None, now);
-        self.attempts.push(Attempt {
-            target: Arc::clone(target),
-            started: now,
-            first_token: None,
-            answered: false,
-            status: None,
-            upstream_id: None,
-            class: Class::Cancelled,
-            reason: None,
-            ended: None,
-        });
-    }
-
-    pub(super) fn first_token(&mut self, now: Instant) {
-        if let Some(attempt) = self.running() {
-            attempt.first_token.get_or_insert(now);
-        }
-    }
-
-    pub(super) fn upstream_id(&mut self, id: &str) {
-        if let Some(attempt) = self.running() {
-            let end = id.floor_char_boundary(UPSTREAM_ID_LIMIT);
-            attempt.upstream_id = Some(id[..end].into());
-        }
-    }
-
-    pub(super) fn attempt_answered(&mut self, status: StatusCode) {
-        if let Some(attempt) = self.running() {
-            attempt.status = Some(status);
-            attempt.answered = true;
-        }
-    }
-
-    pub(super) fn attempt_failed(&mut self, failure: &Failure, now: Instant) {
-        if let Some(attempt) = self.running() {
-            attempt.answered = false;
-        }
-        self.fail(failure, now);
+    pub(super) fn attempt(&mut self, target: &Arc<Target>, now: Instant) -> AttemptLog {
+        let log = AttemptLog::new(target, now);
+        self.attempts.push(log.clone());
+        log
     }
 
     /// Ends what still runs, and judges the whole.
     pub(super) fn end<'a>(&mut self, end: End<'a>, at: Instant) -> Verdict<'a> {
         let (outcome, status, reason, rejection) = match end {
             End::Answered(status) => {
-                self.end_attempt(Class::Ok, None, at);
+                self.end_attempts(Class::Ok, at);
                 (Outcome::Ok, Some(status), None, None)
             }
             End::Failed(error) => {
-                self.end_attempt(Class::Cancelled, None, at);
+                self.end_attempts(Class::Cancelled, at);
                 let status = Some(error.wire().0);
                 (
                     Outcome::Error,
@@ -195,11 +237,12 @@ impl Facts {
             }
             End::Broken(status, failure) => {
                 self.fail(failure, at);
+                self.end_attempts(Class::Cancelled, at);
                 let reason = Some(failure.class.name());
                 (Outcome::StreamBroken, Some(status), reason, None)
             }
             End::Cancelled => {
-                self.end_attempt(Class::Cancelled, None, at);
+                self.end_attempts(Class::Cancelled, at);
                 let reason = Some(Class::Cancelled.name());
                 (Outcome::Cancelled, None, reason, None)
             }
@@ -213,44 +256,51 @@ impl Facts {
         }
     }
 
-    /// The attempt whose answer is the caller's.
-    pub(super) fn answering(&self) -> Option<&Attempt> {
-        self.attempts.iter().rfind(|attempt| attempt.answered)
-    }
-
-    /// The class of the last attempt that failed.
-    pub(super) fn last_failure(&self) -> Option<Class> {
-        self.attempts
-            .iter()
-            .rev()
-            .find(|attempt| attempt.ended.is_some() && attempt.class != Class::Ok)
-            .map(|attempt| attempt.class)
+    /// The target whose answer is the caller's, and when its first token came.
+    pub(super) fn answering(&self) -> Option<(Arc<Target>, Option<Instant>)> {
+        let mut attempts = self.attempts.iter().rev().map(AttemptLog::lock);
+        let attempt = attempts.find(|attempt| attempt.answered)?;
+        Some((Arc::clone(&attempt.target), attempt.first_token))
     }
 
     /// From the caller's side: since the request arrived.
     pub(super) fn first_token_after(&self) -> Option<Duration> {
-        let first_token = self.answering()?.first_token?;
+        let first_token = self.answering()?.1?;
         Some(first_token.duration_since(self.arrival.instant))
     }
 
-    fn running(&mut self) -> Option<&mut Attempt> {
-        self.attempts
-            .last_mut()
-            .filter(|attempt| attempt.ended.is_none())
+    /// The class of the last attempt that failed.
+    pub(super) fn last_failure(&self) -> Option<Class> {
+        let mut attempts = self.attempts.iter().rev().map(AttemptLog::lock);
+        attempts
+            .find(|attempt| attempt.ended.is_some() && attempt.class != Class::Ok)
+            .map(|attempt| attempt.class)
     }
 
-    fn fail(&mut self, failure: &Failure, now: Instant) {
-        if let Some(attempt) = self.running() {
-            attempt.status = failure.status.or(attempt.status);
+    /// Ends those that still run: the one that answered with `class`, the others as given up.
+    fn end_attempts(&mut self, class: Class, at: Instant) {
+        for log in &self.attempts {
+            let mut attempt = log.lock();
+            let class = if attempt.answered {
+                class
+            } else {
+                Class::Cancelled
+            };
+            if let Some(attempt) = attempt.running() {
+                attempt.end(class, None, at);
+            }
         }
-        self.end_attempt(failure.class, Some(failure.reason.clone()), now);
     }
 
-    fn end_attempt(&mut self, class: Class, reason: Option<Cow<'static, str>>, at: Instant) {
-        if let Some(attempt) = self.running() {
-            attempt.class = class;
-            attempt.reason = reason;
-            attempt.ended = Some(at);
+    /// The answer that is the caller's broke off.
+    fn fail(&mut self, failure: &Failure, at: Instant) {
+        for log in &self.attempts {
+            let mut attempt = log.lock();
+            if attempt.answered
+                && let Some(attempt) = attempt.running()
+            {
+                attempt.fail(failure, at);
+            }
         }
     }
 }
@@ -267,6 +317,7 @@ fn reason(error: &GatewayError) -> &str {
         | GatewayError::UnknownModel { .. }
         | GatewayError::NoEligibleTarget { .. }
         | GatewayError::DeadlineExceeded
+        | GatewayError::Overloaded
         | GatewayError::ShuttingDown
         | GatewayError::Internal => error.wire().2,
     }
@@ -284,6 +335,7 @@ fn rejection(error: &GatewayError) -> Option<&str> {
         | GatewayError::RouteNotAllowed { .. }
         | GatewayError::UnknownModel { .. }
         | GatewayError::NoEligibleTarget { .. }
+        | GatewayError::Overloaded
         | GatewayError::ShuttingDown => Some(error.wire().2),
     }
 }

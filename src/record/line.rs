@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::facts::{Attempt, Facts, Verdict};
+use super::facts::{Attempt, AttemptLog, Facts, Verdict};
 use super::id::TraceId;
 use crate::chat::{Surface, Usage};
 use crate::outcome::Class;
@@ -31,7 +31,10 @@ pub(super) fn write(
     seq: u64,
 ) -> serde_json::Result<Vec<u8>> {
     let mut line = Vec::with_capacity(USUAL_LENGTH);
-    serde_json::to_writer(&mut line, &Line::new(facts, verdict, identity, seq))?;
+    let answering = facts.answering();
+    let target = answering.as_ref().map(|(target, _)| &**target);
+    let row = Line::new(facts, verdict, identity, target, seq);
+    serde_json::to_writer(&mut line, &row)?;
     line.push(b'\n');
     Ok(line)
 }
@@ -77,14 +80,19 @@ struct Line<'a> {
 type Null = Option<()>;
 
 impl<'a> Line<'a> {
-    fn new(facts: &'a Facts, verdict: &Verdict<'a>, identity: &'a Identity, seq: u64) -> Self {
+    fn new(
+        facts: &'a Facts,
+        verdict: &Verdict<'a>,
+        identity: &'a Identity,
+        target: Option<&'a Target>,
+        seq: u64,
+    ) -> Self {
         let key = facts.key.as_deref();
         // What the key says, else what the instance says.
         let known = |of_key: fn(&Key) -> &Option<Arc<str>>, of_instance: &'a Option<Arc<str>>| {
             let of_key = key.and_then(|key| of_key(key).as_deref());
             of_key.or(of_instance.as_deref())
         };
-        let target = facts.answering().map(|attempt| &*attempt.target);
         Self {
             kind: "pillion.audit",
             time: facts.arrival.time,
@@ -135,18 +143,22 @@ impl Serialize for Plan<'_> {
 }
 
 struct Attempts<'a> {
-    all: &'a [Attempt],
+    all: &'a [AttemptLog],
     /// The end of the request, and of an attempt that has none of its own.
     end: Instant,
 }
 
 impl Serialize for Attempts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(
-            self.all
-                .iter()
-                .map(|attempt| AttemptLine::new(attempt, self.end)),
-        )
+        serializer.collect_seq(self.all.iter().map(|log| Attempted(log, self.end)))
+    }
+}
+
+struct Attempted<'a>(&'a AttemptLog, Instant);
+
+impl Serialize for Attempted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        AttemptLine::new(&self.0.lock(), self.1).serialize(serializer)
     }
 }
 

@@ -1,12 +1,17 @@
 //! A request's metrics, counted from its record: the one place that does.
 
-use super::facts::{Facts, Outcome, Verdict};
+use std::sync::Arc;
+
+use super::facts::{AttemptLog, Facts, Outcome, Verdict};
 use crate::chat::Usage;
+use crate::outcome::Class;
+use crate::snapshot::Target;
 use crate::telemetry::{Label, Metrics, names};
 
 pub(super) fn count(metrics: &Metrics, facts: &Facts, verdict: &Verdict<'_>) {
     let route = Label::from(facts.route.as_ref().map(|route| &route.name));
-    let target = Label::from(facts.answering().map(|attempt| &attempt.target.id));
+    let answering = facts.answering();
+    let target = Label::from(answering.as_ref().map(|(target, _)| &target.id));
     let latency = [
         (names::ROUTE, route.clone()),
         (names::TARGET, target.clone()),
@@ -40,7 +45,7 @@ pub(super) fn count(metrics: &Metrics, facts: &Facts, verdict: &Verdict<'_>) {
             .inc();
     }
     count_attempts(metrics, facts);
-    if facts.streamed == Some(true) && facts.answering().is_some() {
+    if facts.streamed == Some(true) && answering.is_some() {
         count_stream_end(metrics, verdict.outcome);
     }
     if let Some(usage) = facts.usage {
@@ -49,7 +54,8 @@ pub(super) fn count(metrics: &Metrics, facts: &Facts, verdict: &Verdict<'_>) {
 }
 
 fn count_attempts(metrics: &Metrics, facts: &Facts) {
-    for attempt in &facts.attempts {
+    let mut before: Option<(Arc<Target>, Class)> = None;
+    for attempt in facts.attempts.iter().map(AttemptLog::lock) {
         metrics
             .attempts
             .get_or_create(&[
@@ -57,19 +63,17 @@ fn count_attempts(metrics: &Metrics, facts: &Facts) {
                 (names::CLASS, attempt.class.name().into()),
             ])
             .inc();
-    }
-    for (before, after) in facts.attempts.iter().zip(facts.attempts.iter().skip(1)) {
-        if before.target.id == after.target.id {
-            continue;
+        if let Some((from, class)) = before.filter(|(from, _)| from.id != attempt.target.id) {
+            metrics
+                .fallbacks
+                .get_or_create(&[
+                    (names::FROM, (&from.id).into()),
+                    (names::TO, (&attempt.target.id).into()),
+                    (names::CLASS, class.name().into()),
+                ])
+                .inc();
         }
-        metrics
-            .fallbacks
-            .get_or_create(&[
-                (names::FROM, (&before.target.id).into()),
-                (names::TO, (&after.target.id).into()),
-                (names::CLASS, before.class.name().into()),
-            ])
-            .inc();
+        before = Some((Arc::clone(&attempt.target), attempt.class));
     }
 }
 

@@ -18,18 +18,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::StatusCode;
-
 use self::facts::Facts;
 use self::id::{RequestId, TraceId};
 use self::sink::Audit;
 use crate::chat::{Surface, Usage};
-use crate::outcome::{Class, Failure};
+use crate::outcome::Class;
 use crate::snapshot::{Identity, Key, Route, Target};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::InFlight;
 
-pub use self::facts::{Arrival, End};
+pub use self::facts::{Arrival, AttemptLog, End};
 pub use self::kept::Kept;
 pub use self::sink::AuditSinks;
 
@@ -157,31 +155,9 @@ impl Recorder {
         self.facts.plan = Some(targets.iter().cloned().collect());
     }
 
-    /// A try at `target` begins, now. One that still ran is cancelled.
-    pub fn attempt(&mut self, target: &Arc<Target>) {
-        self.facts.attempt(target, Instant::now());
-    }
-
-    /// The first meaningful event of the running attempt arrived, now; later calls change nothing.
-    pub fn first_token(&mut self) {
-        self.facts.first_token(Instant::now());
-    }
-
-    /// The provider's own id of the running attempt.
-    pub fn upstream_id(&mut self, id: &str) {
-        self.facts.upstream_id(id);
-    }
-
-    /// The running attempt's answer will be the caller's. The attempt runs on until [`finish`],
-    /// which says how it ended.
-    ///
-    /// [`finish`]: Self::finish
-    pub fn attempt_answered(&mut self, status: StatusCode) {
-        self.facts.attempt_answered(status);
-    }
-
-    pub fn attempt_failed(&mut self, failure: &Failure) {
-        self.facts.attempt_failed(failure, Instant::now());
+    /// A try at `target` begins, now.
+    pub fn attempt(&mut self, target: &Arc<Target>) -> AttemptLog {
+        self.facts.attempt(target, Instant::now())
     }
 
     /// What the provider counted; the last word holds. A usage that says nothing is none.
@@ -191,7 +167,7 @@ impl Recorder {
         }
     }
 
-    /// The fields of the request that the target of the running attempt is not told.
+    /// The fields of the request that the target is not told which is to answer.
     pub fn dropped(&mut self, fields: &[Cow<'static, str>]) {
         self.facts.dropped.clear();
         self.facts.dropped.extend_from_slice(fields);
@@ -217,8 +193,8 @@ impl Recorder {
     }
 
     /// The target whose answer is the caller's.
-    pub fn target(&self) -> Option<&Arc<Target>> {
-        self.facts.answering().map(|attempt| &attempt.target)
+    pub fn target(&self) -> Option<Arc<Target>> {
+        Some(self.facts.answering()?.0)
     }
 
     /// The request is over.

@@ -24,11 +24,13 @@ pub(super) async fn answer(
     request: chat::Request,
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
+    let planned = Planned::make(gateway, caller, headers, &request, recorder)?;
     let Planned {
         route,
         plan,
         deadline,
-    } = Planned::make(gateway, caller, headers, &request.model, false, recorder)?;
+        ..
+    } = planned;
     let meaning = Meaning::default();
     let first = &plan.targets()[0];
     let counted = upstream::count(

@@ -13,7 +13,7 @@ use crate::error::GatewayError;
 use crate::plan::Schedule;
 use crate::record::Recorder;
 use crate::stream::Limits;
-use crate::upstream::{Sent, attempt};
+use crate::upstream::{Answered, attempt};
 
 pub(super) async fn answer(
     gateway: &Gateway,
@@ -22,19 +22,14 @@ pub(super) async fn answer(
     request: chat::Request,
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
+    let planned = Planned::make(gateway, caller, headers, &request, recorder)?;
     let Planned {
         route,
         plan,
+        ask,
         deadline,
-    } = Planned::make(
-        gateway,
-        caller,
-        headers,
-        &request.model,
-        request.stream,
-        recorder,
-    )?;
-    let schedule = Schedule::new(&plan, deadline, route.max_attempts, request.executes);
+    } = planned;
+    let schedule = Schedule::new(&plan, ask, deadline, route.max_attempts, request.executes);
     match attempt(
         &gateway.upstream,
         &route,
@@ -46,7 +41,7 @@ pub(super) async fn answer(
     )
     .await?
     {
-        Sent::Whole(whole) => {
+        Answered::Whole(whole) => {
             recorder.usage(whole.usage);
             let mut response = Response::new(full(whole.body));
             *response.headers_mut() = whole.headers;
@@ -54,10 +49,11 @@ pub(super) async fn answer(
             response.headers_mut().insert(CONTENT_TYPE, kind);
             Ok(Answer::Ready(response))
         }
-        Sent::Streaming(streaming) => {
+        Answered::Streaming(streaming, running) => {
             let end = Instant::now() + route.timeouts.stream;
             Ok(Answer::Streaming(
                 streaming,
+                running,
                 Limits {
                     idle: deadline.idle,
                     end,

@@ -38,7 +38,7 @@ use crate::record::{Arrival, End, Recorder, Records};
 use crate::snapshot::{Key, Snapshot, Target};
 use crate::stream::{Limits, Passing, Relay};
 use crate::tasks::Tasks;
-use crate::upstream::{Streaming, Upstream};
+use crate::upstream::{Running, Streaming, Upstream};
 
 /// What every request is served with.
 pub struct Gateway {
@@ -55,7 +55,7 @@ enum Answer {
     /// An answer that is whole.
     Ready(Response<Body>),
     /// A stream at its commit point.
-    Streaming(Box<Streaming>, Limits),
+    Streaming(Box<Streaming>, Running, Limits),
     /// An answer that passes through.
     Passing(Box<Response<Incoming>>),
 }
@@ -94,13 +94,13 @@ pub async fn handle(
             recorder.finish(End::Answered(response.status()));
             response
         }
-        Ok(Answer::Streaming(mut streaming, limits)) => {
+        Ok(Answer::Streaming(mut streaming, running, limits)) => {
             let mut response = Response::new(());
             *response.headers_mut() = std::mem::take(&mut streaming.headers);
             response.headers_mut().insert(CONTENT_TYPE, EVENT_STREAM);
             let mut response = tell(response, &recorder);
             name_request(surface, response.headers_mut());
-            let relay = Relay::new(*streaming, recorder, limits, gateway.tasks.clone());
+            let relay = Relay::new(*streaming, running, recorder, limits, gateway.tasks.clone());
             response.map(|()| relay.boxed_unsync())
         }
         Ok(Answer::Passing(response)) => {
@@ -148,7 +148,8 @@ async fn answer(
             if surface == Surface::CountTokens {
                 return Ok(count::answer(gateway, caller, &head.headers, request, recorder).await?);
             }
-            judged::answer(gateway, caller, &head.headers, request, recorder).await?
+            let judged = judged::answer(gateway, caller, &head.headers, request, recorder);
+            Box::pin(judged).await?
         }
         Endpoint::Models => Answer::Ready(models::list(caller)),
         Endpoint::Model(id) => match models::one(caller, &id)? {

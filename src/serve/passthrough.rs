@@ -7,12 +7,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
+use tokio::time::Instant;
 
 use super::routing::{self, Caller, Way};
 use super::{Answer, Gateway, usable};
 use crate::chat::{Named, Surface};
 use crate::error::GatewayError;
-use crate::plan::Plan;
+use crate::health::{Ask, Kind, Priority};
+use crate::plan::{Plan, Selection};
 use crate::record::Recorder;
 use crate::snapshot::{Route, Target};
 use crate::upstream::{Passed, pass};
@@ -81,7 +83,7 @@ async fn send(
     body: Bytes,
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
-    usable(gateway, target).map_err(|why| GatewayError::NoEligibleTarget { why })?;
+    usable(gateway, target).map_err(|why| GatewayError::NoEligibleTarget { why, wait: None })?;
     recorder.plan(std::slice::from_ref(target));
     let request = Passed {
         method: &head.method,
@@ -95,12 +97,25 @@ async fn send(
 }
 
 fn first(gateway: &Gateway, route: &Route) -> Result<Arc<Target>, GatewayError> {
-    let plan = Plan::make(
-        route,
-        |target| usable(gateway, target),
-        &mut fastrand::Rng::new(),
-    )?;
-    plan.targets().first().cloned().ok_or(NOWHERE)
+    let now = Instant::now();
+    let health = &gateway.upstream.health;
+    let selection = Selection {
+        health,
+        ask: Ask {
+            kind: Kind::Plain,
+            tokens: 0,
+            priority: Priority::default(),
+            policy: route.health,
+        },
+        affinity: None,
+        now,
+        deadline: now + route.timeouts.whole,
+    };
+    let usable = |target: &Target| usable(gateway, target);
+    let plan = Plan::make(route, usable, &selection, &mut fastrand::Rng::new())?;
+    let mut targets = plan.targets().iter();
+    let well = targets.find(|target| health.standing(target, now).is_ok());
+    well.or(plan.targets().first()).cloned().ok_or(NOWHERE)
 }
 
 fn own(caller: Caller<'_>) -> Option<Arc<Target>> {

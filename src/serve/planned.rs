@@ -7,19 +7,25 @@ use tokio::time::Instant;
 
 use super::routing::{Caller, Way};
 use super::{Gateway, usable};
+use crate::chat;
 use crate::error::GatewayError;
-use crate::plan::{Deadline, Plan, patience};
+use crate::health::{Ask, Kind};
+use crate::plan::{Deadline, Plan, Selection, patience};
 use crate::record::Recorder;
-use crate::snapshot::Route;
+use crate::snapshot::{Route, Select};
+
+/// Of JSON with text in it, about so many bytes are a token.
+const BYTES_PER_TOKEN: u64 = 4;
 
 pub(super) struct Planned {
     pub(super) route: Arc<Route>,
     pub(super) plan: Plan,
+    pub(super) ask: Ask,
     pub(super) deadline: Deadline,
 }
 
 impl Planned {
-    /// For a request that asks for `model`. The recorder is told of each step.
+    /// The recorder is told of each step.
     ///
     /// # Errors
     /// The route is not the caller's to use or is none, or no target of it can be asked.
@@ -27,34 +33,59 @@ impl Planned {
         gateway: &Gateway,
         caller: Caller<'_>,
         headers: &HeaderMap,
-        model: &str,
-        streamed: bool,
+        request: &chat::Request,
         recorder: &mut Recorder,
     ) -> Result<Self, GatewayError> {
-        recorder.streamed(streamed);
-        let route = match caller.way(model)? {
+        recorder.streamed(request.stream);
+        let route = match caller.way(&request.model)? {
             Way::Route(route) => {
                 recorder.route(&route);
                 route
             }
             Way::Own(target) => Arc::new(Route::to(target)),
         };
+        let now = Instant::now();
+        let deadline = Deadline::new(
+            now,
+            &route.timeouts,
+            route.reserve,
+            request.stream,
+            patience(headers),
+        );
+        let ask = Ask {
+            kind: if request.stream {
+                Kind::Streamed
+            } else {
+                Kind::Plain
+            },
+            tokens: request.body.len() as u64 / BYTES_PER_TOKEN,
+            priority: caller.key.priority,
+            policy: route.health,
+        };
+        let drawn = |route: &Route| {
+            let mut places = route.places.iter();
+            places.any(|place| place.members.len() > 1 && place.select == Select::Weighted)
+        };
+        let selection = Selection {
+            health: &gateway.upstream.health,
+            ask,
+            affinity: drawn(&route)
+                .then(|| chat::affinity(request, headers))
+                .flatten(),
+            now,
+            deadline: deadline.at,
+        };
         let plan = Plan::make(
             &route,
             |target| usable(gateway, target),
+            &selection,
             &mut fastrand::Rng::new(),
         )?;
         recorder.plan(plan.targets());
-        let deadline = Deadline::new(
-            Instant::now(),
-            &route.timeouts,
-            route.reserve,
-            streamed,
-            patience(headers),
-        );
         Ok(Self {
             route,
             plan,
+            ask,
             deadline,
         })
     }

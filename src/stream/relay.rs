@@ -20,7 +20,7 @@ use crate::listen::respond;
 use crate::outcome::{Class, Failure};
 use crate::record::{End, Recorder};
 use crate::tasks::Tasks;
-use crate::upstream::{Streaming, cut};
+use crate::upstream::{Running, Streaming, cut};
 
 /// What is ready together leaves together, up to so much.
 const BATCH: usize = 64 << 10;
@@ -43,13 +43,14 @@ pub struct Limits {
 /// The body of a streamed answer.
 pub struct Relay {
     /// Absent once the answer is over.
-    running: Option<Running>,
+    flow: Option<Flow>,
     tasks: Tasks,
 }
 
-struct Running {
+struct Flow {
     incoming: Incoming,
     decoder: Decoder,
+    running: Running,
     recorder: Recorder,
     idle: Duration,
     end: Instant,
@@ -62,13 +63,21 @@ struct Running {
 }
 
 impl Relay {
-    pub fn new(streaming: Streaming, recorder: Recorder, limits: Limits, tasks: Tasks) -> Self {
+    /// The relay of a stream at its commit point; `running` is the attempt that it comes from.
+    pub fn new(
+        streaming: Streaming,
+        running: Running,
+        recorder: Recorder,
+        limits: Limits,
+        tasks: Tasks,
+    ) -> Self {
         let Streaming {
             decoder, incoming, ..
         } = streaming;
-        let running = Running {
+        let flow = Flow {
             incoming,
             decoder,
+            running,
             recorder,
             surface: limits.surface,
             idle: limits.idle,
@@ -79,23 +88,24 @@ impl Relay {
             cut: limits.cut,
         };
         Self {
-            running: Some(running),
+            flow: Some(flow),
             tasks,
         }
     }
 
     fn done(&mut self) {
-        let Some(Running {
+        let Some(Flow {
             mut incoming,
-            recorder,
+            mut recorder,
+            running,
             decoder,
             ..
-        }) = self.running.take()
+        }) = self.flow.take()
         else {
             return;
         };
-        let mut recorder = recorder;
         recorder.usage(decoder.usage());
+        running.answered(decoder.usage());
         recorder.finish(End::Answered(StatusCode::OK));
         if !incoming.is_end_stream() {
             // The connection can serve the next request only once its body has been read.
@@ -109,12 +119,13 @@ impl Relay {
 
     /// Tells the caller in-band, since the head has long gone out.
     fn broken(&mut self, failure: &Failure, message: &str, out: &mut Vec<u8>) {
-        let Some(Running {
+        let Some(Flow {
             mut recorder,
+            running,
             decoder,
             surface,
             ..
-        }) = self.running.take()
+        }) = self.flow.take()
         else {
             return;
         };
@@ -125,11 +136,12 @@ impl Relay {
             recorder.id(),
         ));
         recorder.usage(decoder.usage());
+        running.broke(failure);
         recorder.finish(End::Broken(StatusCode::OK, failure));
     }
 }
 
-impl Running {
+impl Flow {
     /// Pulls until there is enough to send, or the provider has no more ready. `Ready` says how it stands:
     /// whether the answer is whole, or that it broke.
     fn poll_pull(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
@@ -202,13 +214,13 @@ impl Body for Relay {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Some(running) = &mut self.running else {
+        let Some(flow) = &mut self.flow else {
             return Poll::Ready(None);
         };
-        let pulled = ready!(running.poll_pull(cx));
-        let mut out = running.decoder.output();
+        let pulled = ready!(flow.poll_pull(cx));
+        let mut out = flow.decoder.output();
         match pulled {
-            Ok(()) if running.decoder.done() => self.done(),
+            Ok(()) if flow.decoder.done() => self.done(),
             Ok(()) => {}
             Err(failure) => {
                 let message = match failure.class {
@@ -222,20 +234,20 @@ impl Body for Relay {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.running.is_none()
+        self.flow.is_none()
     }
 }
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        let Some(mut running) = self.running.take() else {
+        let Some(mut flow) = self.flow.take() else {
             return;
         };
-        running.recorder.usage(running.decoder.usage());
-        if running.cut.is_cancelled() {
+        flow.recorder.usage(flow.decoder.usage());
+        if flow.cut.is_cancelled() {
             // A caller that did not read to the very end cannot be told, but it had not left.
             let end = End::Broken(StatusCode::OK, &shutting_down());
-            running.recorder.finish(end);
+            flow.recorder.finish(end);
         }
         // Else the caller hung up: the recorder says so by itself.
     }

@@ -3,16 +3,19 @@
 //! The loop waits, sends and records; the [`Schedule`] decides.
 
 use http::HeaderMap;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::client::Clients;
 use super::credentials::{Credential, Credentials};
-use super::prepare::Prepared;
-use super::send::{ANSWERED, Call, Sent};
+use super::hedge::Race;
+use super::running::Running;
+use super::send::{Call, Streaming, Whole};
+use super::tried::{Lost, Try};
 use crate::chat;
 use crate::error::GatewayError;
+use crate::health::Health;
 use crate::outcome::{Class, Failure};
-use crate::plan::{Deadline, Schedule, Step};
+use crate::plan::{Deadline, Next, Schedule, Step};
 use crate::record::Recorder;
 use crate::secret::Keyring;
 use crate::snapshot::{Provider, Route};
@@ -23,6 +26,14 @@ pub struct Upstream {
     pub clients: Clients,
     pub keyring: Keyring,
     pub credentials: Credentials,
+    pub health: Health,
+}
+
+/// An answer, and the attempt that it is the answer of, where that goes on.
+#[derive(Debug)]
+pub enum Answered {
+    Whole(Whole),
+    Streaming(Box<Streaming>, Running),
 }
 
 /// Tries the schedule's targets with `request` until one answers.
@@ -37,62 +48,73 @@ pub async fn attempt(
     deadline: Deadline,
     mut schedule: Schedule,
     recorder: &mut Recorder,
-) -> Result<Sent, GatewayError> {
+) -> Result<Answered, GatewayError> {
     let call = Call::new(route, request, headers, deadline, recorder);
-    while let Some(step) = schedule.next(Instant::now()) {
-        if step.start > Instant::now() {
-            sleep_until(step.start).await;
+    while let Some(step) = upstream.next(&mut schedule).await {
+        let Some(first) = begin(&call, step, &mut schedule, recorder) else {
+            continue;
+        };
+        let patience = schedule.hedge_after(route.hedge, first.target(), &upstream.health);
+        let ended = match patience {
+            Some(patience) => {
+                let race = Race {
+                    upstream,
+                    call: &call,
+                    route,
+                    patience,
+                };
+                // Few routes race, and all would carry the room for two.
+                Box::pin(race.run(first, &mut schedule, recorder)).await
+            }
+            None => upstream.run(&call, first).await,
+        };
+        match ended {
+            Ok(answered) => return Ok(answered),
+            Err(lost) => {
+                tell(recorder, &lost);
+                let now = Instant::now();
+                schedule.failed(lost.failure, lost.new_secret, now, &upstream.health);
+            }
         }
-        let prepared = match call.prepare(&step.target) {
-            Ok(prepared) => prepared,
-            Err(why) => {
-                tracing::debug!(
-                    id = recorder.id(),
-                    target = %step.target.id,
-                    field = %why.param.escape_debug(),
-                    "a target cannot be told what is asked for"
-                );
-                schedule.skip(why);
-                continue;
-            }
-        };
-        recorder.attempt(&step.target);
-        recorder.dropped(&prepared.dropped);
-        let provider = &step.target.provider;
-        let credential = upstream.credential(provider, step.end).await;
-        let sent = match &credential {
-            Ok(credential) => {
-                upstream
-                    .run(&call, &step, prepared, credential, recorder)
-                    .await
-            }
-            Err(failure) => Err(failure.clone()),
-        };
-        let failure = match sent {
-            Ok(sent) => {
-                recorder.attempt_answered(ANSWERED);
-                return Ok(sent);
-            }
-            Err(failure) => failure,
-        };
-        recorder.attempt_failed(&failure);
-        tracing::debug!(
-            id = recorder.id(),
-            target = %step.target.id,
-            class = failure.class.name(),
-            reason = %failure.reason,
-            "an attempt failed"
-        );
-        let new_secret = match credential {
-            Ok(used) if failure.class == Class::Auth => {
-                let renewed = upstream.credentials.renewed(provider, &used);
-                timeout_at(step.end, renewed).await.unwrap_or(false)
-            }
-            Ok(_) | Err(_) => false,
-        };
-        schedule.failed(failure, new_secret, Instant::now());
     }
-    Err(schedule.verdict())
+    Err(schedule.verdict(Instant::now()))
+}
+
+/// Begins the attempt of `step`; `None` when its target cannot be told what is asked for.
+pub(super) fn begin(
+    call: &Call<'_>,
+    step: Step,
+    schedule: &mut Schedule,
+    recorder: &mut Recorder,
+) -> Option<Try> {
+    match call.prepare(&step.target) {
+        Ok(prepared) => {
+            recorder.dropped(&prepared.dropped);
+            let log = recorder.attempt(&step.target);
+            Some(Try::new(step, prepared, log))
+        }
+        Err(why) => {
+            tracing::debug!(
+                id = recorder.id(),
+                target_id = %step.target.id,
+                field = %why.param.escape_debug(),
+                "a target cannot be told what is asked for"
+            );
+            schedule.skip(why);
+            None
+        }
+    }
+}
+
+/// Says in the log that an attempt came to nothing.
+pub(super) fn tell(recorder: &Recorder, lost: &Lost) {
+    tracing::debug!(
+        id = recorder.id(),
+        target_id = %lost.target.id,
+        class = lost.failure.class.name(),
+        reason = %lost.failure.reason,
+        "an attempt failed"
+    );
 }
 
 impl Upstream {
@@ -108,34 +130,19 @@ impl Upstream {
             .map_err(late)?
     }
 
-    /// One attempt. When it is slow, a connection to its backup is opened meanwhile.
-    async fn run(
-        &self,
-        call: &Call<'_>,
-        step: &Step,
-        prepared: Prepared,
-        credential: &Credential,
-        recorder: &mut Recorder,
-    ) -> Result<Sent, Failure> {
-        let client = self.clients.of(&step.target.provider);
-        let sending = call.send(
-            &client,
-            &step.target,
-            prepared,
-            credential,
-            step.end,
-            recorder,
-        );
-        let Some(backup) = &step.backup else {
-            return sending.await;
-        };
-        let slow = Instant::now() + step.end.saturating_duration_since(Instant::now()) / 2;
-        tokio::pin!(sending);
-        tokio::select! {
-            biased;
-            sent = &mut sending => return sent,
-            () = sleep_until(slow) => self.clients.warm(&backup.provider),
+    /// The next attempt, once it may be made; `None` when there is none.
+    async fn next(&self, schedule: &mut Schedule) -> Option<Step> {
+        let mut freed = None;
+        loop {
+            match schedule.next(Instant::now(), &self.health) {
+                Next::Try(step) => return Some(step),
+                Next::Over => return None,
+                Next::Wait(until) => match &mut freed {
+                    // Whatever changes from here on is told.
+                    None => freed = Some(self.health.freed()),
+                    Some(freed) => drop(timeout_at(until, freed.changed()).await),
+                },
+            }
         }
-        sending.await
     }
 }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::attempt::Upstream;
 use super::reading;
+use super::running::upstream_id;
 use super::send::{ANSWERED, Call};
 use crate::chat;
 use crate::dialect::{Dialect, anthropic, bedrock, gemini};
@@ -32,17 +33,7 @@ pub async fn count(
     target.dialect(request.surface)?;
     let call = Call::new(route, request, headers, deadline, recorder);
     let end = deadline.attempt_end(Instant::now(), false);
-    let counted = ask(upstream, &call, target, end, recorder).await?;
-    match counted {
-        Ok(body) => {
-            recorder.attempt_answered(ANSWERED);
-            Some(body)
-        }
-        Err(failure) => {
-            recorder.attempt_failed(&failure);
-            None
-        }
-    }
+    ask(upstream, &call, target, end, recorder).await
 }
 
 async fn ask(
@@ -51,9 +42,9 @@ async fn ask(
     target: &Arc<Target>,
     end: Instant,
     recorder: &mut Recorder,
-) -> Option<Result<Bytes, Failure>> {
+) -> Option<Bytes> {
     let mut prepared = call.prepare(target).ok()?;
-    recorder.attempt(target);
+    let log = recorder.attempt(target);
     recorder.dropped(&prepared.dropped);
     let dialect = prepared.dialect;
     let client = upstream.clients.of(&target.provider);
@@ -61,7 +52,12 @@ async fn ask(
     let asked = async {
         let credential = upstream.credential(&target.provider, end).await?;
         let request = prepared.signed(body, target, &credential)?;
-        let response = call.exchange(&client, request, end, recorder).await?;
+        let head = |headers: &HeaderMap| {
+            if let Some(id) = upstream_id(headers) {
+                log.upstream_id(id);
+            }
+        };
+        let response = call.exchange(&client, request, end, head).await?;
         let body = timeout_at(end, reading::read(response.into_body(), MAX_COUNT))
             .await
             .map_err(|_| Failure::new(Class::Timeout, "the answer did not end in time"))??;
@@ -79,5 +75,14 @@ async fn ask(
         };
         Ok(Bytes::from(anthropic::surface::count_answer(tokens)))
     };
-    Some(asked.await)
+    match asked.await {
+        Ok(body) => {
+            log.answered(ANSWERED);
+            Some(body)
+        }
+        Err(failure) => {
+            log.failed(&failure, Instant::now().into_std());
+            None
+        }
+    }
 }

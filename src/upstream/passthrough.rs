@@ -11,7 +11,8 @@ use tokio::time::{Instant, timeout};
 use super::attempt::Upstream;
 use super::body::Outgoing;
 use super::credentials::Credential;
-use super::send::{unsent, upstream_id};
+use super::running::upstream_id;
+use super::send::unsent;
 use super::{address, headers, sign};
 use crate::dialect::request::Pieces;
 use crate::error::GatewayError;
@@ -53,12 +54,12 @@ pub async fn pass(
     })?;
     let mut retried = false;
     loop {
-        recorder.attempt(target);
+        let log = recorder.attempt(target);
         let signed = signed(upstream, provider, request, uri.clone()).await;
         let (credential, outgoing) = match signed {
             Ok(signed) => signed,
             Err(failure) => {
-                recorder.attempt_failed(&failure);
+                log.failed(&failure, Instant::now().into_std());
                 return Err(GatewayError::Unanswered(failure));
             }
         };
@@ -71,9 +72,9 @@ pub async fn pass(
             },
             Ok(Ok(mut response)) => {
                 if let Some(id) = upstream_id(response.headers()) {
-                    recorder.upstream_id(id);
+                    log.upstream_id(id);
                 }
-                recorder.attempt_answered(response.status());
+                log.answered(response.status());
                 if matches!(response.status().as_u16(), 401 | 403) {
                     // The answer is the caller's; the next request may have another credential.
                     upstream.credentials.doubt(provider, &credential);
@@ -86,7 +87,7 @@ pub async fn pass(
             Ok(Err(error)) => unsent(&error),
             Err(_) => Failure::new(Class::Timeout, "no answer began in time"),
         };
-        recorder.attempt_failed(&failure);
+        log.failed(&failure, Instant::now().into_std());
         if failure.class != Class::Connect || std::mem::replace(&mut retried, true) {
             return Err(GatewayError::Unanswered(failure));
         }

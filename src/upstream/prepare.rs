@@ -93,7 +93,7 @@ impl Call<'_> {
             dialect: prepared.dialect,
             cloud: prepared.cloud,
             stream_usage: target.stream_usage,
-            newer_names: !matches!(target.provider.kind, Kind::OpenAiCompatible),
+            openai: !matches!(target.provider.kind, Kind::OpenAiCompatible),
             version: self.said("anthropic-version"),
             betas: Some(&*betas).filter(|betas| !betas.is_empty()),
         };

@@ -17,6 +17,7 @@ use super::client::Client;
 use super::credentials::Credential;
 use super::prepare::Prepared;
 use super::reading::{self, MAX_ANSWER, MAX_VECTORS, refused};
+use super::running::Running;
 use super::sign;
 use crate::chat::{self, Surface};
 use crate::dialect::answer::Reader;
@@ -46,7 +47,7 @@ pub(super) struct Call<'a> {
 
 /// An answer, as far as it must be known before anything goes out.
 #[derive(Debug)]
-pub enum Sent {
+pub(super) enum Sent {
     Whole(Whole),
     Streaming(Box<Streaming>),
 }
@@ -94,9 +95,9 @@ impl<'a> Call<'a> {
         prepared: Prepared,
         credential: &Credential,
         end: Instant,
-        recorder: &mut Recorder,
+        running: &mut Running,
     ) -> Result<Sent, Failure> {
-        let sent = self.answer(client, target, prepared, credential, end, recorder);
+        let sent = self.answer(client, target, prepared, credential, end, running);
         sent.await
             .map_err(|failure| sign::hide(failure, credential))
     }
@@ -108,7 +109,7 @@ impl<'a> Call<'a> {
         mut prepared: Prepared,
         credential: &Credential,
         end: Instant,
-        recorder: &mut Recorder,
+        running: &mut Running,
     ) -> Result<Sent, Failure> {
         let reader = self.reader(target, &prepared);
         let bodies = std::mem::take(&mut prepared.bodies);
@@ -117,13 +118,15 @@ impl<'a> Call<'a> {
             let mut left = MAX_VECTORS;
             for body in bodies {
                 let request = prepared.signed(body, target, credential)?;
-                let response = self.exchange(client, request, end, recorder).await?;
+                let response = self
+                    .exchange(client, request, end, |head| running.head(head))
+                    .await?;
                 let read = reading::read(response.into_body(), left);
                 let answer = timeout_at(end, read).await.map_err(|_| unended())??;
                 left = left.saturating_sub(answer.len());
                 answers.push(answer);
             }
-            recorder.first_token();
+            running.first_token();
             let (body, usage) = embedder.answer(&answers, wanted, &reader.shown.model)?;
             return Ok(Sent::Whole(Whole {
                 headers: HeaderMap::new(),
@@ -133,14 +136,16 @@ impl<'a> Call<'a> {
         }
         let body = bodies.into_iter().next().unwrap_or_default();
         let request = prepared.signed(body, target, credential)?;
-        let response = self.exchange(client, request, end, recorder).await?;
+        let response = self
+            .exchange(client, request, end, |head| running.head(head))
+            .await?;
         let status = response.status();
         let sent = if is_json(response.headers()) || reader.is_same() && !self.request.stream {
-            self.whole(reader, response, end, recorder).await
+            self.whole(reader, response, end, running).await
         } else if self.request.stream {
-            self.stream(reader, response, end, recorder).await
+            self.stream(reader, response, end, running).await
         } else {
-            self.collect(client, reader, response, end, recorder).await
+            self.collect(client, reader, response, end, running).await
         };
         sent.map_err(|failure| Failure {
             status: failure.status.or(Some(status)),
@@ -148,22 +153,20 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// One request and the head of its answer, which is a success.
+    /// One request and the head of its answer, which is a success. `head` sees that of a refusal, too.
     pub(super) async fn exchange(
         &self,
         client: &Client,
         request: Request<Outgoing>,
         end: Instant,
-        recorder: &mut Recorder,
+        head: impl FnOnce(&HeaderMap),
     ) -> Result<Response<Incoming>, Failure> {
         let response = match timeout_at(end, client.request(request)).await {
             Err(_) => return Err(Failure::new(Class::Timeout, "no answer began in time")),
             Ok(Err(error)) => return Err(unsent(&error)),
             Ok(Ok(response)) => response,
         };
-        if let Some(id) = upstream_id(response.headers()) {
-            recorder.upstream_id(id);
-        }
+        head(response.headers());
         if response.status().is_success() {
             Ok(response)
         } else {
@@ -198,7 +201,7 @@ impl<'a> Call<'a> {
         reader: Reader,
         response: Response<Incoming>,
         end: Instant,
-        recorder: &mut Recorder,
+        running: &mut Running,
     ) -> Result<Sent, Failure> {
         let (head, incoming) = response.into_parts();
         let limit = if self.request.surface == Surface::Embeddings {
@@ -209,7 +212,7 @@ impl<'a> Call<'a> {
         let body = timeout_at(end, reading::read(incoming, limit))
             .await
             .map_err(|_| unended())??;
-        recorder.first_token();
+        running.first_token();
         let headers = super::headers::shown(&head.headers);
         let (body, usage) = reader.whole(self.request, &body)?;
         Ok(Sent::Whole(Whole {
@@ -226,7 +229,7 @@ impl<'a> Call<'a> {
         reader: Reader,
         response: Response<Incoming>,
         end: Instant,
-        recorder: &mut Recorder,
+        running: &mut Running,
     ) -> Result<Sent, Failure> {
         let (head, mut incoming) = response.into_parts();
         let mut collector = reader.collector();
@@ -252,7 +255,7 @@ impl<'a> Call<'a> {
                 None => collector.end()?,
             }
             if collector.arrived() {
-                recorder.first_token();
+                running.first_token();
             }
         }
         client.hear_out(incoming);
@@ -270,7 +273,7 @@ impl<'a> Call<'a> {
         reader: Reader,
         response: Response<Incoming>,
         end: Instant,
-        recorder: &mut Recorder,
+        running: &mut Running,
     ) -> Result<Sent, Failure> {
         let (head, mut incoming) = response.into_parts();
         let mut decoder = reader.decoder(self.request);
@@ -301,7 +304,7 @@ impl<'a> Call<'a> {
                 None => decoder.end()?,
             }
             if decoder.arrived() {
-                recorder.first_token();
+                running.first_token();
                 limit = self.deadline.min(Instant::now() + self.idle);
             }
         }
@@ -342,18 +345,6 @@ pub(super) fn unsent(error: &hyper_util::client::legacy::Error) -> Failure {
             "the connection was cut before an answer began",
         )
     }
-}
-
-/// The provider's own id of an exchange, under the names that they have for it.
-pub(super) fn upstream_id(headers: &HeaderMap) -> Option<&str> {
-    [
-        "x-request-id",
-        "request-id",
-        "x-amzn-requestid",
-        "apim-request-id",
-    ]
-    .iter()
-    .find_map(|name| headers.get(*name)?.to_str().ok())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -13,8 +13,12 @@ pub(super) use table::ROOT;
 /// The built-in profiles: a layer below the operator's, so that an entry may change one figure.
 pub(super) const PROFILES: &str = "
 profiles:
-  interactive: { timeout: 30s, first_token: 2500ms, answer: 18s, idle: 15s, stream: 10m, max_attempts: 4, reserve: 40%, warm: false }
-  batch: { timeout: 180s, first_token: 60s, answer: 170s, idle: 60s, stream: 30m, max_attempts: 4, reserve: 40%, warm: false }
+  interactive:
+    { timeout: 30s, first_token: 2500ms, answer: 18s, idle: 15s, stream: 10m, max_attempts: 4, reserve: 40%, warm: false,
+      slow_factor: 3, slow_floor: 500ms, breaker: { failures: 2, window: 60s, cooldown: 5s..60s }, hedge: off, dedupe: off }
+  batch:
+    { timeout: 180s, first_token: 60s, answer: 170s, idle: 60s, stream: 30m, max_attempts: 4, reserve: 40%, warm: false,
+      slow_factor: 3, slow_floor: 500ms, breaker: { failures: 2, window: 60s, cooldown: 5s..60s }, hedge: off, dedupe: off }
 ";
 
 /// The shape of a key that may be set from outside the text: one that is reached through fixed

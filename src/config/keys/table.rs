@@ -4,8 +4,8 @@
 
 use crate::config::shape::Presence::{self, Default, Optional, Required};
 use crate::config::shape::Shape::{
-    self, Address, AnyOf, Bool, Date, Duration, File, Hash, Integer, List, Map, Percent, Reference,
-    Size, Table, Text, Url, Word,
+    self, Address, AnyOf, Bool, Date, Decimal, Duration, DurationOrOff, DurationRange, File, Hash,
+    Integer, List, Map, Percent, Reference, SharedState, Size, Table, Text, Url, Word,
 };
 use crate::config::shape::Key;
 
@@ -18,6 +18,10 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("drain", ANY_SPAN, Default("25s"), "How long requests in flight may take to end after SIGTERM."),
     key("lame_duck", ANY_SPAN, Default("2s"), "How long connections are still accepted after SIGTERM."),
     key("workers", Integer { least: 1, most: 256 }, Default("1"), "Worker threads."),
+    key("concurrency", AT_ONCE, Default("1024"), "Requests that are served at once."),
+    key("queue", AT_ONCE, Default("1024"), "Requests that may wait until one of those has ended; what comes on top is refused at once."),
+    key("connections", AT_ONCE, Default("16384"), "Connections of applications that may be open at once."),
+    key("shared_state", SharedState, Optional, "A Redis where the instances of a fleet share what they know; `PILLION_SHARED_STATE` keeps its password out of the file."),
     key("hosts", list(&Text), Optional, "`Host` names accepted beside the loopback ones."),
     key("h2c", Bool, Default("false"), "Whether HTTP/2 without TLS is accepted."),
     key("allow_anonymous", Bool, Default("false"), "Whether anyone who can connect may call; on loopback only, and only without `keys`."),
@@ -50,11 +54,24 @@ const PROVIDER: &[Key] = &[
     key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
     key("headers", Map { name: "header", of: &Text }, Optional, "Headers sent to this provider beside our own; none that carries a credential."),
     key("responses", Bool, Optional, "Whether it serves `/responses` itself: by default `openai` and `azure` do."),
+    key("capacity", Table(CAPACITY), Optional, "What the account takes; what would be too much goes to the next target before it is refused."),
+];
+
+const CAPACITY: &[Key] = &[
+    key("rpm", COUNT, Optional, "Requests in a minute."),
+    key("tpm", COUNT, Optional, "Tokens in a minute, prompt and completion together."),
+    key("concurrency", COUNT, Optional, "Requests at once."),
 ];
 
 const MODEL: &[Key] = &[
-    key("context", Integer { least: 1, most: u64::MAX }, Optional, "Context length in tokens."),
+    key("context", COUNT, Optional, "Context length in tokens."),
     key("stream_usage", Bool, Default("true"), "Whether `stream_options.include_usage` may be added; false for servers that reject it."),
+    key("price", Table(PRICE), Optional, "What its tokens cost; `select: cheapest` goes by it."),
+];
+
+const PRICE: &[Key] = &[
+    key("input", MONEY, Required, "For a million tokens of prompt, in the currency."),
+    key("output", MONEY, Required, "For a million tokens of completion, in the currency."),
 ];
 
 const TIMEOUT: Key = key("timeout", SPAN, Optional, "A plain answer whole; a stream until its first event is passed on.");
@@ -65,9 +82,25 @@ const STREAM: Key = key("stream", SPAN, Optional, "A stream from its first passe
 const MAX_ATTEMPTS: Key = key("max_attempts", Integer { least: 1, most: 100 }, Optional, "Attempts per request, retries and fallbacks together.");
 const RESERVE: Key = key("reserve", Percent, Optional, "The share of what is left of the timeout that an attempt leaves to the next target.");
 const WARM: Key = key("warm", Bool, Optional, "Whether a connection to every target is kept open, so that a switch pays no handshake.");
+const SLOW_FACTOR: Key = key("slow_factor", Decimal { least: 1, most: 1000 }, Optional, "A target is slow when its recent latency is this many times its usual one.");
+const SLOW_FLOOR: Key = key("slow_floor", SPAN, Optional, "A target that answers within this is not slow.");
+const BREAKER_OF: Key = key("breaker", Table(BREAKER), Optional, "When a target that fails is left alone, and for how long.");
+const HEDGE_OF: Key = key("hedge", AnyOf(&[Word(&["off", "on"]), Table(HEDGE)]), Optional, "Whether a second target is asked when the first keeps silent for unusually long.");
+const DEDUPE: Key = key("dedupe", DurationOrOff, Optional, "Identical requests without tools, from one key within so long, are sent once.");
 
 const PROFILE: &[Key] = &[
     TIMEOUT, FIRST_TOKEN, ANSWER, IDLE, STREAM, MAX_ATTEMPTS, RESERVE, WARM,
+    SLOW_FACTOR, SLOW_FLOOR, BREAKER_OF, HEDGE_OF, DEDUPE,
+];
+
+const BREAKER: &[Key] = &[
+    key("failures", Integer { least: 1, most: 1_000_000 }, Optional, "It is left alone after so many failures in a row."),
+    key("window", SPAN, Optional, "A failure that comes later than this after the one before begins a new row."),
+    key("cooldown", DurationRange, Optional, "For how long: twice as long each time that a probe fails, from the first duration to the second."),
+];
+
+const HEDGE: &[Key] = &[
+    key("spend", Percent, Default("5%"), "The share of all tokens that may be spent on answers nobody gets."),
 ];
 
 const ROUTE: &[Key] = &[
@@ -76,17 +109,19 @@ const ROUTE: &[Key] = &[
     key("targets", List { of: &AnyOf(&[Text, Table(GROUP)]), least: 1, most: 100 }, Required, "The fallback order: `provider/model`, or a group that shares one place."),
     key("unsupported", Word(&["drop", "reject"]), Default("drop"), "What becomes of fields that a target of another dialect cannot be told."),
     key("expose_model", Bool, Default("false"), "Whether the caller sees the upstream's model name instead of the string it sent."),
+    key("on_break", Word(&["error", "continue"]), Default("error"), "What becomes of a stream that breaks off: the caller is told, or another target goes on where the answer is plain text."),
     TIMEOUT, FIRST_TOKEN, ANSWER, IDLE, STREAM, MAX_ATTEMPTS, RESERVE, WARM,
+    SLOW_FACTOR, SLOW_FLOOR, BREAKER_OF, HEDGE_OF, DEDUPE,
 ];
 
 const GROUP: &[Key] = &[
     key("any", List { of: &Table(MEMBER), least: 1, most: 100 }, Required, "The targets that share this place."),
-    key("select", Word(&["weighted"]), Default("weighted"), "How one is chosen for a request."),
+    key("select", Word(&["weighted", "fastest", "cheapest"]), Default("weighted"), "How one is chosen for a request: by weight, by the latency expected, or by price."),
 ];
 
 const MEMBER: &[Key] = &[
     key("to", Text, Required, "`provider/model`."),
-    key("weight", Integer { least: 0, most: 1_000_000 }, Default("1"), "Its share among the weights of the group."),
+    key("weight", Integer { least: 0, most: 1_000_000 }, Optional, "Its share among the weights of the group; 1 when absent."),
 ];
 
 const CALLER: &[Key] = &[
@@ -99,6 +134,7 @@ const CALLER: &[Key] = &[
     key("default_route", Text, Optional, "Where a model string goes that no route bears."),
     key("passthrough", Text, Optional, "The provider that gets what no route takes."),
     key("expires", Date, Optional, "The first day, in UTC, on which the key is refused."),
+    key("priority", Word(&["interactive", "batch"]), Default("interactive"), "`batch` takes only the capacity that interactive requests leave."),
 ];
 
 const AUDIT: &[Key] = &[
@@ -144,6 +180,10 @@ const FAULT_CLASS: Shape = Word(&[
 ]);
 
 const SPAN: Shape = Duration { zero: false };
+const COUNT: Shape = Integer { least: 1, most: u64::MAX };
+const AT_ONCE: Shape = Integer { least: 1, most: 1_000_000 };
+/// Together with its decimals it has fifteen digits, which a float holds exactly.
+const MONEY: Shape = Decimal { least: 0, most: 100_000_000 };
 const ANY_SPAN: Shape = Duration { zero: true };
 
 const fn list(of: &'static Shape) -> Shape {

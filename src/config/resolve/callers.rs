@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::config::Process;
-use crate::config::check::{Node, Table};
+use crate::config::node::{Node, Table};
 use crate::config::path::Path;
 use crate::config::problem::Report;
 use crate::health::Priority;
@@ -85,7 +85,10 @@ fn keys(
                 providers.get(&name).cloned()
             }),
             expires: table.date("expires"),
-            priority: Priority::Interactive,
+            priority: match table.text("priority").as_deref() {
+                Some("batch") => Priority::Batch,
+                _ => Priority::Interactive,
+            },
         });
         if let Some(route) = key
             .default_route

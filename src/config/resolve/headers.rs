@@ -2,7 +2,7 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::config::check::Table;
+use crate::config::node::Table;
 use crate::config::problem::Report;
 use crate::snapshot::Kind;
 

@@ -6,6 +6,7 @@
 
 mod callers;
 mod headers;
+mod knobs;
 mod process;
 mod providers;
 mod routes;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Process;
-use super::check::Table;
+use super::node::Table;
 use super::problem::Report;
 use crate::facts::Families;
 use crate::snapshot::{Identity, Snapshot};

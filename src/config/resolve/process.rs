@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::config::check::Table;
+use crate::config::node::Table;
 use crate::config::path::Path;
 use crate::config::problem::Report;
 use crate::config::{AuditConfig, Process};
@@ -14,15 +14,21 @@ const ANY_TOOL: &str = "*";
 
 pub(super) fn resolve(root: &Table, report: &mut Report) -> Process {
     let unread = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let count = |key| {
+        let count = root.integer(key).and_then(|n| usize::try_from(n).ok());
+        count.unwrap_or(1)
+    };
     let process = Process {
         listen: root.address("listen").unwrap_or(unread),
         admin: root.address("admin").unwrap_or(unread),
-        workers: root
-            .integer("workers")
-            .map_or(1, |n| usize::try_from(n).unwrap_or(1)),
+        workers: count("workers"),
         drain: root.duration("drain").unwrap_or_default(),
         lame_duck: root.duration("lame_duck").unwrap_or_default(),
         h2c: root.flag("h2c").unwrap_or(false),
+        concurrency: count("concurrency"),
+        queue: count("queue"),
+        connections: count("connections"),
+        shared_state: root.shared_state("shared_state"),
         audit: audit(root, report),
         simulate: root
             .map("simulate")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::config::check::Table;
+use crate::config::node::Table;
 use crate::config::problem::Report;
 use crate::health::Capacity;
 use crate::secret::Reference;
@@ -90,12 +90,20 @@ fn provider(name: Arc<str>, table: &Table, report: &mut Report) -> Option<Provid
         responses: table
             .flag("responses")
             .unwrap_or(matches!(&*word, "openai" | "azure")),
-        capacity: Capacity::default(),
+        capacity: table.table("capacity").map(capacity).unwrap_or_default(),
         kind,
         base_url,
         secret,
         ca: table.text("ca").map(|file| file.as_ref().into()),
     })
+}
+
+fn capacity(table: &Table) -> Capacity {
+    Capacity {
+        rpm: table.integer("rpm"),
+        tpm: table.integer("tpm"),
+        concurrency: table.integer("concurrency"),
+    }
 }
 
 fn base_url(table: &Table, default: &str) -> Option<BaseUrl> {

@@ -4,21 +4,18 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::config::check::{Node, Table};
+use crate::config::node::{Node, Table};
 use crate::config::path::Path;
 use crate::config::problem::Report;
-use crate::config::shape::duration_text;
 use crate::facts::Families;
-use crate::health;
 use crate::snapshot::{
-    Member, OnBreak, OnUnsupported, Percent, Place, Provider, Route, Select, Target, Timeouts,
+    Member, OnBreak, OnUnsupported, Place, Price, Provider, Route, Select, Target,
 };
+
+use super::knobs::Profiles;
 
 type Routes = BTreeMap<Arc<str>, Arc<Route>>;
 type Aliases = HashMap<Arc<str>, Arc<Route>>;
-
-/// The profile that gives its figures to every other.
-const INTERACTIVE: &str = "interactive";
 
 pub(super) fn resolve(
     root: &Table,
@@ -43,10 +40,13 @@ pub(super) fn resolve(
                 Some("reject") => OnUnsupported::Reject,
                 _ => OnUnsupported::Drop,
             },
-            health: health::Policy::DEFAULT,
-            hedge: None,
-            dedupe: None,
-            on_break: OnBreak::Error,
+            health: knobs.health,
+            hedge: knobs.hedge,
+            dedupe: knobs.dedupe,
+            on_break: match table.text("on_break").as_deref() {
+                Some("continue") => OnBreak::Continue,
+                _ => OnBreak::Error,
+            },
         });
         warn_of_targets(&route, table, report);
         for (at, alias) in table.texts("accepts") {
@@ -129,8 +129,7 @@ impl<'a> Targets<'a> {
             report.unknown(at, message, provider, names);
             return None;
         }
-        let facts = self.root.map("models").find(|(name, _)| *name == id);
-        let facts = facts.map(|(_, table)| table);
+        let facts = self.facts(id);
         Some(Arc::new(Target {
             id: id.into(),
             provider: self.providers.get(provider)?.clone(),
@@ -140,45 +139,90 @@ impl<'a> Targets<'a> {
                 .and_then(|facts| facts.flag("stream_usage"))
                 .unwrap_or(true),
             facts: self.families.of(model),
-            price: None,
+            price: facts.and_then(price),
         }))
     }
+
+    /// What the operator says of a target.
+    fn facts(&self, id: &str) -> Option<&'a Table> {
+        let mut models = self.root.map("models");
+        models.find(|(name, _)| *name == id).map(|(_, table)| table)
+    }
+
+    /// Whether a price is set, be it right or wrong.
+    fn has_price(&self, id: &str) -> bool {
+        self.facts(id).is_some_and(|facts| facts.has("price"))
+    }
+}
+
+/// A millionth of the currency for a million tokens is a millionth of a millionth for one.
+fn price(facts: &Table) -> Option<Price> {
+    let price = facts.table("price")?;
+    Some(Price {
+        input: price.millionths("input")?,
+        output: price.millionths("output")?,
+    })
 }
 
 fn places(route: &Table, targets: &Targets<'_>, report: &mut Report) -> Vec<Place> {
     let mut places = Vec::new();
     for (at, node) in route.list("targets") {
-        let members = match node {
-            Node::Table(group) => group_members(group, targets, report),
+        let place = match node {
+            Node::Table(group) => {
+                let select = select(group);
+                Place {
+                    members: group_members(group, select, targets, report),
+                    select,
+                }
+            }
             // The checker has let nothing through but text and groups.
             node => {
                 let target = node.text().and_then(|id| targets.find(&id, &at, report));
-                target
-                    .map(|target| Member { target, weight: 1 })
-                    .into_iter()
-                    .collect()
+                let member = target.map(|target| Member { target, weight: 1 });
+                Place {
+                    members: member.into_iter().collect(),
+                    select: Select::Weighted,
+                }
             }
         };
-        if !members.is_empty() {
-            places.push(Place {
-                members,
-                select: Select::Weighted,
-            });
+        if !place.members.is_empty() {
+            places.push(place);
         }
     }
     places
 }
 
-fn group_members(group: &Table, targets: &Targets<'_>, report: &mut Report) -> Vec<Member> {
+fn select(group: &Table) -> Select {
+    match group.text("select").as_deref() {
+        Some("fastest") => Select::Fastest,
+        Some("cheapest") => Select::Cheapest,
+        _ => Select::Weighted,
+    }
+}
+
+fn group_members(
+    group: &Table,
+    select: Select,
+    targets: &Targets<'_>,
+    report: &mut Report,
+) -> Vec<Member> {
     let mut members = Vec::new();
     let mut weights = Vec::new();
     for table in group.tables("any") {
-        let weight = table.integer("weight").and_then(|n| u32::try_from(n).ok());
+        let weight = weight(table, select, report);
         weights.push(weight);
+        let at = table.at("to");
         let target = table
             .text("to")
-            .and_then(|id| targets.find(&id, &table.at("to"), report));
-        if let (Some(target), Some(weight)) = (target, weight) {
+            .and_then(|id| targets.find(&id, &at, report));
+        let Some(target) = target else { continue };
+        if select == Select::Cheapest && !targets.has_price(&target.id) {
+            let id = &target.id;
+            let hint = format!("add `models: {{ {id}: {{ price: {{ input: …, output: … }} }} }}`");
+            let message = format!("`{id}` has no price, and its group is to take the cheapest");
+            report.problem_with_hint(&at, message, hint);
+        }
+        if let Some(weight) = weight {
             members.push(Member { target, weight });
         }
     }
@@ -186,6 +230,20 @@ fn group_members(group: &Table, targets: &Targets<'_>, report: &mut Report) -> V
         report.problem(&group.at("any"), "has no weight above zero");
     }
     members
+}
+
+/// `None` when it was wrong.
+fn weight(member: &Table, select: Select, report: &mut Report) -> Option<u32> {
+    if !member.has("weight") {
+        return Some(1);
+    }
+    if select == Select::Weighted {
+        let weight = member.integer("weight")?;
+        return u32::try_from(weight).ok();
+    }
+    let message = format!("has no effect: its group is `select: {}`", select.name());
+    report.warning(&member.at("weight"), message);
+    Some(1)
 }
 
 fn warn_of_targets(route: &Route, table: &Table, report: &mut Report) {
@@ -200,104 +258,5 @@ fn warn_of_targets(route: &Route, table: &Table, report: &mut Report) {
     if let [one] = *seen {
         let message = format!("`{one}` is the only target: there is nothing to fall back to");
         report.warning(&at, message);
-    }
-}
-
-/// What a profile sets and a route may override.
-#[derive(Debug, Clone, Copy)]
-struct Knobs {
-    timeouts: Timeouts,
-    max_attempts: u32,
-    reserve: Percent,
-    warm: bool,
-}
-
-impl Knobs {
-    /// With what this table sets in place of its own.
-    fn overridden_by(self, table: &Table) -> Self {
-        let span = |key, inherited| table.duration(key).unwrap_or(inherited);
-        let attempts = table
-            .integer("max_attempts")
-            .and_then(|n| u32::try_from(n).ok());
-        Self {
-            timeouts: Timeouts {
-                whole: span("timeout", self.timeouts.whole),
-                first_token: span("first_token", self.timeouts.first_token),
-                answer: span("answer", self.timeouts.answer),
-                idle: span("idle", self.timeouts.idle),
-                stream: span("stream", self.timeouts.stream),
-            },
-            max_attempts: attempts.unwrap_or(self.max_attempts),
-            reserve: table.percent("reserve").unwrap_or(self.reserve),
-            warm: table.flag("warm").unwrap_or(self.warm),
-        }
-    }
-}
-
-struct Profiles<'a> {
-    names: Vec<&'a str>,
-    knobs: BTreeMap<&'a str, Knobs>,
-    interactive: Knobs,
-}
-
-impl<'a> Profiles<'a> {
-    fn of(root: &'a Table, report: &mut Report) -> Self {
-        // The built-in layer sets every figure, so these are seen only where one is wrong.
-        let unset = Knobs {
-            timeouts: Timeouts::INTERACTIVE,
-            max_attempts: 1,
-            reserve: Percent::ZERO,
-            warm: false,
-        };
-        let mut profiles = root.map("profiles");
-        let interactive = profiles.find(|(name, _)| *name == INTERACTIVE);
-        let interactive = interactive.map_or(unset, |(_, table)| unset.overridden_by(table));
-        let mut knobs = BTreeMap::new();
-        for (name, table) in root.map("profiles") {
-            let own = interactive.overridden_by(table);
-            compare(own.timeouts, table, report);
-            knobs.insert(name, own);
-        }
-        Self {
-            names: root.names("profiles"),
-            knobs,
-            interactive,
-        }
-    }
-
-    fn knobs_of(&self, route: &Table, report: &mut Report) -> Knobs {
-        let profile = route.text("profile");
-        if let Some(name) = profile.as_deref().filter(|name| !self.names.contains(name)) {
-            let message = format!("no profile is named `{name}`");
-            let names = self.names.iter().copied();
-            report.unknown(&route.at("profile"), message, name, names);
-        }
-        let inherited = profile.and_then(|name| self.knobs.get(&*name));
-        let knobs = inherited.unwrap_or(&self.interactive).overridden_by(route);
-        compare(knobs.timeouts, route, report);
-        knobs
-    }
-}
-
-/// An attempt must fit into the whole. What a route only inherits is its profile's to answer for.
-fn compare(timeouts: Timeouts, table: &Table, report: &mut Report) {
-    for (key, span) in [
-        ("first_token", timeouts.first_token),
-        ("answer", timeouts.answer),
-    ] {
-        if span <= timeouts.whole {
-            continue;
-        }
-        let (span, whole) = (duration_text(span), duration_text(timeouts.whole));
-        if table.has(key) {
-            report.problem(
-                &table.at(key),
-                format!("{span} is more than `timeout`, which is {whole}"),
-            );
-        } else if table.has("timeout") {
-            let message = format!("{whole} is less than `{key}`, which is {span} by its profile");
-            let hint = format!("set `{key}` here too");
-            report.problem_with_hint(&table.at("timeout"), message, hint);
-        }
     }
 }

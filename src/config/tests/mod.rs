@@ -1,8 +1,11 @@
 //! The whole way of a configuration, from its text to what it means.
 
+mod choosing;
 mod layering;
 mod meaning;
 mod problems;
+mod reliability;
+mod reliability_problems;
 mod tables;
 
 use super::*;

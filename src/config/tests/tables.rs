@@ -95,7 +95,7 @@ fn assert_defaults(keys: &'static [Key]) {
             let tree = [(key.name.to_owned(), layers::from_text(&key.shape, text))];
             let table = check::check(&tree.into(), keys, &mut report);
             assert!(
-                !matches!(table.node(key.name), Some(check::Node::Bad)),
+                !matches!(table.node(key.name), Some(node::Node::Bad)),
                 "{}",
                 key.name
             );

@@ -20,7 +20,7 @@ const MAX_CACHE_POINTS: usize = 4;
 pub(super) struct Caches {
     kept: bool,
     lifetimes: bool,
-    /// Some were asked for and are not written.
+    /// Some were asked for and are not written, or not for as long.
     pub(super) lost: bool,
 }
 
@@ -35,11 +35,11 @@ impl Caches {
     }
 
     pub(super) fn point<'a>(&mut self, lifetime: &'a Lifetime) -> Option<Cache<'a>> {
-        self.lost |= !self.kept;
-        let ttl = lifetime.as_deref().filter(|_| self.lifetimes);
-        self.kept.then(|| Cache {
-            ttl: ttl.filter(|ttl| matches!(*ttl, "5m" | "1h")),
-        })
+        let asked = lifetime.as_deref();
+        let ttl = asked.filter(|ttl| self.lifetimes && matches!(*ttl, "5m" | "1h"));
+        // Five minutes is what it is anyway.
+        self.lost |= !self.kept || asked != ttl && asked != Some("5m");
+        self.kept.then_some(Cache { ttl })
     }
 
     /// Of too many points the first go: each covers all that stands before it.

@@ -14,7 +14,7 @@ use super::thinking::{self, Limits};
 use super::{blocks, schema, tools};
 use crate::chat::turns::{self, Rules};
 use crate::chat::{self, Conversation, Unsupported};
-use crate::dialect::support::{Column, drop_field, settle};
+use crate::dialect::support::{Column, drop_field, limited, settle, stops, told};
 use crate::dialect::{Dropped, Encoded, Receiver};
 use crate::facts::{self, Facts, Sampling};
 use crate::outcome::Failure;
@@ -112,8 +112,7 @@ fn write<'a>(
     let mut messages = writer.messages(&ordered)?;
 
     let max_tokens = match (conversation.max_tokens, facts.max_output) {
-        (Some(asked), Some(most)) => asked.min(most),
-        (Some(asked), None) => asked,
+        (Some(asked), most) => limited(asked, most, &mut dropped),
         (None, most) => most.unwrap_or(MAX_TOKENS),
     };
     let limits = Limits {
@@ -127,7 +126,8 @@ fn write<'a>(
     }
     let sampling = sampling(conversation, facts, plan.thinks(), &mut dropped);
     let format = format(conversation, facts, &mut system)?;
-    let stop_sequences = conversation.stop.iter().map(String::as_str);
+    let filled = |stop: &str| !stop.trim().is_empty();
+    let stop_sequences = stops(&conversation.stop, filled, &mut dropped);
     let (anthropic_version, model, stream) = match form {
         Form::Direct => (None, Some(to.model), Some(true)),
         Form::InCloud {
@@ -149,9 +149,7 @@ fn write<'a>(
             effort: plan.effort.map(chat::Effort::name),
             format,
         },
-        stop_sequences: stop_sequences
-            .filter(|stop| !stop.trim().is_empty())
-            .collect(),
+        stop_sequences,
         temperature: sampling.temperature,
         top_p: sampling.top_p,
         top_k: sampling.top_k,
@@ -238,7 +236,9 @@ fn sampling(
         drop_field(dropped, "top_k");
     }
     Samples {
-        temperature: temperature.filter(|_| warm).map(|t| t.clamp(0.0, 1.0)),
+        temperature: temperature
+            .filter(|_| warm)
+            .map(|t| told(dropped, "temperature", &t, t.clamp(0.0, 1.0))),
         top_p: top_p.filter(|_| cut),
         top_k: top_k.filter(|_| few),
     }

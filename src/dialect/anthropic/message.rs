@@ -23,6 +23,8 @@ const MAX_THOUGHT: usize = 4 << 20;
 pub(super) struct Progress {
     rng: fastrand::Rng,
     phase: Phase,
+    /// Whether any block has begun.
+    begun: bool,
     open: SmallVec<[(u64, Open); 2]>,
     calls: Calls,
     counted: Counted,
@@ -60,6 +62,7 @@ impl Progress {
         Self {
             rng: fastrand::Rng::with_seed(seed),
             phase: Phase::Waiting,
+            begun: false,
             open: SmallVec::new(),
             calls: Calls::default(),
             counted: Counted::default(),
@@ -127,8 +130,8 @@ impl Progress {
     /// The message begins; all of it may be there.
     ///
     /// # Errors
-    /// `broken` when another has begun whose blocks this one would mix with: proxies have spliced
-    /// two answers into one stream. One that only repeats the beginning is passed over.
+    /// `broken` when another has begun, and blocks of it: proxies have spliced two answers into one
+    /// stream. One that only repeats the beginning is passed over.
     pub(super) fn start(
         &mut self,
         message: &wire::Message<'_>,
@@ -136,10 +139,11 @@ impl Progress {
     ) -> Result<(), Failure> {
         let first = self.phase == Phase::Waiting;
         if !first && self.phase != Phase::Headless {
-            if self.open.is_empty() && !self.calls.any() {
-                return Ok(());
-            }
-            return Err(broken("a second answer begins within the first"));
+            return if self.begun {
+                Err(broken("a second answer begins in the middle of the first"))
+            } else {
+                Ok(())
+            };
         }
         self.phase = Phase::Begun;
         let id = message.id.as_ref().filter(|id| first && !id.0.is_empty());
@@ -223,6 +227,7 @@ impl Progress {
 
     fn make_room(&mut self, index: u64, out: &mut Vec<Event>) -> Result<(), Failure> {
         self.go_on();
+        self.begun = true;
         // The answer went on behind it, so no limit has cut it.
         if !self
             .open

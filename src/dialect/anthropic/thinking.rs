@@ -6,7 +6,7 @@
 //! `docs/en/build-with-claude/{extended,adaptive}-thinking` at platform.claude.com (read 2026-11).
 
 use super::request::{Display, Thinking};
-use crate::chat::{self, Conversation, Effort};
+use crate::chat::{Conversation, Effort, Wish};
 use crate::dialect::Dropped;
 use crate::dialect::support::drop_field;
 use crate::facts::{self, Facts, ThinkingOff};
@@ -48,58 +48,36 @@ pub(super) struct Limits {
     pub(super) impossible: bool,
 }
 
-/// What the caller asked for.
-#[derive(Debug, Clone, Copy)]
-enum Wish {
-    Unsaid,
-    /// Also where thinking between calls alone was asked for: it is what one model has for it.
-    Off,
-    On {
-        budget: Option<u64>,
-    },
-}
-
 pub(super) fn plan(
     conversation: &Conversation,
     facts: &Facts,
     limits: Limits,
     dropped: &mut Dropped,
 ) -> Plan {
-    let effort = conversation.effort.filter(|effort| *effort != Effort::None);
-    let (asked, name) = match (conversation.thinking, conversation.effort) {
-        (Some(chat::Thinking::Disabled | chat::Thinking::BetweenTools), _) => {
-            (Wish::Off, "thinking")
-        }
-        (Some(chat::Thinking::Adaptive), _) => (Wish::On { budget: None }, "thinking"),
-        (Some(chat::Thinking::Budget(budget)), _) => (
-            Wish::On {
-                budget: Some(budget),
-            },
-            "thinking",
-        ),
-        (None, Some(Effort::None)) => (Wish::Off, "reasoning_effort"),
-        (None, Some(_)) => (Wish::On { budget: None }, "reasoning_effort"),
-        (None, None) => (Wish::Unsaid, "reasoning_effort"),
-    };
-    let wish = match asked {
-        Wish::On { .. } if limits.impossible => {
+    let name = conversation.wished_by();
+    let wish = match conversation.wish() {
+        Wish::On(_) if limits.impossible => {
             drop_field(dropped, name);
             Wish::Off
         }
         Wish::Unsaid if limits.impossible => Wish::Off,
-        Wish::Unsaid | Wish::Off | Wish::On { .. } => asked,
+        wish @ (Wish::Unsaid | Wish::Off | Wish::On(_)) => wish,
     };
     let display = conversation.show_reasoning.then_some(Display::Summarized);
     match facts.thinking {
         facts::Thinking::Budget => {
-            let Wish::On { budget } = wish else {
+            let Wish::On(amount) = wish else {
                 return off(facts, None);
             };
-            let wanted = budget.unwrap_or_else(|| Effort::budget(effort.unwrap_or(Effort::High)));
+            let wanted = amount.budget(Effort::budget);
+            let wanted = wanted.unwrap_or_else(|| Effort::High.budget());
             let Some(budget_tokens) = fitting(wanted, facts, limits.max_tokens) else {
                 drop_field(dropped, name);
                 return Plan::default();
             };
+            if amount.differs(budget_tokens) {
+                drop_field(dropped, name);
+            }
             Plan {
                 thinking: Some(Thinking::Enabled {
                     budget_tokens,
@@ -117,19 +95,21 @@ pub(super) fn plan(
                 }),
                 effort: None,
             },
-            Wish::Off => off(facts, effort),
-            Wish::On { budget } => {
-                let effort = effort.or_else(|| budget.map(Effort::of_budget));
+            Wish::Off => {
+                let effort = conversation.effort;
+                off(facts, effort.filter(|effort| *effort != Effort::None))
+            }
+            Wish::On(amount) => {
                 let said = conversation.thinking.is_some() || display.is_some();
                 Plan {
                     thinking: (said || !facts.thinks_unasked)
                         .then_some(Thinking::Adaptive { display }),
-                    effort: effort.and_then(|effort| facts.effort(effort)),
+                    effort: amount.effort().and_then(|effort| facts.effort(effort)),
                 }
             }
         },
         facts::Thinking::None | facts::Thinking::Level | facts::Thinking::Effort => {
-            if let Wish::On { .. } = wish {
+            if wish.is_on() {
                 drop_field(dropped, name);
             }
             Plan::default()

@@ -1,15 +1,12 @@
 //! Tools, and which of them must be used.
 //!
-//! Newer models cannot be forced to use a tool, and no model while it thinks. Then the named tool is
-//! the only one that is offered, or the choice is the model's own.
-
-use smallvec::SmallVec;
+//! Newer models cannot be forced to use a tool, and no model while it thinks.
 
 use super::blocks::Caches;
 use super::encode::Form;
 use super::request::{Choice, Tool};
 use super::schema;
-use crate::chat::{self, Conversation, ToolChoice, Unsupported};
+use crate::chat::{self, Conversation, Force, Unsupported};
 use crate::dialect::support::{drop_field, refused};
 use crate::dialect::{Dropped, Receiver};
 use crate::facts::{Facts, ThinkingOff};
@@ -34,69 +31,45 @@ pub(super) fn offer<'a>(
     caches: &mut Caches,
     dropped: &mut Dropped,
 ) -> Result<Offer<'a>, Unsupported> {
-    if conversation.tools.is_empty() {
+    let force = if can_force(to.facts) {
+        Force::Named
+    } else {
+        Force::Nothing
+    };
+    let offer = conversation.offer(force)?;
+    if offer.lost {
+        drop_field(dropped, "tool_choice");
+    }
+    if offer.tools.is_empty() {
         return Ok(Offer::default());
     }
     if !to.facts.tools {
         return Err(refused("tools"));
     }
-    let single = conversation.parallel_calls == Some(false);
-    let auto = Choice::Auto {
-        disable_parallel_tool_use: single,
-    };
-    let any = Choice::Any {
-        disable_parallel_tool_use: single,
-    };
-    let can_force = can_force(to.facts);
-    let mut only: Option<SmallVec<[&str; 4]>> = None;
-    let give_up = |dropped: &mut Dropped| {
-        drop_field(dropped, "tool_choice");
-        Choice::Auto {
-            disable_parallel_tool_use: single,
-        }
-    };
-    let choice = match &conversation.tool_choice {
-        None => single.then_some(auto),
-        Some(ToolChoice::Auto) => Some(auto),
-        Some(ToolChoice::None) => Some(Choice::None),
-        Some(ToolChoice::Allowed { names, .. }) if names.is_empty() => Some(Choice::None),
-        Some(ToolChoice::Required) if can_force => Some(any),
-        Some(ToolChoice::Required) => Some(give_up(dropped)),
-        Some(ToolChoice::Named(name)) => {
-            known(conversation, name)?;
-            if can_force {
-                Some(Choice::Tool {
-                    name,
-                    disable_parallel_tool_use: single,
-                })
-            } else {
-                only = Some(SmallVec::from_slice(&[name.as_str()]));
-                Some(give_up(dropped))
-            }
-        }
-        Some(ToolChoice::Allowed { names, required }) => {
-            for name in names {
-                known(conversation, name)?;
-            }
-            only = Some(names.iter().map(String::as_str).collect());
-            Some(match (required, can_force) {
-                (false, _) => auto,
-                (true, true) => any,
-                (true, false) => give_up(dropped),
-            })
-        }
-    };
-    let mut tools = Vec::with_capacity(conversation.tools.len());
-    for tool in &conversation.tools {
-        if only.as_ref().is_none_or(|only| only.contains(&&*tool.name)) {
-            tools.push(write(tool, to.facts, form, caches)?);
-        }
-    }
+    let disable_parallel_tool_use = conversation.parallel_calls == Some(false);
+    // The switch stands nowhere else.
+    let unsaid = disable_parallel_tool_use.then_some(chat::Choice::Auto);
+    let choice = offer.choice.or(unsaid);
+    let tools = offer.tools.into_iter();
     Ok(Offer {
-        narrowed: tools.len() != conversation.tools.len(),
-        forced: matches!(choice, Some(Choice::Any { .. } | Choice::Tool { .. })),
-        tools,
-        choice,
+        tools: tools
+            .map(|tool| write(tool, to.facts, form, caches))
+            .collect::<Result<_, _>>()?,
+        choice: choice.map(|choice| match choice {
+            chat::Choice::Auto => Choice::Auto {
+                disable_parallel_tool_use,
+            },
+            chat::Choice::Any => Choice::Any {
+                disable_parallel_tool_use,
+            },
+            chat::Choice::Named(name) => Choice::Tool {
+                name,
+                disable_parallel_tool_use,
+            },
+            chat::Choice::None => Choice::None,
+        }),
+        narrowed: offer.narrowed,
+        forced: choice.is_some_and(chat::Choice::forces),
     })
 }
 
@@ -107,15 +80,6 @@ fn can_force(facts: &Facts) -> bool {
         ThinkingOff::Omit | ThinkingOff::Disabled
     );
     facts.forced_tools && (facts.forced_tools_thinking || can_be_kept)
-}
-
-fn known(conversation: &Conversation, name: &str) -> Result<(), Unsupported> {
-    if conversation.tools.iter().any(|tool| tool.name == name) {
-        Ok(())
-    } else {
-        let message = format!("There is no tool `{name}` in `tools`.");
-        Err(Unsupported::invalid("tool_choice", message))
-    }
 }
 
 fn write<'a>(

@@ -2,8 +2,6 @@
 
 use super::wire::CachePoint;
 use crate::chat::{Conversation, Lifetime, Part};
-use crate::dialect::Dropped;
-use crate::dialect::support::drop_field;
 use crate::facts::{Extras, Facts};
 
 /// The most points of one request.
@@ -17,10 +15,12 @@ pub(super) struct Points {
     allowed: bool,
     /// Whether a lifetime can be named.
     lifetimes: bool,
+    /// Some were asked for and are not sent, or not for as long.
+    pub(super) lost: bool,
 }
 
 impl Points {
-    pub(super) fn of(conversation: &Conversation, facts: &Facts, dropped: &mut Dropped) -> Self {
+    pub(super) fn of(conversation: &Conversation, facts: &Facts) -> Self {
         let system = conversation.system.iter();
         let turns = conversation.turns.iter().flat_map(|turn| &turn.parts);
         let parts = system.chain(turns);
@@ -29,13 +29,11 @@ impl Points {
             .count();
         let tools = conversation.tools.iter();
         let count = points + tools.filter(|tool| tool.cache.is_some()).count();
-        if count > 0 && !facts.cache_points {
-            drop_field(dropped, "cache_control");
-        }
         Self {
             skip: count.saturating_sub(MOST),
             allowed: facts.cache_points,
             lifetimes: facts.extras == Extras::Claude,
+            lost: count > if facts.cache_points { MOST } else { 0 },
         }
     }
 
@@ -48,9 +46,10 @@ impl Points {
             self.skip = left;
             return None;
         }
-        let ttl = lifetime
-            .as_deref()
-            .filter(|ttl| matches!(*ttl, "5m" | "1h"));
-        Some(CachePoint::new(ttl.filter(|_| self.lifetimes)))
+        let asked = lifetime.as_deref();
+        let ttl = asked.filter(|ttl| self.lifetimes && matches!(*ttl, "5m" | "1h"));
+        // Five minutes is what it is anyway.
+        self.lost |= asked != ttl && asked != Some("5m");
+        Some(CachePoint::new(ttl))
     }
 }

@@ -12,7 +12,7 @@ use super::wire::{
 use super::{thinking, tools, wire};
 use crate::chat::turns::{Ordered, Rules, ordered};
 use crate::chat::{Conversation, Format, Part, Unsupported};
-use crate::dialect::support::{Column, drop_field, settle};
+use crate::dialect::support::{Column, drop_field, limited, settle, stops, told};
 use crate::dialect::{Dropped, Encoded, Receiver};
 use crate::facts::{self, Extras, Facts, Sampling};
 
@@ -86,7 +86,7 @@ fn request<'a>(
     let facts = to.facts;
     let forced = tools::forces(conversation) && facts.forced_tools;
     let mut plan = thinking::plan(conversation, &ordered.turns, to, forced, dropped);
-    let mut points = Points::of(conversation, facts, dropped);
+    let mut points = Points::of(conversation, facts);
     let tool_config = tools::config(conversation, facts, plan.thinks, &mut points, dropped)?;
     let mut system = system(ordered, &mut points);
     let output_config = format(conversation, facts, &mut system)?;
@@ -99,11 +99,15 @@ fn request<'a>(
         writer.tell(&ordered.turns);
     }
     let turns = ordered.turns.iter();
-    let messages: Result<Vec<_>, _> = turns.map(|turn| writer.message(turn)).collect();
+    let messages = turns.map(|turn| writer.message(turn));
+    let messages = messages.collect::<Result<Vec<_>, _>>()?;
+    if points.lost {
+        drop_field(dropped, "cache_control");
+    }
     // Which sequence was hit, Claude says only to those who ask.
     let asks = facts.extras == Extras::Claude && !inference_config.stop_sequences.is_empty();
     Ok(Request {
-        messages: messages?,
+        messages,
         system,
         tool_config,
         additional_model_request_fields: Some(plan.extras)
@@ -188,18 +192,16 @@ fn inference<'a>(
     let limit = conversation
         .max_tokens
         .or(facts.max_output.filter(|_| claude));
-    let stops = conversation.stop.iter().map(String::as_str);
     // Claude refuses white space, everybody nothing at all.
-    let stops: Vec<&str> = stops
-        .filter(|stop| !(stop.is_empty() || claude && stop.trim().is_empty()))
-        .collect();
+    let taken = |stop: &str| !(stop.is_empty() || claude && stop.trim().is_empty());
+    let stops = stops(&conversation.stop, taken, dropped);
     if stops.len() > MOST_STOPS {
         return Err(Unsupported::parameter("stop", "Too many stop sequences."));
     }
     let mut config = InferenceConfig {
-        max_tokens: limit.map(|limit| facts.max_output.map_or(limit, |most| limit.min(most))),
-        temperature: conversation.temperature.map(|value| value.clamp(0.0, 1.0)),
-        top_p: conversation.top_p.map(|value| value.clamp(0.0, 1.0)),
+        max_tokens: limit.map(|limit| limited(limit, facts.max_output, dropped)),
+        temperature: within_one("temperature", conversation.temperature, dropped),
+        top_p: within_one("top_p", conversation.top_p, dropped),
         stop_sequences: stops,
     };
     let mut top_k = conversation.top_k;
@@ -234,6 +236,10 @@ fn inference<'a>(
         Extras::None | Extras::OpenAi => drop(&mut top_k, "top_k", dropped),
     }
     Ok(config)
+}
+
+fn within_one(name: &'static str, asked: Option<f64>, dropped: &mut Dropped) -> Option<f64> {
+    asked.map(|asked| told(dropped, name, &asked, asked.clamp(0.0, 1.0)))
 }
 
 fn forget_temperature(config: &mut InferenceConfig<'_>, dropped: &mut Dropped) {

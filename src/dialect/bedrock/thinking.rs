@@ -5,7 +5,7 @@
 
 use super::wire::{ClaudeOutput, Extras, ReasoningConfig, Thinking};
 use crate::chat::turns::OrderedTurn;
-use crate::chat::{Conversation, Effort, Part, Role, Thinking as Asked};
+use crate::chat::{Conversation, Effort, Part, Role, Wish};
 use crate::dialect::support::drop_field;
 use crate::dialect::{Dropped, Receiver};
 use crate::facts::{self, Facts, ThinkingOff};
@@ -33,7 +33,7 @@ pub(super) fn plan(
     dropped: &mut Dropped,
 ) -> Plan {
     let facts = to.facts;
-    let mut asked = Wish::of(conversation);
+    let mut asked = conversation.wish();
     // What the answer must be goes before how it is thought about.
     let can_be_kept = matches!(
         facts.thinking_off,
@@ -41,10 +41,10 @@ pub(super) fn plan(
     );
     if forced && !facts.forced_tools_thinking && can_be_kept {
         match asked {
-            Wish::Nothing if !facts.thinks_unasked => {}
-            Wish::Nothing | Wish::Off => asked = Wish::Off,
-            Wish::BetweenTools | Wish::AsItSeesFit | Wish::Tokens(_) | Wish::Effort(_) => {
-                drop_field(dropped, asked_by(conversation));
+            Wish::Unsaid if !facts.thinks_unasked => {}
+            Wish::Unsaid | Wish::Off => asked = Wish::Off,
+            Wish::On(_) => {
+                drop_field(dropped, conversation.wished_by());
                 asked = Wish::Off;
             }
         }
@@ -52,19 +52,11 @@ pub(super) fn plan(
     match facts.thinking {
         facts::Thinking::Adaptive => adaptive(asked, conversation, facts),
         facts::Thinking::Budget => {
-            let tokens = match asked {
-                Wish::Nothing | Wish::Off => None,
-                Wish::BetweenTools => {
-                    drop_field(dropped, asked_by(conversation));
-                    None
-                }
-                Wish::Tokens(tokens) => Some(tokens),
-                Wish::AsItSeesFit => Some(Effort::High.budget()),
-                Wish::Effort(effort) => Some(effort.budget()),
-            };
-            let Some(tokens) = tokens else {
+            let Wish::On(amount) = asked else {
                 return Plan::default();
             };
+            let tokens = amount.budget(Effort::budget);
+            let tokens = tokens.unwrap_or_else(|| Effort::High.budget());
             let (least, most) = facts.budget.unwrap_or((NO_ROOM, u64::MAX));
             let limit = conversation.max_tokens.or(facts.max_output);
             let room = limit.map_or(most, |limit| most.min(limit.saturating_sub(1)));
@@ -74,77 +66,48 @@ pub(super) fn plan(
                 .last()
                 .is_some_and(|turn| turn.role == Role::Assistant);
             if room < least || unsigned || prefilled {
-                drop_field(dropped, asked_by(conversation));
+                drop_field(dropped, conversation.wished_by());
                 return Plan::default();
+            }
+            let budget_tokens = tokens.clamp(least, room);
+            if amount.differs(budget_tokens) {
+                drop_field(dropped, conversation.wished_by());
             }
             Plan {
                 extras: Extras {
-                    thinking: Some(Thinking::Enabled {
-                        budget_tokens: tokens.clamp(least, room),
-                    }),
+                    thinking: Some(Thinking::Enabled { budget_tokens }),
                     ..Extras::default()
                 },
                 thinks: true,
                 alone: false,
             }
         }
-        facts::Thinking::Effort => effort(asked, conversation, facts),
+        facts::Thinking::Effort => effort(asked, conversation, facts, dropped),
         facts::Thinking::None | facts::Thinking::Level => {
-            match asked {
-                Wish::Nothing | Wish::Off => {}
-                Wish::BetweenTools | Wish::AsItSeesFit | Wish::Tokens(_) | Wish::Effort(_) => {
-                    drop_field(dropped, asked_by(conversation));
-                }
+            if asked.is_on() {
+                drop_field(dropped, conversation.wished_by());
             }
             Plan::default()
         }
     }
 }
 
-/// What a caller asked for, by either surface's words.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Wish {
-    Nothing,
-    Off,
-    BetweenTools,
-    AsItSeesFit,
-    Tokens(u64),
-    Effort(Effort),
-}
-
-impl Wish {
-    fn of(conversation: &Conversation) -> Self {
-        match (conversation.thinking, conversation.effort) {
-            (Some(Asked::Disabled), _) | (None, Some(Effort::None)) => Self::Off,
-            (Some(Asked::BetweenTools), _) => Self::BetweenTools,
-            (Some(Asked::Budget(tokens)), _) => Self::Tokens(tokens),
-            (Some(Asked::Adaptive), None | Some(Effort::None)) => Self::AsItSeesFit,
-            (Some(Asked::Adaptive) | None, Some(effort)) => Self::Effort(effort),
-            (None, None) => Self::Nothing,
-        }
-    }
-}
-
 fn adaptive(asked: Wish, conversation: &Conversation, facts: &Facts) -> Plan {
     let effort = match asked {
-        Wish::Effort(effort) => Some(effort),
-        Wish::Tokens(tokens) => Some(Effort::of_budget(tokens)),
+        Wish::On(amount) => amount.effort(),
         // Effort is a word about the whole answer: it holds also without thinking.
         Wish::Off => conversation.effort.filter(|effort| *effort != Effort::None),
-        Wish::Nothing | Wish::BetweenTools | Wish::AsItSeesFit => None,
+        Wish::Unsaid => None,
     };
     let on = Some(Thinking::Adaptive {
         display: conversation.show_reasoning.then_some("summarized"),
     });
     let mut effort = effort.and_then(|effort| facts.effort(effort));
     let thinking = match asked {
-        Wish::Nothing if conversation.show_reasoning && facts.thinks_unasked => on,
-        Wish::Nothing => None,
+        Wish::Unsaid if conversation.show_reasoning && facts.thinks_unasked => on,
+        Wish::Unsaid => None,
         Wish::Off => off(facts, &mut effort),
-        Wish::BetweenTools if facts.thinking_off == ThinkingOff::BetweenTools => {
-            Some(Thinking::BetweenTools)
-        }
-        Wish::BetweenTools | Wish::AsItSeesFit | Wish::Tokens(_) | Wish::Effort(_) => on,
+        Wish::On(_) => on,
     };
     let thinks = match thinking {
         Some(Thinking::Disabled | Thinking::BetweenTools) => false,
@@ -181,16 +144,14 @@ fn off(facts: &Facts, effort: &mut Option<Effort>) -> Option<Thinking> {
 }
 
 /// Nova 2, and models with open weights.
-fn effort(asked: Wish, conversation: &Conversation, facts: &Facts) -> Plan {
+fn effort(asked: Wish, conversation: &Conversation, facts: &Facts, dropped: &mut Dropped) -> Plan {
     let wanted = match asked {
-        Wish::Nothing => None,
-        Wish::Off | Wish::BetweenTools => match facts.thinking_off {
+        Wish::Unsaid => None,
+        Wish::Off => match facts.thinking_off {
             ThinkingOff::Least => facts.efforts.first().copied(),
             ThinkingOff::Omit | ThinkingOff::Disabled | ThinkingOff::BetweenTools => None,
         },
-        Wish::AsItSeesFit => Some(Effort::Medium),
-        Wish::Tokens(tokens) => Some(Effort::of_budget(tokens)),
-        Wish::Effort(effort) => Some(effort),
+        Wish::On(amount) => Some(amount.effort().unwrap_or(Effort::Medium)),
     };
     let Some(effort) = wanted.and_then(|effort| facts.effort(effort)) else {
         return Plan::default();
@@ -199,7 +160,10 @@ fn effort(asked: Wish, conversation: &Conversation, facts: &Facts) -> Plan {
         facts::Extras::Nova => {
             // Its highest effort takes no limit: one that was asked for is kept.
             let effort = match (effort, conversation.max_tokens) {
-                (Effort::High, Some(_)) => Effort::Medium,
+                (Effort::High, Some(_)) => {
+                    drop_field(dropped, conversation.wished_by());
+                    Effort::Medium
+                }
                 (effort, _) => effort,
             };
             Plan {
@@ -222,14 +186,6 @@ fn effort(asked: Wish, conversation: &Conversation, facts: &Facts) -> Plan {
             thinks: true,
             alone: false,
         },
-    }
-}
-
-fn asked_by(conversation: &Conversation) -> &'static str {
-    if conversation.thinking.is_some() {
-        "thinking"
-    } else {
-        "reasoning_effort"
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::cache::Points;
 use super::wire::{InputSchema, Tool, ToolChoice, ToolConfig, ToolSpec};
-use crate::chat::{self, Conversation, Part, Unsupported};
+use crate::chat::{self, Choice, Conversation, Force, Part, Unsupported};
 use crate::dialect::Dropped;
 use crate::dialect::support::drop_field;
 use crate::facts::{Extras, Facts};
@@ -50,8 +50,16 @@ pub(super) fn config<'a>(
     points: &mut Points,
     dropped: &mut Dropped,
 ) -> Result<Option<ToolConfig<'a>>, Unsupported> {
-    use chat::ToolChoice as Choice;
-    if conversation.tools.is_empty() {
+    let force = match facts.extras {
+        _ if !facts.forced_tools || thinks && !facts.forced_tools_thinking => Force::Nothing,
+        Extras::Claude | Extras::Nova => Force::Named,
+        Extras::None | Extras::OpenAi => Force::Any,
+    };
+    let offer = conversation.offer(force)?;
+    if offer.lost {
+        drop_field(dropped, "tool_choice");
+    }
+    if offer.tools.is_empty() {
         return Ok(None);
     }
     if !facts.tools {
@@ -60,64 +68,28 @@ pub(super) fn config<'a>(
             "This model has no tools at the provider that this route leads to.",
         ));
     }
-    let can_force = facts.forced_tools && (facts.forced_tools_thinking || !thinks);
-    let (only, tool_choice): (Option<&[String]>, _) = match &conversation.tool_choice {
-        None | Some(Choice::Auto) => (None, None),
+    let tool_choice = match offer.choice {
         Some(Choice::None) => return Ok(None),
-        Some(Choice::Required) => (None, Some(any(can_force, dropped))),
-        Some(Choice::Named(name)) => match facts.extras {
-            Extras::Claude | Extras::Nova if can_force => (None, Some(ToolChoice::Tool { name })),
-            // One of one is that one.
-            Extras::None | Extras::Claude | Extras::Nova | Extras::OpenAi => (
-                Some(std::slice::from_ref(name)),
-                Some(any(can_force, dropped)),
-            ),
-        },
-        Some(Choice::Allowed { names, required }) => {
-            let choice = required.then(|| any(can_force, dropped));
-            (Some(names), choice)
-        }
+        Some(Choice::Any) => Some(ToolChoice::Any {}),
+        Some(Choice::Named(name)) => Some(ToolChoice::Tool { name }),
+        Some(Choice::Auto) if offer.lost => Some(ToolChoice::Auto {}),
+        Some(Choice::Auto) | None => None,
     };
-    if let Some(Choice::Named(name)) = &conversation.tool_choice
-        && !conversation.tools.iter().any(|tool| tool.name == *name)
-    {
-        return Err(Unsupported::invalid(
-            "tool_choice",
-            "The tool that is to be called is not among the tools.",
-        ));
-    }
-    let mut tools = Vec::with_capacity(conversation.tools.len());
-    for tool in &conversation.tools {
-        if only.is_some_and(|names| !names.contains(&tool.name)) {
-            continue;
-        }
+    let mut tools = Vec::with_capacity(offer.tools.len());
+    for tool in offer.tools {
         tools.push(Tool::ToolSpec(spec(tool, facts)?));
         let point = tool
             .cache
             .as_ref()
             .and_then(|lifetime| points.next(lifetime));
-        // Nova has none behind tools.
-        if let Some(point) = point.filter(|_| facts.extras == Extras::Claude) {
-            tools.push(Tool::CachePoint(point));
+        match point {
+            Some(point) if facts.extras == Extras::Claude => tools.push(Tool::CachePoint(point)),
+            // Nova has none behind tools.
+            Some(_) => points.lost = true,
+            None => {}
         }
     }
-    if tools.is_empty() {
-        return Err(Unsupported::invalid(
-            "tool_choice",
-            "None of the tools may be called.",
-        ));
-    }
     Ok(Some(ToolConfig { tools, tool_choice }))
-}
-
-/// A call of any tool, or what comes nearest to it.
-fn any<'a>(can_force: bool, dropped: &mut Dropped) -> ToolChoice<'a> {
-    if can_force {
-        ToolChoice::Any {}
-    } else {
-        drop_field(dropped, "tool_choice");
-        ToolChoice::Auto {}
-    }
 }
 
 fn spec<'a>(tool: &'a chat::Tool, facts: &Facts) -> Result<ToolSpec<'a>, Unsupported> {

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Form;
-use super::encode::{ordered, prompt, written};
+use super::encode::{offer, ordered, prompt, written};
 use super::parts::Encoder;
 use super::wire::Prompt;
 use crate::chat::{Conversation, Unsupported};
@@ -44,7 +44,8 @@ pub fn encode_count(
     // Nothing is to be gone on from: the last word may be anybody's.
     let ordered = ordered(conversation, true)?;
     let encoder = Encoder::new(&ordered, to, form);
-    let prompt = prompt(conversation, to, &encoder, &ordered)?;
+    let offer = offer(conversation, to.facts)?;
+    let prompt = prompt(conversation, &offer, &encoder, &ordered)?;
     let body = match form {
         Form::Vertex => written(&prompt)?,
         Form::AiStudio => written(&Request {

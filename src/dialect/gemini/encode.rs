@@ -14,10 +14,10 @@ use super::wire::{
 };
 use super::{Form, schema, thinking};
 use crate::chat::turns::{self, Ordered, Rules};
-use crate::chat::{Conversation, Format, Tool, ToolChoice, Unsupported};
-use crate::dialect::support::{Column, drop_field, settle};
+use crate::chat::{Choice, Conversation, Force, Format, Offer, Tool, Unsupported};
+use crate::dialect::support::{self, Column, drop_field, limited, settle};
 use crate::dialect::{Dropped, Encoded, Receiver};
-use crate::facts::Sampling;
+use crate::facts::{Facts, Sampling};
 
 /// The most stop sequences.
 const MAX_STOPS: usize = 5;
@@ -34,9 +34,10 @@ pub fn encode(
     let mut dropped = settle(&conversation.asked, Column::Gemini)?;
     let ordered = ordered(conversation, to.facts.prefill)?;
     let encoder = Encoder::new(&ordered, to, form);
+    let offer = offer(conversation, to.facts)?;
     let request = Request {
-        prompt: prompt(conversation, to, &encoder, &ordered)?,
-        tool_config: tool_config(conversation, to, &mut dropped),
+        prompt: prompt(conversation, &offer, &encoder, &ordered)?,
+        tool_config: tool_config(&offer, &mut dropped),
         generation_config: generation_config(conversation, to, &mut dropped)?,
         service_tier: service_tier(conversation, form, &mut dropped),
     };
@@ -60,14 +61,14 @@ pub(super) fn ordered(
 
 pub(super) fn prompt<'o, 'a: 'o>(
     conversation: &'a Conversation,
-    to: Receiver<'_>,
+    offer: &Offer<'a>,
     encoder: &Encoder<'a>,
     ordered: &'o Ordered<'_>,
 ) -> Result<Prompt<'o>, Unsupported> {
     Ok(Prompt {
         system_instruction: system(ordered),
         contents: encoder.contents(ordered)?,
-        tools: tools(conversation, to)?,
+        tools: tools(conversation, offer),
     })
 }
 
@@ -78,41 +79,40 @@ pub(super) fn written(request: &impl Serialize) -> Result<Vec<u8>, Unsupported> 
         .map_err(|_| Unsupported::invalid("messages", "The request cannot be written as JSON."))
 }
 
-fn tools<'o>(
-    conversation: &'o Conversation,
-    to: Receiver<'_>,
-) -> Result<Option<[Tools<'o>; 1]>, Unsupported> {
-    if conversation.tools.is_empty() {
-        return Ok(None);
-    }
-    if !to.facts.tools {
+/// The tools as this model can be told of them.
+///
+/// # Errors
+/// As [`Conversation::offer`], and where it takes none.
+pub(super) fn offer<'a>(
+    conversation: &'a Conversation,
+    facts: &Facts,
+) -> Result<Offer<'a>, Unsupported> {
+    let force = if facts.forced_tools {
+        Force::Named
+    } else {
+        Force::Nothing
+    };
+    let offer = conversation.offer(force)?;
+    if !facts.tools && !offer.tools.is_empty() {
         return Err(Unsupported::parameter(
             "tools",
             "This model does not call tools.",
         ));
     }
-    let told = conversation
-        .tools
-        .iter()
-        .filter(|tool| match &conversation.tool_choice {
-            // Nothing says "these, or none": the others are not told.
-            Some(ToolChoice::Allowed {
-                names,
-                required: false,
-            }) => names.contains(&tool.name),
-            Some(
-                ToolChoice::Auto
-                | ToolChoice::None
-                | ToolChoice::Required
-                | ToolChoice::Named(_)
-                | ToolChoice::Allowed { required: true, .. },
-            )
-            | None => true,
-        });
-    let function_declarations: Vec<_> = told.map(declaration).collect();
-    Ok((!function_declarations.is_empty()).then_some([Tools {
+    Ok(offer)
+}
+
+fn tools<'a>(conversation: &'a Conversation, offer: &Offer<'a>) -> Option<[Tools<'a>; 1]> {
+    // Nothing says "these, or none": then the others are not told. Else they stand beside a list of
+    // those that may be called.
+    let function_declarations: Vec<_> = if offer.choice.is_some_and(Choice::forces) {
+        conversation.tools.iter().map(declaration).collect()
+    } else {
+        offer.tools.iter().copied().map(declaration).collect()
+    };
+    (!function_declarations.is_empty()).then_some([Tools {
         function_declarations,
-    }]))
+    }])
 }
 
 fn declaration(tool: &Tool) -> FunctionDeclaration<'_> {
@@ -123,38 +123,22 @@ fn declaration(tool: &Tool) -> FunctionDeclaration<'_> {
     }
 }
 
-fn tool_config<'o>(
-    conversation: &'o Conversation,
-    to: Receiver<'_>,
-    dropped: &mut Dropped,
-) -> Option<ToolConfig<'o>> {
-    let choice = conversation.tool_choice.as_ref()?;
-    if conversation.tools.is_empty() {
-        drop_field(dropped, "tool_choice");
-        return None;
-    }
-    let (mode, allowed): (Mode, &[String]) = match choice {
-        ToolChoice::Auto
-        | ToolChoice::Allowed {
-            required: false, ..
-        } => (Mode::Auto, &[]),
-        ToolChoice::None => (Mode::None, &[]),
-        ToolChoice::Required => (Mode::Any, &[]),
-        ToolChoice::Named(name) => (Mode::Any, std::slice::from_ref(name)),
-        ToolChoice::Allowed {
-            names,
-            required: true,
-        } => (Mode::Any, names),
+fn tool_config<'a>(offer: &Offer<'a>, dropped: &mut Dropped) -> Option<ToolConfig<'a>> {
+    drop_if(offer.lost, "tool_choice", dropped);
+    let (mode, allowed_function_names) = match offer.choice? {
+        Choice::Auto => (Mode::Auto, Vec::new()),
+        Choice::None => (Mode::None, Vec::new()),
+        Choice::Named(name) => (Mode::Any, vec![theirs(name)]),
+        Choice::Any if offer.narrowed => {
+            let tools = offer.tools.iter();
+            (Mode::Any, tools.map(|tool| theirs(&tool.name)).collect())
+        }
+        Choice::Any => (Mode::Any, Vec::new()),
     };
-    let forced = matches!(mode, Mode::Any);
-    if forced && !to.facts.forced_tools {
-        drop_field(dropped, "tool_choice");
-        return None;
-    }
     Some(ToolConfig {
         function_calling_config: FunctionCallingConfig {
             mode,
-            allowed_function_names: allowed.iter().map(|name| theirs(name)).collect(),
+            allowed_function_names,
         },
     })
 }
@@ -166,11 +150,11 @@ fn generation_config<'o>(
 ) -> Result<GenerationConfig<'o>, Unsupported> {
     let facts = to.facts;
     let mut config = GenerationConfig {
-        stop_sequences: stops(conversation)?,
-        seed: conversation.seed.map(seed),
+        stop_sequences: stops(conversation, dropped)?,
+        seed: conversation.seed.map(|seed| self::seed(seed, dropped)),
         max_output_tokens: conversation
             .max_tokens
-            .map(|tokens| tokens.min(facts.max_output.unwrap_or(u64::MAX))),
+            .map(|tokens| limited(tokens, facts.max_output, dropped)),
         thinking_config: thinking::config(conversation, facts, dropped),
         ..GenerationConfig::default()
     };
@@ -215,9 +199,11 @@ fn drop_if(set: bool, name: &'static str, dropped: &mut Dropped) {
     }
 }
 
-fn stops(conversation: &Conversation) -> Result<Vec<&str>, Unsupported> {
-    let stops = conversation.stop.iter().map(String::as_str);
-    let stops: Vec<&str> = stops.filter(|stop| !stop.is_empty()).collect();
+fn stops<'c>(
+    conversation: &'c Conversation,
+    dropped: &mut Dropped,
+) -> Result<Vec<&'c str>, Unsupported> {
+    let stops = support::stops(&conversation.stop, |stop| !stop.is_empty(), dropped);
     if stops.len() > MAX_STOPS {
         return Err(Unsupported::parameter(
             "stop",
@@ -228,8 +214,11 @@ fn stops(conversation: &Conversation) -> Result<Vec<&str>, Unsupported> {
 }
 
 /// Theirs has 32 bits: of a longer one the lowest 31, the same ones every time.
-fn seed(seed: i64) -> i32 {
-    i32::try_from(seed).unwrap_or_else(|_| i32::try_from(seed & 0x7fff_ffff).unwrap_or_default())
+fn seed(asked: i64, dropped: &mut Dropped) -> i32 {
+    i32::try_from(asked).unwrap_or_else(|_| {
+        drop_field(dropped, "seed");
+        i32::try_from(asked & 0x7fff_ffff).unwrap_or_default()
+    })
 }
 
 fn format<'o>(

@@ -4,7 +4,7 @@
 //! either at a model that does not think.
 
 use super::wire::ThinkingConfig;
-use crate::chat::{Conversation, Effort, Thinking};
+use crate::chat::{Conversation, Effort, Wish};
 use crate::dialect::Dropped;
 use crate::dialect::support::drop_field;
 use crate::facts::{self, Facts, ThinkingOff};
@@ -15,72 +15,39 @@ pub(super) fn config(
     facts: &Facts,
     dropped: &mut Dropped,
 ) -> Option<ThinkingConfig> {
-    let wish = Wish::of(conversation);
+    let wish = conversation.wish();
     match facts.thinking {
         facts::Thinking::Level => level(wish, conversation.show_reasoning, facts),
-        facts::Thinking::Budget => budget(wish, conversation.show_reasoning, facts),
+        facts::Thinking::Budget => {
+            let config = budget(wish, conversation.show_reasoning, facts);
+            let told = config.as_ref().and_then(|config| config.thinking_budget);
+            if let (Wish::On(amount), Some(told)) = (wish, told)
+                && amount.differs(told)
+            {
+                drop_field(dropped, conversation.wished_by());
+            }
+            config
+        }
         facts::Thinking::None | facts::Thinking::Adaptive | facts::Thinking::Effort => {
             // Without thinking there is nothing to turn off.
             if wish.is_on() {
-                let by_effort = conversation.effort.is_some();
-                drop_field(
-                    dropped,
-                    if by_effort {
-                        "reasoning_effort"
-                    } else {
-                        "thinking"
-                    },
-                );
+                drop_field(dropped, conversation.wished_by());
             }
             None
         }
     }
 }
 
-/// What a caller says of thinking, in either surface's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    /// Nothing: as the model likes.
-    Unsaid,
-    Off,
-    /// As it likes, and to be seen.
-    Adaptive,
-    Effort(Effort),
-    Budget(u64),
-}
-
-impl Wish {
-    fn of(conversation: &Conversation) -> Self {
-        match (conversation.thinking, conversation.effort) {
-            (Some(Thinking::Disabled | Thinking::BetweenTools), _) | (_, Some(Effort::None)) => {
-                Self::Off
-            }
-            (Some(Thinking::Budget(tokens)), _) => Self::Budget(tokens),
-            (Some(Thinking::Adaptive) | None, Some(effort)) => Self::Effort(effort),
-            (Some(Thinking::Adaptive), None) => Self::Adaptive,
-            (None, None) => Self::Unsaid,
-        }
-    }
-
-    fn is_on(self) -> bool {
-        match self {
-            Self::Unsaid | Self::Off => false,
-            Self::Adaptive | Self::Effort(_) | Self::Budget(_) => true,
-        }
-    }
-}
-
 fn level(wish: Wish, show: bool, facts: &Facts) -> Option<ThinkingConfig> {
     let effort = match wish {
-        Wish::Unsaid | Wish::Adaptive => None,
+        Wish::Unsaid => None,
         Wish::Off => match facts.thinking_off {
             ThinkingOff::Omit => None,
             ThinkingOff::Disabled | ThinkingOff::BetweenTools | ThinkingOff::Least => {
                 facts.effort(Effort::None)
             }
         },
-        Wish::Effort(effort) => known(effort, facts),
-        Wish::Budget(tokens) => known(Effort::of_budget(tokens), facts),
+        Wish::On(amount) => amount.effort().and_then(|effort| known(effort, facts)),
     };
     some(ThinkingConfig {
         thinking_level: effort.and_then(word),
@@ -101,14 +68,13 @@ fn known(effort: Effort, facts: &Facts) -> Option<Effort> {
 fn budget(wish: Wish, show: bool, facts: &Facts) -> Option<ThinkingConfig> {
     let (least, most) = facts.budget.unwrap_or((0, 24_576));
     let tokens = match wish {
-        Wish::Unsaid | Wish::Adaptive => None,
+        Wish::Unsaid => None,
         Wish::Off => match facts.thinking_off {
             ThinkingOff::Omit => None,
             ThinkingOff::Disabled => Some(0),
             ThinkingOff::BetweenTools | ThinkingOff::Least => Some(least),
         },
-        Wish::Effort(effort) => tokens_of(effort, most),
-        Wish::Budget(tokens) => Some(tokens),
+        Wish::On(amount) => amount.budget(|effort| tokens_of(effort, most)),
     };
     // A shown thought costs nothing where there is none.
     let off = wish == Wish::Off;
@@ -136,13 +102,12 @@ fn word(effort: Effort) -> Option<&'static str> {
 }
 
 /// Budgets that stand for efforts: ours, between those that Google's own pages use.
-fn tokens_of(effort: Effort, most: u64) -> Option<u64> {
+fn tokens_of(effort: Effort, most: u64) -> u64 {
     match effort {
-        Effort::None => None,
-        Effort::Minimal => Some(1024),
-        Effort::Low => Some(2048),
-        Effort::Medium => Some(8192),
-        Effort::High => Some(16384),
-        Effort::Xhigh | Effort::Max => Some(most),
+        Effort::None | Effort::Minimal => 1024,
+        Effort::Low => 2048,
+        Effort::Medium => 8192,
+        Effort::High => 16384,
+        Effort::Xhigh | Effort::Max => most,
     }
 }

@@ -5,17 +5,10 @@
 //! then a cut stream can be sent elsewhere unseen. Also here: which call a fragment belongs to when
 //! a server gives it no index, a wrong one, or another call's.
 
+use crate::chat::calls::{MAX_ARGUMENTS, MAX_CALL, MAX_CALLS, MAX_HELD};
 use crate::outcome::{Class, Failure};
 use crate::wire::json;
 
-/// The most calls in one answer.
-const MAX_CALLS: usize = 64;
-/// The most argument text of one call, in bytes.
-const MAX_CALL: usize = 256 << 10;
-/// The most argument text of all calls of one request, in bytes.
-const MAX_ARGUMENTS: usize = 4 << 20;
-/// The most that the frames may come to in which it arrives, a token or so in each.
-const MAX_HELD: usize = 16 << 20;
 /// How often a call may be found unfinished when another one goes on. After that it waits for the
 /// finish: calls whose fragments alternate would be read from their start each time.
 const LOOKS: u8 = 16;
@@ -23,11 +16,15 @@ const LOOKS: u8 = 16;
 /// Which of an answer's calls: its place in [`Calls`].
 pub(super) type CallId = usize;
 
+/// Some of an answer's calls: one bit for each.
+pub(super) type CallSet = u128;
+const _: () = assert!(MAX_CALLS <= CallSet::BITS as usize);
+
 #[derive(Debug, Clone, Default)]
 pub(super) struct Calls {
     list: Vec<Call>,
-    /// One bit for each call that is not whole yet.
-    open: u64,
+    /// Those that are not whole yet.
+    open: CallSet,
     /// Of all calls.
     arguments: usize,
     held: Vec<Held>,
@@ -56,7 +53,7 @@ pub(super) struct Call {
 /// A frame that waits for calls.
 #[derive(Debug, Clone)]
 struct Held {
-    calls: u64,
+    calls: CallSet,
     frame: Vec<u8>,
 }
 
@@ -177,11 +174,11 @@ impl Calls {
         Ok(bare)
     }
 
-    /// Keeps `frame` until every call in `calls` (a bit each) is whole.
+    /// Keeps `frame` until every call in `calls` is whole.
     ///
     /// # Errors
     /// `broken` when too much is held already.
-    pub(super) fn hold(&mut self, calls: u64, frame: Vec<u8>) -> Result<(), Failure> {
+    pub(super) fn hold(&mut self, calls: CallSet, frame: Vec<u8>) -> Result<(), Failure> {
         self.held_bytes += frame.len();
         if self.held_bytes > MAX_HELD {
             return Err(broken(
@@ -380,10 +377,22 @@ mod tests {
                 .try_for_each(|_| calls.hold(1, vec![0; 1 << 20]))
                 .is_err()
         );
-        assert!(
-            (0..=64)
-                .try_for_each(|i| calls.locate(0, Some(i), None).map(drop))
-                .is_err()
-        );
+    }
+
+    #[test]
+    fn so_many_calls_are_kept_apart_and_no_more() {
+        let (mut calls, mut out) = (Calls::default(), Vec::new());
+        for at in 0..MAX_CALLS {
+            let call = calls.locate(0, Some(at as u64), None).unwrap();
+            calls.hold(1 << call, vec![1]).unwrap();
+            calls.append(call, "{}").unwrap();
+        }
+        assert!(calls.locate(0, Some(MAX_CALLS as u64), None).is_err());
+        calls.next(MAX_CALLS - 1);
+        assert!(calls.release(&mut out));
+        assert_eq!(out.len(), MAX_CALLS - 1, "the last may go on");
+        assert_eq!(calls.finish(0, false), Ok(vec![]));
+        assert!(calls.release(&mut out));
+        assert_eq!(out.len(), MAX_CALLS);
     }
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::calls::{CallId, Calls};
+use super::calls::{CallId, CallSet, Calls};
 use super::content;
 use super::schema::{broken, call_id, finish_reason};
 use super::stream::Shape;
@@ -53,8 +53,8 @@ pub(super) struct Read<'a> {
     pub(super) edits: Edits<'a>,
     /// Text, reasoning or a refusal is in it.
     pub(super) text: bool,
-    /// The calls it is part of, a bit each.
-    pub(super) calls: u64,
+    /// The calls it is part of.
+    pub(super) calls: CallSet,
     /// Calls that ended without arguments.
     pub(super) bare: Vec<CallId>,
     /// The choice being read ends in this very frame.

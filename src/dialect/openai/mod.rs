@@ -26,6 +26,7 @@ pub use read::read;
 pub use request::{Pieces, encode};
 pub use show::{Encoder, answer as show};
 pub use stream::{Decoder, Shape, Wanted};
+pub use unseal::Thoughts;
 pub use write::{Options, write};
 
 #[cfg(test)]

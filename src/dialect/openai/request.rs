@@ -1,10 +1,10 @@
-//! The request for one target: the bytes that came, with the model replaced and our seals taken out.
+//! The request for one target: the bytes that came, with the model replaced, our seals taken out,
+//! and at `OpenAI` itself what other models thought.
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::unseal;
-use crate::chat::thought::may_hold_seal;
+use super::unseal::Thoughts;
 use crate::chat::{Request, Surface, UsageOption};
 use crate::wire::edit::Edits;
 use crate::wire::json::quote;
@@ -14,7 +14,7 @@ pub type Pieces = SmallVec<[Bytes; 5]>;
 
 /// `request` for the model that its target names. With `count`, a stream whose caller did not ask
 /// for usage is made to carry it; the decoder takes it out again.
-pub fn encode(request: &Request, model: &str, count: bool) -> Pieces {
+pub fn encode(request: &Request, model: &str, count: bool, thoughts: Thoughts) -> Pieces {
     let body = &request.body;
     let mut edits: SmallVec<[(usize, usize, Bytes); 2]> = SmallVec::new();
     let span = &request.model_span;
@@ -22,8 +22,8 @@ pub fn encode(request: &Request, model: &str, count: bool) -> Pieces {
     if request.stream && count {
         edits.extend(ask_for_usage(request));
     }
-    if request.surface == Surface::Chat && may_hold_seal(body) {
-        return Pieces::from_iter([unsealed(request, &edits)]);
+    if request.surface == Surface::Chat && thoughts.may_be_cut(body) {
+        return Pieces::from_iter([cut(request, thoughts, &edits)]);
     }
     edits.sort_by_key(|edit| edit.0);
     let mut pieces = Pieces::new();
@@ -37,12 +37,12 @@ pub fn encode(request: &Request, model: &str, count: bool) -> Pieces {
     pieces
 }
 
-/// The body in one piece, without the seals in its history.
-fn unsealed(request: &Request, others: &[(usize, usize, Bytes)]) -> Bytes {
+/// The body in one piece, without what must not be in its history.
+fn cut(request: &Request, thoughts: Thoughts, others: &[(usize, usize, Bytes)]) -> Bytes {
     let text = request.text();
     let mut edits = Edits::default();
     // What the walk cannot read stays as it came: the provider will say what is wrong with it.
-    if unseal::edits(text, &mut edits).is_err() {
+    if thoughts.edits(text, &mut edits).is_err() {
         edits = Edits::default();
     }
     for (start, end, with) in others {
@@ -87,8 +87,33 @@ mod tests {
 
     fn encoded(body: &str, count: bool) -> String {
         let request = Request::read(Surface::Chat, body.to_owned().into()).unwrap();
-        let pieces = encode(&request, "up\"stream", count);
+        let pieces = encode(&request, "up\"stream", count, Thoughts::Unsealed);
         String::from_utf8(pieces.concat()).unwrap()
+    }
+
+    #[test]
+    fn what_others_thought_stays_where_it_is_known_and_goes_where_it_is_not() {
+        let said = |thought: &str| {
+            format!(
+                "{{\"model\":\"a\", \"messages\":[{{\"role\":\"user\",\"content\":\"\\\"reasoning_content\\\"\"}}, {{\"role\":\"assistant\"{thought}, \"content\":\"So\" ,\"name\":\"x\"}}]}}"
+            )
+        };
+        for thought in [
+            ",\"reasoning_content\":\"hm\"",
+            ",\"thinking_blocks\":[{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"s\"}]",
+            ",\"reasoning_content\":null,\"thinking_blocks\":[]",
+            "",
+        ] {
+            let body = said(thought);
+            let request = Request::read(Surface::Chat, body.clone().into()).unwrap();
+            let sent = |thoughts| {
+                let pieces = encode(&request, "m", false, thoughts);
+                String::from_utf8(pieces.concat()).unwrap()
+            };
+            assert_eq!(sent(Thoughts::Unsealed), body.replace("\"a\"", "\"m\""));
+            assert_eq!(sent(Thoughts::Wanted), body.replace("\"a\"", "\"m\""));
+            assert_eq!(sent(Thoughts::None), said("").replace("\"a\"", "\"m\""));
+        }
     }
 
     #[test]
@@ -154,6 +179,37 @@ mod tests {
                 "{what}"
             );
         }
+    }
+
+    #[test]
+    fn who_wants_thinking_back_with_calls_is_given_an_empty_one_for_anothers() {
+        let seal = "pillion:1:a:sig";
+        let calls = format!(
+            "[{{\"id\":\"a\",\"extra_content\":{{\"google\":{{\"thought_signature\":\"{seal}\"}}}}}}]"
+        );
+        let block =
+            format!("{{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"{seal}\"}}");
+        let body = format!(
+            "{{\"model\":\"a\",\"messages\":[{{\"reasoning_content\":\"hm\",\"tool_calls\":{calls}}},{{\"reasoning_content\":\"hm\",\"thinking_blocks\":[{block}],\"content\":\"x\"}},{{\"reasoning_content\":\"mine\",\"tool_calls\":[{{\"id\":\"b\"}}]}}]}}"
+        );
+        let request = Request::read(Surface::Chat, body.into()).unwrap();
+        let sent = |thoughts| {
+            let pieces = encode(&request, "m", false, thoughts);
+            serde_json::from_slice::<serde_json::Value>(&pieces.concat()).unwrap()["messages"]
+                .take()
+        };
+        let expected = |first: serde_json::Value| {
+            serde_json::json!([
+                first,
+                { "content": "x" },
+                { "reasoning_content": "mine", "tool_calls": [{ "id": "b" }] },
+            ])
+        };
+        let call = serde_json::json!({ "tool_calls": [{ "id": "a" }] });
+        assert_eq!(sent(Thoughts::Unsealed), expected(call.clone()));
+        let mut given = call;
+        given["reasoning_content"] = "".into();
+        assert_eq!(sent(Thoughts::Wanted), expected(given));
     }
 
     #[test]

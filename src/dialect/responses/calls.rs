@@ -7,18 +7,10 @@
 use smallvec::SmallVec;
 
 use super::broken;
+use crate::chat::calls::{MAX_ARGUMENTS, MAX_CALL, MAX_CALLS, MAX_HELD};
 use crate::outcome::Failure;
 use crate::wire::edit::{Edits, Object};
 use crate::wire::json::{self, Cursor, Kind, quote};
-
-/// The most calls in one answer.
-const MAX_CALLS: usize = 128;
-/// The most argument text of one call, in bytes.
-const MAX_CALL: usize = 256 << 10;
-/// The most argument text of all calls of one request, in bytes.
-const MAX_ARGUMENTS: usize = 4 << 20;
-/// The most that the held frames may come to, a token or so in each.
-const MAX_HELD: usize = 16 << 20;
 
 /// Items that ask the application to do something.
 const CALLS: [&str; 7] = [

@@ -58,9 +58,11 @@ pub(super) fn open(sealed: &str) -> Option<Carried> {
     let (target, cargo) = thought::open(sealed)?;
     let cargo: Cargo<'_> = serde_json::from_str(cargo).ok()?;
     let seal = |signature: Cow<'_, str>| thought::seal(target, &signature);
+    // Also what nobody signed is its maker's.
+    let unsigned = cargo.text.is_some().then_some(Cow::Borrowed(""));
     let thought = Thought {
         text: cargo.text.map(Cow::into_owned).unwrap_or_default(),
-        signature: cargo.signature.map(seal),
+        signature: cargo.signature.or(unsigned).map(seal),
         redacted: cargo.redacted.map(seal),
     };
     let calls = cargo.calls.into_iter();

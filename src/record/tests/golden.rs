@@ -43,14 +43,14 @@ const KNOWN: &str = concat!(
 #[test]
 fn an_answer_by_the_second_target_is_a_line() {
     let (mut facts, after) = planned();
-    facts.attempt(&target("openai", "gpt-5"), after(2));
+    let log = facts.attempt(&target("openai", "gpt-5"), after(2));
     let mut failure = Failure::new(Class::RateLimited, "429 names a rate");
     failure.status = Some(StatusCode::TOO_MANY_REQUESTS);
-    facts.attempt_failed(&failure, after(50));
-    facts.attempt(&target("claude", "haiku"), after(51));
-    facts.upstream_id("msg_1");
-    facts.first_token(after(400));
-    facts.attempt_answered(StatusCode::OK);
+    log.failed(&failure, after(50));
+    let log = facts.attempt(&target("claude", "haiku"), after(51));
+    log.upstream_id("msg_1");
+    log.first_token(after(400));
+    log.answered(StatusCode::OK);
     facts.usage = Some(usage());
     let expected = format!(
         "{KNOWN}{}\n",
@@ -75,14 +75,14 @@ fn an_answer_by_the_second_target_is_a_line() {
 #[test]
 fn a_request_without_an_answer_is_a_line() {
     let (mut facts, after) = planned();
-    facts.attempt(&target("openai", "gpt-5"), after(0));
-    facts.attempt_failed(
+    let log = facts.attempt(&target("openai", "gpt-5"), after(0));
+    log.failed(
         &Failure::new(Class::Connect, "connection refused"),
         after(3),
     );
-    facts.attempt(&target("claude", "haiku"), after(3));
+    let log = facts.attempt(&target("claude", "haiku"), after(3));
     let failure = Failure::new(Class::Timeout, "no first token in time");
-    facts.attempt_failed(&failure, after(803));
+    log.failed(&failure, after(803));
     let expected = format!(
         "{KNOWN}{}\n",
         concat!(
@@ -124,9 +124,9 @@ fn a_broken_stream_and_a_cancelled_one_keep_who_answered() {
         ),
     ] {
         let (mut facts, after) = planned();
-        facts.attempt(&target("openai", "gpt-5"), after(0));
-        facts.first_token(after(100));
-        facts.attempt_answered(StatusCode::OK);
+        let log = facts.attempt(&target("openai", "gpt-5"), after(0));
+        log.first_token(after(100));
+        log.answered(StatusCode::OK);
         let expected = format!(
             "{KNOWN}{rest}{}\n",
             concat!(
@@ -182,7 +182,10 @@ fn a_providers_code_is_not_a_reason() {
 #[test]
 fn a_long_upstream_id_is_cut_between_characters() {
     let (mut facts, after) = planned();
-    facts.attempt(&target("openai", "gpt-5"), after(0));
-    facts.upstream_id(&"é".repeat(65).replacen('é', "x", 1));
-    assert_eq!(facts.attempts[0].upstream_id.as_ref().unwrap().len(), 127);
+    let log = facts.attempt(&target("openai", "gpt-5"), after(0));
+    log.upstream_id(&"é".repeat(65).replacen('é', "x", 1));
+    assert_eq!(
+        facts.attempts[0].lock().upstream_id.as_ref().unwrap().len(),
+        127
+    );
 }

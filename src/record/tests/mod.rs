@@ -7,7 +7,10 @@ mod sinks;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use http::StatusCode;
+
 use super::*;
+use crate::outcome::Failure;
 use crate::snapshot::{BaseUrl, Kind, Provider};
 
 fn target(provider: &str, model: &str) -> Arc<Target> {

@@ -32,13 +32,13 @@ fn a_recorder_tells_what_response_headers_need() {
     let mut recorder = records.begin(Arrival::now());
     assert!(recorder.id().starts_with("req_"));
     assert_eq!((recorder.attempts(), recorder.reason()), (0, None));
-    recorder.attempt(&target("openai", "gpt-5"));
-    recorder.attempt_answered(StatusCode::OK);
-    recorder.attempt_failed(&Failure::new(Class::Broken, "no choices"));
+    let log = recorder.attempt(&target("openai", "gpt-5"));
+    log.answered(StatusCode::OK);
+    log.failed(&Failure::new(Class::Broken, "no choices"), Instant::now());
     assert!(recorder.target().is_none());
-    recorder.attempt(&target("claude", "haiku"));
+    let log = recorder.attempt(&target("claude", "haiku"));
     assert_eq!(recorder.reason(), Some("broken"));
-    recorder.attempt_answered(StatusCode::OK);
+    log.answered(StatusCode::OK);
     assert_eq!(recorder.attempts(), 2);
     assert_eq!(&*recorder.target().unwrap().id, "claude/haiku");
     recorder.finish(End::Answered(StatusCode::OK));
@@ -52,7 +52,7 @@ fn a_request_is_recorded_once_whether_finished_or_dropped() {
         .finish(End::Answered(StatusCode::OK));
     let mut dropped = records.begin(Arrival::now());
     dropped.route(&route());
-    dropped.attempt(&target("openai", "gpt-5"));
+    let _running = dropped.attempt(&target("openai", "gpt-5"));
     dropped.usage(usage());
     assert!(
         metrics
@@ -100,11 +100,11 @@ fn metrics_are_counted_from_the_record() {
     recorder.caller(&key());
     recorder.route(&route());
     recorder.streamed(true);
-    recorder.attempt(&target("openai", "gpt-5"));
-    recorder.attempt_failed(&Failure::new(Class::Overloaded, "503"));
-    recorder.attempt(&target("claude", "haiku"));
-    recorder.first_token();
-    recorder.attempt_answered(StatusCode::OK);
+    let log = recorder.attempt(&target("openai", "gpt-5"));
+    log.failed(&Failure::new(Class::Overloaded, "503"), Instant::now());
+    let log = recorder.attempt(&target("claude", "haiku"));
+    log.first_token(Instant::now());
+    log.answered(StatusCode::OK);
     recorder.usage(usage());
     let failure = Failure::new(Class::Reset, "connection reset");
     recorder.finish(End::Broken(StatusCode::OK, &failure));

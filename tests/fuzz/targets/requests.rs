@@ -90,7 +90,7 @@ fn tell(
         dialect: *dialect,
         cloud: *cloud,
         stream_usage: newer,
-        newer_names: newer,
+        openai: newer,
         version: newer.then_some("2026-10-21"),
         betas: Some("interleaved-thinking-2025-05-14,unheard-of"),
     };

@@ -115,7 +115,11 @@ impl<'s> Content<'s> {
         self.block("\"type\":\"thinking\",\"thinking\":");
         quoted(&mut self.out, text.unwrap_or_default());
         self.member(",\"signature\":");
-        quoted(&mut self.out, signature.unwrap_or_default());
+        match signature {
+            Some(sealed) => quoted(&mut self.out, sealed),
+            // Nobody signed it: the seal says whose it is.
+            None => quoted(&mut self.out, &thought::seal(&self.shown.target, "")),
+        }
         self.out.push(b'}');
     }
 

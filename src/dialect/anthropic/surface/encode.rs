@@ -105,12 +105,18 @@ impl Encoder {
         }
         if let Some(signature) = &thought.signature {
             self.open(Block::Thinking, out);
-            let sealed = thought::seal(&self.shown.target, signature);
-            self.delta("\"type\":\"signature_delta\",\"signature\":", &sealed, out);
+            self.sign(&thought::seal(&self.shown.target, signature), out);
         }
         if self.open == Some(Block::Thinking) {
             self.close(out);
         }
+    }
+
+    /// The block of thinking that is open ends with this.
+    fn sign(&mut self, sealed: &str, out: &mut Vec<u8>) {
+        self.delta("\"type\":\"signature_delta\",\"signature\":", sealed, out);
+        self.open = None;
+        self.stop(out);
     }
 
     fn call(&mut self, call: &Call, out: &mut Vec<u8>) {
@@ -118,9 +124,7 @@ impl Encoder {
         self.close(out);
         if let Some(signature) = &call.signature {
             self.open(Block::Thinking, out);
-            let sealed = seal_of_call(&self.shown.target, signature);
-            self.delta("\"type\":\"signature_delta\",\"signature\":", &sealed, out);
-            self.close(out);
+            self.sign(&seal_of_call(&self.shown.target, signature), out);
         }
         self.start("\"type\":\"tool_use\",\"id\":", out);
         quoted(out, &call.id);
@@ -182,8 +186,11 @@ impl Encoder {
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {
-        if self.open.take().is_some() {
-            self.stop(out);
+        match self.open.take() {
+            // Nobody signed it: the seal says whose it is.
+            Some(Block::Thinking) => self.sign(&thought::seal(&self.shown.target, ""), out),
+            Some(Block::Text) => self.stop(out),
+            None => {}
         }
     }
 

@@ -364,6 +364,20 @@ fn a_cut_is_forgiven_only_where_nothing_but_the_end_was_missing() {
 }
 
 #[test]
+fn a_start_that_is_repeated_is_passed_over() {
+    let x = delta(0, r#"{"type":"text_delta","text":"x"}"#);
+    let (begin, close, end) = (begun(0, TEXT), closed(0), ended("end_turn"));
+    let whole = |starts: &[&str]| {
+        let rest = [&*begin, &*x, &*close, &*end, STOP];
+        let events: Vec<&str> = starts.iter().copied().chain(rest).collect();
+        let (mut decoder, mut out) = (Decoder::new(1), Vec::new());
+        decoder.feed(stream(&events).as_bytes(), &mut out).unwrap();
+        out
+    };
+    assert_eq!(whole(&[START, START]), whole(&[START]));
+}
+
+#[test]
 fn what_is_no_answer_is_broken_or_what_the_error_says() {
     let x = delta(0, r#"{"type":"text_delta","text":"x"}"#);
     let (text, tool) = (begun(0, TEXT), begun(0, TOOL));
@@ -396,6 +410,11 @@ fn what_is_no_answer_is_broken_or_what_the_error_says() {
         (
             "a second answer within a block",
             &[START, &text, &x, START],
+            Class::Broken,
+        ),
+        (
+            "a second answer behind a block",
+            &[START, &text, &x, &zero, START],
             Class::Broken,
         ),
         (

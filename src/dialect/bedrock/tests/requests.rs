@@ -447,7 +447,7 @@ fn thinking_is_asked_for_in_each_familys_words() {
         (CLAUDE, within(effort(Effort::High), 5000), budget(4999), ""),
         (CLAUDE, within(effort(Effort::High), 1024), String::new(), "reasoning_effort"),
         (CLAUDE, thinking(Thinking::Budget(4000)), budget(4000), ""),
-        (CLAUDE, thinking(Thinking::Budget(10)), budget(1024), ""),
+        (CLAUDE, thinking(Thinking::Budget(10)), budget(1024), "thinking"),
         (CLAUDE, thinking(Thinking::Adaptive), budget(16_384), ""),
         (CLAUDE, within(thinking(Thinking::Budget(4000)), 100), String::new(), "thinking"),
         (CLAUDE, thinking(Thinking::Disabled), String::new(), ""),
@@ -498,7 +498,7 @@ fn thinking_is_asked_for_in_each_familys_words() {
         (NOVA, effort(Effort::None), String::new(), ""),
         (NOVA, effort(Effort::Minimal), nova("low"), ""),
         (NOVA, effort(Effort::Max), nova("high"), ""),
-        (NOVA, within(effort(Effort::High), 500), nova("medium"), ""),
+        (NOVA, within(effort(Effort::High), 500), nova("medium"), "reasoning_effort"),
         (GPT_OSS, effort(Effort::High), r#"{"reasoning_effort":"high"}"#.into(), ""),
         (GPT_OSS, effort(Effort::None), r#"{"reasoning_effort":"low"}"#.into(), ""),
         (LLAMA, effort(Effort::High), String::new(), "reasoning_effort"),
@@ -623,10 +623,12 @@ fn what_cannot_stand_beside_thinking_is_left_out() {
         member(CLAUDE, &longer, "/inferenceConfig/maxTokens"),
         "64000"
     );
+    assert_eq!(dropped(CLAUDE, &longer), "max_tokens");
     assert_eq!(
         member(LLAMA, &longer, "/inferenceConfig/maxTokens"),
         "1000000"
     );
+    assert_eq!(dropped(LLAMA, &longer), "");
 }
 
 #[test]
@@ -815,6 +817,20 @@ fn cache_points_stand_behind_what_is_to_be_kept_and_are_four_at_most() {
         "toolConfig":{"tools":[
             {"toolSpec":{"name":"look","inputSchema":{"json":{"type":"object","properties":{}}}}}]}}"#,
     );
+    let lost = |model| encoded(model, &conversation).dropped.join(" ");
+    assert_eq!(lost(CLAUDE), "");
+    // Neither a point behind a tool nor an hour.
+    assert_eq!(lost(NOVA), "cache_control");
+    let hours = Conversation {
+        tools: vec![],
+        ..conversation.clone()
+    };
+    assert_eq!(dropped(NOVA, &hours), "cache_control");
+    let tools = Conversation {
+        system: vec![],
+        ..conversation.clone()
+    };
+    assert_eq!(dropped(NOVA, &tools), "cache_control");
     let body = encoded(LLAMA, &conversation);
     assert!(!body.body.windows(10).any(|window| window == b"cachePoint"));
     assert_eq!(body.dropped.as_slice(), ["cache_control"]);
@@ -829,6 +845,7 @@ fn cache_points_stand_behind_what_is_to_be_kept_and_are_four_at_most() {
         ])],
         ..conversation
     };
+    assert_eq!(dropped(CLAUDE, &many), "cache_control");
     let body = encoded(CLAUDE, &many).body;
     let count = body
         .windows(12)
@@ -873,6 +890,39 @@ fn what_has_no_word_here_is_dropped_or_refused() {
         "\"b\""
     );
     assert_eq!(refusal("anthropic.claude-opus-5", &prefill), "messages");
+}
+
+#[test]
+fn a_value_that_is_changed_is_named() {
+    let sampled = |temperature, top_p| Conversation {
+        temperature: Some(temperature),
+        top_p: Some(top_p),
+        ..hi()
+    };
+    let stopped = |stop: &[&str]| Conversation {
+        stop: stop.iter().map(|stop| (*stop).to_owned()).collect(),
+        ..hi()
+    };
+    let chosen = Conversation {
+        tool_choice: Some(ToolChoice::Required),
+        ..hi()
+    };
+    for (model, conversation, lost) in [
+        (NOVA, sampled(1.0, 0.5), ""),
+        (NOVA, sampled(1.5, 0.5), "temperature"),
+        (NOVA, sampled(0.5, 1.5), "top_p"),
+        (
+            "anthropic.claude-opus-5",
+            sampled(1.5, 1.0),
+            "temperature top_p",
+        ),
+        (CLAUDE, stopped(&["END", " "]), "stop"),
+        (NOVA, stopped(&["END", " "]), ""),
+        (NOVA, stopped(&["END", ""]), "stop"),
+        (NOVA, chosen, "tool_choice"),
+    ] {
+        assert_eq!(dropped(model, &conversation), lost, "{model}");
+    }
 }
 
 #[test]

@@ -90,7 +90,15 @@ fn every_tool_choice_has_its_mode() {
                 names: names(&["f", "g"]),
                 required: true,
             }),
-            json!({"mode": "ANY", "allowedFunctionNames": ["f", "g"]}),
+            json!({"mode": "ANY"}),
+            2,
+        ),
+        (
+            Some(ToolChoice::Allowed {
+                names: names(&["g"]),
+                required: true,
+            }),
+            json!({"mode": "ANY", "allowedFunctionNames": ["g"]}),
             2,
         ),
         (
@@ -114,6 +122,17 @@ fn every_tool_choice_has_its_mode() {
         let declared = sent["tools"][0]["functionDeclarations"].as_array();
         assert_eq!(declared.unwrap().len(), tools, "{choice:?}");
     }
+    let mut conversation = hello();
+    conversation.tools = vec![tool("f", None), tool("g", None)];
+    conversation.tool_choice = Some(ToolChoice::Named("g".into()));
+    let unforced = told(&conversation, "gemini-3.5-flash", Form::AiStudio, |facts| {
+        facts.forced_tools = false;
+    });
+    let unforced = unforced.unwrap();
+    assert_eq!(unforced.dropped.as_slice(), ["tool_choice"]);
+    let body: Value = serde_json::from_slice(&unforced.body).unwrap();
+    let declared = &body["tools"][0]["functionDeclarations"];
+    assert_eq!(declared, &json!([{"name": "g"}]));
     let mut conversation = hello();
     conversation.tool_choice = Some(ToolChoice::Required);
     let encoded = told(&conversation, "gemini-3.5-flash", Form::AiStudio, |_| ()).unwrap();
@@ -434,6 +453,30 @@ fn what_is_not_told_is_named() {
             },
             |f| f.forced_tools = false,
             "tool_choice",
+        ),
+        (
+            "gemini-2.5-flash",
+            AiStudio,
+            |c| {
+                c.stop = vec!["a".into(), String::new()];
+                c.seed = Some(0x1_2345_6789);
+                c.max_tokens = Some(1_000_000);
+                c.thinking = Some(Thinking::Budget(100_000));
+            },
+            |_| (),
+            "stop seed max_tokens thinking",
+        ),
+        (
+            "gemini-2.5-flash",
+            AiStudio,
+            |c| {
+                c.stop = vec!["a".into()];
+                c.seed = Some(-7);
+                c.max_tokens = Some(1000);
+                c.thinking = Some(Thinking::Budget(1000));
+            },
+            |_| (),
+            "",
         ),
     ];
     for (model, form, change, facts, names) in table {

@@ -80,7 +80,7 @@ impl Fields {
         match key {
             "messages" => put(&mut self.messages, map).map(|_| false),
             "max_tokens" => put(&mut self.max_tokens, map).map(|_| false),
-            "max_completion_tokens" => put(&mut self.max_completion_tokens, map).map(|_| false),
+            "max_completion_tokens" => put(&mut self.max_completion_tokens, map),
             "include_reasoning" => put(&mut self.include_reasoning, map).map(|_| false),
             "model" | "stream" => map.next_value::<IgnoredAny>().map(|_| false),
             "stream_options" => {

@@ -377,6 +377,7 @@ fn what_is_set_is_read_and_named() {
         asked,
         [
             "frequency_penalty",
+            "max_completion_tokens",
             "new_in_2031",
             "parallel_tool_calls",
             "presence_penalty",

@@ -367,7 +367,7 @@ fn a_choice_of_tools_is_one_that_every_server_knows() {
         (allowed(false), true, json!("auto"), 1),
         (allowed(true), true, json!("required"), 1),
         (ToolChoice::Required, false, json!("auto"), 2),
-        (ToolChoice::Named("g".into()), false, json!("auto"), 2),
+        (ToolChoice::Named("g".into()), false, json!("auto"), 1),
     ] {
         let conversation = Conversation {
             tools: vec![tool("f"), tool("g")],
@@ -404,6 +404,13 @@ fn thinking_becomes_an_effort() {
         (None, Some(Thinking::Disabled), &none, json!(null)),
         (None, Some(Thinking::Disabled), &some, json!("none")),
         (None, Some(Thinking::Adaptive), &some, json!(null)),
+        (
+            Some(Effort::High),
+            Some(Thinking::Disabled),
+            &some,
+            json!("none"),
+        ),
+        (Some(Effort::None), None, &none, json!("none")),
         (
             Some(Effort::Low),
             Some(Thinking::Budget(32_000)),
@@ -499,12 +506,13 @@ fn what_cannot_be_said_is_dropped_and_named() {
     }
     let many = Conversation {
         max_tokens: Some(1000),
+        tool_choice: Some(ToolChoice::Required),
         ..hi()
     };
-    assert_eq!(
-        written(&many, &strict, OTHERS).unwrap().0["max_tokens"],
-        100
-    );
+    let (body, dropped) = written(&many, &strict, OTHERS).unwrap();
+    assert_eq!(body["max_tokens"], 100);
+    assert!(body.get("tool_choice").is_none());
+    assert_eq!(dropped.as_slice(), ["tool_choice", "max_tokens"]);
 }
 
 #[test]
@@ -581,6 +589,58 @@ fn what_would_be_another_answer_is_refused() {
     ] {
         let error = written(&conversation, facts, OPENAI).unwrap_err();
         assert_eq!((&*error.param, error.code), (param, Unsupported::PARAMETER));
+    }
+}
+
+#[test]
+fn a_model_that_wants_its_thinking_back_is_given_its_own() {
+    let thought = |text: &str, target: &str| {
+        Part::Thought(Thought {
+            text: text.into(),
+            signature: Some(thought::seal(target, "")),
+            redacted: None,
+        })
+    };
+    let unsealed = || {
+        Part::Thought(Thought {
+            text: "whose?".into(),
+            ..Thought::default()
+        })
+    };
+    let (own, other) = ("openai/gpt", "gemini/g");
+    for (thoughts, back, expected) in [
+        (vec![thought("hm", own)], true, json!("hm")),
+        (
+            vec![thought("hm", own), thought("so", own)],
+            true,
+            json!("hm\nso"),
+        ),
+        (vec![thought("hm", other)], true, json!("")),
+        (vec![unsealed()], true, json!("")),
+        (vec![], true, json!("")),
+        (vec![thought("hm", own)], false, Value::Null),
+    ] {
+        let mut parts = thoughts.clone();
+        parts.push(call("a", "{}", None));
+        let mut spoken = thoughts;
+        spoken.push(text("It is."));
+        let conversation = said(vec![
+            (Role::User, vec![text("go")]),
+            (Role::Assistant, parts),
+            (Role::User, vec![result("a", false, vec![text("1")])]),
+            (Role::Assistant, spoken),
+            (Role::User, vec![text("on")]),
+        ]);
+        let facts = Facts {
+            reasoning_back: back,
+            ..facts()
+        };
+        let (body, dropped) = written(&conversation, &facts, OTHERS).unwrap();
+        let found = body["messages"][1].get("reasoning_content");
+        assert_eq!(found.unwrap_or(&Value::Null), &expected);
+        assert!(found.is_some() == back && dropped.is_empty());
+        // Behind the calls, where it is not wanted, it is not said.
+        assert!(body["messages"][3].get("reasoning_content").is_none());
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Body<'c> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tools: Vec<ToolObject<'c>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) tool_choice: Option<Choice<'c>>,
+    pub(super) tool_choice: Option<ToolChoice<'c>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) parallel_tool_calls: Option<bool>,
     #[serde(flatten)]
@@ -75,6 +75,9 @@ pub(super) enum Message<'c> {
     },
     Assistant {
         content: Option<Content<'c>>,
+        /// `DeepSeek`'s: what was thought before the calls.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reasoning_content: Option<Cow<'c, str>>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<CallObject<'c>>,
     },
@@ -196,7 +199,7 @@ impl<'c> ToolObject<'c> {
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(super) enum Choice<'c> {
+pub(super) enum ToolChoice<'c> {
     Word(&'static str),
     Named(NamedFunction<'c>),
 }

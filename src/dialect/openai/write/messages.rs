@@ -96,11 +96,13 @@ fn result<'c>(
 
 /// `None` where nothing is left to say without its thoughts.
 fn assistant<'c>(turn: &'c OrderedTurn<'c>, to: Receiver<'_>) -> Option<Message<'c>> {
-    let (mut texts, mut tool_calls) = (Vec::new(), Vec::new());
+    let (mut texts, mut tool_calls, mut thoughts) = (Vec::new(), Vec::new(), Vec::new());
     for part in &turn.parts {
         match &**part {
             Part::Text(text) => texts.push(PartObject::Text { text }),
             Part::Call(call) => tool_calls.push(self::call(call, to)),
+            // What another model thought is none of this one's thoughts.
+            Part::Thought(thought) if thought.is_of(to.id) => thoughts.push(thought.text.as_str()),
             Part::Image(_)
             | Part::File { .. }
             | Part::Audio { .. }
@@ -110,8 +112,11 @@ fn assistant<'c>(turn: &'c OrderedTurn<'c>, to: Receiver<'_>) -> Option<Message<
         }
     }
     let content = (!texts.is_empty()).then(|| content(texts));
-    (content.is_some() || !tool_calls.is_empty()).then_some(Message::Assistant {
+    // Where nothing is left of it, the empty one is taken and none at all is not.
+    let back = to.facts.reasoning_back && !tool_calls.is_empty();
+    (content.is_some() || !tool_calls.is_empty()).then(|| Message::Assistant {
         content,
+        reasoning_content: back.then(|| joined(thoughts.into_iter())),
         tool_calls,
     })
 }

@@ -1,8 +1,8 @@
 //! A [`Conversation`] as a chat request, for callers of another surface.
 //!
 //! In the order that the strictest of the compatible servers take: instructions first, what came of
-//! a call right behind it, words behind that. What the model thought is not said again: no server
-//! of this dialect takes it from another.
+//! a call right behind it, words behind that. What the model thought is said again to those alone
+//! that want it back with the calls that followed ([`Facts::reasoning_back`]).
 //! <https://platform.openai.com/docs/api-reference/chat/create> (read 2026-11).
 
 mod body;
@@ -11,12 +11,12 @@ mod messages;
 
 use bytes::Bytes;
 
-use crate::chat::{Conversation, Effort, Format, Thinking, Tool, ToolChoice, Unsupported, turns};
-use crate::dialect::support::{Column, drop_field, refused, settle};
+use crate::chat::{Choice, Conversation, Effort, Force, Format, Unsupported, Wish, turns};
+use crate::dialect::support::{Column, drop_field, limited, refused, settle};
 use crate::dialect::{Dropped, Encoded, Receiver};
 use crate::facts::{Facts, Sampling};
 use body::{
-    Body, Choice, FormatObject, FunctionName, JsonSchema, Limit, NamedFunction, StreamOptions,
+    Body, FormatObject, FunctionName, JsonSchema, Limit, NamedFunction, StreamOptions, ToolChoice,
     ToolObject, User,
 };
 
@@ -67,7 +67,7 @@ pub fn write(
     let messages = messages::write(&ordered, to)?;
     let (tools, tool_choice) = tools(conversation, facts, &mut dropped)?;
     let limit = conversation.max_tokens.map(|asked| {
-        let tokens = facts.max_output.map_or(asked, |most| asked.min(most));
+        let tokens = limited(asked, facts.max_output, &mut dropped);
         if options.newer_names {
             Limit::MaxCompletionTokens(tokens)
         } else {
@@ -128,42 +128,34 @@ fn tools<'c>(
     conversation: &'c Conversation,
     facts: &Facts,
     dropped: &mut Dropped,
-) -> Result<(Vec<ToolObject<'c>>, Option<Choice<'c>>), Unsupported> {
-    if conversation.tools.is_empty() {
-        // Servers refuse a choice among nothing.
-        return Ok((Vec::new(), None));
-    }
-    if !facts.tools {
+) -> Result<(Vec<ToolObject<'c>>, Option<ToolChoice<'c>>), Unsupported> {
+    let force = if facts.forced_tools {
+        Force::Named
+    } else {
+        Force::Nothing
+    };
+    // Few servers know `allowed_tools`; all of them know a shorter list. None takes a choice among
+    // nothing.
+    let offer = conversation.offer(force)?;
+    if !facts.tools && !offer.tools.is_empty() {
         return Err(refused("tools"));
     }
-    let mut only: Option<&[String]> = None;
-    let choice = conversation
-        .tool_choice
-        .as_ref()
-        .map(|choice| match choice {
-            ToolChoice::Auto => Choice::Word("auto"),
-            ToolChoice::None => Choice::Word("none"),
-            ToolChoice::Required => Choice::Word("required"),
-            ToolChoice::Named(name) => Choice::Named(NamedFunction {
-                r#type: "function",
-                function: FunctionName { name },
-            }),
-            // Few servers know `allowed_tools`; all of them know a shorter list.
-            ToolChoice::Allowed { names, required } => {
-                only = Some(names);
-                Choice::Word(if *required { "required" } else { "auto" })
-            }
-        });
-    let choice = match choice {
-        Some(Choice::Word("required") | Choice::Named(_)) if !facts.forced_tools => {
-            drop_field(dropped, "tool_choice");
-            Some(Choice::Word("auto"))
-        }
-        choice => choice,
-    };
-    let given = |tool: &&Tool| only.is_none_or(|names| names.contains(&tool.name));
-    let tools = conversation.tools.iter().filter(given);
-    Ok((tools.map(ToolObject::new).collect(), choice))
+    if offer.lost {
+        drop_field(dropped, "tool_choice");
+    }
+    let choice = offer.choice.map(|choice| match choice {
+        Choice::Auto => ToolChoice::Word("auto"),
+        Choice::None => ToolChoice::Word("none"),
+        Choice::Any => ToolChoice::Word("required"),
+        Choice::Named(name) => ToolChoice::Named(NamedFunction {
+            r#type: "function",
+            function: FunctionName { name },
+        }),
+    });
+    Ok((
+        offer.tools.into_iter().map(ToolObject::new).collect(),
+        choice,
+    ))
 }
 
 fn sampling(
@@ -215,25 +207,18 @@ fn format<'c>(format: &'c Format, facts: &Facts) -> Result<Option<FormatObject<'
     }
 }
 
-/// An effort as it was asked for, or what comes nearest to Anthropic's thinking.
+/// How hard it is to think, as far as this model can be told.
 fn effort(conversation: &Conversation, facts: &Facts) -> Option<Effort> {
-    let wanted = conversation
-        .effort
-        .or_else(|| match conversation.thinking? {
-            // Where a model cannot be told so, it would refuse the word.
-            Thinking::Disabled => facts
-                .efforts
-                .contains(&Effort::None)
-                .then_some(Effort::None),
-            Thinking::Budget(tokens) => Some(match tokens {
-                0..10_000 => Effort::Low,
-                10_000..16_384 => Effort::Medium,
-                _ => Effort::High,
-            }),
-            // As it sees fit, which is what models do by themselves.
-            Thinking::Adaptive | Thinking::BetweenTools => None,
-        });
-    let wanted = wanted?;
+    let wanted = match conversation.wish() {
+        // As it sees fit is what models do by themselves.
+        Wish::Unsaid => return None,
+        Wish::On(amount) => amount.effort()?,
+        // Where a model cannot be told so, it would refuse the word: it is said for who said it.
+        Wish::Off if conversation.thinking.is_some() && !facts.efforts.contains(&Effort::None) => {
+            return None;
+        }
+        Wish::Off => Effort::None,
+    };
     if !facts.efforts.is_empty() {
         return facts.effort(wanted);
     }

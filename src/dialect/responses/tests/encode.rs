@@ -328,7 +328,7 @@ fn thoughts_and_signatures_come_back_with_the_history() {
             Part::Text("a".into()),
             thought("", Some("two"), None),
             call("c", Some("three")),
-            thought("unsigned", None, None),
+            thought("unsigned", Some(""), None),
             call("d", None),
         ]
     );

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::tally::Tally;
 use super::{broken, is_cut, is_pause};
+use crate::chat::calls::MAX_HELD;
 use crate::chat::{Call, Calls, Event};
 use crate::outcome::{Failure, judge_reported};
 use crate::wire::edit::Object;
@@ -15,8 +16,6 @@ use crate::wire::json::{Cursor, Kind, quote};
 
 /// The most that is kept back before there is anything meaningful, in bytes.
 const MAX_WITHHELD: usize = 4 << 20;
-/// The most that the frames of open calls may come to, a token or so in each.
-const MAX_HELD: usize = 16 << 20;
 /// The most blocks that are open at a time. One is, from every server that was seen.
 const MAX_OPEN: usize = 64;
 

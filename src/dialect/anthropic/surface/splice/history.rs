@@ -193,7 +193,7 @@ impl<'a> History<'a> {
             return false;
         }
         match thought::open(&sealed) {
-            Some((maker, bare)) if maker == self.target => {
+            Some((maker, bare)) if maker == self.target && !bare.is_empty() => {
                 edits.replace(signature.span(), quote(bare));
                 true
             }

@@ -79,6 +79,10 @@ fn a_target_sees_what_it_signed_and_no_other_did() {
         (vec![thinking(&other), text.clone()], vec![text.clone()]),
         (vec![thinking(""), text.clone()], vec![text.clone()]),
         (
+            vec![thinking(&thought::seal("claude/opus", "")), text.clone()],
+            vec![text.clone()],
+        ),
+        (
             vec![json!({"type": "thinking", "thinking": "t"}), text.clone()],
             vec![text.clone()],
         ),

@@ -371,6 +371,42 @@ fn a_call_goes_out_whole_and_text_at_once() {
 }
 
 #[test]
+fn a_call_is_measured_by_its_arguments_and_what_is_held_by_its_frames() {
+    // So many pieces of so many bytes each, in one string of the arguments.
+    let fed = |count: usize, bytes: usize| {
+        let mut splicer = Splicer::new(None);
+        splicer.feed(frame(START).as_bytes()).unwrap();
+        let opening = [tool(0, "a"), piece(0, "partial_json", "{\"x\":\"")];
+        for data in opening {
+            splicer.feed(frame(&data).as_bytes()).unwrap();
+        }
+        let more = frame(&piece(0, "partial_json", &"x".repeat(bytes)));
+        let pieces = std::iter::repeat_n(more, count);
+        let fed = pieces
+            .into_iter()
+            .try_for_each(|more| splicer.feed(more.as_bytes()));
+        let close = [
+            piece(0, "partial_json", "\"}"),
+            close(0),
+            reason("tool_use"),
+            STOP.to_owned(),
+        ];
+        let closed = fed.and_then(|()| {
+            let mut close = close.iter();
+            close.try_for_each(|data| splicer.feed(frame(data).as_bytes()))
+        });
+        closed
+            .map_err(|failure| failure.class)
+            .map(|()| splicer.done())
+    };
+    // Its frames are a hundred times as long.
+    assert_eq!(fed(100_000, 1), Ok(true));
+    assert_eq!(fed(255, 1024), Ok(true));
+    assert_eq!(fed(256, 1024), Err(Class::Broken));
+    assert_eq!(fed(200_000, 1), Err(Class::Broken), "too many frames");
+}
+
+#[test]
 fn what_is_no_answer_is_broken_or_the_error_it_names() {
     let text = [words(0), piece(0, "text", "x"), close(0)];
     let torn = [tool(0, "a"), piece(0, "partial_json", "{\"x\":"), close(0)];
@@ -390,6 +426,11 @@ fn what_is_no_answer_is_broken_or_the_error_it_names() {
             Class::Broken,
         ),
         ("half a call", stream(&torn, "tool_use"), Class::Broken),
+        (
+            "a second answer behind a block",
+            frames(&[START, &text[0], &text[1], &text[2], START]),
+            Class::Broken,
+        ),
         (
             "half a call before another block",
             frames(&[START, &torn[0], &torn[1], &torn[2], &words(1)]),

@@ -298,6 +298,22 @@ fn what_was_signed_comes_back_with_its_seal() {
 }
 
 #[test]
+fn what_nobody_signed_comes_back_with_its_maker() {
+    let content = &whole(vec![
+        Event::Reasoning("hm".into()),
+        call("a", "{}", None),
+        Event::Finish(Reason::ToolCalls.into()),
+    ])["content"];
+    let body = json!({"messages": [{"role": "assistant", "content": content}]});
+    let turns = read(&body.to_string()).unwrap().turns;
+    let Part::Thought(thought) = &turns[0].parts[0] else {
+        panic!("{turns:?}");
+    };
+    assert!(thought.is_of("gemini/g") && !thought.is_of("gemini/h"));
+    assert_eq!(thought.text, "hm");
+}
+
+#[test]
 fn a_count_is_one_number() {
     assert_eq!(count_answer(17), b"{\"input_tokens\":17}");
 }

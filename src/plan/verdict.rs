@@ -1,0 +1,103 @@
+//! What the caller is told when no target has answered.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::chat::Unsupported;
+use crate::error::GatewayError;
+use crate::health::{Out, Why};
+use crate::outcome::{Class, Failure};
+
+/// What became of the targets of one request.
+#[derive(Debug, Default)]
+pub(super) struct Tale {
+    /// Of attempts, in order.
+    pub(super) failures: Vec<Failure>,
+    /// Of targets that were not tried.
+    pub(super) outs: Vec<Out>,
+    /// Why the first target that was passed over could not be asked.
+    pub(super) skipped: Option<Unsupported>,
+}
+
+impl Tale {
+    /// Where everybody is at a rate limit, the least wait; else the last failure that says more than
+    /// that; else why nobody was tried.
+    pub(super) fn verdict(mut self, now: Instant) -> GatewayError {
+        if let Some(refused) = self.outs.iter().find(|out| out.why == Why::Auth)
+            && self.failures.is_empty()
+        {
+            return GatewayError::Unanswered(as_failure(*refused, now));
+        }
+        if let Some(wait) = self.least_wait(now) {
+            return GatewayError::Unanswered(Failure {
+                wait: Some(wait).filter(|wait| !wait.is_zero()),
+                ..Failure::new(Class::RateLimited, "every target is at its rate limit")
+            });
+        }
+        let limited = |failure: &Failure| failure.class == Class::RateLimited;
+        self.failures.retain(|failure| !limited(failure));
+        if let Some(last) = self.failures.pop() {
+            return GatewayError::Unanswered(last);
+        }
+        if let (true, Some(why)) = (self.outs.is_empty(), self.skipped) {
+            return why.into();
+        }
+        untried(&self.outs, now)
+    }
+
+    /// `None` unless rate limits are all that stands in the way, of some attempts or all targets.
+    fn least_wait(&self, now: Instant) -> Option<Duration> {
+        let limited = self
+            .failures
+            .iter()
+            .map(|failure| (failure.class == Class::RateLimited, failure.wait));
+        let outs = self.outs.iter().map(|out| {
+            let wait = out.until.map(|until| until.saturating_duration_since(now));
+            (out.why == Why::RateLimited, wait)
+        });
+        let mut least: Option<Duration> = None;
+        let mut any = false;
+        for (is_limited, wait) in limited.chain(outs) {
+            if !is_limited {
+                return None;
+            }
+            any = true;
+            least = match (least, wait) {
+                (Some(least), Some(wait)) => Some(least.min(wait)),
+                (least, wait) => least.or(wait),
+            };
+        }
+        any.then_some(least.unwrap_or_default())
+    }
+}
+
+/// Nothing was tried. An open breaker says that the target may be back; the others, what is amiss.
+fn untried(outs: &[Out], now: Instant) -> GatewayError {
+    let until = outs.iter().filter_map(|out| out.until).min();
+    let open = outs.iter().filter(|out| out.why == Why::Breaker).count();
+    match outs.iter().find(|out| out.why != Why::RateLimited) {
+        None => GatewayError::DeadlineExceeded,
+        Some(_) if open > 0 => GatewayError::NoEligibleTarget {
+            why: "every target has failed of late and is left alone for a while".into(),
+            wait: until.map(|until| until.saturating_duration_since(now)),
+        },
+        Some(out) => GatewayError::Unanswered(as_failure(*out, now)),
+    }
+}
+
+/// A target that is out, as the failure that put it there.
+fn as_failure(out: Out, now: Instant) -> Failure {
+    let (class, reason) = match out.why {
+        Why::Breaker => (Class::Overloaded, "the target's circuit breaker is open"),
+        Why::RateLimited => (Class::RateLimited, "the target is at its rate limit"),
+        Why::Quota => (Class::QuotaExhausted, "the account is exhausted"),
+        Why::Auth => (Class::Auth, "the provider refuses the account's key"),
+        Why::Missing => (Class::TargetMissing, "the provider does not know the model"),
+    };
+    let wait = out.until.map(|until| until.saturating_duration_since(now));
+    Failure {
+        wait,
+        ..Failure::new(class, reason)
+    }
+}

@@ -1,0 +1,126 @@
+//! One attempt, from its leave to go to its end.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::attempt::{Answered, Upstream};
+use super::prepare::Prepared;
+use super::running::Running;
+use super::send::Call;
+use crate::dialect::Dropped;
+use crate::outcome::{Class, Failure};
+use crate::plan::Step;
+use crate::record::AttemptLog;
+use crate::snapshot::Target;
+
+/// An attempt that has its place in the record and has not been sent.
+#[derive(Debug)]
+pub(super) struct Try {
+    target: Arc<Target>,
+    running: Running,
+    prepared: Prepared,
+    end: Instant,
+    backup: Option<Arc<Target>>,
+}
+
+/// An attempt that came to nothing.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) target: Arc<Target>,
+    pub(super) failure: Failure,
+    /// Whether its provider's key has changed since.
+    pub(super) new_secret: bool,
+}
+
+impl Try {
+    pub(super) fn new(step: Step, prepared: Prepared, log: AttemptLog) -> Self {
+        Self {
+            target: step.target,
+            running: Running::new(log, step.permit),
+            prepared,
+            end: step.end,
+            backup: step.backup,
+        }
+    }
+
+    pub(super) fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    pub(super) fn log(&self) -> AttemptLog {
+        self.running.log()
+    }
+
+    /// The fields of the request that the target is not told.
+    pub(super) fn dropped(&self) -> Dropped {
+        self.prepared.dropped.clone()
+    }
+}
+
+impl Upstream {
+    /// Sends `one` and waits for its answer.
+    ///
+    /// # Errors
+    /// There is none. Dropping the future gives the attempt up.
+    pub(super) async fn run(&self, call: &Call<'_>, one: Try) -> Result<Answered, Lost> {
+        let Try {
+            target,
+            mut running,
+            prepared,
+            end,
+            backup,
+        } = one;
+        let provider = &target.provider;
+        let credential = self.credential(provider, end).await;
+        let sent = match &credential {
+            Ok(credential) => {
+                let client = self.clients.of(provider);
+                let sending = call.send(&client, &target, prepared, credential, end, &mut running);
+                self.warming(sending, end, backup.as_deref()).await
+            }
+            Err(failure) => Err(failure.clone()),
+        };
+        let failure = match sent {
+            Ok(sent) => return Ok(running.answer(sent)),
+            Err(failure) => failure,
+        };
+        running.failed(&failure);
+        let new_secret = match credential {
+            Ok(used) if failure.class == Class::Auth => {
+                let renewed = self.credentials.renewed(provider, &used);
+                timeout_at(end, renewed).await.unwrap_or(false)
+            }
+            Ok(_) | Err(_) => false,
+        };
+        if new_secret {
+            self.health.key_changed(provider);
+        }
+        Err(Lost {
+            target,
+            failure,
+            new_secret,
+        })
+    }
+
+    /// When an attempt is slow, a connection to its backup is opened meanwhile.
+    async fn warming<T>(
+        &self,
+        sending: impl Future<Output = T>,
+        end: Instant,
+        backup: Option<&Target>,
+    ) -> T {
+        let Some(backup) = backup else {
+            return sending.await;
+        };
+        let slow = Instant::now() + end.saturating_duration_since(Instant::now()) / 2;
+        tokio::pin!(sending);
+        tokio::select! {
+            biased;
+            sent = &mut sending => return sent,
+            () = sleep_until(slow) => self.clients.warm(&backup.provider),
+        }
+        sending.await
+    }
+}
