@@ -5,7 +5,9 @@
 //! is down cannot fall back to another one. Never here: content, or a secret's value.
 
 mod status;
+mod targets;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,6 +16,7 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response, StatusCode};
 
 use crate::body::{self, Body};
+use crate::health::Health;
 use crate::secret::Keyring;
 use crate::telemetry::Metrics;
 use crate::upstream::Credentials;
@@ -32,11 +35,17 @@ pub struct AdminState {
     pub metrics: Arc<Metrics>,
     pub keyring: Keyring,
     pub credentials: Credentials,
+    pub health: Health,
 }
 
-/// The answer of the admin listener. Never waits; `/metrics` takes as long as its text is long.
-pub fn respond(method: &Method, path: &str, state: &AdminState) -> Response<Body> {
+/// The answer of the admin listener. Never waits; `/metrics` takes as long as its text is long. Probes
+/// and metrics answer anyone; what `/api` tells is for this machine alone.
+pub fn respond(method: &Method, path: &str, from: IpAddr, state: &AdminState) -> Response<Body> {
+    if path.starts_with("/api/") && !from.to_canonical().is_loopback() {
+        return page(StatusCode::FORBIDDEN, TEXT, "only from this machine\n");
+    }
     let answer: fn(&AdminState) -> Response<Body> = match path {
+        "/api/targets" => targets,
         "/livez" | "/healthz" => |_| page(StatusCode::OK, TEXT, "ok\n"),
         "/readyz" | "/startupz" => readiness,
         "/metrics" => metrics,
@@ -67,8 +76,18 @@ fn readiness(state: &AdminState) -> Response<Body> {
     }
 }
 
+fn targets(state: &AdminState) -> Response<Body> {
+    match serde_json::to_vec(&state.status.targets(&state.health)) {
+        Ok(targets) => page(StatusCode::OK, JSON, targets),
+        Err(error) => {
+            tracing::error!(%error, "the targets could not be written");
+            page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
+        }
+    }
+}
+
 fn metrics(state: &AdminState) -> Response<Body> {
-    state.status.count_ages(&state.keyring, Instant::now());
+    state.status.gauge(state, Instant::now());
     page(StatusCode::OK, OPEN_METRICS, state.metrics.render())
 }
 
@@ -84,6 +103,7 @@ fn page(status: StatusCode, kind: &'static str, content: impl Into<Bytes>) -> Re
 mod tests {
     use std::collections::{BTreeMap, BTreeSet, HashMap};
     use std::fs;
+    use std::net::Ipv4Addr;
     use std::path::PathBuf;
 
     use serde_json::{Value, json};
@@ -102,6 +122,7 @@ mod tests {
             status: Arc::new(Status::new(Arc::clone(&metrics))),
             metrics,
             credentials: Credentials::new(Ambient::default(), keyring.clone(), clients, tasks),
+            health: Health::new(fastrand::Rng::with_seed(1)),
             keyring,
         }
     }
@@ -133,7 +154,7 @@ mod tests {
     }
 
     fn get(state: &AdminState, path: &str) -> (StatusCode, String) {
-        let response = respond(&Method::GET, path, state);
+        let response = respond(&Method::GET, path, Ipv4Addr::LOCALHOST.into(), state);
         let status = response.status();
         let mut body = Box::pin(response.into_body());
         let mut waker = std::task::Context::from_waker(std::task::Waker::noop());
@@ -268,7 +289,7 @@ mod tests {
             (Method::GET, "/readyz/", StatusCode::NOT_FOUND),
             (Method::GET, "/api/routes", StatusCode::NOT_FOUND),
         ] {
-            let response = respond(&method, path, &state);
+            let response = respond(&method, path, Ipv4Addr::LOCALHOST.into(), &state);
             assert_eq!(response.status(), status, "{method} {path}");
             let refused = status == StatusCode::METHOD_NOT_ALLOWED;
             assert_eq!(response.headers().contains_key(ALLOW), refused);

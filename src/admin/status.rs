@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::AdminState;
-use crate::secret::{Keyring, Reference};
+use super::targets::{self, Targets};
+use crate::health::Health;
+use crate::secret::Reference;
 use crate::snapshot::{Provider, Snapshot};
 use crate::telemetry::{Metrics, names};
 
@@ -133,8 +135,19 @@ impl Status {
         }
     }
 
+    /// How the targets of the live configuration stand.
+    pub(super) fn targets(&self, health: &Health) -> Option<Targets> {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        let live = config.live.as_ref()?;
+        Some(Targets::of(
+            &live.snapshot,
+            health,
+            tokio::time::Instant::now(),
+        ))
+    }
+
     /// Brings the metrics up to date that change by themselves.
-    pub(super) fn count_ages(&self, keyring: &Keyring, now: Instant) {
+    pub(super) fn gauge(&self, state: &AdminState, now: Instant) {
         let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
         let Some(live) = &config.live else {
             return;
@@ -142,8 +155,9 @@ impl Status {
         self.metrics
             .config_age_seconds
             .set(whole_seconds(live.age(now)));
+        targets::gauge(&self.metrics, &live.snapshot, &state.health, now.into());
         for (provider, reference) in live.secrets() {
-            if let Some(age) = keyring.age(reference) {
+            if let Some(age) = state.keyring.age(reference) {
                 self.metrics
                     .secret_age_seconds
                     .get_or_create(&[(names::PROVIDER, provider.into())])

@@ -170,6 +170,7 @@ pub async fn run(
         metrics,
         keyring,
         credentials: upstream.credentials.clone(),
+        health: upstream.health.clone(),
     };
     background.spawn(serve_admin(admin_listener, background.clone(), state));
     background.spawn(keep_warm(live, upstream));
@@ -203,8 +204,9 @@ fn service(
 async fn serve_admin(listener: TcpListener, tasks: Tasks, state: AdminState) {
     // The sender lives as long as this future, which is as long as the process.
     let (_phase, serving) = watch::channel(Phase::Serving);
-    let service = move |request: Request<Incoming>, _: Peer| {
-        let response = admin::respond(request.method(), request.uri().path(), &state);
+    let service = move |request: Request<Incoming>, peer: Peer| {
+        let path = request.uri().path();
+        let response = admin::respond(request.method(), path, peer.addr.ip(), &state);
         std::future::ready(response)
     };
     listen::serve(listener, Settings::default(), tasks, serving, service).await;

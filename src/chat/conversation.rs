@@ -44,7 +44,8 @@ pub struct Conversation {
     pub user: Option<String>,
     pub service_tier: Option<String>,
     /// Every field of the request that was set and is not one of those every dialect has, by its
-    /// name on the surface: those that stand above and those that stand nowhere.
+    /// name on the surface: those that stand above and those that stand nowhere. Bounded, by
+    /// [`super::asked`].
     pub asked: Vec<Cow<'static, str>>,
 }
 

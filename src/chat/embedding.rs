@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::Unsupported;
+use super::{Unsupported, asked};
 use crate::wire::json::{Cursor, Invalid, Kind};
 
 /// The most inputs of one request, as at OpenAI.
@@ -32,6 +32,7 @@ pub fn read(text: &str) -> Result<EmbeddingRequest, Unsupported> {
     let mut request = EmbeddingRequest::default();
     let mut cursor = Cursor::new(text);
     walk(&mut request, &mut cursor).map_err(|Refused(why)| why)?;
+    asked::checked(&request.asked)?;
     if request.inputs.is_empty() {
         return Err(Unsupported::invalid(
             "input",
@@ -88,7 +89,7 @@ fn walk(request: &mut EmbeddingRequest, cursor: &mut Cursor<'_>) -> Result<(), R
                 }
             },
             other => {
-                request.asked.push(Cow::Owned(other.to_owned()));
+                asked::note(&mut request.asked, other.to_owned());
                 cursor.skip()?;
             }
         }

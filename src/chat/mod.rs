@@ -3,6 +3,7 @@
 //! ([`Event`]).
 
 mod affinity;
+pub mod asked;
 pub mod calls;
 mod conversation;
 pub mod embedding;

@@ -48,8 +48,8 @@ impl Embedder {
         let dropped: Dropped = request.asked.iter().cloned().collect();
         let bodies = match self {
             Self::Google(form) => {
-                let encoded = gemini::embeddings::encode(request, model, form)?;
-                return Ok((vec![encoded.body], encoded.dropped));
+                let bodies = gemini::embeddings::encode(request, model, form)?;
+                return Ok((bodies, dropped));
             }
             Self::Titan => request
                 .inputs
@@ -76,10 +76,7 @@ impl Embedder {
         model: &str,
     ) -> Result<(Bytes, Usage), Failure> {
         let list = match self {
-            Self::Google(form) => {
-                let answer = answers.first().map(|answer| &**answer).unwrap_or_default();
-                gemini::embeddings::answer(answer, request, model, form)?
-            }
+            Self::Google(form) => gemini::embeddings::answer(answers, request, model, form)?,
             Self::Titan => {
                 let mut made = Vec::with_capacity(answers.len());
                 let mut tokens = Some(0);
@@ -170,6 +167,34 @@ mod tests {
             titan.answer(&answers[..1], &request, "route").is_err(),
             "one is missing"
         );
+    }
+
+    #[test]
+    fn a_model_of_google_that_takes_one_text_is_asked_text_by_text() {
+        let request = EmbeddingRequest {
+            asked: vec!["user".into()],
+            ..request(&["a", "b"])
+        };
+        let google = Embedder::of(Dialect::Gemini, Cloud::Vertex, "gemini-embedding-001").unwrap();
+        let (bodies, dropped) = google.bodies(&request, "gemini-embedding-001").unwrap();
+        assert_eq!(
+            bodies,
+            ["a", "b"].map(|text| format!(
+                r#"{{"instances":[{{"content":"{text}"}}],"parameters":{{"autoTruncate":false}}}}"#
+            ))
+        );
+        assert_eq!(dropped.as_slice(), ["user"]);
+        let answers = ["[0.5]", "[-1.0]"].map(|vector| {
+            Bytes::from(format!(
+                r#"{{"predictions":[{{"embeddings":{{"statistics":{{"token_count":3}},"values":{vector}}}}}]}}"#
+            ))
+        });
+        let (list, usage) = google.answer(&answers, &request, "route").unwrap();
+        let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+        assert_eq!(list["data"][0]["embedding"], serde_json::json!([0.5]));
+        assert_eq!(list["data"][1]["embedding"], serde_json::json!([-1.0]));
+        assert_eq!(usage.prompt, Some(6));
+        assert!(google.answer(&answers[..1], &request, "route").is_err());
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod naming;
 pub mod openai;
 pub mod request;
 pub mod responses;
+pub mod schema;
 pub mod support;
 pub mod translate;
 pub mod vectors;

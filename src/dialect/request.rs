@@ -10,7 +10,6 @@ use smallvec::SmallVec;
 use super::naming::Words;
 use super::{Dialect, Dropped, Encoded, Receiver, anthropic, bedrock, gemini, openai, responses};
 use crate::chat::{Conversation, Request, Surface, Unsupported};
-use crate::wire::json::{Cursor, Invalid, Kind};
 
 /// A body in pieces, to be written one after another. The large ones are shared with the caller's.
 pub type Pieces = SmallVec<[Bytes; 5]>;
@@ -141,7 +140,7 @@ fn write(
             Surface::Messages | Surface::CountTokens,
             Dialect::Anthropic | Dialect::AnthropicInCloud,
         ) => {
-            return splice(request, meaning, to, manner);
+            return splice(request, to, manner);
         }
         (Surface::CountTokens, Dialect::Gemini) => {
             gemini::count::encode_count(meaning.of(request)?, to, gemini_form(manner))
@@ -172,7 +171,6 @@ fn write(
 /// A request of Anthropic's own surface for a target that speaks it too.
 fn splice(
     request: &Request,
-    meaning: &Meaning,
     to: Receiver<'_>,
     manner: Manner<'_>,
 ) -> Result<(Pieces, Dropped), Unsupported> {
@@ -182,19 +180,6 @@ fn splice(
         Cloud::None | Cloud::Vertex => SmallVec::new(),
         Cloud::Bedrock => manner.betas.into_iter().flat_map(cloud_betas).collect(),
     };
-    if manner.cloud != Cloud::None && has_instructions_within(request.text()) {
-        // The clouds do not know them in mid-conversation: they are told in other words.
-        let form = anthropic::Form::InCloud {
-            version: match manner.cloud {
-                Cloud::Bedrock => BEDROCK_VERSION,
-                Cloud::Vertex | Cloud::None => VERTEX_VERSION,
-            },
-            // Between two of the same dialect a plain answer comes plain.
-            stream_in_body: request.stream && manner.cloud == Cloud::Vertex,
-        };
-        let encoded = anthropic::encode(meaning.of(request)?, to, form)?;
-        return Ok((std::iter::once(encoded.body).collect(), encoded.dropped));
-    }
     let newer = manner.version.filter(|version| *version == NEWER_VERSION);
     let form = match manner.cloud {
         Cloud::None => Form::Direct,
@@ -220,30 +205,6 @@ fn splice(
         super::support::drop_field(&mut dropped, "anthropic_beta");
     }
     Ok((pieces, dropped))
-}
-
-/// Whether a message of the role `system` stands among the others.
-fn has_instructions_within(text: &str) -> bool {
-    let mut found = false;
-    // What is no list of messages is somebody else's to refuse.
-    let _ = Cursor::new(text).object(|cursor, key| {
-        if key.says("messages") && cursor.kind()? == Kind::Array {
-            cursor.array(|cursor| {
-                if cursor.kind()? == Kind::Object {
-                    cursor.object(|cursor, key| {
-                        if key.says("role") {
-                            let role = cursor.string_or_skip()?;
-                            found |= role.is_some_and(|role| role.says("system"));
-                        }
-                        Ok::<(), Invalid>(())
-                    })?;
-                }
-                Ok::<(), Invalid>(())
-            })?;
-        }
-        Ok::<(), Invalid>(())
-    });
-    found
 }
 
 /// A version of Anthropic's API that takes no sampling parameters; all others are as one to us.

@@ -8,7 +8,7 @@ use crate::chat::{Answer, Event, Usage};
 use crate::outcome::{Class, Failure};
 
 /// What reads the target's bytes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Source {
     OpenAi(openai::events::Decoder),
     Anthropic(anthropic::Decoder),
@@ -34,7 +34,6 @@ pub struct Translation {
     events: Vec<Event>,
     out: Vec<u8>,
     phase: Phase,
-    usage: Usage,
     /// Bytes of text so far.
     length: usize,
 }
@@ -58,7 +57,6 @@ impl Translation {
             events: Vec::new(),
             out: Vec::new(),
             phase: Phase::Silent,
-            usage: Usage::default(),
             length: 0,
         }
     }
@@ -127,8 +125,14 @@ impl Translation {
         self.out.len()
     }
 
+    /// As the provider has counted so far, also where the end never comes.
     pub(super) fn usage(&self) -> Usage {
-        self.usage
+        match &self.source {
+            Source::OpenAi(decoder) => decoder.usage(),
+            Source::Anthropic(decoder) => decoder.usage(),
+            Source::Gemini(decoder) => decoder.usage(),
+            Source::Converse(decoder) => decoder.usage(),
+        }
     }
 
     pub(super) fn sequence(&self) -> u64 {
@@ -153,10 +157,6 @@ impl Translation {
             let phase = match event {
                 Event::CallBegan => Phase::Arrived,
                 Event::Finish(_) => Phase::Done,
-                Event::Usage(usage) => {
-                    self.usage = *usage;
-                    continue;
-                }
                 event if event.is_meaningful() => Phase::Released,
                 _ => continue,
             };
@@ -216,6 +216,54 @@ mod tests {
             created: 1,
             usage: false,
             seed: 1,
+        }
+    }
+
+    #[test]
+    fn what_was_counted_before_a_break_is_known() {
+        let prompt = |prompt| Usage {
+            prompt: Some(prompt),
+            ..Usage::default()
+        };
+        let started = concat!(
+            r#"data: {"type":"message_start","message":{"id":"m","usage":{"input_tokens":50000}}}"#,
+            "\n\n",
+            r#"data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+            "\n\n",
+            r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}"#,
+            "\n\n",
+        );
+        let said = concat!(
+            r#"data: {"candidates":[{"content":{"parts":[{"text":"Hi"}]}}],"usageMetadata":{"promptTokenCount":7}}"#,
+            "\n\n",
+        );
+        let chunk = concat!(
+            r#"data: {"id":"c","choices":[{"index":0,"delta":{"content":"Hi"}}],"usage":{"prompt_tokens":3}}"#,
+            "\n\n",
+        );
+        for (source, bytes, expected) in [
+            (
+                Source::Anthropic(anthropic::Decoder::new(1)),
+                started,
+                prompt(50_000),
+            ),
+            (Source::Gemini(gemini::Decoder::new(1)), said, prompt(7)),
+            (
+                Source::OpenAi(openai::events::Decoder::new(1)),
+                chunk,
+                prompt(3),
+            ),
+        ] {
+            for sink in [
+                Sink::Chat(openai::Encoder::new(shown())),
+                Sink::Collect(Answer::default()),
+            ] {
+                let mut translation = Translation::new(source.clone(), sink);
+                translation.feed(bytes.as_bytes()).unwrap();
+                assert_eq!(translation.usage(), expected);
+                assert!(translation.cut().is_err() && translation.end().is_err());
+                assert_eq!(translation.usage(), expected);
+            }
         }
     }
 

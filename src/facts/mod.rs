@@ -26,12 +26,18 @@ pub struct Facts {
     /// Context length in tokens.
     pub context: Option<u64>,
     pub sampling: Sampling,
+    /// Whether any of it is accepted while the model thinks.
+    pub sampling_thinking: bool,
+    /// Whether sequences can be named that end the answer.
+    pub stop: bool,
     /// Whether presence and frequency penalties are accepted.
     pub penalties: bool,
     pub thinking: Thinking,
     /// Whether the model thinks when nobody asks it to.
     pub thinks_unasked: bool,
     pub thinking_off: ThinkingOff,
+    /// Whether chat completions may say `reasoning_effort` to it at all.
+    pub reasoning_effort: bool,
     /// The efforts it knows, least first. Empty where there is nothing to choose.
     pub efforts: Vec<Effort>,
     /// Least and most tokens of a thinking budget.

@@ -19,7 +19,7 @@ use super::{Label, names};
 /// Names and values, in one fixed order per family.
 pub(crate) type Labels<const N: usize> = [(&'static str, Label); N];
 type Counters<const N: usize> = Family<Labels<N>, Counter>;
-type Gauges = Family<Labels<1>, Gauge>;
+type Gauges<const N: usize> = Family<Labels<N>, Gauge>;
 type Histograms = Family<Labels<2>, Histogram, fn() -> Histogram>;
 
 /// Upper bounds in seconds: from a connection refused at once to the longest plain answer.
@@ -34,17 +34,21 @@ pub struct Metrics {
     pub(crate) requests: Counters<4>,
     pub(crate) attempts: Counters<2>,
     pub(crate) fallbacks: Counters<3>,
+    /// By target: 0 closed, 1 half-open, 2 open.
+    pub(crate) breaker_state: Gauges<1>,
+    /// By target and reason: until it may be tried again, -1 where only a new configuration helps.
+    pub(crate) target_out_seconds: Gauges<2>,
     pub(crate) rejections: Counters<1>,
     pub(crate) stream_ends: Counters<1>,
     pub(crate) tokens: Counters<3>,
     pub(crate) first_token_seconds: Histograms,
     pub(crate) request_seconds: Histograms,
-    in_flight: Gauges,
-    pub(crate) config_version: Gauges,
+    in_flight: Gauges<1>,
+    pub(crate) config_version: Gauges<1>,
     pub(crate) config_age_seconds: Gauge,
     pub(crate) config_refusals: Counter,
     pub(crate) config_stale: Gauge,
-    pub(crate) secret_age_seconds: Gauges,
+    pub(crate) secret_age_seconds: Gauges<1>,
     pub(crate) audit_records: Counter,
     pub(crate) audit_dropped: Counter,
 }
@@ -61,6 +65,8 @@ impl Metrics {
             requests: add(all, n::REQUESTS, "Requests by how they ended"),
             attempts: add(all, n::ATTEMPTS, "Tries at a target by how they ended"),
             fallbacks: add(all, n::FALLBACKS, "Switches of target by what failed"),
+            breaker_state: add(all, n::BREAKER_STATE, "0 closed, 1 half-open, 2 open"),
+            target_out_seconds: add(all, n::TARGET_OUT_SECONDS, "Until it may be tried again"),
             rejections: add(all, n::REJECTIONS, "Requests refused here"),
             stream_ends: add(all, n::STREAM_ENDS, "Streams begun by how they ended"),
             tokens: add(all, n::TOKENS, "Tokens as the providers counted them"),

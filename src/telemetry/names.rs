@@ -4,6 +4,8 @@
 
 pub const REQUESTS: &str = "pillion_requests";
 pub const ATTEMPTS: &str = "pillion_attempts";
+pub const BREAKER_STATE: &str = "pillion_breaker_state";
+pub const TARGET_OUT_SECONDS: &str = "pillion_target_out_seconds";
 pub const FALLBACKS: &str = "pillion_fallbacks";
 pub const REJECTIONS: &str = "pillion_rejections";
 pub const STREAM_ENDS: &str = "pillion_stream_ends";
@@ -25,6 +27,7 @@ pub const OUTCOME: &str = "outcome";
 pub const STATUS: &str = "status";
 pub const TARGET: &str = "target";
 pub const CLASS: &str = "class";
+pub const REASON: &str = "reason";
 pub const FROM: &str = "from";
 pub const TO: &str = "to";
 pub const KIND: &str = "kind";

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::passing::key;
-use crate::support::fixture::{ask, ask_stream, plain, read_plain};
+use crate::support::fixture::{ask, ask_both, plain, read_plain};
 use crate::support::reply::End;
 use crate::support::{Answer, Config, Gateway, Refusing, Reply, Upstream};
 
@@ -86,8 +86,8 @@ async fn what_ended_every_attempt_decides_what_the_caller_is_told() {
     for (what, reply, (status, kind, code)) in rows {
         let first = Upstream::always(reply.clone()).await;
         let second = Upstream::always(reply).await;
-        let gateway = Gateway::start(Config::of(&[&first, &second])).await;
-        for body in [ask(), ask_stream()] {
+        let gateway = Gateway::start(Config::both(&[&first, &second])).await;
+        for (_, body) in ask_both() {
             let answer = gateway.chat(&body).await;
             told(&answer, status, kind, code);
             assert_eq!(answer.header("x-should-retry"), Some("false"), "{what}");

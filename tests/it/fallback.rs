@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use crate::support::fixture::{
-    DONE, ask, ask_stream, delta, finish, plain, read_plain, read_stream, role, streamed, text,
+    DONE, ask, ask_both, ask_stream, delta, finish, plain, read_plain, read_stream, role, streamed,
+    text,
 };
 use crate::support::reply::{End, Framing};
-use crate::support::{Config, Gateway, Refusing, Reply, Upstream};
+use crate::support::{Config, Gateway, Record, Refusing, Reply, Upstream};
 
 async fn backup() -> Upstream {
     Upstream::choosing(|seen| {
@@ -359,36 +360,36 @@ async fn replay(rows: Vec<Row>) {
     for (what, whose, reply, class, status, tries) in rows {
         let first = Upstream::always(reply).await;
         let second = backup().await;
-        let gateway = Gateway::start(Config::of(&[&first, &second])).await;
+        let gateway = Gateway::start(Config::both(&[&first, &second])).await;
         let mut failed = vec![class; tries];
         failed.push("ok");
         let mut asked = 0;
-        if whose != For::Stream {
-            let answer = gateway.chat(&ask()).await;
+        for (route, body) in ask_both() {
+            let streamed = route == "streamed";
+            let other = if streamed { For::Plain } else { For::Stream };
+            if whose == other {
+                continue;
+            }
+            let what = format!("{what}, {route}");
+            let answer = gateway.chat(&body).await;
             assert_eq!(answer.status, 200, "{what}: {}", answer.text());
-            assert_eq!(
-                read_plain(&answer.json())[0].text,
-                "from the backup",
-                "{what}"
-            );
-            assert_eq!(
-                answer.header("x-pillion-target"),
-                Some("second/model-second")
-            );
+            let said = if streamed {
+                read_stream(&answer.data(), false).choices
+            } else {
+                read_plain(&answer.json())
+            };
+            assert_eq!(said[0].text, "from the backup", "{what}");
+            let target = format!("{route}-second/m");
+            assert_eq!(answer.header("x-pillion-target"), Some(&*target), "{what}");
             assert_eq!(answer.header("x-pillion-reason"), Some(class), "{what}");
+            let attempts = (tries + 1).to_string();
             assert_eq!(
                 answer.header("x-pillion-attempts"),
-                Some(&*(tries + 1).to_string())
+                Some(&*attempts),
+                "{what}"
             );
-            check(&gateway, answer.id(), what, &failed, status).await;
-            asked += tries;
-        }
-        if whose != For::Plain {
-            let answer = gateway.chat(&ask_stream()).await;
-            assert_eq!(answer.status, 200, "{what}, streamed: {}", answer.text());
-            let whole = read_stream(&answer.data(), false);
-            assert_eq!(whole.choices[0].text, "from the backup", "{what}, streamed");
-            check(&gateway, answer.id(), what, &failed, status).await;
+            let record = gateway.audit(answer.id()).await;
+            check(&record, route, &what, &failed, status);
             asked += tries;
         }
         assert_eq!(first.hits(), asked, "{what}");
@@ -479,8 +480,8 @@ async fn the_next_target_hides_a_failure_and_the_record_tells_it() {
     replay(hidden()).await;
 }
 
-async fn check(gateway: &Gateway, id: &str, what: &str, failed: &[&str], status: Option<u64>) {
-    let record = gateway.audit(id).await;
+fn check(record: &Record, route: &str, what: &str, failed: &[&str], status: Option<u64>) {
+    let (first, second) = (format!("{route}-first/m"), format!("{route}-second/m"));
     assert_eq!(record.classes(), failed, "{what}");
     assert_eq!(
         record.0["attempts"][0]["status"].as_u64(),
@@ -490,27 +491,24 @@ async fn check(gateway: &Gateway, id: &str, what: &str, failed: &[&str], status:
     );
     let reasons = record.reasons();
     assert!(!reasons[0].is_empty(), "{what}: a reason");
-    assert_eq!(record.targets()[0], "first/model-first");
-    assert_eq!(record.targets().last(), Some(&"second/model-second"));
+    assert_eq!(record.targets()[0], first);
+    assert_eq!(record.targets().last(), Some(&&*second));
     assert_eq!(record.outcome(), "ok");
-    assert_eq!(record.text("target"), "second/model-second");
-    assert_eq!(record.text("provider"), "second");
-    assert_eq!(
-        record.0["plan"],
-        json!(["first/model-first", "second/model-second"])
-    );
+    assert_eq!(record.text("target"), second);
+    assert_eq!(record.text("provider"), format!("{route}-second"));
+    assert_eq!(record.0["plan"], json!([first, second]));
 }
 
 #[tokio::test]
 async fn a_provider_that_refuses_connections_is_tried_twice_and_left() {
     let refusing = Refusing::new();
     let second = backup().await;
-    let config =
-        Config::new()
-            .refusing("first", &refusing)
-            .provider("second", &second.base_url(), "");
-    let gateway = Gateway::start(config).await;
     for body in [ask(), ask_stream()] {
+        let config =
+            Config::new()
+                .refusing("first", &refusing)
+                .provider("second", &second.base_url(), "");
+        let gateway = Gateway::start(config).await;
         let answer = gateway.chat(&body).await;
         assert_eq!(answer.status, 200);
         let record = gateway.audit(answer.id()).await;
@@ -635,8 +633,8 @@ async fn what_another_target_cannot_mend_is_not_sent_to_one() {
     for (what, reply, (status, code), class) in rows {
         let first = Upstream::always(reply).await;
         let second = backup().await;
-        let gateway = Gateway::start(Config::of(&[&first, &second])).await;
-        for body in [ask(), ask_stream()] {
+        let gateway = Gateway::start(Config::both(&[&first, &second])).await;
+        for (_, body) in ask_both() {
             let answer = gateway.chat(&body).await;
             assert_eq!((answer.status, &*answer.code()), (status, code), "{what}");
             assert_eq!(answer.header("x-should-retry"), Some("false"), "{what}");
@@ -728,17 +726,25 @@ async fn traffic_is_shared_by_weight_and_the_rest_of_the_group_is_a_backup() {
         .target("{ any: [ { to: heavy/m, weight: 9 }, { to: light/m, weight: 1 }, { to: never/m, weight: 0 } ] }");
     let gateway = Gateway::start(config).await;
     let mut client = gateway.connect().await;
-    for _ in 0..200 {
+    let mut targets = Vec::new();
+    // Each conversation is asked about twice: it stays where it began.
+    for number in 0..400 {
+        let conversation = (number % 200).to_string();
+        let headers = [("x-pillion-tag-conversation", &*conversation)];
         client
-            .post("/v1/chat/completions", &[], ask().as_bytes())
+            .post("/v1/chat/completions", &headers, ask().as_bytes())
             .await;
         let (answer, same) = client.answer().await.rest_and_client().await;
         assert_eq!(answer.status, 200);
+        targets.push(answer.header("x-pillion-target").unwrap().to_owned());
         client = same;
     }
+    assert_eq!(targets[..200], targets[200..]);
+    let lights = targets[..200].iter().filter(|target| *target == "light/m");
+    let to_light = lights.count();
     // Of 200 with p = 0.1, fewer than 3 or more than 50 come once in 10^6 runs.
-    assert!((3..=50).contains(&light.hits()), "{} of 200", light.hits());
-    assert_eq!(heavy.hits() + light.hits(), 200);
+    assert!((3..=50).contains(&to_light), "{to_light} of 200");
+    assert_eq!(heavy.hits() + light.hits(), 400);
     assert_eq!(never.hits(), 0);
 }
 

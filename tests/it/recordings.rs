@@ -84,10 +84,10 @@ impl Sample {
         })
     }
 
-    /// The request, for our route.
-    fn request(&self) -> String {
+    /// The request, for a route of this name.
+    fn request(&self, route: &str) -> String {
         let mut ask = self.ask.clone().unwrap_or_else(|| json!({}));
-        ask["model"] = "chat".into();
+        ask["model"] = route.into();
         match self.surface {
             "chat/completions" if ask["messages"].is_null() => {
                 ask["messages"] = json!([{ "role": "user", "content": "Hi" }]);
@@ -242,19 +242,25 @@ fn members(value: &Value, at: &str, into: &mut BTreeSet<String>) {
     }
 }
 
-/// A gateway whose one target answers with what is put into the slot.
+/// A gateway whose one provider answers with what is put into the slot. Beside the route `chat`,
+/// each cut has one of its own, to that provider under another name.
 async fn stage() -> (Gateway, Upstream, Arc<Mutex<Option<Reply>>>) {
     let slot = Arc::new(Mutex::new(None::<Reply>));
     let playing = Arc::clone(&slot);
     let first = Upstream::choosing(move |_| playing.lock().unwrap().clone().unwrap()).await;
-    let gateway = Gateway::start(Config::of(&[&first])).await;
-    (gateway, first, slot)
+    let config = (0..CUTS).fold(Config::of(&[&first]), |config, part| {
+        config.row(&cut_route(part), &[&first])
+    });
+    (Gateway::start(config).await, first, slot)
 }
 
-async fn ask(gateway: &Gateway, sample: &Sample) -> crate::support::Answer {
-    gateway
-        .post(&format!("/v1/{}", sample.surface), &[], &sample.request())
-        .await
+fn cut_route(part: usize) -> String {
+    format!("cut-{part}")
+}
+
+async fn ask(gateway: &Gateway, sample: &Sample, route: &str) -> crate::support::Answer {
+    let path = format!("/v1/{}", sample.surface);
+    gateway.post(&path, &[], &sample.request(route)).await
 }
 
 #[tokio::test]
@@ -310,7 +316,7 @@ async fn what_providers_really_sent_comes_out_valid_and_unchanged() {
 async fn replay(sample: &Sample) -> Result<(), String> {
     let (gateway, first, slot) = stage().await;
     *slot.lock().unwrap() = Some(sample.reply());
-    let answer = ask(&gateway, sample).await;
+    let answer = ask(&gateway, sample, "chat").await;
     let record = gateway.audit(answer.id()).await;
     assert!(first.hits() > 0, "{}: {}", sample.name, answer.text());
     if sample.status != 200 {
@@ -436,7 +442,7 @@ async fn check_stream(
         let at = sample.body.len() * part / CUTS + part;
         let end = if part % 2 == 0 { End::Fin } else { End::Rst };
         *slot.lock().unwrap() = Some(sample.reply().cut_at(at, end));
-        let answer = ask(gateway, sample).await;
+        let answer = ask(gateway, sample, &cut_route(part)).await;
         if answer.status == 200 {
             // Whole, or with an error at its end; nothing else is readable.
             read_stream(&answer.data(), true);

@@ -38,8 +38,9 @@ const HIDDEN: &[(Fault, &[&str])] = &[
 
 #[tokio::test]
 async fn a_failure_in_any_dialects_words_is_hidden_by_a_target_of_another() {
-    let stage = Stage::new().await;
     for kind in KINDS {
+        let takes = HIDDEN.len() * SURFACES.len() * 2;
+        let stage = Stage::of_takes(takes, &[kind], &KINDS, "").await;
         for (number, (fault, classes)) in HIDDEN.iter().enumerate() {
             // Records come a moment later, and several at once: the requests are made first.
             let mut answers = Vec::new();
@@ -48,12 +49,14 @@ async fn a_failure_in_any_dialects_words_is_hidden_by_a_target_of_another() {
                 stage.cast(kind, Act::Fails(*fault));
                 stage.cast(backup, Act::Says(Script::text(&["from the ", "backup"])));
                 for streamed in [false, true] {
-                    let ask = surface.asking(&pair(kind, backup), streamed).to_string();
+                    stage.next_take();
+                    let route = stage.pair(kind, backup);
+                    let ask = surface.asking(&route, streamed).to_string();
                     let answer = stage.gateway.post(surface.path(), &[], &ask).await;
-                    answers.push((surface, backup, streamed, answer));
+                    answers.push((surface, backup, streamed, route, answer));
                 }
             }
-            for (surface, backup, streamed, answer) in answers {
+            for (surface, backup, streamed, route, answer) in answers {
                 let what = format!(
                     "{fault:?} of {kind:?}, then {backup:?}, {surface:?}, streamed: {streamed}"
                 );
@@ -67,7 +70,7 @@ async fn a_failure_in_any_dialects_words_is_hidden_by_a_target_of_another() {
                     (Finish::Stop, Some((9, 3))),
                     "{what}"
                 );
-                assert_eq!(told.model, pair(kind, backup), "{what}");
+                assert_eq!(told.model, route, "{what}");
                 let mut tried = record.classes();
                 assert_eq!(tried.pop(), Some("ok"), "{what}: {line}");
                 assert!(!tried.is_empty(), "{what}: {line}");
@@ -90,16 +93,19 @@ async fn a_failure_in_any_dialects_words_is_hidden_by_a_target_of_another() {
 /// What each dialect tells of how long to wait: the caller is told the same, by every surface.
 #[tokio::test]
 async fn a_wait_that_a_provider_names_is_told_when_nobody_stands_in() {
-    let stage = Stage::with("", ", timeout: 3s, answer: 2s").await;
+    let takes = KINDS.len() * SURFACES.len();
+    let stage = Stage::of_takes(takes, &KINDS, &KINDS, ", timeout: 3s, answer: 2s").await;
     for kind in KINDS {
         let second = backup_of(kind, Surface::Chat, 0);
         for surface in SURFACES {
+            stage.next_take();
             stage.cast(kind, Act::Fails(Fault::Rate));
             stage.cast(second, Act::Fails(Fault::Rate));
-            let ask = surface.asking(&pair(kind, second), true).to_string();
+            let ask = surface.asking(&stage.pair(kind, second), true).to_string();
             let (answer, record) = stage.ask(surface, &ask).await;
             let what = format!("{kind:?}, {second:?}, {surface:?}: {}", record.0);
             assert_eq!(answer.status, 429, "{what}");
+            assert_eq!(record.classes(), ["rate_limited"; 2], "{what}");
             assert_eq!(surface.error(&answer).0, "rate_limit_exceeded", "{what}");
             // Amazon names no wait.
             let both = [kind, second];
@@ -120,7 +126,9 @@ async fn a_wait_that_a_provider_names_is_told_when_nobody_stands_in() {
 /// What is the caller's own fault, or the operator's, goes nowhere else.
 #[tokio::test]
 async fn neither_a_refused_key_nor_a_bad_request_is_sent_to_another_provider() {
-    let stage = Stage::new().await;
+    let takes = KINDS.len() * 3 * SURFACES.len();
+    let backups = [Kind::Compatible, Kind::Anthropic];
+    let stage = Stage::of_takes(takes, &KINDS, &backups, "").await;
     for kind in KINDS {
         for (fault, class, status, codes) in [
             (
@@ -151,9 +159,10 @@ async fn neither_a_refused_key_nor_a_bad_request_is_sent_to_another_provider() {
                 };
                 let what = format!("{fault:?} of {kind:?}, {surface:?}");
                 let before = stage.upstream(second).hits();
+                stage.next_take();
                 stage.cast(kind, Act::Fails(fault));
                 stage.cast(second, Act::Says(Script::text(&["leaked"])));
-                let ask = surface.asking(&pair(kind, second), true).to_string();
+                let ask = surface.asking(&stage.pair(kind, second), true).to_string();
                 let (answer, record) = stage.ask(surface, &ask).await;
                 assert_eq!(
                     answer.status,
@@ -252,8 +261,9 @@ fn breaking(wire: Wire, how: &str, gate: &Gate) -> Reply {
 
 #[tokio::test]
 async fn a_break_behind_the_first_text_is_told_in_the_surfaces_own_event() {
-    let stage = Stage::new().await;
+    let takes = BREAKS.len() * SURFACES.len() * 2;
     for kind in KINDS {
+        let stage = Stage::of_takes(takes, &[kind], &KINDS, "").await;
         for how in BREAKS {
             for surface in SURFACES {
                 let backup = backup_of(kind, surface, 1);
@@ -263,7 +273,8 @@ async fn a_break_behind_the_first_text_is_told_in_the_surfaces_own_event() {
                 let closed = gate.clone();
                 stage.cast(kind, Act::does(move |wire, _| breaking(wire, how, &closed)));
                 stage.cast(backup, Act::Says(Script::text(&["from the backup"])));
-                let ask = surface.asking(&pair(kind, backup), true).to_string();
+                stage.next_take();
+                let ask = surface.asking(&stage.pair(kind, backup), true).to_string();
                 let mut stream = stage.gateway.open(surface.path(), &[], &ask).await;
                 let begin = begun(&mut stream).await;
                 gate.open();
@@ -279,7 +290,8 @@ async fn a_break_behind_the_first_text_is_told_in_the_surfaces_own_event() {
                 assert_eq!(stage.upstream(backup).hits(), before, "{what}");
                 // To a plain caller nothing has been said yet: there it is hidden.
                 if !kind.speaks(surface) {
-                    let ask = surface.asking(&pair(kind, backup), false).to_string();
+                    stage.next_take();
+                    let ask = surface.asking(&stage.pair(kind, backup), false).to_string();
                     let (answer, record) = stage.ask(surface, &ask).await;
                     let told = surface.read(&answer, false);
                     assert_eq!(told.text, "from the backup", "{what}: {}", record.0);
@@ -293,8 +305,8 @@ async fn a_break_behind_the_first_text_is_told_in_the_surfaces_own_event() {
 /// second.
 #[tokio::test]
 async fn a_call_leaves_whole_and_once_or_not_at_all() {
-    let stage = Stage::new().await;
     for kind in KINDS {
+        let stage = Stage::of_takes(SURFACES.len() * 2, &[kind], &KINDS, "").await;
         for surface in SURFACES {
             for texts in [&["Wait."][..], &[]] {
                 let what = format!("{kind:?}, {surface:?}, {texts:?}");
@@ -312,7 +324,8 @@ async fn a_call_leaves_whole_and_once_or_not_at_all() {
                 let backup = backup_of(kind, surface, 2);
                 stage.cast(backup, Act::Says(Script::text(&["from the backup"])));
                 let before = stage.upstream(backup).hits();
-                let mut ask = surface.asking(&pair(kind, backup), true);
+                stage.next_take();
+                let mut ask = surface.asking(&stage.pair(kind, backup), true);
                 ask["tools"] = surface.tools(&["weather", "clock"]);
                 let (answer, record) = stage.ask(surface, &ask.to_string()).await;
                 let told = surface.read(&answer, true);

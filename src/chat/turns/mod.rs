@@ -41,7 +41,7 @@ pub struct OrderedTurn<'c> {
 
 /// Puts `conversation` in order:
 ///
-/// - parts without text go; an assistant's turn that is empty then goes too, a user's says so;
+/// - parts without text go, among the instructions too; an assistant's turn that is empty then goes too, a user's says so;
 /// - turns of one role that follow one another become one, except that a turn with signed calls is
 ///   left alone under [`Rules::pure_results`];
 /// - results come right behind the turn of their calls, in the order of the calls; of two for one
@@ -52,7 +52,10 @@ pub struct OrderedTurn<'c> {
 /// # Errors
 /// The conversation ends with the assistant's turn, and this target cannot go on from there.
 pub fn ordered(conversation: &Conversation, rules: Rules) -> Result<Ordered<'_>, Unsupported> {
-    let mut system: Vec<Cow<'_, Part>> = conversation.system.iter().map(Cow::Borrowed).collect();
+    let mut system = Vec::with_capacity(conversation.system.len());
+    for unit in units(&conversation.system) {
+        unit.put(&mut system);
+    }
     let mut turns = Vec::new();
     let mut ids = Ids::default();
     let merged = merge(&conversation.turns, rules);
@@ -261,6 +264,9 @@ fn push_assistant<'c>(
 #[derive(Debug, Default)]
 struct Ids {
     used: HashSet<String>,
+    /// Of an id that came again, the number that its next call is given: what has been given is not
+    /// tried again, so that a history of one id is not walked once for each of its calls.
+    next: HashMap<String, u32>,
 }
 
 impl Ids {
@@ -268,14 +274,19 @@ impl Ids {
     fn of(&mut self, calls: &[&Call]) -> Vec<Option<String>> {
         let mut instead = Vec::with_capacity(calls.len());
         for call in calls {
-            let mut id = call.id.clone();
-            let mut count = 2_u32;
-            while self.used.contains(&id) {
-                id = format!("{}_{count}", call.id);
-                count += 1;
+            if self.used.insert(call.id.clone()) {
+                instead.push(None);
+                continue;
             }
-            instead.push((id != call.id).then(|| id.clone()));
-            self.used.insert(id);
+            let next = self.next.entry(call.id.clone()).or_insert(2);
+            let id = loop {
+                let id = format!("{}_{next}", call.id);
+                *next += 1;
+                if self.used.insert(id.clone()) {
+                    break id;
+                }
+            };
+            instead.push(Some(id));
         }
         instead
     }

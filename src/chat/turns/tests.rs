@@ -316,6 +316,42 @@ fn instructions_alone_are_what_the_user_says() {
 }
 
 #[test]
+fn instructions_that_say_nothing_are_not_given() {
+    let point = || Part::CachePoint(None);
+    let blank = Conversation {
+        system: vec![
+            point(),
+            text(" \n"),
+            text("be brief"),
+            text(" "),
+            point(),
+            text("\t"),
+        ],
+        turns: vec![Turn {
+            role: Role::User,
+            parts: vec![text("Hi")],
+        }],
+        ..Conversation::default()
+    };
+    let whole = ordered(&blank, ANY).unwrap();
+    let kept = [text("be brief"), point()];
+    assert_eq!(whole.system, kept.each_ref().map(Cow::Borrowed));
+    let alone = Conversation {
+        system: vec![text("say hi"), text(" ")],
+        ..Conversation::default()
+    };
+    let said = ordered(&alone, ANY).unwrap();
+    assert_eq!(shown(&said), "u[t:say hi]");
+    let nothing = Conversation {
+        system: vec![text(" ")],
+        ..Conversation::default()
+    };
+    let said = ordered(&nothing, ANY).unwrap();
+    assert_eq!(shown(&said), "u[t:(empty)]");
+    assert!(said.system.is_empty());
+}
+
+#[test]
 fn signed_thoughts_between_calls_keep_their_place() {
     let thinks = |signature: Option<&str>| {
         Part::Thought(Thought {
@@ -338,5 +374,37 @@ fn signed_thoughts_between_calls_keep_their_place() {
         ]);
         let ordered = ordered(&conversation, Rules::default()).unwrap();
         assert_eq!(shown(&ordered), expected);
+    }
+}
+
+/// Were each id looked for from the beginning again, this would take an hour and not a moment.
+#[test]
+fn many_calls_of_one_id_are_put_in_order_in_one_walk() {
+    const CALLS: usize = 60_000;
+    let calls = vec![call("c"); CALLS];
+    let in_one_turn = conversation(&[(Role::User, &[text("Hi")]), (Role::Assistant, &calls)]);
+    let mut in_many = conversation(&[(Role::User, &[text("Hi")])]);
+    in_many.turns.extend((0..CALLS).flat_map(|_| {
+        [
+            (Role::Assistant, call("c")),
+            (Role::User, result("c", "done")),
+        ]
+        .map(|(role, part)| Turn {
+            role,
+            parts: vec![part],
+        })
+    }));
+    for conversation in [in_one_turn, in_many] {
+        let ordered = ordered(&conversation, Rules::default()).unwrap();
+        let parts = ordered.turns.iter().flat_map(|turn| &turn.parts);
+        let ids: Vec<&str> = parts
+            .filter_map(|part| match &**part {
+                Part::Call(call) => Some(call.id.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(ids.len(), CALLS);
+        assert_eq!(ids[..3], ["c", "c_2", "c_3"]);
+        assert_eq!(ids[CALLS - 1], format!("c_{CALLS}"));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::message::Progress;
 use super::wire::{self, Newer};
-use crate::chat::Event;
+use crate::chat::{Event, Usage};
 use crate::outcome::{Class, Failure, judge_reported};
 use crate::wire::sse::{self, Framer, Kind};
 
@@ -86,6 +86,11 @@ impl Decoder {
     /// Whether [`Event::Finish`] has been given out.
     pub fn done(&self) -> bool {
         self.progress.is_done()
+    }
+
+    /// The tokens counted so far.
+    pub fn usage(&self) -> Usage {
+        self.progress.usage()
     }
 }
 

@@ -4,18 +4,20 @@
 //! sampling only where the model takes it, no thinking beside a forced tool. What is left out for a
 //! model's sake is named in [`Encoded::dropped`].
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use super::blocks::{Caches, Writer};
 use super::decode::broken;
 use super::ids::Ids;
-use super::request::{Block, Format, Message, Metadata, OutputConfig, Request, Schema};
+use super::request::{Block, Format, Message, Metadata, OutputConfig, Request};
 use super::thinking::{self, Limits};
-use super::{blocks, schema, tools};
+use super::{blocks, tools};
 use crate::chat::turns::{self, Rules};
 use crate::chat::{self, Conversation, Unsupported};
 use crate::dialect::support::{Column, drop_field, limited, settle, stops, told};
-use crate::dialect::{Dropped, Encoded, Receiver};
+use crate::dialect::{Dropped, Encoded, Receiver, schema};
 use crate::facts::{self, Facts, Sampling};
 use crate::outcome::Failure;
 
@@ -257,7 +259,7 @@ fn format<'a>(
         && facts.json_schema
         && (facts.json_with_tools || conversation.tools.is_empty())
     {
-        let schema = schema::binding(Schema::Given(schema)).map_err(|error| Unsupported {
+        let schema = schema::binding(Cow::Borrowed(&**schema)).map_err(|error| Unsupported {
             param: "response_format".into(),
             ..error
         })?;

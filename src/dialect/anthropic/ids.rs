@@ -5,7 +5,7 @@
 //! signatures of what the model thought hang on the text of all that came before.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write as _;
 
 const LONGEST: usize = 64;
@@ -18,8 +18,10 @@ const DIGEST: usize = 5;
 #[derive(Debug, Default)]
 pub(super) struct Ids<'c> {
     used: HashSet<String>,
-    /// Those of the last turn that made calls, with what became of them.
-    turn: Vec<(&'c str, String)>,
+    /// Of an id that came again, the number that its next call is given.
+    next: HashMap<String, u32>,
+    /// Those of the last turn that made calls, with what became of them, in their order.
+    turn: HashMap<&'c str, VecDeque<String>>,
 }
 
 impl<'c> Ids<'c> {
@@ -31,19 +33,25 @@ impl<'c> Ids<'c> {
     pub(super) fn call(&mut self, id: &'c str) -> String {
         let plain = plain(id);
         let mut unique = plain.clone().into_owned();
-        let mut count = 2_u32;
-        while !self.used.insert(unique.clone()) {
-            unique = format!("{plain:.54}_{count}");
-            count += 1;
+        if !self.used.insert(unique.clone()) {
+            let stem = format!("{plain:.54}");
+            let next = self.next.entry(stem.clone()).or_insert(2);
+            loop {
+                unique = format!("{stem}_{next}");
+                *next += 1;
+                if self.used.insert(unique.clone()) {
+                    break;
+                }
+            }
         }
-        self.turn.push((id, unique.clone()));
+        self.turn.entry(id).or_default().push_back(unique.clone());
         unique
     }
 
     /// The id of the call that a result with this one answers.
     pub(super) fn result(&mut self, id: &str) -> String {
-        let found = self.turn.iter().position(|(call, _)| *call == id);
-        found.map_or_else(|| plain(id).into_owned(), |at| self.turn.remove(at).1)
+        let given = self.turn.get_mut(id).and_then(VecDeque::pop_front);
+        given.unwrap_or_else(|| plain(id).into_owned())
     }
 }
 
@@ -103,5 +111,21 @@ mod tests {
         ids.call(&long);
         let again = ids.call(&long);
         assert!(again.len() <= LONGEST && again != long);
+    }
+
+    /// Were each id looked for from the beginning again, this would take an hour and not a moment.
+    #[test]
+    fn many_calls_of_one_id_are_named_and_found_in_one_walk() {
+        const CALLS: usize = 100_000;
+        let mut ids = Ids::default();
+        ids.turn();
+        for _ in 0..CALLS {
+            ids.call("c.1");
+        }
+        assert_eq!(ids.result("c.1"), "c_1");
+        for _ in 2..CALLS {
+            ids.result("c.1");
+        }
+        assert_eq!(ids.result("c.1"), format!("c_1_{CALLS}"));
     }
 }

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use super::decode::broken;
 use super::usage::Counted;
 use super::wire::{self, Block, Delta};
-use crate::chat::{Call, Calls, Event, Finish, Reason, Thought};
+use crate::chat::{Call, Calls, Event, Finish, Reason, Thought, Usage};
 use crate::outcome::Failure;
 
 /// The most blocks that may be open at once: one is usual.
@@ -125,6 +125,10 @@ impl Progress {
             // `ping`, and what is newer than us.
             _ => Ok(()),
         }
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        self.counted.total()
     }
 
     /// The message begins; all of it may be there.
@@ -363,7 +367,7 @@ impl Progress {
             }
             Reason::Stop | Reason::ToolCalls | Reason::Length | Reason::ContentFilter => {}
         }
-        let usage = self.counted.total();
+        let usage = self.usage();
         if usage.is_known() {
             out.push(Event::Usage(usage));
         }

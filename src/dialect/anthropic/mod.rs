@@ -10,7 +10,6 @@ mod encode;
 mod ids;
 mod message;
 mod request;
-mod schema;
 pub mod surface;
 mod thinking;
 mod tools;

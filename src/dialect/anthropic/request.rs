@@ -161,28 +161,11 @@ pub(super) struct Tool<'a> {
     pub(super) name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) description: Option<&'a str>,
-    pub(super) input_schema: Schema<'a>,
+    pub(super) input_schema: Cow<'a, RawValue>,
     #[serde(skip_serializing_if = "is_false")]
     pub(super) strict: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cache_control: Option<Cache<'a>>,
-}
-
-/// A JSON schema: as it came, or made from what came.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(super) enum Schema<'a> {
-    Given(&'a RawValue),
-    Made(Box<RawValue>),
-}
-
-impl Schema<'_> {
-    pub(super) fn get(&self) -> &str {
-        match self {
-            Self::Given(schema) => schema.get(),
-            Self::Made(schema) => schema.get(),
-        }
-    }
 }
 
 #[derive(Debug, Serialize)]
@@ -243,7 +226,7 @@ impl OutputConfig<'_> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "json_schema")]
 pub(super) struct Format<'a> {
-    pub(super) schema: Schema<'a>,
+    pub(super) schema: Cow<'a, RawValue>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]

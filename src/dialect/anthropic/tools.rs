@@ -5,10 +5,9 @@
 use super::blocks::Caches;
 use super::encode::Form;
 use super::request::{Choice, Tool};
-use super::schema;
 use crate::chat::{self, Conversation, Force, Unsupported};
 use crate::dialect::support::{drop_field, refused};
-use crate::dialect::{Dropped, Receiver};
+use crate::dialect::{Dropped, Receiver, schema};
 use crate::facts::{Facts, ThinkingOff};
 
 /// What stands in a request about tools.

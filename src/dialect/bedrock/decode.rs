@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::answer::{BlockDelta, BlockStart, BlockStop, MessageStop, Metadata, Whole};
 use super::exception::{self, Kind, broken};
 use super::reading::Reading;
-use crate::chat::Event;
+use crate::chat::{Event, Usage};
 use crate::outcome::Failure;
 use crate::wire::eventstream::{Framer, Message};
 
@@ -95,6 +95,11 @@ impl Decoder {
     /// Whether [`Event::Finish`] has been given out.
     pub fn done(&self) -> bool {
         self.reading.is_done()
+    }
+
+    /// The tokens counted so far.
+    pub fn usage(&self) -> Usage {
+        self.reading.usage()
     }
 }
 

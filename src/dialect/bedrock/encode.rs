@@ -1,5 +1,7 @@
 //! A conversation as a request for Converse, streamed or not: the body is the same.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -13,7 +15,7 @@ use super::{thinking, tools, wire};
 use crate::chat::turns::{Ordered, Rules, ordered};
 use crate::chat::{Conversation, Format, Part, Unsupported};
 use crate::dialect::support::{Column, drop_field, limited, settle, stops, told};
-use crate::dialect::{Dropped, Encoded, Receiver};
+use crate::dialect::{Dropped, Encoded, Receiver, schema};
 use crate::facts::{self, Extras, Facts, Sampling};
 
 /// The longest list of sequences that end an answer.
@@ -93,7 +95,8 @@ fn request<'a>(
     let inference_config = inference(conversation, facts, &mut plan, dropped)?;
     // Claude's signatures hold only behind the same tools, where it binds them at all.
     let narrowed = tools::count(tool_config.as_ref()) != conversation.tools.len();
-    let thoughts = !(narrowed && facts.thinking == facts::Thinking::Adaptive);
+    let thoughts =
+        plan.may_think(facts) && !(narrowed && facts.thinking == facts::Thinking::Adaptive);
     let mut writer = Writer::new(to, thoughts, &mut points);
     if tells(conversation) {
         writer.tell(&ordered.turns);
@@ -162,11 +165,18 @@ fn format<'a>(
         && facts.json_schema
         && (facts.json_with_tools || conversation.tools.is_empty())
     {
+        let mut schema = Cow::Borrowed(&**schema);
+        if facts.extras == Extras::Claude {
+            schema = schema::binding(schema).map_err(|error| Unsupported {
+                param: "response_format".into(),
+                ..error
+            })?;
+        }
         return Ok(Some(OutputConfig {
             text_format: TextFormat {
                 kind: "json_schema",
                 structure: Structure::JsonSchema {
-                    schema: schema.get(),
+                    schema,
                     name,
                     description: description.as_deref(),
                 },

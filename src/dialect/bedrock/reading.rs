@@ -55,6 +55,10 @@ impl Reading {
         self.done
     }
 
+    pub(super) fn usage(&self) -> Usage {
+        self.usage
+    }
+
     pub(super) fn has_stopped(&self) -> bool {
         self.stopped.is_some()
     }

@@ -23,6 +23,20 @@ pub(super) struct Plan {
     pub(super) alone: bool,
 }
 
+impl Plan {
+    /// Whether the model will think, asked or not. One that will not refuses to be shown what it
+    /// thought before.
+    pub(super) fn may_think(&self, facts: &Facts) -> bool {
+        match self.extras.thinking {
+            Some(Thinking::Disabled) => false,
+            Some(Thinking::BetweenTools | Thinking::Adaptive { .. } | Thinking::Enabled { .. }) => {
+                true
+            }
+            None => self.thinks || facts.thinks_unasked,
+        }
+    }
+}
+
 /// Settles how `conversation` is thought about. `forced`: a tool is forced, which some models take
 /// only while they do not think.
 pub(super) fn plan(

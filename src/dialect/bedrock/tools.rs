@@ -1,17 +1,13 @@
 //! The tools, and which of them must be called.
 
-use std::borrow::Cow;
-
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::cache::Points;
 use super::wire::{InputSchema, Tool, ToolChoice, ToolConfig, ToolSpec};
 use crate::chat::{self, Choice, Conversation, Force, Part, Unsupported};
-use crate::dialect::Dropped;
 use crate::dialect::support::drop_field;
+use crate::dialect::{Dropped, schema};
 use crate::facts::{Extras, Facts};
-use crate::wire::edit::Object;
-use crate::wire::json::{Cursor, Kind};
 
 /// How many tools are sent.
 pub(super) fn count(config: Option<&ToolConfig<'_>>) -> usize {
@@ -93,37 +89,19 @@ pub(super) fn config<'a>(
 }
 
 fn spec<'a>(tool: &'a chat::Tool, facts: &Facts) -> Result<ToolSpec<'a>, Unsupported> {
+    let schema = schema::of_arguments(tool.schema.as_deref())?;
+    let strict = tool.strict.filter(|_| facts.strict_tools);
     Ok(ToolSpec {
         name: &tool.name,
         description: tool.description.as_deref().filter(|text| !text.is_empty()),
         input_schema: InputSchema {
-            json: schema(tool.schema.as_deref())?,
+            json: match strict {
+                Some(true) if facts.extras == Extras::Claude => schema::binding(schema)?,
+                Some(_) | None => schema,
+            },
         },
-        strict: tool.strict.filter(|_| facts.strict_tools),
+        strict,
     })
-}
-
-/// The schema as it came, and as what it must be: one of an object.
-fn schema(schema: Option<&RawValue>) -> Result<Cow<'_, RawValue>, Unsupported> {
-    let invalid =
-        || Unsupported::invalid("tools", "A tool's parameters must be a JSON Schema object.");
-    let text = schema.map_or("{}", RawValue::get);
-    let mut cursor = Cursor::new(text);
-    if cursor.kind().map_err(|_| invalid())? != Kind::Object {
-        return Err(invalid());
-    }
-    let object = Object::read(&mut cursor).map_err(|_| invalid())?;
-    if let (Some(schema), Some(_)) = (schema, object.get("type")) {
-        return Ok(Cow::Borrowed(schema));
-    }
-    let members = text.trim_start().strip_prefix('{').unwrap_or_default();
-    let whole = if object.len() == 0 {
-        r#"{"type":"object","properties":{}}"#.to_owned()
-    } else {
-        format!("{{\"type\":\"object\",{members}")
-    };
-    let raw = RawValue::from_string(whole).map_err(|_| invalid())?;
-    Ok(Cow::Owned(raw))
 }
 
 /// No arguments.

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 #[derive(Debug, Default, Serialize)]
@@ -245,12 +245,17 @@ pub(super) struct TextFormat<'a> {
 pub(super) enum Structure<'a> {
     JsonSchema {
         /// JSON in a string.
-        schema: &'a str,
+        #[serde(serialize_with = "as_text")]
+        schema: Cow<'a, RawValue>,
         #[serde(skip_serializing_if = "str::is_empty")]
         name: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         description: Option<&'a str>,
     },
+}
+
+fn as_text<S: Serializer>(schema: &RawValue, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(schema.get())
 }
 
 #[derive(Debug, Serialize)]

@@ -91,6 +91,11 @@ impl Decoder {
     pub fn done(&self) -> bool {
         self.progress.done
     }
+
+    /// The tokens counted so far.
+    pub fn usage(&self) -> Usage {
+        self.progress.usage
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@
 //! <https://docs.cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api>
 //! (read 2026-11).
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -11,15 +12,15 @@ use super::Form;
 use super::count::resource;
 use super::encode::written;
 use crate::chat::{EmbeddingRequest, Unsupported};
-use crate::dialect::support::drop_field;
 use crate::dialect::vectors::{self, Wanted};
-use crate::dialect::{Dropped, Encoded};
 use crate::outcome::{Class, Failure};
 
 /// The most inputs of one request in the Gemini API.
 const MAX_BATCH: usize = 100;
 /// The most instances of one prediction on Vertex.
 const MAX_INSTANCES: usize = 250;
+/// Models that take one instance there.
+const ALONE: &str = "gemini-embedding-";
 
 #[derive(Serialize)]
 struct Batch<'a> {
@@ -65,26 +66,41 @@ struct Parameters {
     output_dimensionality: Option<u64>,
 }
 
-/// Writes `request` for `model`.
+/// Writes `request` for `model`: one body, or where the model takes no more one for each input.
 ///
 /// # Errors
 /// More inputs than one request may have.
-pub fn encode(request: &EmbeddingRequest, model: &str, form: Form) -> Result<Encoded, Unsupported> {
+pub fn encode(
+    request: &EmbeddingRequest,
+    model: &str,
+    form: Form,
+) -> Result<Vec<Bytes>, Unsupported> {
+    let alone = form == Form::Vertex && model.contains(ALONE);
     let most = match form {
         Form::AiStudio => MAX_BATCH,
         Form::Vertex => MAX_INSTANCES,
     };
-    if request.inputs.len() > most {
+    if request.inputs.len() > most && !alone {
         return Err(Unsupported::parameter(
             "input",
             format!("This provider embeds at most {most} inputs in one request."),
         ));
     }
-    let mut dropped = Dropped::new();
-    for name in &request.asked {
-        drop_field(&mut dropped, name.clone());
-    }
-    let inputs = request.inputs.iter();
+    // There is at least one input.
+    let at_once = if alone { 1 } else { most };
+    let bodies = request.inputs.chunks(at_once);
+    bodies
+        .map(|inputs| body(inputs, request.dimensions, model, form))
+        .collect()
+}
+
+fn body(
+    inputs: &[String],
+    dimensions: Option<u64>,
+    model: &str,
+    form: Form,
+) -> Result<Bytes, Unsupported> {
+    let inputs = inputs.iter();
     let body = match form {
         Form::AiStudio => {
             let model = resource(model);
@@ -95,7 +111,7 @@ pub fn encode(request: &EmbeddingRequest, model: &str, form: Form) -> Result<Enc
                         content: Content {
                             parts: [Text { text }],
                         },
-                        output_dimensionality: request.dimensions,
+                        output_dimensionality: dimensions,
                     })
                     .collect(),
             })?
@@ -104,14 +120,11 @@ pub fn encode(request: &EmbeddingRequest, model: &str, form: Form) -> Result<Enc
             instances: inputs.map(|content| Instance { content }).collect(),
             parameters: Parameters {
                 auto_truncate: false,
-                output_dimensionality: request.dimensions,
+                output_dimensionality: dimensions,
             },
         })?,
     };
-    Ok(Encoded {
-        body: body.into(),
-        dropped,
-    })
+    Ok(body.into())
 }
 
 #[derive(Deserialize)]
@@ -159,12 +172,12 @@ struct Statistics {
     token_count: Option<f64>,
 }
 
-/// The answer to `request` as OpenAI's list, with `model` as the caller knows it.
+/// The answers to the bodies of `request` as OpenAI's list, with `model` as the caller knows it.
 ///
 /// # Errors
 /// `broken` when it has not a vector for each input.
 pub fn answer(
-    body: &[u8],
+    answers: &[Bytes],
     request: &EmbeddingRequest,
     model: &str,
     form: Form,
@@ -178,21 +191,25 @@ pub fn answer(
     };
     match form {
         Form::AiStudio => {
-            let answer: Embedded<'_> = serde_json::from_slice(body).map_err(broken)?;
-            wanted.tokens = answer
-                .usage_metadata
-                .and_then(|usage| usage.prompt_token_count);
-            vectors::list(answer.embeddings.iter().map(|one| one.values), wanted)
+            let read = answers.iter().map(|body| serde_json::from_slice(body));
+            let read: Vec<Embedded<'_>> = read.collect::<Result<_, _>>().map_err(broken)?;
+            let counts = read
+                .iter()
+                .map(|answer| answer.usage_metadata.as_ref()?.prompt_token_count);
+            wanted.tokens = counts.sum();
+            let made = read.iter().flat_map(|answer| &answer.embeddings);
+            vectors::list(made.map(|one| one.values), wanted)
         }
         Form::Vertex => {
-            let answer: Predicted<'_> = serde_json::from_slice(body).map_err(broken)?;
-            let counts = answer.predictions.iter().map(|one| {
+            let read = answers.iter().map(|body| serde_json::from_slice(body));
+            let read: Vec<Predicted<'_>> = read.collect::<Result<_, _>>().map_err(broken)?;
+            let made = read.iter().flat_map(|answer| &answer.predictions);
+            let counts = made.clone().map(|one| {
                 let count = one.embeddings.statistics.as_ref()?.token_count?;
                 whole(count)
             });
             wanted.tokens = counts.sum();
-            let values = answer.predictions.iter().map(|one| one.embeddings.values);
-            vectors::list(values, wanted)
+            vectors::list(made.map(|one| one.embeddings.values), wanted)
         }
     }
 }

@@ -19,8 +19,9 @@ use crate::chat::turns::{Ordered, OrderedTurn};
 use crate::chat::{self, Call, CallResult, Media, Role, Unsupported};
 use crate::dialect::Receiver;
 
-/// What stands for a signature that is not ours: Google's own word for a history from elsewhere.
-const SKIP_SIGNATURE: &str = "skip_thought_signature_validator";
+/// What stands for a signature that is not ours: Google's own word for a history from elsewhere,
+/// `skip_thought_signature_validator`. Signatures are bytes, which in JSON are base64.
+const SKIP_SIGNATURE: &str = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=";
 
 /// What the encoder of parts needs to know.
 pub(super) struct Encoder<'a> {

@@ -275,8 +275,8 @@ impl Decoder {
         Ok(())
     }
 
-    /// With reasoning inside the completion: xAI counts it beside, which the total gives away.
-    fn usage(&self) -> Usage {
+    /// The tokens counted so far, with reasoning inside the completion: xAI counts it beside, which the total gives away.
+    pub fn usage(&self) -> Usage {
         let mut usage = self.frames.usage();
         if let (Some(prompt), Some(completion), Some(reasoning), Some(total)) =
             (usage.prompt, usage.completion, usage.reasoning, self.total)

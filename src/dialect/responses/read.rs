@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::items::Input;
 use super::tools::{tool_choice, tools};
 use super::{kept_elsewhere, value};
+use crate::chat::asked::{self, note};
 use crate::chat::{Conversation, Effort, Format, Part, Unsupported};
 use crate::wire::json::{Cursor, Invalid};
 
@@ -25,6 +26,9 @@ pub fn read(body: &str) -> Result<Conversation, Unsupported> {
             Ok::<(), Invalid>(())
         })
         .map_err(|_| Unsupported::invalid("body", "The request body is not a JSON object."))?;
+    if fields.len() > asked::MOST {
+        return Err(asked::too_many());
+    }
     let mut conversation = Conversation::default();
     for (name, raw) in fields {
         if raw != "null" && raw != "[]" && raw != "{}" {
@@ -112,7 +116,7 @@ fn field(conversation: &mut Conversation, name: &str, raw: &str) -> Result<(), U
         "previous_response_id" | "conversation" | "prompt" => return Err(kept_elsewhere(name)),
         _ => {}
     }
-    conversation.asked.push(name.to_owned().into());
+    note(&mut conversation.asked, name.to_owned());
     Ok(())
 }
 
@@ -154,11 +158,11 @@ fn text(conversation: &mut Conversation, raw: &str) -> Result<(), Unsupported> {
             }
         };
         if format.kind != "text" {
-            conversation.asked.push("text.format".into());
+            note(&mut conversation.asked, "text.format");
         }
     }
     if text.verbosity.is_some() {
-        conversation.asked.push("text.verbosity".into());
+        note(&mut conversation.asked, "text.verbosity");
     }
     Ok(())
 }
@@ -182,12 +186,12 @@ fn reasoning(conversation: &mut Conversation, raw: &str) -> Result<(), Unsupport
             )
         })?;
         conversation.effort = Some(known);
-        conversation.asked.push("reasoning".into());
+        note(&mut conversation.asked, "reasoning");
     }
     conversation.show_reasoning =
         reasoning.summary.is_some() || reasoning.generate_summary.is_some();
     if reasoning.mode.is_some_and(|mode| mode != "standard") {
-        conversation.asked.push("reasoning.mode".into());
+        note(&mut conversation.asked, "reasoning.mode");
     }
     Ok(())
 }
@@ -199,7 +203,7 @@ fn include(conversation: &mut Conversation, raw: &str) -> Result<(), Unsupported
         return Err(no_logprobs("include"));
     }
     if wanted.iter().any(|it| it != "reasoning.encrypted_content") {
-        conversation.asked.push("include".into());
+        note(&mut conversation.asked, "include");
     }
     Ok(())
 }

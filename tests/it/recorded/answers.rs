@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::{Recording, SHORT, recordings};
 use crate::support::reply::End;
-use crate::support::stage::alone;
 use crate::support::surface::{Finish, SURFACES, Told};
 use crate::support::{Act, Kind, Stage, Surface};
 
@@ -190,7 +189,8 @@ async fn replay(stage: &Stage, recording: &Recording) -> Result<usize, String> {
         let (surface, streamed) = (*surface, *streamed);
         let served = reply.clone();
         stage.cast(kind, Act::does(move |_, _| served.clone()));
-        let ask = surface.asking(&alone(kind), streamed).to_string();
+        stage.next_take();
+        let ask = surface.asking(&stage.alone(kind), streamed).to_string();
         let (answer, record) = stage.ask(surface, &ask).await;
         let what = format!(
             "{surface:?}, streamed: {streamed}: {}",
@@ -214,7 +214,7 @@ async fn replay(stage: &Stage, recording: &Recording) -> Result<usize, String> {
             return Err(format!("{what}: {}", answer.text()));
         }
         let told = surface.read(&answer, streamed);
-        if told.model != alone(kind) || told.error.is_some() {
+        if told.model != stage.alone(kind) || told.error.is_some() {
             return Err(format!("{what}: {told:?}"));
         }
         let heard = Heard::of(&told);
@@ -245,7 +245,8 @@ async fn cut(stage: &Stage, recording: &Recording) -> Result<(), String> {
             let end = if part % 2 == 0 { End::Fin } else { End::Rst };
             let served = recording.reply().cut_at(length * part / CUTS + part, end);
             stage.cast(kind, Act::does(move |_, _| served.clone()));
-            let ask = surface.asking(&alone(kind), streamed).to_string();
+            stage.next_take();
+            let ask = surface.asking(&stage.alone(kind), streamed).to_string();
             let (answer, record) = stage.ask(surface, &ask).await;
             let what = format!("{surface:?} cut at {part}: {}", record.0["attempts"]);
             match answer.status {
@@ -269,7 +270,10 @@ async fn cut(stage: &Stage, recording: &Recording) -> Result<(), String> {
 async fn replay_all(kinds: &[Kind]) -> Option<(usize, usize)> {
     let mut all = recordings("anthropic-gemini-bedrock/samples")?;
     all.retain(|one| kinds.contains(&one.kind()) && listed(LEFT_OUT, &one.name).is_none());
-    let stage = std::sync::Arc::new(Stage::with("", SHORT).await);
+    // Every surface, plain and streamed, and each of its streams cut.
+    let each = SURFACES.len() * (2 + CUTS);
+    let stage = Stage::of_takes(all.len() * each, kinds, &[], SHORT).await;
+    let stage = std::sync::Arc::new(stage);
     let (mut count, mut read) = (0, 0);
     let mut wrong = BTreeMap::new();
     for recording in all {

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::{Recording, recordings};
-use crate::support::stage::alone;
 use crate::support::{Act, Kind, Stage, Surface};
 
 /// No answer of a model, and why.
@@ -91,7 +90,8 @@ fn expected(stream: &str, model: &str) -> Vec<Value> {
 async fn replay(stage: &Stage, recording: &Recording) -> Result<&'static str, String> {
     let reply = recording.reply();
     stage.cast(Kind::OpenAi, Act::does(move |_, _| reply.clone()));
-    let model = alone(Kind::OpenAi);
+    stage.next_take();
+    let model = stage.alone(Kind::OpenAi);
     let streamed = recording.streams();
     let ask = Surface::Responses.asking(&model, streamed).to_string();
     let (mut answer, record) = stage.ask(Surface::Responses, &ask).await;
@@ -139,7 +139,9 @@ async fn replay(stage: &Stage, recording: &Recording) -> Result<&'static str, St
 #[tokio::test]
 async fn what_providers_of_responses_sent_passes_valid_and_unchanged() {
     let Some(all) = ours() else { return };
-    let stage = std::sync::Arc::new(Stage::with("", super::SHORT).await);
+    let kinds = [Kind::OpenAi];
+    let stage = Stage::of_takes(all.len(), &kinds, &[], super::SHORT).await;
+    let stage = std::sync::Arc::new(stage);
     let mut counts = std::collections::BTreeMap::new();
     let mut wrong = std::collections::BTreeMap::new();
     for recording in all {

@@ -22,7 +22,16 @@ pub(crate) fn ask_stream() -> String {
     json!({ "model": "chat", "stream": true, "messages": messages }).to_string()
 }
 
-/// The same, streamed with usage.
+/// [`ask`], to the route `plain`, and [`ask_stream`], to the route `streamed`: with the routes.
+pub(crate) fn ask_both() -> [(&'static str, String); 2] {
+    let to = |route: &str, ask: &str| ask.replace("\"chat\"", &format!("\"{route}\""));
+    [
+        ("plain", to("plain", &ask())),
+        ("streamed", to("streamed", &ask_stream())),
+    ]
+}
+
+/// The same as [`ask_stream`], with usage.
 pub(crate) fn ask_usage() -> String {
     let messages = json!([{ "role": "user", "content": "Hi" }]);
     let options = json!({ "include_usage": true });

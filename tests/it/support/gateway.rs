@@ -19,6 +19,9 @@ use super::{Answer, Client, Refusing, Stream, Upstream, soon};
 /// Between two looks at something that gives no notice: a file, a process.
 const LOOK: Duration = Duration::from_millis(2);
 
+/// The providers of a route, in the order of fallback.
+const PLACES: [&str; 4] = ["first", "second", "third", "fourth"];
+
 /// A folder that goes with its owner.
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
@@ -65,11 +68,31 @@ impl Config {
 
     /// Providers named `first`, `second`, … in the order of fallback.
     pub(crate) fn of(upstreams: &[&Upstream]) -> Self {
-        let names = ["first", "second", "third", "fourth"];
-        let config = names.iter().zip(upstreams);
+        let config = PLACES.iter().zip(upstreams);
         config.fold(Self::new(), |config, (name, upstream)| {
             config.provider(name, &upstream.base_url(), "")
         })
+    }
+
+    /// Another route, to providers of its own: `NAME-first`, `NAME-second`, … A row of a table does
+    /// not meet there what earlier rows have taught of a provider's health.
+    pub(crate) fn row(self, name: &str, upstreams: &[&Upstream]) -> Self {
+        let mut targets = Vec::new();
+        let config = PLACES
+            .iter()
+            .zip(upstreams)
+            .fold(self, |config, (place, upstream)| {
+                targets.push(format!("{name}-{place}/m"));
+                config.provider_alone(&format!("{name}-{place}"), &upstream.base_url(), "")
+            });
+        config.route(name, &format!("{{ targets: [{}] }}", targets.join(", ")))
+    }
+
+    /// The routes `plain` and `streamed`, each to providers of its own.
+    pub(crate) fn both(upstreams: &[&Upstream]) -> Self {
+        Self::new()
+            .row("plain", upstreams)
+            .row("streamed", upstreams)
     }
 
     /// One more provider, with `more` of its keys.

@@ -1,5 +1,6 @@
 //! One gateway before a provider of every kind, whose parts are cast anew for each scene.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::kind::KINDS;
@@ -29,26 +30,40 @@ impl Act {
     }
 }
 
-/// Providers in the order of [`KINDS`]. The route [`alone`] leads to one of them, the route
-/// [`pair`] to one and then to another.
+/// Providers in the order of [`KINDS`]. The route [`alone`] leads to one of them, the route [`pair`]
+/// to one and then to another. A stage of several *takes* has these again for each of them, under
+/// other names: what one take teaches of a provider's health is not known in the next.
 pub(crate) struct Stage {
     pub(crate) gateway: Gateway,
     upstreams: Vec<Upstream>,
     cast: Arc<Mutex<Vec<Act>>>,
+    takes: usize,
+    take: AtomicUsize,
 }
 
 fn at(kind: Kind) -> usize {
     KINDS.iter().position(|known| *known == kind).unwrap()
 }
 
-/// The route to one kind.
+/// The route to one kind, in the first take.
 pub(crate) fn alone(kind: Kind) -> String {
-    format!("k{}", at(kind))
+    alone_in(0, kind)
 }
 
-/// The route to one kind, and then to another.
+/// The route to one kind, and then to another, in the first take.
 pub(crate) fn pair(first: Kind, second: Kind) -> String {
-    format!("k{}-k{}", at(first), at(second))
+    pair_in(0, first, second)
+}
+
+fn alone_in(take: usize, kind: Kind) -> String {
+    match take {
+        0 => format!("k{}", at(kind)),
+        _ => format!("t{take}-k{}", at(kind)),
+    }
+}
+
+fn pair_in(take: usize, first: Kind, second: Kind) -> String {
+    format!("{}-k{}", alone_in(take, first), at(second))
 }
 
 impl Stage {
@@ -58,38 +73,80 @@ impl Stage {
 
     /// With lines at the top level of the configuration, and more keys of every route.
     pub(crate) async fn with(root: &str, more: &str) -> Self {
+        Self::build(1, &KINDS, &KINDS, Config::new().root(root), more).await
+    }
+
+    /// Of so many takes beside the first, with the routes that begin with one of `firsts`, alone or before one of
+    /// `backups`, and more keys of every route.
+    pub(crate) async fn of_takes(
+        takes: usize,
+        firsts: &[Kind],
+        backups: &[Kind],
+        more: &str,
+    ) -> Self {
+        Self::build(takes + 1, firsts, backups, Config::new(), more).await
+    }
+
+    async fn build(
+        takes: usize,
+        firsts: &[Kind],
+        backups: &[Kind],
+        mut config: Config,
+        more: &str,
+    ) -> Self {
         let cast = Arc::new(Mutex::new(vec![
             Act::Says(Script::text(&["?"]));
             KINDS.len()
         ]));
         let mut upstreams = Vec::new();
-        let mut config = Config::new().root(root);
-        for (number, kind) in KINDS.iter().enumerate() {
+        for number in 0..KINDS.len() {
             let playing = Arc::clone(&cast);
             let upstream = Upstream::choosing(move |seen| {
                 let act = playing.lock().unwrap()[number].clone();
                 act.reply(Wire::of(seen), Wire::streamed(seen))
-            })
-            .await;
-            let name = alone(*kind);
-            let target = kind.target(&name);
-            config = config
-                .kind_alone(&name, *kind, &upstream)
-                .route(&name, &format!("{{ targets: [\"{target}\"]{more} }}"));
-            for other in KINDS.iter().filter(|other| *other != kind) {
-                let backup = other.target(&alone(*other));
-                config = config.route(
-                    &pair(*kind, *other),
-                    &format!("{{ targets: [\"{target}\", \"{backup}\"]{more} }}"),
-                );
+            });
+            upstreams.push(upstream.await);
+        }
+        for take in 0..takes {
+            let target = |kind: Kind| kind.target(&alone_in(take, kind));
+            let plays = |kind: &Kind| firsts.contains(kind) || backups.contains(kind);
+            for kind in KINDS.into_iter().filter(plays) {
+                config = config.kind_alone(&alone_in(take, kind), kind, &upstreams[at(kind)]);
             }
-            upstreams.push(upstream);
+            for first in firsts {
+                let name = alone_in(take, *first);
+                let to = target(*first);
+                config = config.route(&name, &format!("{{ targets: [\"{to}\"]{more} }}"));
+                for second in backups.iter().filter(|second| *second != first) {
+                    let name = pair_in(take, *first, *second);
+                    let both = format!("\"{to}\", \"{}\"", target(*second));
+                    config = config.route(&name, &format!("{{ targets: [{both}]{more} }}"));
+                }
+            }
         }
         Self {
             gateway: Gateway::start(config).await,
             upstreams,
             cast,
+            takes,
+            take: AtomicUsize::new(0),
         }
+    }
+
+    /// From here on [`Stage::alone`] and [`Stage::pair`] name the routes of the next take.
+    pub(crate) fn next_take(&self) {
+        let next = self.take.fetch_add(1, Ordering::Relaxed) + 1;
+        assert!(next < self.takes, "a stage of {} takes", self.takes);
+    }
+
+    /// The route to one kind, in this take.
+    pub(crate) fn alone(&self, kind: Kind) -> String {
+        alone_in(self.take.load(Ordering::Relaxed), kind)
+    }
+
+    /// The route to one kind, and then to another, in this take.
+    pub(crate) fn pair(&self, first: Kind, second: Kind) -> String {
+        pair_in(self.take.load(Ordering::Relaxed), first, second)
     }
 
     pub(crate) fn cast(&self, kind: Kind, act: Act) {

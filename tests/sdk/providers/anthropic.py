@@ -4,6 +4,7 @@ import json
 import re
 
 from scenario import Ids, Signer, need, only, pieces, step
+from schemas import binds
 
 TOP = {
     "model", "max_tokens", "messages", "system", "tools", "tool_choice", "thinking", "output_config",
@@ -58,8 +59,15 @@ def check(body, cloud):
         known = {"name", "description", "input_schema", "strict", "cache_control", "type"}
         only(tool, known if cloud else known | {"eager_input_streaming"}, f"tools.{at}")
         need(tool["input_schema"].get("type") == "object", f"tools.{at}.custom.input_schema.type: Field required")
-    if isinstance(body.get("system"), list):
-        need(all(block["text"].strip() for block in body["system"]), "system: text content blocks must be non-empty")
+        if tool.get("strict"):
+            binds(tool["input_schema"], f"tools.{at}.custom")
+    form = (body.get("output_config") or {}).get("format")
+    if form:
+        binds(form["schema"], "output_config.format.schema")
+    if "system" in body:
+        system = body["system"]
+        blocks = [{"text": system}] if isinstance(system, str) else system
+        need(all(block["text"].strip() for block in blocks), "system: text content blocks must be non-empty")
     check_messages(body["messages"], kind == "enabled")
     return kind in ("enabled", "adaptive")
 

@@ -6,6 +6,7 @@ import struct
 import zlib
 
 from scenario import Ids, Signer, need, only, pieces, step
+from schemas import binds
 
 TOP = {"messages", "system", "inferenceConfig", "toolConfig", "additionalModelRequestFields", "outputConfig", "serviceTier"}
 BLOCKS = {"text", "image", "document", "toolUse", "toolResult", "cachePoint", "reasoningContent"}
@@ -14,9 +15,11 @@ signer = Signer("bedrock")
 tool_ids = Ids("tooluse_{:04}")
 
 
-def answer(body):
+def answer(body, model):
     """The blocks of the answer and why it ends."""
     check(body)
+    if "anthropic." in model:
+        check_claude(body, model)
     said = step(history(body["messages"]), body.get("toolConfig"))
     extra = body.get("additionalModelRequestFields", {})
     blocks = []
@@ -71,6 +74,24 @@ def check(body):
         open_calls = [block["toolUse"]["toolUseId"] for block in blocks if "toolUse" in block]
     need(messages[-1]["role"] == "user", "The conversation must end with a user message.")
     need(not tools_used or config, "The toolConfig field must be defined when using toolUse and toolResult content blocks.")
+
+
+def check_claude(body, model):
+    config = body.get("toolConfig") or {}
+    for tool in config.get("tools", []):
+        if tool.get("toolSpec", {}).get("strict"):
+            binds(tool["toolSpec"]["inputSchema"]["json"], "toolSpec")
+    form = body.get("outputConfig", {}).get("textFormat")
+    if form:
+        binds(json.loads(form["structure"]["jsonSchema"]["schema"]), "output_config.format.schema")
+    unasked = any(name in model for name in ("opus-5", "sonnet-5", "-5-5", "fable"))
+    kind = body.get("additionalModelRequestFields", {}).get("thinking", {}).get("type", "adaptive" if unasked else "disabled")
+    if kind == "disabled":
+        shown = any("reasoningContent" in block for message in body["messages"] for block in message["content"])
+        need(not shown, "messages: reasoning content is not permitted when thinking is disabled")
+    elif kind != "between_tools":
+        forces = set(config.get("toolChoice", {})) & {"any", "tool"}
+        need(not forces, "Thinking may not be enabled when tool_choice forces tool use.")
 
 
 def check_block(kind, block, at):

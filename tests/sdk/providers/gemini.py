@@ -11,7 +11,8 @@ GENERATION = {
     "thinkingConfig", "responseLogprobs", "logprobs", "mediaResolution",
 }  # fmt: skip
 PART = {"text", "thought", "thoughtSignature", "inlineData", "fileData", "functionCall", "functionResponse"}
-SKIP = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
+# `skip_thought_signature_validator` and `context_engineering_is_the_way_to_go`: bytes are base64 in JSON.
+SKIP = ("c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=", "Y29udGV4dF9lbmdpbmVlcmluZ19pc190aGVfd2F5X3RvX2dv")
 call_ids = Ids("fc{:06}")
 signers = {"ai-studio": Signer("ai-studio"), "vertex": Signer("vertex")}
 

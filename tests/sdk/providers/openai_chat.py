@@ -2,6 +2,7 @@
 <https://platform.openai.com/docs/api-reference/chat> (read 2026-11)."""
 
 import json
+import re
 
 from scenario import Ids, need, only, pieces, step
 
@@ -17,8 +18,22 @@ answer_ids = Ids("chatcmpl-{:04}")
 
 
 def answer(body):
+    check_parameters(body)
     check(body["messages"])
     return step(history(body["messages"]), body.get("tools"))
+
+
+def check_parameters(body):
+    """What a model does not take: those that reason take no sampling and no stop, the others no effort."""
+    model = body["model"]
+    unsupported = "Unsupported parameter: '{}' is not supported with this model."
+    if re.match(r"o\d|gpt-5(?!-chat)", model):
+        for name in ("stop", "max_tokens"):
+            need(name not in body, unsupported.format(name))
+        for name in ("temperature", "top_p"):
+            need(body.get(name, 1) == 1, f"Unsupported value: '{name}' does not support {body.get(name)} with this model.")
+    elif re.match(r"gpt-[34]", model):
+        need("reasoning_effort" not in body, "Unrecognized request argument supplied: reasoning_effort")
 
 
 def check(messages):

@@ -140,7 +140,7 @@ def serve_bedrock(handler, path, query, body):
     if action == "count-tokens":
         return handler.reply(200, {"inputTokens": 42})
     if action.startswith("converse"):
-        blocks, reason = bedrock.answer(body)
+        blocks, reason = bedrock.answer(body, model)
         if action == "converse":
             return handler.reply(200, bedrock.converse(blocks, reason))
         frames = (bedrock.frame(*event) for event in bedrock.events(blocks, reason))

@@ -86,12 +86,13 @@ class Chat:
         self.streamed = streamed
         self.messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": ASKED}]
 
-    def turn(self, route):
+    def turn(self, route, **asked):
         tools = [
             {"type": "function", "function": {"name": name, "description": name, "parameters": schema}}
             for name, schema in SCHEMAS.items()
         ]
-        request = {"model": route, "messages": self.messages, "tools": tools, "reasoning_effort": "low", "max_completion_tokens": 8000}
+        asked = asked or {"reasoning_effort": "low"}
+        request = {"model": route, "messages": self.messages, "tools": tools, "max_completion_tokens": 8000, **asked}
         if self.streamed:
             with self.client.chat.completions.stream(**request, stream_options={"include_usage": True}) as stream:
                 answer = stream.get_final_completion()
@@ -282,3 +283,45 @@ def test_langchain(dialects, streamed):
                 assert call["args"] == ARGUMENTS[call["name"]]
                 messages.append(ToolMessage(tools[call["name"]].invoke(call["args"]), tool_call_id=call["id"]))
         assert answer.text == FINAL
+
+
+@pytest.mark.parametrize("asked", [{"reasoning_effort": "none"}, {"tool_choice": "auto"}, {"tool_choice": "required"}], ids=str)
+@pytest.mark.parametrize("route", ["claude-budget", "claude-adaptive", "vertex-claude", "bedrock-claude", "bedrock-adaptive"])
+def test_what_was_thought_is_no_hindrance_to_an_answer_without(dialects, route, asked):
+    application = Chat(dialects, False)
+    _, calls = application.turn(route)
+    application.give(run(calls))
+    _, calls = application.turn(route, **asked)
+    assert [name for _, name, _ in calls] == ["save_note"]
+
+
+@pytest.mark.parametrize("route", ["claude-budget", "claude-adaptive", "claude-newest", "vertex-claude", "bedrock-claude"])
+def test_a_schema_binds_an_answer_as_far_as_it_can(dialects, route):
+    schema = {"type": "object", "properties": {"age": {"type": "integer", "minimum": 0}, "names": {"type": "array", "items": {"type": "string"}, "maxItems": 3}}}
+    form = {"type": "json_schema", "json_schema": {"name": "person", "schema": schema, "strict": True}}
+    tool = {"type": "function", "function": {"name": "get_time", "parameters": schema, "strict": True}}
+    messages = [{"role": "user", "content": "Thanks!"}]
+    client = openai_client(dialects)
+    answer = client.chat.completions.create(model=route, messages=messages, response_format=form, tools=[tool])
+    assert answer.choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("route", ["openai", "openai-older"])
+def test_a_model_of_openais_is_sent_what_it_takes(dialects, route):
+    client = anthropic_client(dialects)
+    answer = client.messages.create(
+        model=route,
+        max_tokens=8000,
+        messages=[{"role": "user", "content": "Thanks!"}],
+        stop_sequences=["X"],
+        extra_body={"temperature": 0.3, "thinking": {"type": "enabled", "budget_tokens": 2000}},
+    )
+    assert answer.stop_reason == "end_turn"
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_blank_instructions_are_none(dialects, route):
+    client = openai_client(dialects)
+    messages = [{"role": "system", "content": " \n"}, {"role": "user", "content": "Thanks!"}]
+    assert client.chat.completions.create(model=route, messages=messages).choices[0].finish_reason == "stop"
+    assert client.responses.create(model=route, instructions=" ", input="Thanks!", store=False).output_text

@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::fields::{Fields, Path, items, string};
 use super::of_next_call;
-use super::read::{Asked, note};
+use super::read::Asked;
+use crate::chat::asked::note;
 use crate::chat::{Call, CallResult, Lifetime, Media, Part, Role, Thought, Unsupported};
 
 /// The blocks of one message.

@@ -9,19 +9,13 @@ use std::borrow::Cow;
 use super::blocks::{Blocks, lifetime};
 use super::fields::{Fields, Path, items, string};
 use super::tools;
+use crate::chat::asked::{self, note};
 use crate::chat::{
     Conversation, Effort, Format, Lifetime, Part, Role, Thinking, Turn, Unsupported,
 };
 
 /// The names of what was asked for, each once.
 pub(super) type Asked = Vec<Cow<'static, str>>;
-
-pub(super) fn note(asked: &mut Asked, name: impl Into<Cow<'static, str>>) {
-    let name = name.into();
-    if !asked.contains(&name) {
-        asked.push(name);
-    }
-}
 
 /// Reads `body` for a target of another dialect.
 ///
@@ -74,6 +68,7 @@ pub fn read(body: &str) -> Result<Conversation, Unsupported> {
         // At the top it stands for a mark on the last block that can bear one.
         last.parts.extend(lifetime(&top)?.map(Part::CachePoint));
     }
+    asked::checked(&conversation.asked)?;
     Ok(conversation)
 }
 

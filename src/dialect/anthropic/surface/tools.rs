@@ -2,7 +2,7 @@
 
 use super::blocks::lifetime;
 use super::fields::{Fields, Path, items};
-use super::read::note;
+use crate::chat::asked::note;
 use crate::chat::{Conversation, Tool, ToolChoice, Unsupported};
 
 pub(super) fn read(

@@ -190,7 +190,7 @@ fn a_conversation_is_written_as_converse_has_it() {
         "system":[{"text":"Be kind."},{"text":"Be short."}],
         "inferenceConfig":{"maxTokens":100,"temperature":1.0,"stopSequences":["END"]},
         "toolConfig":{"tools":[
-            {"toolSpec":{"name":"look","description":"Looks","inputSchema":{"json":{"type":"object", "properties":{"at":{"type":"number"}}}},"strict":true}},
+            {"toolSpec":{"name":"look","description":"Looks","inputSchema":{"json":{"type":"object","properties":{"at":{"type":"number"}},"additionalProperties":false}},"strict":true}},
             {"toolSpec":{"name":"wait","inputSchema":{"json":{"type":"object","properties":{}}}}}],
         "toolChoice":{"any":{}}},
         "additionalModelResponseFieldPaths":["/delta/stop_sequence"],
@@ -603,7 +603,20 @@ fn what_cannot_stand_beside_thinking_is_left_out() {
         effort: Some(Effort::High),
         ..forced
     };
-    for model in [sonnet_5, CLAUDE] {
+    for model in [
+        sonnet_5,
+        CLAUDE,
+        "anthropic.claude-sonnet-4-6",
+        "eu.anthropic.claude-opus-4-6-v1",
+        "anthropic.claude-opus-4-7",
+        "anthropic.claude-opus-4-8",
+        "anthropic.claude-opus-5-v1:0",
+    ] {
+        let thinking = member(model, &both, "/additionalModelRequestFields/thinking");
+        assert!(
+            ["", r#"{"type":"disabled"}"#].contains(&&*thinking),
+            "{model}: {thinking}"
+        );
         assert_eq!(
             member(model, &both, "/toolConfig/toolChoice"),
             r#"{"any":{}}"#
@@ -698,10 +711,53 @@ fn thoughts_go_back_to_their_own_target_alone() {
 }
 
 #[test]
+fn thoughts_are_left_out_where_the_model_is_not_to_think() {
+    let opus = "anthropic.claude-opus-4-8";
+    let opus_5 = "anthropic.claude-opus-5-v1:0";
+    let required = || Some(ToolChoice::Required);
+    for (model, effort, choice, shown) in [
+        (CLAUDE, Some(Effort::High), None, true),
+        (CLAUDE, None, None, false),
+        (CLAUDE, Some(Effort::None), None, false),
+        (CLAUDE, Some(Effort::High), required(), false),
+        (opus, Some(Effort::High), None, true),
+        (opus, None, None, false),
+        (opus, Some(Effort::None), None, false),
+        // These think unasked, and the last cannot be kept from it.
+        (opus_5, None, None, true),
+        (opus_5, Some(Effort::None), None, false),
+        ("anthropic.claude-opus-5-5", Some(Effort::None), None, true),
+    ] {
+        let conversation = Conversation {
+            effort,
+            tools: vec![tool("look", NO_ARGUMENTS)],
+            tool_choice: choice,
+            ..says(vec![
+                user(vec![text("Look")]),
+                assistant(vec![
+                    Part::Thought(Thought {
+                        text: "Hm".into(),
+                        signature: Some(thought::seal("bedrock/m", "c2ln")),
+                        redacted: None,
+                    }),
+                    call("1", "{}"),
+                ]),
+                user(vec![result("1", vec![text("a cat")])]),
+            ])
+        };
+        let first = member(model, &conversation, "/messages/1/content/0");
+        let thought = first.starts_with(r#"{"reasoningContent""#);
+        assert_eq!(thought, shown, "{model} {effort:?}: {first}");
+        assert!(thought || first.starts_with(r#"{"toolUse""#), "{first}");
+    }
+}
+
+#[test]
 fn thoughts_are_left_out_where_the_tools_before_them_are_others() {
     let conversation = |choice| Conversation {
         tools: vec![tool("look", NO_ARGUMENTS), tool("wait", NO_ARGUMENTS)],
         tool_choice: choice,
+        effort: Some(Effort::Low),
         ..says(vec![
             user(vec![text("Look")]),
             assistant(vec![
@@ -752,7 +808,7 @@ fn the_form_of_the_answer_is_asked_for_by_schema_or_by_word() {
         &conversation,
         r#"{"messages":[{"role":"user","content":[{"text":"Hi"}]}],
         "inferenceConfig":{"maxTokens":128000},
-        "outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"schema":"{\"type\":\"object\",\"properties\":{\"a\":{\"const\":\"\\\"b\\\"\"}}}","name":"city","description":"A city"}}}}}"#,
+        "outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"schema":"{\"type\":\"object\",\"properties\":{\"a\":{\"const\":\"\\\"b\\\"\"}},\"additionalProperties\":false}","name":"city","description":"A city"}}}}}"#,
     );
     let loose = Conversation {
         format: Format::JsonSchema {
@@ -785,6 +841,44 @@ fn the_form_of_the_answer_is_asked_for_by_schema_or_by_word() {
     assert_eq!(member(CLAUDE, &any, "/outputConfig"), "");
     assert_eq!(member(CLAUDE, &any, "/system/0/text"), "\"Be kind.\"");
     assert!(member(CLAUDE, &any, "/system/1/text").contains("JSON object"));
+}
+
+#[test]
+fn a_schema_that_binds_claude_has_no_word_that_it_refuses() {
+    const SCHEMA: &str =
+        r#"{"type":"object","properties":{"a":{"type":"integer","minimum":1}},"required":["a"]}"#;
+    const BINDS: &str = r#"{"type":"object","properties":{"a":{"type":"integer","description":"(minimum: 1)"}},"required":["a"],"additionalProperties":false}"#;
+    let strict = |strict| Conversation {
+        format: Format::JsonSchema {
+            name: "n".into(),
+            description: None,
+            schema: Some(raw(SCHEMA)),
+            strict: None,
+        },
+        tools: vec![Tool {
+            strict,
+            ..tool("look", SCHEMA)
+        }],
+        ..hi()
+    };
+    let of_answer = "/outputConfig/textFormat/structure/jsonSchema/schema";
+    let of_tool = "/toolConfig/tools/0/toolSpec/inputSchema/json";
+    let as_text = |schema: &str| serde_json::to_string(schema).unwrap();
+    for model in [CLAUDE, "anthropic.claude-opus-4-6-v1"] {
+        assert_eq!(
+            member(model, &strict(Some(true)), of_answer),
+            as_text(BINDS)
+        );
+        assert_eq!(member(model, &strict(Some(true)), of_tool), BINDS);
+        // What nobody is bound to says all that it said.
+        assert_eq!(member(model, &strict(Some(false)), of_tool), SCHEMA);
+        assert_eq!(member(model, &strict(None), of_tool), SCHEMA);
+    }
+    assert_eq!(
+        member(GPT_OSS, &strict(Some(true)), of_answer),
+        as_text(SCHEMA)
+    );
+    assert_eq!(member(GPT_OSS, &strict(Some(true)), of_tool), SCHEMA);
 }
 
 #[test]

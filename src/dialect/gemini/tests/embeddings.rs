@@ -1,5 +1,7 @@
 //! Embeddings, there and back.
 
+use bytes::Bytes;
+
 use crate::chat::{EmbeddingRequest, Unsupported, embedding};
 use crate::dialect::gemini::Form;
 use crate::dialect::gemini::embeddings::{answer, encode};
@@ -24,9 +26,7 @@ fn a_request_has_the_form_of_its_place() {
             r#"{"instances":[{"content":"a"},{"content":"b"}],"parameters":{"autoTruncate":false,"outputDimensionality":256}}"#,
         ),
     ] {
-        let encoded = encode(&request, model, form).unwrap();
-        assert_eq!(encoded.body, body);
-        assert_eq!(encoded.dropped.as_slice(), ["user"]);
+        assert_eq!(encode(&request, model, form).unwrap(), [body]);
     }
 }
 
@@ -37,13 +37,15 @@ fn more_than_one_request_takes_is_refused() {
         ..EmbeddingRequest::default()
     };
     for (form, most) in [(Form::AiStudio, 100), (Form::Vertex, 250)] {
-        assert!(encode(&request(most), "m", form).is_ok());
+        assert_eq!(encode(&request(most), "m", form).unwrap().len(), 1);
         let refused = encode(&request(most + 1), "m", form).unwrap_err();
         assert_eq!(
             (refused.code, &*refused.param),
             (Unsupported::PARAMETER, "input")
         );
     }
+    let bodies = encode(&request(251), "gemini-embedding-001", Form::Vertex).unwrap();
+    assert_eq!(bodies.len(), 251, "each alone");
 }
 
 #[test]
@@ -52,17 +54,17 @@ fn an_answer_becomes_the_list_that_callers_know() {
     let base64 = request(r#"{"input":"a","encoding_format":"base64"}"#);
     let studio = "{\n \"embeddings\": [\n {\"values\": [\n 0.50,\n -1\n ]}, {\"values\": [1]}]}";
     assert_eq!(
-        answer(studio.as_bytes(), &floats, "shown", Form::AiStudio).unwrap(),
+        answer(&[Bytes::from(studio)], &floats, "shown", Form::AiStudio).unwrap(),
         br#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.50,-1]},{"object":"embedding","index":1,"embedding":[1]}],"model":"shown"}"#
     );
     let counted = r#"{"embeddings":[{"values":[0.5]}],"usageMetadata":{"promptTokenCount":3}}"#;
     assert_eq!(
-        answer(counted.as_bytes(), &base64, "shown", Form::AiStudio).unwrap(),
+        answer(&[Bytes::from(counted)], &base64, "shown", Form::AiStudio).unwrap(),
         br#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":"AAAAPw=="}],"model":"shown","usage":{"prompt_tokens":3,"total_tokens":3}}"#
     );
     let vertex = r#"{"predictions":[{"embeddings":{"statistics":{"token_count":4,"truncated":false},"values":[1]}},{"embeddings":{"statistics":{"token_count":5.0},"values":[2]}}],"metadata":{}}"#;
     assert_eq!(
-        answer(vertex.as_bytes(), &floats, "shown", Form::Vertex).unwrap(),
+        answer(&[Bytes::from(vertex)], &floats, "shown", Form::Vertex).unwrap(),
         br#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[1]},{"object":"embedding","index":1,"embedding":[2]}],"model":"shown","usage":{"prompt_tokens":9,"total_tokens":9}}"#
     );
 }
@@ -84,7 +86,7 @@ fn an_answer_without_a_vector_for_each_input_is_broken() {
         ),
         ("[", Form::Vertex),
     ] {
-        let failure = answer(body.as_bytes(), &request, "m", form).unwrap_err();
+        let failure = answer(&[Bytes::from(body)], &request, "m", form).unwrap_err();
         assert_eq!(failure.class, Class::Broken, "{body}");
     }
 }

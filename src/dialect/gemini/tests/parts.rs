@@ -78,7 +78,7 @@ fn calls_and_thoughts_bear_the_signatures_that_are_ours() {
     use Role::{Assistant as A, User as U};
     let sealed = Some(thought::seal(US, "SIG"));
     let foreign = Some(thought::seal("other/model", "SIG"));
-    let skip = "skip_thought_signature_validator";
+    let skip = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=";
     let ran = |call: Part| {
         let id = match &call {
             Part::Call(call) => call.id.clone(),
@@ -282,7 +282,10 @@ fn of_calls_side_by_side_the_first_alone_is_excused() {
     let sealed = Some(thought::seal(US, "SIG"));
     assert_eq!(
         signatures(&[call("1", "f", "{}", None), call("2", "f", "{}", None)]),
-        [json!("skip_thought_signature_validator"), Value::Null]
+        [
+            json!("c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="),
+            Value::Null
+        ]
     );
     assert_eq!(
         signatures(&[call("1", "f", "{}", sealed), call("2", "f", "{}", None)]),

@@ -5,7 +5,8 @@ use super::wire::{
     CallObject, Form, FunctionCall, Message, PartObject, PartType, RoleName, Signed, ThinkingBlock,
     ToolType,
 };
-use super::{Asked, ask, user};
+use super::{Asked, user};
+use crate::chat::asked::note;
 use crate::chat::{Call, CallResult, Conversation, Media, Part, Role, Thought, Turn, Unsupported};
 
 /// What litellm writes between the id of a call and the signature of the thought behind it.
@@ -70,7 +71,7 @@ impl Reader<'_> {
             }
         }
         if named {
-            ask(self.asked, "messages.name");
+            note(self.asked, "messages.name");
         }
         Ok(())
     }
@@ -94,7 +95,7 @@ impl Reader<'_> {
 
     fn assistant(&mut self, message: Message) -> Result<Vec<Part>, Unsupported> {
         if message.audio.is_some() {
-            ask(self.asked, "messages.audio");
+            note(self.asked, "messages.audio");
         }
         let blocks = message.thinking_blocks.unwrap_or_default();
         let mut parts: Vec<Part> = blocks.into_iter().filter_map(thought).collect();
@@ -189,7 +190,7 @@ impl Reader<'_> {
         for (index, mut object) in objects.into_iter().enumerate() {
             let cache = object.cache_control.take();
             if object.prompt_cache_breakpoint.is_some() {
-                ask(self.asked, "prompt_cache_breakpoint");
+                note(self.asked, "prompt_cache_breakpoint");
             }
             parts.extend(self.part(index, object, role)?);
             self.cache(cache, &mut parts);
@@ -231,7 +232,7 @@ impl Reader<'_> {
                     Some(Form::List(_)) | None => (None, None),
                 };
                 if detail.is_some_and(|detail| detail != "auto") {
-                    ask(self.asked, "image_url.detail");
+                    note(self.asked, "image_url.detail");
                 }
                 let Some(url) = url else {
                     return Err(missing(self, "image_url"));
@@ -282,7 +283,7 @@ impl Reader<'_> {
 
     fn cache(&mut self, cache: Option<super::wire::CacheControl>, parts: &mut Vec<Part>) {
         if let Some(cache) = cache {
-            ask(self.asked, "cache_control");
+            note(self.asked, "cache_control");
             parts.push(cache.into());
         }
     }

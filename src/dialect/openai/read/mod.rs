@@ -12,6 +12,7 @@ mod wire;
 
 use std::borrow::Cow;
 
+use crate::chat::asked::{self, note};
 use crate::chat::{
     Conversation, Effort, Format, Lifetime, Part, Role, Thinking, Tool, ToolChoice, Turn,
     Unsupported,
@@ -27,6 +28,9 @@ use wire::{
 /// A field that is not what its schema says, or that has no counterpart in any other dialect.
 pub fn read(body: &str) -> Result<Conversation, Unsupported> {
     let fields: Fields = serde_json::from_str(body).map_err(|error| path::wrong(body, &error))?;
+    if fields.members > asked::MOST {
+        return Err(asked::too_many());
+    }
     let mut asked = fields.asked;
     let tools = tools(fields.tools.unwrap_or_default(), &mut asked)?;
     let user = match fields.safety_identifier {
@@ -72,19 +76,13 @@ pub fn read(body: &str) -> Result<Conversation, Unsupported> {
         // Anthropic's form of it: the end of what is sent is worth keeping.
         cache_the_end(&mut conversation, cache.ttl);
     }
-    asked.dedup();
+    asked::checked(&asked)?;
     conversation.asked = asked;
     Ok(conversation)
 }
 
 /// Names, each once.
 type Asked = Vec<Cow<'static, str>>;
-
-fn ask(asked: &mut Asked, name: &'static str) {
-    if !asked.iter().any(|known| known == name) {
-        asked.push(name.into());
-    }
-}
 
 fn tools(tools: Vec<ToolObject>, asked: &mut Asked) -> Result<Vec<Tool>, Unsupported> {
     let each = tools.into_iter().enumerate();
@@ -113,7 +111,7 @@ fn tools(tools: Vec<ToolObject>, asked: &mut Asked) -> Result<Vec<Tool>, Unsuppo
         };
         let cache = tool.cache_control.or(function.cache_control);
         if cache.is_some() {
-            ask(asked, "cache_control");
+            note(asked, "cache_control");
         }
         Ok(Tool {
             name,

@@ -11,6 +11,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::value::RawValue;
 
 use super::Asked;
+use crate::chat::asked::{self, note};
 
 /// The fields of a request, and which of them were set.
 #[derive(Debug, Default)]
@@ -37,6 +38,8 @@ pub(super) struct Fields {
     pub(super) service_tier: Option<String>,
     pub(super) cache_control: Option<CacheControl>,
     pub(super) asked: Asked,
+    /// How many members there were. Those beyond [`asked::MOST`] are not read.
+    pub(super) members: usize,
 }
 
 impl<'de> Deserialize<'de> for Fields {
@@ -57,9 +60,11 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
         let mut fields = Fields::default();
         while let Some(Key(key)) = map.next_key()? {
-            let set = fields.take(&key, &mut map)?;
-            if set && !fields.asked.contains(&key) {
-                fields.asked.push(Cow::Owned(key.into_owned()));
+            fields.members += 1;
+            if fields.members > asked::MOST {
+                map.next_value::<IgnoredAny>()?;
+            } else if fields.take(&key, &mut map)? {
+                note(&mut fields.asked, key.into_owned());
             }
         }
         Ok(fields)
@@ -86,7 +91,7 @@ impl Fields {
             "stream_options" => {
                 let options: Option<StreamOptions> = map.next_value()?;
                 if options.and_then(|options| options.include_obfuscation) == Some(true) {
-                    super::ask(&mut self.asked, "stream_options.include_obfuscation");
+                    note(&mut self.asked, "stream_options.include_obfuscation");
                 }
                 Ok(false)
             }
@@ -120,8 +125,28 @@ impl Fields {
                 let modalities: Option<Vec<String>> = map.next_value()?;
                 Ok(modalities.is_some_and(|list| list.iter().any(|kind| kind != "text")))
             }
-            _ => Ok(map.next_value::<Option<IgnoredAny>>()?.is_some()),
+            _ => Ok(map.next_value::<Said>()? != Said::Nothing),
         }
+    }
+}
+
+/// Whether a value that is not read says anything: null and an empty list do not.
+#[derive(PartialEq, Eq)]
+enum Said {
+    Nothing,
+    Something,
+}
+
+impl<'de> Deserialize<'de> for Said {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        let inner = raw.strip_prefix('[').and_then(|raw| raw.strip_suffix(']'));
+        let empty = inner.is_some_and(|inner| inner.trim().is_empty());
+        Ok(if empty || raw == "null" {
+            Self::Nothing
+        } else {
+            Self::Something
+        })
     }
 }
 

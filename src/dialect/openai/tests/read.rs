@@ -396,13 +396,24 @@ fn what_is_set_is_read_and_named() {
     );
 }
 
+/// Each name is compared with those before it: were they not bounded, this would take minutes.
+#[test]
+fn a_request_of_very_many_fields_is_refused() {
+    let unknown: Vec<String> = (0..200_000).map(|at| format!(r#""f{at}":1"#)).collect();
+    for more in [unknown.join(","), vec![r#""user":"u""#; 257].join(",")] {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":"Hi"}}],{more}}}"#);
+        let refused = read(&body).unwrap_err();
+        assert!(refused.message.contains("256 members"), "{refused:?}");
+    }
+}
+
 #[test]
 fn what_asks_for_nothing_is_not_named() {
     let nothing = with(&json!({
         "n": 1, "logprobs": false, "top_logprobs": 0, "store": false, "modalities": ["text"], "tools": [],
         "parallel_tool_calls": true, "max_tokens": 5, "temperature": null, "stop": null, "tool_choice": null,
         "response_format": null, "reasoning_effort": null, "metadata": null, "new_in_2031": null,
-        "functions": null, "logit_bias": null, "audio": null, "seed": null, "user": null, "stream_options": null,
+        "functions": [], "new_in_2032": [ ], "logit_bias": null, "audio": null, "seed": null, "user": null, "stream_options": null,
     }))
     .unwrap();
     assert_eq!(nothing.asked, Vec::<String>::new());
@@ -411,7 +422,7 @@ fn what_asks_for_nothing_is_not_named() {
         ("logprobs", json!(true)),
         ("modalities", json!(["text", "audio"])),
         ("web_search_options", json!({})),
-        ("functions", json!([])),
+        ("functions", json!([{ "name": "f" }])),
         ("function_call", json!("auto")),
         ("metadata", json!({ "a": "b" })),
         ("prediction", json!({ "type": "content", "content": "x" })),

@@ -472,8 +472,8 @@ fn what_cannot_be_said_is_dropped_and_named() {
         ),
         (
             Conversation {
-                temperature: Some(1.0),
-                top_p: Some(1.0),
+                temperature: Some(0.5),
+                top_p: Some(0.5),
                 ..hi()
             },
             &one_of,
@@ -481,8 +481,8 @@ fn what_cannot_be_said_is_dropped_and_named() {
         ),
         (
             Conversation {
-                temperature: Some(1.0),
-                top_p: Some(1.0),
+                temperature: Some(0.5),
+                top_p: Some(0.5),
                 ..hi()
             },
             &strict,
@@ -513,6 +513,113 @@ fn what_cannot_be_said_is_dropped_and_named() {
     assert_eq!(body["max_tokens"], 100);
     assert!(body.get("tool_choice").is_none());
     assert_eq!(dropped.as_slice(), ["tool_choice", "max_tokens"]);
+}
+
+#[test]
+fn openais_own_models_are_sent_what_each_takes() {
+    let asks = |effort, thinking| Conversation {
+        temperature: Some(0.3),
+        stop: vec!["X".into()],
+        effort,
+        thinking,
+        ..hi()
+    };
+    let thinking = || Some(Thinking::Budget(10_000));
+    for (model, effort, thinking, sent, names) in [
+        (
+            "gpt-5-mini",
+            None,
+            None,
+            json!({}),
+            &["temperature", "stop"][..],
+        ),
+        (
+            "gpt-5-mini",
+            None,
+            thinking(),
+            json!({"reasoning_effort": "medium"}),
+            &["temperature", "stop"],
+        ),
+        (
+            "o4-mini",
+            Some(Effort::None),
+            None,
+            json!({"reasoning_effort": "low"}),
+            &["temperature", "stop"],
+        ),
+        // These think only if they are told to, or not if they are told not to.
+        (
+            "gpt-5.1",
+            None,
+            None,
+            json!({"temperature": 0.3}),
+            &["stop"],
+        ),
+        (
+            "gpt-5.1",
+            Some(Effort::Low),
+            None,
+            json!({"reasoning_effort": "low"}),
+            &["temperature", "stop"],
+        ),
+        (
+            "gpt-5.6-sol",
+            None,
+            None,
+            json!({}),
+            &["temperature", "stop"],
+        ),
+        (
+            "gpt-5.6-sol",
+            Some(Effort::None),
+            None,
+            json!({"reasoning_effort": "none", "temperature": 0.3}),
+            &["stop"],
+        ),
+        (
+            "gpt-4o",
+            None,
+            thinking(),
+            json!({"temperature": 0.3, "stop": ["X"]}),
+            &["thinking"],
+        ),
+        (
+            "gpt-4o",
+            Some(Effort::None),
+            None,
+            json!({"temperature": 0.3, "stop": ["X"]}),
+            &[],
+        ),
+        // Of which nothing is known.
+        (
+            "gpt-7",
+            Some(Effort::Low),
+            None,
+            json!({"reasoning_effort": "low", "temperature": 0.3, "stop": ["X"]}),
+            &[],
+        ),
+    ] {
+        let facts = Families::built_in().of(model);
+        let (body, mut dropped) = written(&asks(effort, thinking), &facts, OPENAI).unwrap();
+        let told = ["reasoning_effort", "temperature", "stop"]
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), body.get(name)?.clone())));
+        assert_eq!(Value::Object(told.collect()), sent, "{model} {effort:?}");
+        let mut names: Vec<&str> = names.to_vec();
+        names.sort_unstable();
+        dropped.sort();
+        assert_eq!(dropped.as_slice(), names, "{model} {effort:?}");
+    }
+    // What it has anyway is no loss.
+    let usual = Conversation {
+        temperature: Some(1.0),
+        top_p: Some(1.0),
+        ..hi()
+    };
+    let facts = Families::built_in().of("gpt-5-mini");
+    let (body, dropped) = written(&usual, &facts, OPENAI).unwrap();
+    assert!(body.get("temperature").is_none() && body.get("top_p").is_none());
+    assert!(dropped.is_empty(), "{dropped:?}");
 }
 
 #[test]

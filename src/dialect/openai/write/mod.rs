@@ -81,8 +81,14 @@ pub fn write(
             User::User(ids::user(user))
         }
     });
-    let (temperature, top_p) = sampling(conversation, facts, &mut dropped);
+    let effort = effort(conversation, facts, &mut dropped);
+    let thinks = effort.map_or(facts.thinks_unasked, |effort| effort != Effort::None);
+    let (temperature, top_p) = sampling(conversation, facts, thinks, &mut dropped);
     let mut stop = conversation.stop.as_slice();
+    if !facts.stop && !stop.is_empty() {
+        stop = &[];
+        drop_field(&mut dropped, "stop");
+    }
     if stop.len() > MAX_STOPS {
         stop = &stop[..MAX_STOPS];
         drop_field(&mut dropped, "stop");
@@ -109,7 +115,7 @@ pub fn write(
         seed: conversation.seed,
         stop,
         response_format: format(&conversation.format, facts)?,
-        reasoning_effort: effort(conversation, facts).map(Effort::name),
+        reasoning_effort: effort.map(Effort::name),
         user,
         stream: true,
         stream_options: options.usage.then_some(StreamOptions {
@@ -158,22 +164,27 @@ fn tools<'c>(
     ))
 }
 
+/// What the model takes of the sampling. A value of 1 is what it has anyway, so nobody is told that
+/// it was left out.
 fn sampling(
     conversation: &Conversation,
     facts: &Facts,
+    thinks: bool,
     dropped: &mut Dropped,
 ) -> (Option<f64>, Option<f64>) {
     let (temperature, top_p) = (conversation.temperature, conversation.top_p);
     let both = temperature.is_some() && top_p.is_some();
     let (keep_temperature, keep_top_p) = match facts.sampling {
+        _ if thinks && !facts.sampling_thinking => (false, false),
         Sampling::Any => (true, true),
         Sampling::OneOf => (true, !both),
         Sampling::None => (false, false),
     };
-    if temperature.is_some() && !keep_temperature {
+    let differs = |value: Option<f64>| value.is_some_and(|it| (it - 1.0).abs() > f64::EPSILON);
+    if differs(temperature) && !keep_temperature {
         drop_field(dropped, "temperature");
     }
-    if top_p.is_some() && !keep_top_p {
+    if differs(top_p) && !keep_top_p {
         drop_field(dropped, "top_p");
     }
     (
@@ -208,8 +219,16 @@ fn format<'c>(format: &'c Format, facts: &Facts) -> Result<Option<FormatObject<'
 }
 
 /// How hard it is to think, as far as this model can be told.
-fn effort(conversation: &Conversation, facts: &Facts) -> Option<Effort> {
-    let wanted = match conversation.wish() {
+fn effort(conversation: &Conversation, facts: &Facts, dropped: &mut Dropped) -> Option<Effort> {
+    let wish = conversation.wish();
+    if !facts.reasoning_effort {
+        // Without thinking there is nothing to turn off.
+        if wish.is_on() {
+            drop_field(dropped, conversation.wished_by());
+        }
+        return None;
+    }
+    let wanted = match wish {
         // As it sees fit is what models do by themselves.
         Wish::Unsaid => return None,
         Wish::On(amount) => amount.effort()?,

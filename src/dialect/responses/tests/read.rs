@@ -301,6 +301,14 @@ fn a_schema_keeps_its_text() {
 }
 
 #[test]
+fn a_request_of_very_many_fields_is_refused() {
+    let unknown: Vec<String> = (0..200_000).map(|at| format!(r#""f{at}":1"#)).collect();
+    let body = format!(r#"{{"input":"x",{}}}"#, unknown.join(","));
+    let refused = read(&body).unwrap_err();
+    assert!(refused.message.contains("256 members"), "{refused:?}");
+}
+
+#[test]
 fn what_is_as_asked_anyway_is_not_named() {
     for request in [
         json!({"input":"x","parallel_tool_calls":true}),

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
+use super::instructions::Instructions;
 use crate::chat::Unsupported;
-use crate::chat::without_billing;
 use crate::dialect::Dropped;
 use crate::dialect::support::{drop_field, refused};
 use crate::facts::Facts;
@@ -34,7 +34,6 @@ const DROPPED: &[&str] = &[
     "diagnostics",
     "fallback_credit_token",
     "fallbacks",
-    "output_format",
     "service_tier",
     "speed",
     "workspace_id",
@@ -67,6 +66,17 @@ pub fn cloud_betas(header: &str) -> impl Iterator<Item = &str> {
     named.filter(|beta| BETAS.contains(beta))
 }
 
+/// What becomes of a member at the top.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It stands, with its edits.
+    Stands,
+    /// Nothing is left of it.
+    Gone,
+    /// It is this instead.
+    Instead(String),
+}
+
 /// A request's body on its way into a cloud.
 pub(super) struct Body<'a, 'e> {
     pub(super) text: &'a str,
@@ -82,6 +92,8 @@ pub(super) struct Own<'o> {
     pub(super) betas: &'o [&'o str],
     pub(super) model_in_body: bool,
     pub(super) stream_in_body: bool,
+    /// Where the contents of the messages stand that are instructions, and not sent as messages.
+    pub(super) instructions: &'o [Range<usize>],
 }
 
 impl Body<'_, '_> {
@@ -96,22 +108,33 @@ impl Body<'_, '_> {
                 drop_field(self.dropped, *name);
             }
         }
-        let empty_config = self.config()?;
+        let config = self.config()?;
         self.thinking()?;
-        let empty_system = self.system()?;
+        let mut instructions = Instructions::within(self.text, own.instructions)?;
+        let system = self.top.get("system");
+        let head = instructions.splice(self.text, system, self.edits)?;
+        if instructions.narrowed {
+            drop_field(self.dropped, "cache_control");
+        }
         self.tools()?;
         let mut added = Added::default();
+        if let Left::Instead(members) = &config {
+            added.push("output_config", members);
+        }
+        if let Left::Instead(blocks) = &head {
+            added.push("system", blocks);
+        }
         added.push("anthropic_version", quote(own.version));
         if !own.betas.is_empty() {
             let quoted: Vec<String> = own.betas.iter().map(|beta| quote(beta)).collect();
             added.push("anthropic_beta", format!("[{}]", quoted.join(",")));
         }
         let unwanted = |key: &str| match key {
-            "anthropic_version" | "anthropic_beta" => true,
+            "anthropic_version" | "anthropic_beta" | "output_format" => true,
             "model" => !own.model_in_body,
             "stream" => !own.stream_in_body,
-            "output_config" => empty_config,
-            "system" => empty_system,
+            "output_config" => config != Left::Stands,
+            "system" => head != Left::Stands,
             key => DROPPED.contains(&key) || REFUSED.contains(&key),
         };
         self.top.rewrite(self.edits, unwanted, added);
@@ -129,13 +152,33 @@ impl Body<'_, '_> {
 }
 
 impl<'a> Body<'a, '_> {
-    /// Tells whether nothing is left of `output_config`.
-    fn config(&mut self) -> Result<bool, Invalid> {
+    /// Puts `output_config` right. The form of the answer, which stood at the top before, is told here;
+    /// it is never dropped.
+    fn config(&mut self) -> Result<Left, Unsupported> {
         let text = self.text;
-        let Some(span) = self.of_kind("output_config", b'{') else {
-            return Ok(false);
+        let older = self
+            .top
+            .get("output_format")
+            .filter(|span| &text[span.clone()] != "null");
+        let span = self.of_kind("output_config", b'{');
+        let config = match span {
+            Some(span) => Some(Object::read(&mut Cursor::at(text, span.start))?),
+            None => None,
         };
-        let config = Object::read(&mut Cursor::at(text, span.start))?;
+        let newer = config.as_ref().and_then(|config| config.get("format"));
+        let newer = newer.filter(|span| &text[span.clone()] != "null");
+        if (older.is_some() || newer.is_some()) && !self.facts.json_schema {
+            return Err(refused("response_format"));
+        }
+        // Of the two the newer holds.
+        let format = older
+            .filter(|_| newer.is_none())
+            .map(|span| format!("\"format\":{}", &text[span]));
+        let Some(config) = config else {
+            return Ok(format.map_or(Left::Stands, |format| {
+                Left::Instead(format!("{{{format}}}"))
+            }));
+        };
         let effort = self.facts.efforts.is_empty();
         let mut taken = 0;
         for (key, name, unwanted) in [
@@ -147,12 +190,17 @@ impl<'a> Body<'a, '_> {
                 taken += 1;
             }
         }
-        if taken == config.len() {
-            return Ok(true);
+        if taken == config.len() && format.is_none() {
+            return Ok(Left::Gone);
         }
-        let unwanted = |key: &str| key == "task_budget" || effort && key == "effort";
-        config.rewrite(self.edits, unwanted, "");
-        Ok(false)
+        let unwanted = |key: &str| match key {
+            "task_budget" => true,
+            "effort" => effort,
+            "format" => format.is_some(),
+            _ => false,
+        };
+        config.rewrite(self.edits, unwanted, format.clone().unwrap_or_default());
+        Ok(Left::Stands)
     }
 
     fn thinking(&mut self) -> Result<(), Invalid> {
@@ -166,56 +214,6 @@ impl<'a> Body<'a, '_> {
             thinking.rewrite(self.edits, |key| key == "block_binding", "");
         }
         Ok(())
-    }
-
-    /// Takes out Claude Code's header in disguise, which Bedrock refuses. Tells whether nothing is
-    /// left.
-    fn system(&mut self) -> Result<bool, Invalid> {
-        let text = self.text;
-        let Some(span) = self.top.get("system") else {
-            return Ok(false);
-        };
-        let mut cursor = Cursor::at(text, span.start);
-        match cursor.kind()? {
-            Kind::String => {
-                let said = cursor.string()?;
-                let decoded = said.decode();
-                let kept = without_billing(&decoded);
-                if !kept.is_empty() && kept.len() < decoded.len() {
-                    self.edits.replace(said.span(), quote(kept));
-                }
-                Ok(kept.is_empty() && !decoded.is_empty())
-            }
-            Kind::Array => {
-                let mut blocks = Vec::new();
-                cursor.array(|cursor| {
-                    if cursor.kind()? != Kind::Object {
-                        blocks.push((cursor.skip()?, true));
-                        return Ok(());
-                    }
-                    let block = Object::read(cursor)?;
-                    let mut keep = true;
-                    if let Some(span) = block.get("text")
-                        && let Some(said) = Cursor::at(text, span.start).string_or_skip()?
-                    {
-                        let decoded = said.decode();
-                        let kept = without_billing(&decoded);
-                        keep = decoded.is_empty() || !kept.is_empty();
-                        if keep && kept.len() < decoded.len() {
-                            self.edits.replace(span, quote(kept));
-                        }
-                    }
-                    if keep {
-                        self.mark(&block)?;
-                    }
-                    blocks.push((block.span.clone(), keep));
-                    Ok::<(), Invalid>(())
-                })?;
-                self.edits.thin(&blocks);
-                Ok(!blocks.is_empty() && blocks.iter().all(|(_, keep)| !keep))
-            }
-            Kind::Object | Kind::Number | Kind::Bool | Kind::Null => Ok(false),
-        }
     }
 
     fn tools(&mut self) -> Result<(), Unsupported> {

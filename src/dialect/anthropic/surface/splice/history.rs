@@ -20,6 +20,9 @@ pub(super) struct History<'a> {
     in_cloud: bool,
     /// Whether a cache mark was made what clouds know.
     pub(super) narrowed: bool,
+    /// Where the contents of instructions stand that were taken out from among the messages, as the
+    /// clouds do not know them there.
+    pub(super) instructions: Vec<Range<usize>>,
     /// The last message of the assistant, as it goes out.
     answer: Left,
     /// Whether the last message of all answers calls.
@@ -56,6 +59,7 @@ impl<'a> History<'a> {
             target,
             in_cloud,
             narrowed: false,
+            instructions: Vec::new(),
             answer: Left::default(),
             answers_calls: false,
         }
@@ -82,6 +86,10 @@ impl<'a> History<'a> {
                 messages.push((cursor.skip()?, true));
                 return Ok(());
             }
+            if self.in_cloud && self.instructs(cursor)? {
+                messages.push((cursor.skip()?, false));
+                return Ok(());
+            }
             let mut left = Left {
                 anything: true,
                 ..Left::default()
@@ -105,6 +113,24 @@ impl<'a> History<'a> {
         })?;
         edits.thin(&messages);
         Ok(())
+    }
+
+    /// Whether the message that comes next is one of instructions; where they stand is noted.
+    fn instructs(&mut self, cursor: &mut Cursor<'a>) -> Result<bool, Invalid> {
+        let (mut system, mut content) = (false, None);
+        Cursor::at(self.text, cursor.position()).object(|cursor, key| {
+            if key.says("role") {
+                let role = cursor.string_or_skip()?;
+                system = role.is_some_and(|role| role.says("system"));
+            } else if key.says("content") {
+                content = Some(cursor.skip()?);
+            }
+            Ok::<(), Invalid>(())
+        })?;
+        if system {
+            self.instructions.extend(content);
+        }
+        Ok(system)
     }
 
     /// Walks a list of blocks.

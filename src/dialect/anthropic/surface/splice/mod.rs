@@ -3,6 +3,7 @@
 mod cloud;
 mod frames;
 mod history;
+mod instructions;
 mod plain;
 mod request;
 mod stream;

@@ -41,6 +41,7 @@ pub struct Spliced {
 ///
 /// Thinking that another target signed, or nobody, is taken out, and the seal is taken off what this
 /// one signed; ids of calls that another provider made are brought to the form that Anthropic takes.
+/// In a cloud, instructions among the messages are told with those at their head.
 ///
 /// # Errors
 /// A cloud cannot do what is asked for.
@@ -81,6 +82,7 @@ pub fn splice_request(
                 betas,
                 model_in_body,
                 stream_in_body,
+                instructions: &history.instructions,
             })?;
             if history.narrowed {
                 drop_field(&mut dropped, "cache_control");

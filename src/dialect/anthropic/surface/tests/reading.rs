@@ -334,6 +334,24 @@ fn what_is_asked_for_is_read_and_named() {
     assert!(conversation(&json!({})).asked.is_empty());
 }
 
+/// Each name is compared with those before it: were they not bounded, this would take minutes.
+#[test]
+fn a_request_that_sets_very_many_fields_is_refused() {
+    let each = |item: fn(usize) -> String| (0..100_000).map(item).collect::<Vec<_>>().join(",");
+    let tools = each(|at| format!(r#"{{"name":"t","input_schema":{{}},"f{at}":1}}"#));
+    let blocks = each(|at| format!(r#"{{"type":"b{at}"}}"#));
+    for body in [
+        format!(r#"{{"messages":[{{"role":"user","content":"Hi"}}],"tools":[{tools}]}}"#),
+        format!(r#"{{"messages":[{{"role":"assistant","content":[{blocks}]}}]}}"#),
+    ] {
+        let refused = read(&body).unwrap_err();
+        assert!(
+            refused.message.contains("256 different fields"),
+            "{refused:?}"
+        );
+    }
+}
+
 #[test]
 fn thinking_and_choice_in_every_form() {
     for (thinking, expected, shown) in [

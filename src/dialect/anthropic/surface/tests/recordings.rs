@@ -132,7 +132,17 @@ fn every_recorded_request_is_passed_on_but_for_its_model() {
                 let sent: Value = serde_json::from_slice(&spliced.pieces.concat()).unwrap();
                 assert_eq!(sent["anthropic_version"], "vertex-2023-10-16");
                 // The default lifetime, which goes without saying.
-                let came = body["messages"].to_string();
+                // Instructions among the messages are told at their head.
+                let came = body["messages"].as_array().unwrap().iter();
+                let (within, came): (Vec<&Value>, Vec<&Value>) =
+                    came.partition(|message| message["role"] == "system");
+                for text in within.iter().map(|message| &message["content"][0]["text"]) {
+                    assert!(
+                        sent["system"].to_string().contains(&text.to_string()),
+                        "{name}"
+                    );
+                }
+                let came = serde_json::to_string(&came).unwrap();
                 let came = came.replace("\"ttl\":\"5m\",", "");
                 let came = came.replace(",\"ttl\":\"5m\"", "");
                 assert_eq!(sent["messages"].to_string(), came, "{name}");

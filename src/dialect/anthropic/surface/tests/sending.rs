@@ -220,6 +220,76 @@ fn a_cloud_is_told_what_it_knows() {
 }
 
 #[test]
+fn instructions_among_the_messages_are_told_at_the_head_in_a_cloud_and_nothing_else_is_touched() {
+    let head = r#"{"model":"mine","max_tokens":9"#;
+    let first = r#"{"role":"user","content":[ {"type":"text","text":"q"} ]}"#;
+    let second = r#"{"role":"assistant","content":[{"type":"thinking","thinking":"Hm","signature":"NATIVE+/=="}, {"type":"tool_use","id":"toolu_1","name":"f","input":{ "x":1.0e2 }}]}"#;
+    let third = r#"{ "content":[{"type":"tool_result","tool_use_id":"toolu_1"}], "role":"user"}"#;
+    let plain = r#"{"role":"system","content":"re\u006dind"}"#;
+    let marked = r#"{"content":[{"type":"text","text":"b","cache_control":{"type":"ephemeral","ttl":"1h"}},{"type":"text","text":" "}],"role":"system"}"#;
+    let (said, also) = (
+        r#"{"type":"text","text":"re\u006dind"}"#,
+        r#"{"type":"text","text":"b","cache_control":{"type":"ephemeral"}}"#,
+    );
+    let own = r#"{"type":"text","text":"own"}"#;
+    // What `system` is, what it becomes, and whether it was in the body.
+    for (system, expected) in [
+        ("", format!("[{said},{also}]")),
+        (",\"system\":null", format!("[{said},{also}]")),
+        (",\"system\":[]", format!("[{said},{also}]")),
+        (",\"system\":\"own\"", format!("[{own},{said},{also}]")),
+        (
+            ",\"system\":[ {\"type\":\"text\",\"text\":\"own\"} ]",
+            format!("[{own},{said},{also}]"),
+        ),
+        (
+            ",\"system\":\"x-anthropic-billing-header: cch=1;\"",
+            format!("[{said},{also}]"),
+        ),
+        (
+            r#","system":[{"type":"text","text":"x-anthropic-billing-header: cch=1;"}]"#,
+            format!("[{said},{also}]"),
+        ),
+    ] {
+        for messages in [
+            format!("{first},{second},{plain},{third},{marked}"),
+            format!("{plain},{marked}, {first},{second},{third}"),
+        ] {
+            let body = format!("{head}{system},\"messages\":[{messages}]}}");
+            let (out, dropped) = sent(&body, VERTEX);
+            assert_eq!(parsed(&out)["system"], parsed(&expected), "{out}");
+            assert!(
+                out.contains(&format!("\"messages\":[{first},{second},{third}]")),
+                "{out}"
+            );
+            assert_eq!(dropped, ["cache_control"]);
+        }
+    }
+    let body = format!("{head},\"messages\":[{first},{plain}]}}");
+    // Where it is spoken as its maker speaks it, they stand where they stood.
+    let (out, _) = sent(&body, Form::Direct);
+    assert_eq!(out, body.replace("\"mine\"", "\"claude-opus-4-8\""));
+}
+
+#[test]
+fn a_model_that_thinks_by_a_budget_thinks_on_behind_instructions_among_its_results() {
+    let messages = json!([
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": [{"type": "thinking", "thinking": "t", "signature": "s="}, {"type": "tool_use", "id": "a", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a"}]},
+        {"role": "system", "content": "reminder"},
+    ]);
+    let thinking = json!({"type": "enabled", "budget_tokens": 1024});
+    let body =
+        json!({"model": "a", "max_tokens": 2000, "thinking": thinking, "messages": messages})
+            .to_string();
+    let (out, dropped) = sent_to("claude-sonnet-4-5", &body, VERTEX).unwrap();
+    assert_eq!(parsed(&out)["thinking"], thinking);
+    assert_eq!(parsed(&out)["messages"].as_array().unwrap().len(), 3);
+    assert!(dropped.is_empty(), "{dropped:?}");
+}
+
+#[test]
 fn a_count_names_its_model_in_a_cloud_too() {
     let body = r#"{"messages":[],"model":"mine"}"#;
     let request = Request::read(Surface::CountTokens, body.into()).unwrap();
@@ -309,6 +379,58 @@ fn what_a_cloud_would_answer_otherwise_is_refused() {
             (Unsupported::PARAMETER, param)
         );
         assert!(sent_to("claude-opus-4-8", &body.to_string(), Form::Direct).is_ok());
+    }
+}
+
+#[test]
+fn the_form_of_an_answer_is_told_to_a_cloud_or_refused_and_never_lost() {
+    let form = json!({"type": "json_schema", "schema": {"type": "object"}});
+    let other = json!({"type": "json_schema", "schema": {"type": "object", "title": "o"}});
+    for (fields, config) in [
+        (json!({"output_format": form}), json!({"format": form})),
+        (
+            json!({"output_format": form, "output_config": null}),
+            json!({"format": form}),
+        ),
+        (
+            json!({"output_format": form, "output_config": {"effort": "low", "task_budget": {}}}),
+            json!({"effort": "low", "format": form}),
+        ),
+        (
+            json!({"output_format": form, "output_config": {"task_budget": {}, "format": null}}),
+            json!({"format": form}),
+        ),
+        // Of the two the newer holds.
+        (
+            json!({"output_format": other, "output_config": {"format": form}}),
+            json!({"format": form}),
+        ),
+        (
+            json!({"output_format": null, "output_config": {"format": form}}),
+            json!({"format": form}),
+        ),
+        (json!({"output_format": null}), Value::Null),
+    ] {
+        let mut body = json!({"model": "m", "messages": [], "max_tokens": 1});
+        body.as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        let body = body.to_string();
+        let (out, dropped) = sent_to("claude-opus-4-8", &body, VERTEX).unwrap();
+        let out = parsed(&out);
+        assert_eq!(out["output_config"], config, "{fields}");
+        assert!(out.get("output_format").is_none(), "{out}");
+        assert!(dropped.iter().all(|name| name == "task_budget"));
+        // Where it cannot be had, another target may have it.
+        for model in ["us.anthropic.claude-opus-5-v1:0", "claude-3-haiku-20240307"] {
+            let sent = sent_to(model, &body, BEDROCK);
+            match sent {
+                Ok((out, _)) => assert!(config.is_null(), "{out}"),
+                Err(refused) => assert_eq!(refused.param, "response_format"),
+            }
+        }
+        let refused = sent_to("us.anthropic.claude-opus-5-v1:0", &body, BEDROCK).is_err();
+        assert_eq!(refused, !config.is_null(), "{fields}");
     }
 }
 

@@ -1,16 +1,16 @@
-//! JSON schemas as this API takes them.
+//! JSON schemas as Claude takes them, wherever it runs.
 //!
 //! A tool's schema goes as it came, byte for byte, but for a `type` that is missing. Where the form
-//! of an answer is bound to a schema the API refuses keywords that it cannot bind; they move into
+//! of an answer is bound to a schema the APIs refuse keywords that they cannot bind; these move into
 //! the description, where the model at least reads them.
 //! `docs/en/build-with-claude/structured-outputs` at platform.claude.com (read 2026-11).
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::request::Schema;
 use crate::chat::Unsupported;
 use crate::wire::edit::Object;
 use crate::wire::json::Cursor;
@@ -55,16 +55,16 @@ const NESTED: &[&str] = &["items", "prefixItems", "anyOf", "allOf"];
 ///
 /// # Errors
 /// It is no object.
-pub(super) fn of_arguments(schema: Option<&RawValue>) -> Result<Schema<'_>, Unsupported> {
+pub fn of_arguments(schema: Option<&RawValue>) -> Result<Cow<'_, RawValue>, Unsupported> {
     let Some(given) = schema else {
-        return Ok(Schema::Made(made(
+        return Ok(Cow::Owned(made(
             r#"{"type":"object","properties":{}}"#.into(),
         )?));
     };
     let text = given.get();
     let object = Object::read(&mut Cursor::new(text)).map_err(|_| no_object())?;
     if object.get("type").is_some() {
-        return Ok(Schema::Given(given));
+        return Ok(Cow::Borrowed(given));
     }
     // It begins with a brace, or it would not have been read.
     let rest = text.trim_start().strip_prefix('{').unwrap_or_default();
@@ -72,20 +72,20 @@ pub(super) fn of_arguments(schema: Option<&RawValue>) -> Result<Schema<'_>, Unsu
         0 => r#"{"type":"object","properties":{}}"#.to_owned(),
         _ => format!(r#"{{"type":"object",{rest}"#),
     };
-    Ok(Schema::Made(made(typed)?))
+    Ok(Cow::Owned(made(typed)?))
 }
 
 /// `schema` as an answer can be bound to it: itself, if it already is.
 ///
 /// # Errors
 /// It is no object.
-pub(super) fn binding(schema: Schema<'_>) -> Result<Schema<'_>, Unsupported> {
+pub fn binding(schema: Cow<'_, RawValue>) -> Result<Cow<'_, RawValue>, Unsupported> {
     let mut tree: Value = serde_json::from_str(schema.get()).map_err(|_| no_object())?;
     if !tree.is_object() {
         return Err(no_object());
     }
     if narrow(&mut tree) {
-        Ok(Schema::Made(made(tree.to_string())?))
+        Ok(Cow::Owned(made(tree.to_string())?))
     } else {
         Ok(schema)
     }
@@ -234,12 +234,12 @@ mod tests {
             ),
         ] {
             let schema = raw(schema);
-            let bound = binding(Schema::Given(&schema)).unwrap();
+            let bound = binding(Cow::Borrowed(&*schema)).unwrap();
             assert_eq!(bound.get(), expected);
             let again = raw(expected);
             assert!(matches!(
-                binding(Schema::Given(&again)).unwrap(),
-                Schema::Given(_)
+                binding(Cow::Borrowed(&*again)).unwrap(),
+                Cow::Borrowed(_)
             ));
         }
     }
