@@ -8,6 +8,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod dialect;
+pub mod drill;
 pub mod error;
 pub mod facts;
 pub mod health;

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{StartError, service};
+use super::{StartError, keep_warm, service};
 use crate::health::Health;
 use crate::listen::{self, Phase, Settings};
 use crate::live::{Live, Publisher};
@@ -17,7 +17,7 @@ use crate::once::Calls;
 use crate::record::{Kept, Records};
 use crate::secret::{Ambient, Keyring};
 use crate::serve::Gateway;
-use crate::simulate::{SimulatedProvider, Simulator};
+use crate::simulate::{Outage, SimulatedProvider, Simulator};
 use crate::snapshot::{BaseUrl, Snapshot};
 use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
@@ -26,6 +26,7 @@ use crate::upstream::{Clients, Credentials, Egress, Upstream};
 /// A running one. It ends with its owner.
 pub struct Embedded {
     pub records: Kept,
+    clients: Clients,
     base_url: BaseUrl,
     _phase: watch::Sender<Phase>,
     _publisher: Publisher<Snapshot>,
@@ -56,7 +57,7 @@ impl Embedded {
         let (records, kept) = Records::kept(snapshot.identity.clone(), metrics);
         let (publisher, live) = Live::new(Arc::new(snapshot));
         let tasks = Tasks::default();
-        let clients = Clients::new(tasks.clone(), Egress::of(env));
+        let clients = Clients::cuttable(tasks.clone(), Egress::of(env));
         let credentials = Credentials::new(
             Ambient::of(env),
             keyring.clone(),
@@ -64,14 +65,16 @@ impl Embedded {
             tasks.clone(),
         );
         let cut = CancellationToken::new();
+        let upstream = Upstream {
+            health: Health::new(fastrand::Rng::new()),
+            clients: clients.clone(),
+            keyring,
+            credentials,
+        };
+        tasks.spawn(keep_warm(live.clone(), upstream.clone()));
         let gateway = Gateway {
             snapshot: live,
-            upstream: Upstream {
-                health: Health::new(fastrand::Rng::new()),
-                clients,
-                keyring,
-                credentials,
-            },
+            upstream,
             records,
             calls: Calls::new(tasks.clone(), cut.clone()),
             tasks: tasks.clone(),
@@ -87,11 +90,25 @@ impl Embedded {
         ));
         Ok(Self {
             records: kept,
+            clients,
             base_url,
             _phase: phase,
             _publisher: publisher,
             _simulators: simulators,
         })
+    }
+
+    /// The provider of this name is gone from now on, for this gateway alone: connections to it end,
+    /// and the next ones meet `outage`.
+    ///
+    /// # Errors
+    /// The outage has no address.
+    pub fn cut(&self, provider: &Arc<str>, outage: &Outage) -> Result<(), StartError> {
+        let detour = format!("http://{}/", outage.address()).parse();
+        let detour = detour
+            .map_err(|error: http::uri::InvalidUri| StartError::Embedded(error.to_string()))?;
+        self.clients.cut(provider, detour);
+        Ok(())
     }
 
     /// Where it is asked; ends where `/v1` does.

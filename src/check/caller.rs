@@ -40,28 +40,28 @@ pub struct Caller<'a> {
 
 /// What came of one request.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Why there is no answer, or not a whole one.
-    pub(super) failed: Option<String>,
+    pub(crate) failed: Option<String>,
     /// 0 when no head came.
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
     /// To the first event with content, of a stream.
-    pub(super) first_token: Option<Duration>,
-    pub(super) total: Duration,
+    pub(crate) first_token: Option<Duration>,
+    pub(crate) total: Duration,
     /// Whether the caller hung up after the first token, as it was to.
-    pub(super) left: bool,
+    pub(crate) left: bool,
     /// What the gateway recorded of it.
-    pub(super) record: Option<Value>,
+    pub(crate) record: Option<Value>,
 }
 
 impl Answer {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    pub(super) fn is_stream(&self) -> bool {
+    pub(crate) fn is_stream(&self) -> bool {
         let kind = self.header("content-type").unwrap_or_default();
         kind.starts_with("text/event-stream")
     }
@@ -75,16 +75,17 @@ impl Answer {
 }
 
 impl Caller<'_> {
-    pub(super) async fn ask(&self, request: &Request) -> Answer {
-        let answer = self.ask_once(request).await;
+    pub(crate) async fn ask(&self, request: &Request) -> Answer {
+        let answer = self.once(request).await;
         let Some(wait) = answer.wait() else {
             return answer;
         };
         sleep(wait).await;
-        self.ask_once(request).await
+        self.once(request).await
     }
 
-    async fn ask_once(&self, request: &Request) -> Answer {
+    /// Without a second try at a rate limit: what an application sees that has none either.
+    pub(crate) async fn once(&self, request: &Request) -> Answer {
         let start = Instant::now();
         let mut answer = Answer::default();
         if let Err(why) = self.exchange(request, start, &mut answer).await {

@@ -6,10 +6,10 @@
 //! Never here: the configuration's text, a provider's address or key. A target is a route of a
 //! gateway, whatever its kind; an environment is the URL of one.
 
-mod caller;
-mod judge;
-mod probe;
-mod read;
+pub(crate) mod caller;
+pub(crate) mod judge;
+pub(crate) mod probe;
+pub(crate) mod read;
 pub mod report;
 mod run;
 mod schema;
@@ -22,7 +22,7 @@ pub use run::Check;
 pub use trial::{target_route, trial};
 
 /// `text` on one line, without what a terminal would obey, and not too long to be read.
-fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     const LONGEST: usize = 200;
     let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut line: String = clean.take(LONGEST).collect();

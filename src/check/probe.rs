@@ -29,7 +29,7 @@ pub enum Probe {
 
 /// What a probe is to be asked of.
 #[derive(Debug, Clone)]
-pub(super) struct Question {
+pub(crate) struct Question {
     /// The string for `model`.
     pub model: String,
     /// Tokens of the long prompt.
@@ -38,16 +38,16 @@ pub(super) struct Question {
 
 /// One request.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) path: &'static str,
-    pub(super) body: Value,
+pub(crate) struct Request {
+    pub(crate) path: &'static str,
+    pub(crate) body: Value,
     /// Whether the caller hangs up after the first token.
-    pub(super) leave: bool,
+    pub(crate) leave: bool,
 }
 
 /// What the long prompt hides in its first lines, and is then asked for.
-pub(super) const HIDDEN: &str = "kumquat-7431";
-pub(super) const ORDER: &str = "record_order";
+pub(crate) const HIDDEN: &str = "kumquat-7431";
+pub(crate) const ORDER: &str = "record_order";
 
 const CHAT: &str = "/chat/completions";
 const HELLO: &str = "Say hello in one short sentence.";
@@ -96,7 +96,7 @@ impl Probe {
     }
 
     /// The next request, given the answers to those before it; `None` when all is asked.
-    pub(super) fn next(self, question: &Question, answers: &[Answer]) -> Option<Request> {
+    pub(crate) fn next(self, question: &Question, answers: &[Answer]) -> Option<Request> {
         let mut request = Request {
             path: CHAT,
             body: Value::Null,
@@ -150,6 +150,23 @@ impl Probe {
     }
 }
 
+/// What an application asks that offers a tool: one call is the best answer.
+pub(crate) fn order(model: &str, streamed: bool) -> Request {
+    let mut body = json!({
+        "model": model,
+        "messages": user(PLACE_ORDER),
+        "tools": [order_tool()],
+    });
+    if streamed {
+        body["stream"] = true.into();
+    }
+    Request {
+        path: CHAT,
+        body,
+        leave: false,
+    }
+}
+
 fn user(text: &str) -> Value {
     json!([{ "role": "user", "content": text }])
 }
@@ -180,7 +197,7 @@ fn order_tool() -> Value {
     }})
 }
 
-pub(super) fn order_schema() -> Value {
+pub(crate) fn order_schema() -> Value {
     json!({
         "type": "object",
         "properties": {
@@ -225,7 +242,7 @@ fn weather_tool() -> Value {
     }})
 }
 
-pub(super) fn ticket_schema() -> Value {
+pub(crate) fn ticket_schema() -> Value {
     json!({
         "type": "object",
         "properties": {

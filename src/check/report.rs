@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::Probe;
 use super::judge::seconds;
 
-/// What was found of one probe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What was found of one probe, from the best to the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Word {
     Ok,
     /// Not as it could be, and no reason not to switch.

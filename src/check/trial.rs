@@ -7,7 +7,17 @@ use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
 
+use crate::health;
 use crate::snapshot::{Callers, Key, Percent, Route, Snapshot, Target, Timeouts};
+
+/// A target that fails at one thing is asked for the next all the same.
+const ALWAYS_ASKED: health::Policy = health::Policy {
+    breaker: health::BreakerPolicy {
+        failures: u32::MAX,
+        ..health::Policy::DEFAULT.breaker
+    },
+    ..health::Policy::DEFAULT
+};
 
 /// The `model` that means `target` and nothing else.
 pub fn target_route(target: &Target) -> String {
@@ -45,6 +55,7 @@ pub fn trial(
             },
             reserve: Percent::ZERO,
             max_attempts: 1,
+            health: ALWAYS_ASKED,
             ..Route::to(target)
         };
         snapshot.routes.insert(name, Arc::new(route));

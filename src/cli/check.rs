@@ -18,12 +18,12 @@ use super::{FAILED, keys, variable};
 use crate::app::{Embedded, StartError};
 use crate::check::{self, Caller, Comparison, report};
 use crate::config::{self, Document, Format, Loaded, Sources};
-use crate::snapshot::{BaseUrl, Route};
+use crate::snapshot::{BaseUrl, Route, Snapshot};
 use crate::tasks::Tasks;
 use crate::upstream::{Clients, Egress, Visitor};
 
 /// What clap says of a command line that cannot be meant.
-const USAGE: u8 = 2;
+pub(super) const USAGE: u8 = 2;
 
 /// Ask every target of a route for all that an application may rely on: can it stand in for the first?
 ///
@@ -78,7 +78,7 @@ impl Token {
 }
 
 /// The variables of this process.
-type Env = [(String, String)];
+pub(super) type Env = [(String, String)];
 
 /// Environments alone are asked without any configuration.
 fn no_document() -> Document {
@@ -153,15 +153,9 @@ impl Check {
         } = loaded;
         let mut routes: Vec<Arc<Route>> = Vec::new();
         for name in &self.routes {
-            let route = snapshot.route(name).ok_or_else(|| {
-                let known: Vec<&str> = snapshot.routes.keys().map(|name| &**name).collect();
-                Problem::Usage(format!(
-                    "no route is named `{name}`; there are: {}",
-                    known.join(", ")
-                ))
-            })?;
+            let route = named(&snapshot, name).map_err(Problem::Usage)?;
             if !routes.iter().any(|known| known.name == route.name) {
-                routes.push(Arc::clone(route));
+                routes.push(route);
             }
         }
         if self.routes.is_empty() {
@@ -257,6 +251,18 @@ impl Check {
     }
 }
 
+/// The route of this name.
+///
+/// # Errors
+/// There is none.
+pub(super) fn named(snapshot: &Snapshot, name: &str) -> Result<Arc<Route>, String> {
+    snapshot.route(name).cloned().ok_or_else(|| {
+        let known: Vec<&str> = snapshot.routes.keys().map(|name| &**name).collect();
+        let known = known.join(", ");
+        format!("no route is named `{name}`; there are: {known}")
+    })
+}
+
 /// A gateway's address; `/v1` is added where there is no path.
 fn environment(text: &str) -> Result<BaseUrl, String> {
     let url = BaseUrl::try_new(text)?;
@@ -267,7 +273,7 @@ fn environment(text: &str) -> Result<BaseUrl, String> {
 }
 
 /// The header for a token, if it can be one; nothing prints its value.
-fn bearer(token: &str) -> Option<HeaderValue> {
+pub(super) fn bearer(token: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
     value.set_sensitive(true);
     Some(value)

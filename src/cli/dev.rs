@@ -98,23 +98,11 @@ pub(super) struct Dev {
 impl Dev {
     pub(super) fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
         let flags = flags(self.listen, self.admin);
-        let found: Vec<&Vendor> = VENDORS
-            .iter()
-            .filter(|vendor| variable(vendor.variable).is_some())
-            .collect();
         let (document, token, about) = if let Some(file) = self.config {
             (config::Document::File(file), None, None)
         } else {
             let token = self.token.map_or_else(keys::new_token, Ok)?;
-            let (text, about) = if found.is_empty() {
-                simulated(&token)?
-            } else {
-                (real(&found, &token), describe(&found))
-            };
-            let document = config::Document::Text {
-                format: Format::Yaml,
-                text,
-            };
+            let (document, about) = built_in(&token)?;
             (document, Some(token), Some(about))
         };
         let sources = Sources::from_process(document, flags);
@@ -131,6 +119,21 @@ impl Dev {
         let code = serve(loaded, sources, Options::default(), &mut ready)?;
         said.map(|()| code)
     }
+}
+
+/// The configuration for which no file is needed, and what it is about.
+pub(super) fn built_in(token: &str) -> io::Result<(config::Document, String)> {
+    let found: Vec<&Vendor> = VENDORS
+        .iter()
+        .filter(|vendor| variable(vendor.variable).is_some())
+        .collect();
+    let (text, about) = if found.is_empty() {
+        simulated(token)?
+    } else {
+        (real(&found, token), describe(&found))
+    };
+    let format = Format::Yaml;
+    Ok((config::Document::Text { format, text }, about))
 }
 
 fn real(found: &[&Vendor], token: &str) -> String {

@@ -2,6 +2,7 @@
 
 mod check;
 mod dev;
+mod drill;
 mod healthcheck;
 mod keys;
 mod run;
@@ -35,6 +36,7 @@ enum Command {
     Dev(dev::Dev),
     Validate(validate::Validate),
     Check(check::Check),
+    Drill(drill::Drill),
     /// Print the JSON Schema of the configuration
     Schema,
     Keys(keys::Keys),
@@ -62,6 +64,7 @@ impl Cli {
                 out,
             ),
             Command::Check(check) => check.run(out),
+            Command::Drill(drill) => drill.run(out),
             Command::Schema => schema::run(out),
             Command::Keys(keys) => keys.run(out),
             Command::Healthcheck(healthcheck) => Ok(healthcheck.run()),

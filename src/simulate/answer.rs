@@ -193,7 +193,7 @@ where
 }
 
 /// The size of a body that is not kept.
-async fn count<B>(body: &mut B) -> Result<u64, B::Error>
+pub(super) async fn count<B>(body: &mut B) -> Result<u64, B::Error>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {

@@ -11,6 +11,7 @@ mod ask;
 mod behaviour;
 mod chat;
 mod embed;
+mod outage;
 mod refusal;
 mod reply;
 mod schema;
@@ -26,6 +27,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use behaviour::{Behaviour, Fault, FaultClass, Feature, SimulatedProvider, ToolCall};
+pub use outage::{Gone, Outage};
 use stage::Stage;
 
 use crate::tasks::Tasks;
@@ -50,12 +52,12 @@ impl Simulator {
         let stage = Arc::new(Stage::new(provider.name, provider.models));
         let (stop, stopped) = watch::channel(false);
         let tasks = Tasks::default();
-        tasks.spawn(server::serve(
-            listener,
-            Arc::clone(&stage),
-            tasks.clone(),
-            stopped,
-        ));
+        let answering = Arc::clone(&stage);
+        let answer = move |request| {
+            let stage = Arc::clone(&answering);
+            async move { answer::answer(&stage, request).await }
+        };
+        tasks.spawn(server::serve(listener, answer, tasks.clone(), stopped));
         Ok(Self {
             address,
             stage,

@@ -65,6 +65,14 @@ impl Reply {
         Self::Answer { wait, response }
     }
 
+    /// The head of an answer, a byte that means nothing yet, and the connection is gone.
+    pub(super) fn cut_head() -> Self {
+        let mut timeline = Timeline::default();
+        timeline.bytes(Bytes::from_static(b":"));
+        timeline.cut();
+        Self::events(timeline)
+    }
+
     /// A stream of events. Its head leaves at once, as most servers do it.
     pub(super) fn events(timeline: Timeline) -> Self {
         let mut response = Response::new(timeline.body());

@@ -1,10 +1,9 @@
-//! The simulator's sockets: accept, serve, hang up.
+//! The sockets of what is simulated: accept, serve, hang up.
 //!
 //! [`serve`] is the whole of it. A connection is kept apart from the requests on it, because some
 //! faults are the connection's: a request that is to meet one tells its connection by a channel.
 
-use std::future::pending;
-use std::sync::Arc;
+use std::future::{Future, pending};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -15,22 +14,23 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
-use super::answer::answer;
 use super::reply::{HangUp, Reply};
-use super::stage::Stage;
 use crate::body::{Body, BoxError};
 use crate::tasks::Tasks;
 
 /// Out of file descriptors, most likely: they come back as connections end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `stage` until `stop` says so or is dropped; then the port is closed.
-pub(super) async fn serve(
+/// Gives each request what `answer` says, until `stop` says so or is dropped; then the port is
+/// closed.
+pub(super) async fn serve<Answering>(
     listener: TcpListener,
-    stage: Arc<Stage>,
+    answer: impl Fn(Request<Incoming>) -> Answering + Clone + Send + 'static,
     tasks: Tasks,
     mut stop: watch::Receiver<bool>,
-) {
+) where
+    Answering: Future<Output = hyper::Result<Reply>> + Send + 'static,
+{
     let until = stop.clone();
     loop {
         let accepted = tokio::select! {
@@ -38,20 +38,25 @@ pub(super) async fn serve(
             () = stopped(&mut stop) => return,
         };
         match accepted {
-            Ok((stream, _)) => tasks.spawn(converse(stream, Arc::clone(&stage), until.clone())),
+            Ok((stream, _)) => tasks.spawn(converse(stream, answer.clone(), until.clone())),
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
 }
 
 /// One connection, to its end.
-async fn converse(stream: TcpStream, stage: Arc<Stage>, mut stop: watch::Receiver<bool>) {
+async fn converse<Answering>(
+    stream: TcpStream,
+    answer: impl Fn(Request<Incoming>) -> Answering,
+    mut stop: watch::Receiver<bool>,
+) where
+    Answering: Future<Output = hyper::Result<Reply>>,
+{
     // Tokens are small and must not wait for each other; without it they are late, not lost.
     let _ = stream.set_nodelay(true);
     let (hang_up, mut hang_ups) = mpsc::channel(1);
-    let service = service_fn(move |request: Request<Incoming>| {
-        respond(Arc::clone(&stage), hang_up.clone(), request)
-    });
+    let service =
+        service_fn(move |request: Request<Incoming>| respond(answer(request), hang_up.clone()));
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let how = tokio::select! {
         // Its error is the client's business or a fault that was asked for.
@@ -68,11 +73,10 @@ async fn converse(stream: TcpStream, stage: Arc<Stage>, mut stop: watch::Receive
 
 /// One request. On an error hyper ends the connection.
 async fn respond(
-    stage: Arc<Stage>,
+    answering: impl Future<Output = hyper::Result<Reply>>,
     hang_up: mpsc::Sender<HangUp>,
-    request: Request<Incoming>,
 ) -> Result<Response<Body>, BoxError> {
-    match answer(&stage, request).await? {
+    match answering.await? {
         Reply::Answer { wait, response } => {
             tokio::time::sleep(wait).await;
             Ok(response)

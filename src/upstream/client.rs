@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::{self, Error};
@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::body::Outgoing;
 use super::egress::Egress;
+use super::line::Lines;
 use super::warm::Warm;
 use crate::snapshot::Provider;
 use crate::tasks::Tasks;
@@ -30,11 +31,22 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// One pool for every set of authorities that is trusted. Outlives a reload.
 #[derive(Debug, Clone)]
 pub struct Clients {
-    by_ca: Arc<RwLock<HashMap<Option<PathBuf>, Client>>>,
+    pools: Arc<RwLock<HashMap<Pool, Client>>>,
+    /// Where the way to a provider may be cut, each has a pool of its own.
+    lines: Option<Lines>,
     /// For what is on this machine or beside it, and in no proxy's reach.
     beside: Client,
     egress: Egress,
     tasks: Tasks,
+}
+
+/// What the connections of one pool have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Pool {
+    /// Trusted beside the usual authorities.
+    ca: Option<PathBuf>,
+    /// The provider, where it has a line of its own.
+    provider: Option<Arc<str>>,
 }
 
 /// A pool; clones share it.
@@ -49,15 +61,39 @@ pub(super) struct Client {
 impl Clients {
     pub fn new(tasks: Tasks, egress: Egress) -> Self {
         Self {
-            by_ca: Arc::default(),
-            beside: Client::new(None, Egress::default(), tasks.clone()),
+            pools: Arc::default(),
+            lines: None,
+            beside: Client::new(
+                Warm::new(None, Egress::default(), None),
+                Egress::default(),
+                tasks.clone(),
+            ),
             egress,
             tasks,
         }
     }
 
+    /// The same, with the way to each provider one that may be [cut](Self::cut).
+    pub fn cuttable(tasks: Tasks, egress: Egress) -> Self {
+        Self {
+            lines: Some(Lines::default()),
+            ..Self::new(tasks, egress)
+        }
+    }
+
+    /// Ends our connections to the provider of this name, and makes the next ones to `detour`, by
+    /// plain HTTP. Nothing is cut where nothing may be.
+    pub fn cut(&self, provider: &Arc<str>, detour: Uri) {
+        if let Some(lines) = &self.lines {
+            lines.of(provider).cut(detour);
+        }
+    }
+
     pub(super) fn of(&self, provider: &Provider) -> Client {
-        self.trusting(provider.ca.as_ref())
+        self.pool(Pool {
+            ca: provider.ca.clone(),
+            provider: (self.lines.as_ref()).map(|_| Arc::clone(&provider.name)),
+        })
     }
 
     /// For what is no provider and far away: whoever issues credentials.
@@ -72,20 +108,33 @@ impl Clients {
 
     /// The pool that trusts `ca` beside the usual authorities.
     pub(super) fn trusting(&self, ca: Option<&PathBuf>) -> Client {
-        let ca = ca.cloned();
+        self.pool(Pool {
+            ca: ca.cloned(),
+            provider: None,
+        })
+    }
+
+    fn pool(&self, pool: Pool) -> Client {
         let known = self
-            .by_ca
+            .pools
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(&ca)
+            .get(&pool)
             .cloned();
         known.unwrap_or_else(|| {
-            let mut clients = self.by_ca.write().unwrap_or_else(PoisonError::into_inner);
-            clients
-                .entry(ca.clone())
-                .or_insert_with(|| Client::new(ca, self.egress.clone(), self.tasks.clone()))
+            let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
+            pools
+                .entry(pool.clone())
+                .or_insert_with(|| self.open(pool))
                 .clone()
         })
+    }
+
+    fn open(&self, pool: Pool) -> Client {
+        let line = self.lines.as_ref().zip(pool.provider.as_ref());
+        let line = line.map(|(lines, provider)| lines.of(provider));
+        let warm = Warm::new(pool.ca, self.egress.clone(), line);
+        Client::new(warm, self.egress.clone(), self.tasks.clone())
     }
 
     /// Opens a connection to `provider` in the background, unless one is ready.
@@ -97,8 +146,7 @@ impl Clients {
 }
 
 impl Client {
-    fn new(ca: Option<PathBuf>, egress: Egress, tasks: Tasks) -> Self {
-        let warm = Warm::new(ca, egress.clone());
+    fn new(warm: Warm, egress: Egress, tasks: Tasks) -> Self {
         let pool = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())

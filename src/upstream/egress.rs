@@ -21,6 +21,7 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::line::Hold;
 use crate::body::BoxError;
 
 /// Which requests go through which proxy. Clones are one.
@@ -141,6 +142,15 @@ pub(super) fn is_loopback(host: &str) -> bool {
 pub(super) struct Stream {
     pub(super) inner: MaybeHttpsStream<TokioIo<TcpStream>>,
     pub(super) forwarded: bool,
+    /// Where it may be cut.
+    pub(super) hold: Option<Hold>,
+}
+
+impl Stream {
+    pub(super) fn is_cut(&mut self, cx: &mut Context<'_>) -> bool {
+        let hold = self.hold.as_mut();
+        hold.is_some_and(|hold| hold.poll_cut(cx).is_ready())
+    }
 }
 
 impl Connection for Stream {
@@ -155,6 +165,9 @@ impl Read for Stream {
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.is_cut(cx) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         Pin::new(&mut self.inner).poll_read(cx, buffer)
     }
 }

@@ -13,6 +13,7 @@ mod credentials;
 mod egress;
 mod headers;
 mod hedge;
+mod line;
 mod passthrough;
 mod prepare;
 mod reading;

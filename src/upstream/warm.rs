@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
 use super::egress::{Egress, Stream, Way};
+use super::line::Line;
 use super::tls;
 use crate::body::BoxError;
 
@@ -41,6 +42,7 @@ pub(super) struct Warm {
 struct Shared {
     ca: Option<std::path::PathBuf>,
     egress: Egress,
+    line: Option<Line>,
     /// Made at the first `https` place: reading the system's authorities takes time and memory.
     tls: OnceLock<Arc<ClientConfig>>,
     ready: Mutex<HashMap<Place, (Instant, Slot)>>,
@@ -52,7 +54,8 @@ enum Slot {
 }
 
 impl Warm {
-    pub(super) fn new(ca: Option<std::path::PathBuf>, egress: Egress) -> Self {
+    /// Goes by `line`, if there is one.
+    pub(super) fn new(ca: Option<std::path::PathBuf>, egress: Egress, line: Option<Line>) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -63,6 +66,7 @@ impl Warm {
             shared: Arc::new(Shared {
                 ca,
                 egress,
+                line,
                 tls: OnceLock::new(),
                 ready: Mutex::default(),
             }),
@@ -101,6 +105,15 @@ impl Warm {
 
     async fn connect_by(&self, uri: Uri) -> Result<Stream, BoxError> {
         let mut tcp = self.tcp.clone();
+        let line = self.shared.line.as_ref().map(Line::hold);
+        let (detour, hold) = line.map_or((None, None), |(detour, hold)| (detour, Some(hold)));
+        if let Some(detour) = detour {
+            return Ok(Stream {
+                inner: MaybeHttpsStream::Http(tcp.call(detour).await?),
+                forwarded: false,
+                hold,
+            });
+        }
         let plain = uri.scheme() == Some(&Scheme::HTTP);
         let way = self.shared.egress.way(&uri, &tcp)?;
         let forwarded = matches!(way, Way::Forward(_));
@@ -114,7 +127,11 @@ impl Warm {
                     .await?
             }
         };
-        Ok(Stream { inner, forwarded })
+        Ok(Stream {
+            inner,
+            forwarded,
+            hold,
+        })
     }
 
     fn tls(&self) -> Result<Arc<ClientConfig>, BoxError> {
@@ -165,6 +182,9 @@ fn is_open(stream: &mut Stream) -> bool {
     let mut byte = [0; 1];
     let mut buffer = ReadBuf::new(&mut byte);
     let mut cx = Context::from_waker(Waker::noop());
+    if stream.is_cut(&mut cx) {
+        return false;
+    }
     if let MaybeHttpsStream::Https(tls) = &mut stream.inner {
         let (tcp, session) = tls.inner().get_ref();
         if session.alpn_protocol() == Some(b"h2") {
@@ -215,7 +235,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_server_that_speaks_first_is_kept_and_a_late_authority_is_trusted() {
+    async fn a_server_that_speaks_first_is_kept_until_it_goes_and_a_late_authority_is_trusted() {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
         let ring = Arc::new(rustls::crypto::ring::default_provider());
@@ -242,7 +262,8 @@ mod tests {
         };
 
         let ca = std::env::temp_dir().join(format!("pillion-ca-{:016x}.pem", fastrand::u64(..)));
-        let warm = Warm::new(Some(ca.clone()), Egress::default());
+        let line = Line::default();
+        let warm = Warm::new(Some(ca.clone()), Egress::default(), Some(line.clone()));
         assert!(warm.connect(uri.clone()).await.is_err());
         std::fs::write(&ca, made.cert.pem()).unwrap();
         let (server, ()) = tokio::join!(accept(), warm.clone().open(uri.clone()));
@@ -254,6 +275,10 @@ mod tests {
         drop(server);
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert!(warm.take(&uri).is_none());
+
+        let (_server, ()) = tokio::join!(accept(), warm.clone().open(uri.clone()));
+        line.cut(Uri::from_static("http://127.0.0.1:1/"));
+        assert!(warm.take(&uri).is_none(), "the line is cut");
         std::fs::remove_file(ca).unwrap();
     }
 }

@@ -20,45 +20,45 @@ use crate::snapshot::Timeouts;
 
 /// What came of one probe.
 #[derive(Debug)]
-pub(super) struct Finding {
-    pub(super) result: Result<Traits, Trouble>,
-    pub(super) first_token: Option<Duration>,
-    pub(super) total: Duration,
+pub(crate) struct Finding {
+    pub(crate) result: Result<Traits, Trouble>,
+    pub(crate) first_token: Option<Duration>,
+    pub(crate) total: Duration,
 }
 
 /// What an application can see of an answer that is good.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Traits {
-    pub(super) finish: Option<String>,
-    pub(super) content_type: String,
-    pub(super) usage: bool,
-    pub(super) fields: BTreeSet<String>,
-    pub(super) headers: BTreeSet<String>,
+pub(crate) struct Traits {
+    pub(crate) finish: Option<String>,
+    pub(crate) content_type: String,
+    pub(crate) usage: bool,
+    pub(crate) fields: BTreeSet<String>,
+    pub(crate) headers: BTreeSet<String>,
     /// Of the answer to a request that is wrong.
-    pub(super) error: Option<Refused>,
-    pub(super) notes: Vec<String>,
+    pub(crate) error: Option<Refused>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// An error as an application's code tells it from others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refused {
-    pub(super) status: u16,
-    pub(super) kind: Option<String>,
-    pub(super) code: Option<String>,
-    pub(super) should_retry: Option<String>,
+pub(crate) struct Refused {
+    pub(crate) status: u16,
+    pub(crate) kind: Option<String>,
+    pub(crate) code: Option<String>,
+    pub(crate) should_retry: Option<String>,
 }
 
 /// Why there is no good answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Trouble {
-    pub(super) lack: Lack,
+pub(crate) struct Trouble {
+    pub(crate) lack: Lack,
     /// In plain words.
-    pub(super) said: String,
+    pub(crate) said: String,
 }
 
 /// In the order of how much worse it is for an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Lack {
+pub(crate) enum Lack {
     /// A whole answer without what was asked for.
     Lacking,
     /// The request was refused as one that this model does not take.
@@ -77,7 +77,7 @@ impl Trouble {
 }
 
 /// What came of `probe`, all of whose requests have these answers.
-pub(super) fn of(probe: Probe, answers: &[Answer]) -> Finding {
+pub(crate) fn of(probe: Probe, answers: &[Answer]) -> Finding {
     let result = match (probe, answers) {
         (Probe::Error, [answer]) => refused(answer),
         (Probe::Cancel, [left, after]) => cancelled(left, after),
@@ -98,7 +98,7 @@ pub(super) fn of(probe: Probe, answers: &[Answer]) -> Finding {
 }
 
 /// Whether what was measured with the other probes lies within what the route allows.
-pub(super) fn pace(findings: &[(Probe, Finding)], allowed: &Timeouts) -> Option<Finding> {
+pub(crate) fn pace(findings: &[(Probe, Finding)], allowed: &Timeouts) -> Option<Finding> {
     let times = |of: &[Probe], time: fn(&Finding) -> Option<Duration>| {
         let good = findings
             .iter()
@@ -145,12 +145,12 @@ fn median(mut times: Vec<Duration>) -> Option<Duration> {
     times.get(times.len() / 2).copied()
 }
 
-pub(super) fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
 }
 
 /// The verdict on what comes first: there is nothing to compare it with.
-pub(super) fn alone(probe: Probe, finding: &Finding) -> (Word, Vec<String>) {
+pub(crate) fn alone(probe: Probe, finding: &Finding) -> (Word, Vec<String>) {
     match &finding.result {
         Ok(traits) => (Word::Ok, traits.notes.clone()),
         Err(trouble) => {
@@ -165,7 +165,7 @@ pub(super) fn alone(probe: Probe, finding: &Finding) -> (Word, Vec<String>) {
 }
 
 /// Whether `other` may stand in for `first`, and why not.
-pub(super) fn against(first: &Finding, other: &Finding) -> (Word, Vec<String>) {
+pub(crate) fn against(first: &Finding, other: &Finding) -> (Word, Vec<String>) {
     match (&first.result, &other.result) {
         (Ok(first), Ok(other)) => {
             let differences = differences(first, other);
@@ -258,7 +258,7 @@ fn notes(first: &Traits, other: &Traits) -> Vec<String> {
 }
 
 /// An answer that any SDK reads, plain or streamed.
-fn good(answer: &Answer) -> Result<Reading, Trouble> {
+pub(crate) fn good(answer: &Answer) -> Result<Reading, Trouble> {
     if let Some(failed) = &answer.failed {
         let lack = if answer.status == 0 {
             Lack::Unreachable
@@ -348,7 +348,7 @@ fn able(probe: Probe, reading: &Reading, traits: &mut Traits) -> Result<(), Trou
 }
 
 /// Whether the one tool was called, with arguments of its schema.
-fn ordered(reading: &Reading) -> Result<(), Trouble> {
+pub(crate) fn ordered(reading: &Reading) -> Result<(), Trouble> {
     let lacks = |said: String| Err(Trouble::new(Lack::Lacking, said));
     let Some(call) = reading.calls.first() else {
         return lacks("answered in words where a tool was to be called".into());
@@ -428,7 +428,7 @@ fn refused(answer: &Answer) -> Result<Traits, Trouble> {
     })
 }
 
-fn traits(answer: &Answer, reading: &Reading) -> Traits {
+pub(crate) fn traits(answer: &Answer, reading: &Reading) -> Traits {
     Traits {
         finish: Some(reading.finish.clone()),
         content_type: content_type(answer),

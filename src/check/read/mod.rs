@@ -17,26 +17,26 @@ const FINISHES: [&str; 5] = [
 
 /// What the first choice says, and what the answer is made of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Reading {
-    pub(super) text: String,
-    pub(super) calls: Vec<Call>,
-    pub(super) finish: String,
+pub(crate) struct Reading {
+    pub(crate) text: String,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) finish: String,
     /// Prompt, completion and total tokens.
-    pub(super) usage: Option<[u64; 3]>,
+    pub(crate) usage: Option<[u64; 3]>,
     /// The members of the answer at any depth: `choices.message.role`.
-    pub(super) fields: BTreeSet<String>,
+    pub(crate) fields: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Call {
-    pub(super) id: String,
-    pub(super) name: String,
+pub(crate) struct Call {
+    pub(crate) id: String,
+    pub(crate) name: String,
     /// A JSON text.
-    pub(super) arguments: String,
+    pub(crate) arguments: String,
 }
 
 /// Whether a stream's event holds something that an application waits for.
-pub(super) fn is_meaningful(data: &[u8]) -> bool {
+pub(crate) fn is_meaningful(data: &[u8]) -> bool {
     let Ok(frame) = serde_json::from_slice::<Value>(data) else {
         return false;
     };
@@ -48,7 +48,7 @@ pub(super) fn is_meaningful(data: &[u8]) -> bool {
 
 /// # Errors
 /// What is wrong with a plain answer, in a few words.
-pub(super) fn plain(body: &[u8]) -> Result<Reading, String> {
+pub(crate) fn plain(body: &[u8]) -> Result<Reading, String> {
     let answer: Value = serde_json::from_slice(body).map_err(|_| "the answer is not JSON")?;
     if answer.get("error").is_some_and(|error| !error.is_null()) {
         return Err("an error came with status 200".into());
@@ -92,7 +92,7 @@ pub(super) fn plain(body: &[u8]) -> Result<Reading, String> {
 
 /// # Errors
 /// What is wrong with a streamed answer, in a few words.
-pub(super) fn stream(body: &[u8]) -> Result<Reading, String> {
+pub(crate) fn stream(body: &[u8]) -> Result<Reading, String> {
     let text = std::str::from_utf8(body).map_err(|_| "the stream is not UTF-8")?;
     let mut stream = Stream::default();
     for data in frames(text)? {

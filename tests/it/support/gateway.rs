@@ -181,6 +181,16 @@ impl Config {
         self
     }
 
+    /// Writes it down, with the files beside it; returns its path.
+    pub(crate) fn write(&self, folder: &Folder) -> PathBuf {
+        for (name, content) in &self.files {
+            fs::write(folder.file(name), content).unwrap();
+        }
+        let path = folder.file("pillion.yaml");
+        fs::write(&path, self.yaml(folder)).unwrap();
+        path
+    }
+
     fn yaml(&self, folder: &Folder) -> String {
         let mut text = String::from("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n");
         let audit = folder.file("audit.jsonl");
@@ -251,11 +261,7 @@ impl Gateway {
 
     async fn run(config: &Config) -> Result<Self, String> {
         let folder = Folder::new();
-        for (name, content) in &config.files {
-            fs::write(folder.file(name), content).unwrap();
-        }
-        let path = folder.file("pillion.yaml");
-        fs::write(&path, config.yaml(&folder)).unwrap();
+        let path = config.write(&folder);
         let environment = config.environment.iter().map(|(name, value)| {
             let folder = folder.0.display().to_string();
             (name, value.replace("$FOLDER", &folder))
