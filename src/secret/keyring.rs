@@ -338,7 +338,8 @@ mod tests {
         for (content, read) in readings {
             file.put(content);
             read();
-            assert_eq!(keyring.take_changed(), [file.0.clone()], "{content}");
+            let changed = keyring.take_changed();
+            assert_eq!(changed, std::slice::from_ref(&file.0), "{content}");
             read_all_again(&keyring, &file);
             assert_eq!(keyring.take_changed(), nobody, "{content}");
         }
