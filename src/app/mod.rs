@@ -147,6 +147,7 @@ pub async fn run(
         publisher,
         live.clone(),
         keyring.clone(),
+        upstream.health.clone(),
         Arc::clone(&status),
     ));
     reloader.read_secrets(&snapshot);

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::admin::Status;
 use crate::config::{self, Document, Loaded, Problem, Process, Sources};
+use crate::health::Health;
 use crate::live::{Live, Publisher};
 use crate::secret::{Keyring, Reference};
 use crate::snapshot::Snapshot;
@@ -22,6 +23,7 @@ pub(super) struct Reloader {
     publisher: Publisher<Snapshot>,
     live: Live<Snapshot>,
     keyring: Keyring,
+    health: Health,
     status: Arc<Status>,
     seen: Mutex<Option<Stamp>>,
 }
@@ -42,6 +44,7 @@ impl Reloader {
         publisher: Publisher<Snapshot>,
         live: Live<Snapshot>,
         keyring: Keyring,
+        health: Health,
         status: Arc<Status>,
     ) -> Self {
         // Nothing has been seen: a change since the start is then found by the first look.
@@ -52,6 +55,7 @@ impl Reloader {
             publisher,
             live,
             keyring,
+            health,
             status,
             seen,
         }
@@ -66,6 +70,7 @@ impl Reloader {
         if std::mem::replace(&mut *seen, now) != now {
             self.read();
         }
+        self.tell_changed_keys();
     }
 
     /// Reads everything anew.
@@ -73,6 +78,7 @@ impl Reloader {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         *seen = stamp(&self.sources.document);
         self.read();
+        self.tell_changed_keys();
     }
 
     fn read(&self) {
@@ -99,6 +105,21 @@ impl Reloader {
         }
     }
 
+    /// An account whose key was refused may be asked again once it has another one, whoever had that
+    /// one read: a secret may be several providers'.
+    fn tell_changed_keys(&self) {
+        let changed = self.keyring.take_changed();
+        for provider in self.live.current().providers.values() {
+            if provider
+                .secret
+                .as_ref()
+                .is_some_and(|secret| changed.contains(secret))
+            {
+                self.health.key_changed(provider);
+            }
+        }
+    }
+
     fn apply(&self, loaded: Loaded) {
         let Loaded {
             snapshot,
@@ -117,7 +138,14 @@ impl Reloader {
         if process != self.process {
             tracing::warn!("settings of the process have changed; they take effect at a restart");
         }
+        let before = self.live.current();
         self.publisher.publish(Arc::clone(&snapshot));
+        for (name, provider) in &snapshot.providers {
+            let of_before = before.providers.get(name);
+            if of_before.is_none_or(|of_before| of_before.secret != provider.secret) {
+                self.health.key_changed(provider);
+            }
+        }
         self.status.config_applied(&snapshot, Instant::now());
         tracing::info!(version = %snapshot.version, "the configuration is live");
     }

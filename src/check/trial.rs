@@ -7,17 +7,8 @@ use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
 
-use crate::health;
+use crate::health::{BreakerPolicy, Policy};
 use crate::snapshot::{Callers, Key, Percent, Route, Snapshot, Target, Timeouts};
-
-/// A target that fails at one thing is asked for the next all the same.
-const ALWAYS_ASKED: health::Policy = health::Policy {
-    breaker: health::BreakerPolicy {
-        failures: u32::MAX,
-        ..health::Policy::DEFAULT.breaker
-    },
-    ..health::Policy::DEFAULT
-};
 
 /// The `model` that means `target` and nothing else.
 pub fn target_route(target: &Target) -> String {
@@ -26,7 +17,7 @@ pub fn target_route(target: &Target) -> String {
 
 /// `snapshot` with these routes alone, for whoever holds `token`. A request to [`target_route`] is
 /// tried once, at that target, for as long as `patience`: what is faster or slower than a route
-/// allows is judged, not cut.
+/// allows is judged, not cut, and however much it fails, the next request is sent there too.
 pub fn trial(
     mut snapshot: Snapshot,
     routes: &[Arc<Route>],
@@ -55,7 +46,10 @@ pub fn trial(
             },
             reserve: Percent::ZERO,
             max_attempts: 1,
-            health: ALWAYS_ASKED,
+            health: Policy {
+                breaker: BreakerPolicy::NEVER,
+                ..Policy::DEFAULT
+            },
             ..Route::to(target)
         };
         snapshot.routes.insert(name, Arc::new(route));
@@ -102,6 +96,7 @@ routes:
         assert_eq!(single.max_attempts, 1);
         assert_eq!(single.targets().count(), 1);
         assert_eq!(single.timeouts.first_token, patience);
+        assert_eq!(single.health.breaker, BreakerPolicy::NEVER);
         let Callers::Keys(keys) = &trial.callers else {
             panic!("nobody else may call");
         };

@@ -66,8 +66,11 @@ impl Permit {
         let mut state = self.health.lock();
         let (vitals, account) = state.of(&self.target, now);
         vitals.sample(Kind::Streamed, took, now, &self.ask.policy);
-        let closed = vitals.breaker.answered(self.probe());
         account.marked = None;
+        // A probe has found out what it went for. Of an ordinary request, a good beginning does not
+        // outweigh failures: a target that breaks off every answer would never be left.
+        let probe = self.probe();
+        let closed = probe.is_some() && vitals.breaker.answered(probe);
         drop(state);
         self.pass = Pass::Ordinary;
         self.tell_closed(closed);

@@ -38,3 +38,11 @@ impl Policy {
         slow_floor: Duration::from_millis(500),
     };
 }
+
+impl BreakerPolicy {
+    /// It never opens: every request finds out for itself.
+    pub const NEVER: Self = Self {
+        failures: u32::MAX,
+        ..Policy::DEFAULT.breaker
+    };
+}

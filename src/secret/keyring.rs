@@ -28,6 +28,8 @@ struct Entry {
     stamp: Option<Stamp>,
     /// When a refused request last asked for it.
     asked_at: Option<Instant>,
+    /// Whether another value has taken the place of one, and nobody has taken note.
+    changed: bool,
 }
 
 struct Value {
@@ -104,6 +106,15 @@ impl Keyring {
         }
     }
 
+    /// The secrets that have got another value since this was last asked, whoever had them read.
+    pub fn take_changed(&self) -> Vec<Reference> {
+        let mut entries = self.write();
+        let changed = entries.iter_mut().filter_map(|(reference, entry)| {
+            std::mem::take(&mut entry.changed).then(|| reference.clone())
+        });
+        changed.collect()
+    }
+
     /// How long the current value has been in use.
     pub fn age(&self, reference: &Reference) -> Option<Duration> {
         let entries = self.read();
@@ -158,6 +169,7 @@ impl Entry {
             problem: None,
             stamp: None,
             asked_at: None,
+            changed: false,
         }
     }
 
@@ -176,7 +188,10 @@ impl Entry {
         }
         match &self.value {
             Some(value) if *value.secret == secret => return false,
-            Some(_) => tracing::info!(%reference, "a secret has a new value"),
+            Some(_) => {
+                tracing::info!(%reference, "a secret has a new value");
+                self.changed = true;
+            }
             None => {}
         }
         self.value = Some(Value {
@@ -306,6 +321,36 @@ mod tests {
         assert!(keyring.refresh(&file.0));
         assert_eq!(value(&keyring, &file.0).as_deref(), Some("sk-3"));
         assert!(!keyring.refresh(&Reference::File("/nowhere/secret".into())));
+    }
+
+    #[test]
+    fn a_changed_value_is_told_of_once_however_it_came() {
+        let file = Scratch::holding("sk-1");
+        let keyring = Keyring::default();
+        let nobody: [Reference; 0] = [];
+        keyring.load([&file.0]);
+        assert_eq!(keyring.take_changed(), nobody, "the first is no change");
+        let readings: [(&str, &dyn Fn()); 3] = [
+            ("sk-2", &|| keyring.refresh_files()),
+            ("sk-3", &|| drop(keyring.load([&file.0]))),
+            ("sk-4", &|| assert!(keyring.refresh(&file.0))),
+        ];
+        for (content, read) in readings {
+            file.put(content);
+            read();
+            let changed = keyring.take_changed();
+            assert_eq!(changed, std::slice::from_ref(&file.0), "{content}");
+            read_all_again(&keyring, &file);
+            assert_eq!(keyring.take_changed(), nobody, "{content}");
+        }
+        file.put("");
+        read_all_again(&keyring, &file);
+        assert_eq!(keyring.take_changed(), nobody, "the last good one stays");
+    }
+
+    fn read_all_again(keyring: &Keyring, file: &Scratch) {
+        keyring.refresh_files();
+        keyring.load([&file.0]);
     }
 
     #[cfg(unix)]

@@ -20,6 +20,7 @@ mod drill;
 mod egress;
 mod errors;
 mod fallback;
+mod health;
 mod leaving;
 mod life;
 mod load;

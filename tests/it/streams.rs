@@ -263,12 +263,19 @@ async fn a_stream_cut_at_any_byte_ends_in_a_whole_answer_or_in_an_error_event() 
         })
         .await;
         let second = backup().await;
-        let gateway = Gateway::start(Config::of(&[&first, &second])).await;
+        // Each request by a route of its own: none meets what earlier cuts have taught.
+        let config = (0..cuts).fold(Config::new(), |config, number| {
+            config.row(&format!("cut-{number}"), &[&first, &second])
+        });
+        let gateway = Gateway::start(config).await;
         let (mut whole_here, mut backups, mut errors) = (0, 0, 0);
         let mut client = gateway.connect().await;
+        let mut number = 0;
         while first.hits() < cuts {
+            let ask = ask_usage().replace("\"chat\"", &format!("\"cut-{number}\""));
+            number += 1;
             client
-                .post("/v1/chat/completions", &[], ask_usage().as_bytes())
+                .post("/v1/chat/completions", &[], ask.as_bytes())
                 .await;
             let (answer, same) = client.answer().await.rest_and_client().await;
             client = same;

@@ -78,6 +78,21 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
         "framing knows no meaning",
     ),
     (
+        &["health"],
+        &[
+            "hyper",
+            "std::net",
+            "std::fs",
+            "Instant::now(",
+            "SystemTime::now(",
+            "Rng::new(",
+            "crate::upstream",
+            "crate::listen",
+            "crate::record",
+        ],
+        "what is learned of a target depends on what it is told alone",
+    ),
+    (
         &["plan"],
         &["crate::upstream", "crate::listen", "crate::record"],
         "a plan is made before anything is sent",

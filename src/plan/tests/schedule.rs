@@ -168,6 +168,28 @@ fn an_open_breaker_sends_everybody_to_the_backup() {
 }
 
 #[test]
+fn a_target_that_breaks_off_what_it_begins_is_left_too() {
+    let (health, now) = (health(), Instant::now());
+    let target = target("a/m", None);
+    let broken_off = |now| {
+        let mut permit = health.admit(ASK, &target, now).unwrap();
+        permit.first_token(now);
+        permit.failed(&failure(Class::Reset, None), now);
+    };
+    broken_off(now);
+    assert_eq!(health.standing(&target, now), Ok(Standing::Well));
+    broken_off(now);
+    assert!(health.standing(&target, now).is_err());
+
+    // A probe has told enough with its first token. What follows counts anew.
+    let now = now + secs(5.0);
+    broken_off(now);
+    assert_eq!(health.standing(&target, now), Ok(Standing::Well));
+    broken_off(now);
+    assert!(health.standing(&target, now).is_err());
+}
+
+#[test]
 fn a_half_open_breaker_has_one_probe() {
     let (health, now) = (health(), Instant::now());
     let two = targets(&["a/m", "b/m"]);
