@@ -1,5 +1,7 @@
 //! Promises of the room as a whole: no socket, and a clock that stands still until it is moved.
 
+mod simulation;
+
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
