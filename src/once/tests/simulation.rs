@@ -131,7 +131,7 @@ async fn one(scene: Arc<Scene>, world: Arc<World>, request: Request, at: Duratio
         }
         Ok(Entered::Replayed(reader)) => {
             *lock(&world.replayed) += 1;
-            check(&request, all(reader.into_response(None)).await);
+            check(&request, &all(reader.into_response(None)).await);
             return;
         }
         Ok(Entered::Joined(waiter, kind)) => {
@@ -162,13 +162,13 @@ async fn one(scene: Arc<Scene>, world: Arc<World>, request: Request, at: Duratio
         Handed::Shared(reader) => reader.into_response(None),
         Handed::Failed(_) => return,
     };
-    check(&request, all(response).await);
+    check(&request, &all(response).await);
 }
 
-fn check(request: &Request, answer: Bytes) {
+fn check(request: &Request, answer: &Bytes) {
     let asked = String::from_utf8_lossy(&request.identity.body).into_owned();
     assert!(
-        answer == format!("to {asked}") || answer == "no",
+        *answer == format!("to {asked}") || *answer == "no",
         "{asked}: {answer:?}"
     );
 }
