@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use super::*;
+use crate::dialect::openai::{Decoder, Shape, Wanted};
 use crate::plan::Step;
 use crate::snapshot::Hedge;
 
@@ -56,6 +57,10 @@ struct Place {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts of a request that do not exclude one another"
+)]
 struct Asking {
     schedule: Option<Schedule>,
     arrived: Instant,
@@ -67,6 +72,9 @@ struct Asking {
     /// Whether it waits, or has waited, for a rate limit.
     at_a_limit: bool,
     last: Option<usize>,
+    /// Whether its answer is a stream with tool calls, and which of those have gone out.
+    calls: bool,
+    released: Vec<String>,
     over: bool,
 }
 
@@ -196,6 +204,8 @@ impl World {
             waiting: false,
             at_a_limit: false,
             last: None,
+            calls: self.rng.u8(..20) == 0,
+            released: Vec::new(),
             over: false,
         });
         self.arrived += 1;
@@ -331,6 +341,11 @@ impl World {
         };
         let place = &mut self.places[one.place];
         place.probes -= u32::from(is_probe);
+        if self.requests[request].calls && matches!(class, Class::Ok | Class::Reset) {
+            self.calls(request, permit, class);
+            return;
+        }
+        let place = &mut self.places[one.place];
         if class == Class::Ok {
             let mut permit = permit;
             permit.first_token(self.now);
@@ -363,6 +378,67 @@ impl World {
             if let Some(schedule) = &mut asking.schedule {
                 schedule.failed(failure, false, self.now, &self.health);
             }
+            self.look(request);
+        }
+    }
+
+    /// An answer with tool calls, whole or cut somewhere, through the real decoder. Behind its commit
+    /// point nothing is tried again, so no call can go out twice.
+    fn calls(&mut self, request: usize, mut permit: Permit, class: Class) {
+        let stream = stream_with_calls();
+        let cut = if class == Class::Ok {
+            stream.len()
+        } else {
+            self.rng.usize(..stream.len())
+        };
+        let mut decoder = Decoder::new(Wanted {
+            shape: Shape::Chat,
+            choices: 1,
+            model: None,
+            usage: false,
+            moderation: false,
+            seed: 1,
+        });
+        let mut out = Vec::new();
+        let mut end = Ok(());
+        for chunk in stream[..cut].chunks(self.rng.usize(1..200)) {
+            end = end.and_then(|()| decoder.feed(chunk));
+            if decoder.released() {
+                out.extend(decoder.output());
+            }
+        }
+        let end = end.and_then(|()| decoder.end());
+        let out = String::from_utf8(out).unwrap();
+        let asking = &mut self.requests[request];
+        for name in NAMES {
+            if out.contains(&format!("\"name\":\"{name}\"")) {
+                assert!(!asking.released.iter().any(|before| before == name));
+                asking.released.push(name.to_owned());
+            }
+        }
+        let named = NAMES
+            .iter()
+            .filter(|name| out.contains(&format!("call_{name}")));
+        let parts = out.matches(r#""arguments":"\"}""#).count();
+        assert_eq!(parts, named.count(), "a call leaves whole or not at all");
+        if decoder.released() || end.is_ok() {
+            // It is the caller's now, whole or broken.
+            permit.first_token(self.now);
+            match &end {
+                Ok(()) => answer(permit, self.now),
+                Err(failure) => permit.failed(failure, self.now),
+            }
+            self.answered += usize::from(end.is_ok());
+            self.finish(request);
+            return;
+        }
+        let failure = end.unwrap_err();
+        permit.failed(&failure, self.now);
+        let asking = &mut self.requests[request];
+        if let Some(schedule) = &mut asking.schedule
+            && asking.running.is_empty()
+        {
+            schedule.failed(failure, false, self.now, &self.health);
             self.look(request);
         }
     }
@@ -444,6 +520,36 @@ impl World {
             takes: secs([0.2, 0.4, 1.5, 6.0][rng.usize(..4)]),
         };
     }
+}
+
+const NAMES: [&str; 3] = ["weather", "clock", "stock"];
+
+/// Three calls, each in four fragments.
+fn stream_with_calls() -> Vec<u8> {
+    let frame = |delta: &str, finish: &str| {
+        format!(
+            r#"data: {{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}"#
+        ) + "\n\n"
+    };
+    let mut stream = frame(r#"{"role":"assistant","content":null}"#, "null");
+    for (index, name) in NAMES.iter().enumerate() {
+        stream += &frame(
+            &format!(
+                r#"{{"tool_calls":[{{"index":{index},"id":"call_{name}","type":"function","function":{{"name":"{name}","arguments":""}}}}]}}"#
+            ),
+            "null",
+        );
+        for part in [r#"{\"of\":"#, r#"\"a thing"#, r#"\"}"#] {
+            stream += &frame(
+                &format!(
+                    r#"{{"tool_calls":[{{"index":{index},"function":{{"arguments":"{part}"}}}}]}}"#
+                ),
+                "null",
+            );
+        }
+    }
+    stream += &frame("{}", "\"tool_calls\"");
+    (stream + "data: [DONE]\n\n").into_bytes()
 }
 
 /// In no ten seconds are there more second tries than a fifth of the first ones, or the floor.
