@@ -69,6 +69,7 @@ fn readiness(state: &AdminState) -> Response<Body> {
 
 fn metrics(state: &AdminState) -> Response<Body> {
     state.status.count_ages(&state.keyring, Instant::now());
+    state.status.count_tasks();
     page(StatusCode::OK, OPEN_METRICS, state.metrics.render())
 }
 
