@@ -27,6 +27,10 @@ const BATCH: usize = 64 << 10;
 /// After `[DONE]` the provider has little more to say; hearing it out keeps its connection.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// An alarm that rings so much later than it should tells that we stood still (a paused machine, no
+/// share of the processor): what the provider said meanwhile may lie unread.
+const STOOD_STILL: Duration = Duration::from_millis(100);
+
 /// When a stream is given up, behind its commit point.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -168,10 +172,15 @@ impl Running {
             return Poll::Ready(Err(shutting_down()));
         }
         let since = *self.silent_since.get_or_insert_with(Instant::now);
-        let limit = self.end.min(since + self.idle);
+        let mut limit = self.end.min(since + self.idle);
         loop {
             ready!(self.alarm.as_mut().poll(cx));
-            if Instant::now() < limit {
+            let now = Instant::now();
+            if limit < self.end && now > limit + STOOD_STILL {
+                self.silent_since = Some(now);
+                limit = self.end.min(now + self.idle);
+            }
+            if now < limit {
                 self.alarm.as_mut().reset(limit);
                 continue;
             }
