@@ -64,6 +64,11 @@ impl Client {
         self.stream.write_all(bytes).await.unwrap();
     }
 
+    /// The same to a gateway that may close before it has all of it.
+    pub(crate) async fn write_or_lose(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes).await;
+    }
+
     /// Sends a request with JSON.
     pub(crate) async fn post(&mut self, path: &str, headers: &[(&str, &str)], body: &[u8]) {
         let mut head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n");
@@ -88,6 +93,25 @@ impl Client {
     /// Says that nothing more will be sent, and goes on reading.
     pub(crate) async fn half_close(&mut self) {
         self.stream.shutdown().await.unwrap();
+    }
+
+    /// Breaks off (RST).
+    pub(crate) fn reset(self) {
+        self.stream.set_zero_linger().unwrap();
+    }
+
+    /// All that comes until the gateway closes.
+    pub(crate) async fn until_closed(mut self) -> Vec<u8> {
+        let reading = async {
+            while self
+                .stream
+                .read_buf(&mut self.buffer)
+                .await
+                .is_ok_and(|read| read > 0)
+            {}
+        };
+        soon("the gateway closes", reading).await;
+        self.buffer
     }
 
     /// Waits for the head of the answer.
@@ -199,6 +223,11 @@ impl Stream {
     /// Says that nothing more will be sent, and goes on reading.
     pub(crate) async fn half_close(&mut self) {
         self.client.half_close().await;
+    }
+
+    /// Breaks off (RST).
+    pub(crate) fn reset(self) {
+        self.client.reset();
     }
 
     /// The next event with its blank line; `None` at the end.
