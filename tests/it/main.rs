@@ -23,6 +23,7 @@ mod fallback;
 mod leaving;
 mod life;
 mod load;
+mod matrix;
 mod passing;
 mod recorded;
 mod recordings;
