@@ -9,9 +9,12 @@ mod answers;
 mod asked;
 mod breaks;
 mod clock;
+mod health;
 mod http;
 mod invariants;
 mod leaving;
+mod once;
+mod overload;
 mod parts;
 mod places;
 mod process;
@@ -98,6 +101,21 @@ async fn a_process_that_ends_or_changes() {
     process::play().await;
 }
 
+#[tokio::test]
+async fn what_one_request_teaches_shows_in_the_next() {
+    health::play().await;
+}
+
+#[tokio::test]
+async fn a_request_that_comes_twice() {
+    once::play().await;
+}
+
+#[tokio::test]
+async fn more_requests_than_there_is_room_for() {
+    overload::play().await;
+}
+
 /// The classes that a record may show.
 const CLASSES: [&str; 15] = [
     "ok",
@@ -138,6 +156,9 @@ fn every_row() -> Vec<Listed> {
     rows.extend(secrets::listed());
     rows.extend(clock::listed());
     rows.extend(process::listed());
+    rows.extend(health::listed());
+    rows.extend(once::listed());
+    rows.extend(overload::listed());
     rows
 }
 
