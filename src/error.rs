@@ -120,6 +120,14 @@ impl GatewayError {
         }
     }
 
+    /// What the log may say: a provider's own text may repeat what was asked or answered.
+    pub fn for_log(&self) -> String {
+        if let Self::Unanswered(failure) = self {
+            return format!("{}: {}", failure.class.name(), failure.reason);
+        }
+        self.to_string()
+    }
+
     /// The methods that would have been allowed: the `Allow` header.
     pub fn allow(&self) -> Option<&'static str> {
         if let Self::MethodNotAllowed { allow } = self {
@@ -321,6 +329,18 @@ impl From<Unsupported> for GatewayError {
 mod tests {
     use super::*;
     use crate::outcome::Said;
+
+    #[test]
+    fn the_log_does_not_hear_a_providers_own_words() {
+        let mut failure = Failure::new(Class::InvalidRequest, "400");
+        failure.said = Some(Box::new(Said {
+            message: "No such user: canary".into(),
+            ..Said::default()
+        }));
+        let error = GatewayError::Unanswered(failure);
+        assert_eq!(error.for_log(), "invalid_request: 400");
+        assert_eq!(error.to_string(), "No such user: canary");
+    }
 
     #[test]
     fn a_code_that_repeats_the_status_gives_way_to_ours() {

@@ -88,6 +88,7 @@ fn targets(state: &AdminState) -> Response<Body> {
 
 fn metrics(state: &AdminState) -> Response<Body> {
     state.status.gauge(state, Instant::now());
+    state.status.count_tasks();
     page(StatusCode::OK, OPEN_METRICS, state.metrics.render())
 }
 

@@ -146,6 +146,15 @@ impl Status {
         ))
     }
 
+    /// How many tasks live, the scrape's own among them: a number that only grows is a leak.
+    pub(super) fn count_tasks(&self) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let alive = runtime.metrics().num_alive_tasks();
+            let alive = i64::try_from(alive).unwrap_or(i64::MAX);
+            self.metrics.tasks.set(alive);
+        }
+    }
+
     /// Brings the metrics up to date that change by themselves.
     pub(super) fn gauge(&self, state: &AdminState, now: Instant) {
         let config = self.config.read().unwrap_or_else(PoisonError::into_inner);

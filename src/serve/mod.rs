@@ -266,7 +266,12 @@ fn refuse(
     error: &GatewayError,
     respond: fn(Surface, &GatewayError, &str) -> Response<Body>,
 ) -> Response<Body> {
-    tracing::debug!(id = recorder.id(), %error, "a request was not answered");
+    let why = error.for_log();
+    tracing::debug!(
+        id = recorder.id(),
+        error = why,
+        "a request was not answered"
+    );
     let response = tell(respond(surface, error, recorder.id()), &recorder);
     recorder.finish(End::Failed(error));
     response

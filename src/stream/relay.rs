@@ -37,6 +37,10 @@ pub type Resume = Box<
 /// The record again, and the stream that goes on, if there is one.
 pub type Resumed = (Recorder, Option<(Box<Streaming>, Running)>);
 
+/// An alarm that rings so much later than it should tells that we stood still (a paused machine, no
+/// share of the processor): what the provider said meanwhile may lie unread.
+const STOOD_STILL: Duration = Duration::from_millis(100);
+
 /// When a stream is given up, behind its commit point.
 pub struct Limits {
     /// Without an event for so long.
@@ -283,10 +287,15 @@ impl Flow {
             return Poll::Ready(Err(shutting_down()));
         }
         let since = *self.rest.silent_since.get_or_insert_with(Instant::now);
-        let limit = self.rest.end.min(since + self.rest.idle);
+        let mut limit = self.rest.end.min(since + self.rest.idle);
         loop {
             ready!(self.rest.alarm.as_mut().poll(cx));
-            if Instant::now() < limit {
+            let now = Instant::now();
+            if limit < self.rest.end && now > limit + STOOD_STILL {
+                self.rest.silent_since = Some(now);
+                limit = self.rest.end.min(now + self.rest.idle);
+            }
+            if now < limit {
                 self.rest.alarm.as_mut().reset(limit);
                 continue;
             }

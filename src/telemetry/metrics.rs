@@ -52,6 +52,7 @@ pub struct Metrics {
     pub(crate) secret_age_seconds: Gauges<1>,
     pub(crate) audit_records: Counter,
     pub(crate) audit_dropped: Counter,
+    pub(crate) tasks: Gauge,
 }
 
 /// One request under way on a route; over when dropped.
@@ -82,6 +83,7 @@ impl Metrics {
             secret_age_seconds: add(all, n::SECRET_AGE_SECONDS, "Since a secret changed"),
             audit_records: add(all, n::AUDIT_RECORDS, "Audit records made, one a request"),
             audit_dropped: add(all, n::AUDIT_DROPPED, "Audit records that a sink lost"),
+            tasks: add(all, n::TASKS, "Pieces of work under way in the process"),
             registry: std::mem::take(all),
         }
     }

@@ -64,6 +64,11 @@ impl Client {
         self.stream.write_all(bytes).await.unwrap();
     }
 
+    /// The same to a gateway that may close before it has all of it.
+    pub(crate) async fn write_or_lose(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes).await;
+    }
+
     /// Sends a request with JSON.
     pub(crate) async fn post(&mut self, path: &str, headers: &[(&str, &str)], body: &[u8]) {
         let mut head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n");
@@ -93,15 +98,26 @@ impl Client {
     /// Goes away, and waits until the gateway has seen it.
     pub(crate) async fn leave(mut self) {
         self.half_close().await;
-        soon("the gateway closes", async {
+        self.until_closed().await;
+    }
+
+    /// Breaks off (RST).
+    pub(crate) fn reset(self) {
+        self.stream.set_zero_linger().unwrap();
+    }
+
+    /// All that comes until the gateway closes.
+    pub(crate) async fn until_closed(mut self) -> Vec<u8> {
+        let reading = async {
             while self
                 .stream
                 .read_buf(&mut self.buffer)
                 .await
                 .is_ok_and(|read| read > 0)
             {}
-        })
-        .await;
+        };
+        soon("the gateway closes", reading).await;
+        self.buffer
     }
 
     /// Waits for the head of the answer.
@@ -218,6 +234,11 @@ impl Stream {
     /// Goes away, and waits until the gateway has seen it.
     pub(crate) async fn leave(self) {
         self.client.leave().await;
+    }
+
+    /// Breaks off (RST).
+    pub(crate) fn reset(self) {
+        self.client.reset();
     }
 
     /// The next event with its blank line; `None` at the end.

@@ -56,7 +56,7 @@ pub(crate) struct Config {
     targets: Vec<String>,
     knobs: String,
     routes: String,
-    files: Vec<(String, String)>,
+    files: Vec<(String, Vec<u8>)>,
     environment: Vec<(String, String)>,
     audit_unread: bool,
 }
@@ -164,7 +164,12 @@ impl Config {
     }
 
     /// A file beside the configuration, which is `$FOLDER/NAME` there.
-    pub(crate) fn file(mut self, name: &str, content: &str) -> Self {
+    pub(crate) fn file(self, name: &str, content: &str) -> Self {
+        self.file_of(name, content.as_bytes())
+    }
+
+    /// The same with what need be no text.
+    pub(crate) fn file_of(mut self, name: &str, content: &[u8]) -> Self {
         self.files.push((name.to_owned(), content.to_owned()));
         self
     }
@@ -324,6 +329,18 @@ impl Gateway {
         self.open(path, headers, body).await.rest().await
     }
 
+    /// The same with what need be no text.
+    pub(crate) async fn post_bytes(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let mut client = self.connect().await;
+        client.post(path, headers, body).await;
+        client.answer().await.rest().await
+    }
+
     /// The same, up to the head of the answer.
     pub(crate) async fn open(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Stream {
         let mut client = self.connect().await;
@@ -397,6 +414,12 @@ impl Gateway {
             .collect()
     }
 
+    /// The lines of the records behind the first `count`, as they are.
+    pub(crate) fn record_lines(&self, count: usize) -> Vec<String> {
+        let text = self.audit_text();
+        text.lines().skip(count).map(str::to_owned).collect()
+    }
+
     /// The lines that are whole.
     fn audit_text(&self) -> String {
         let mut text = fs::read_to_string(self.folder.file("audit.jsonl")).unwrap_or_default();
@@ -407,6 +430,46 @@ impl Gateway {
     /// What it has written on stderr so far.
     pub(crate) fn log(&self) -> String {
         self.said.borrow().lines.join("\n")
+    }
+
+    /// The lines behind the first `count`.
+    pub(crate) fn log_lines(&self, count: usize) -> Vec<String> {
+        let said = self.said.borrow();
+        said.lines.get(count..).unwrap_or_default().to_vec()
+    }
+
+    /// Whether the process still runs.
+    pub(crate) fn is_alive(&self) -> bool {
+        let stat = fs::read_to_string(self.proc("stat")).unwrap_or_default();
+        // A process that has ended and was not waited for is a zombie.
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    }
+
+    /// The process's.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How many files and sockets it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(self.proc("fd")).unwrap().count()
+    }
+
+    /// A file of what the kernel tells of it.
+    pub(crate) fn proc(&self, name: &str) -> PathBuf {
+        format!("/proc/{}/{name}", self.child.id()).into()
+    }
+
+    /// From here on, [`Self::peak_kib`] is counted anew.
+    /// <https://man7.org/linux/man-pages/man5/proc_pid_clear_refs.5.html> (read 2026-11)
+    pub(crate) fn forget_peak(&self) {
+        fs::write(self.proc("clear_refs"), "5").unwrap();
+    }
+
+    /// The most memory that it has held, in KiB.
+    pub(crate) fn peak_kib(&self) -> usize {
+        self.status_kib("VmHWM:")
     }
 
     /// Sends a signal by name, such as `TERM`.
@@ -431,8 +494,12 @@ impl Gateway {
 
     /// The memory it holds, in KiB.
     pub(crate) fn resident_kib(&self) -> usize {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        self.status_kib("VmRSS:")
+    }
+
+    fn status_kib(&self, name: &str) -> usize {
+        let status = fs::read_to_string(self.proc("status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kib = line.unwrap().trim().trim_end_matches(" kB");
         kib.trim().parse().unwrap()
     }

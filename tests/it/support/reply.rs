@@ -137,6 +137,11 @@ impl Reply {
         self
     }
 
+    /// The whole body.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
     /// Of the body, in bytes.
     pub(crate) fn length(&self) -> usize {
         self.body.len()

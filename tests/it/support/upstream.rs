@@ -27,6 +27,8 @@ pub(crate) struct Seen {
     pub(crate) closed: Option<Instant>,
     /// Bytes of the reply that the socket has taken so far.
     pub(crate) written: usize,
+    /// Whether nothing is under way for it any more: it was answered whole, or its connection is gone.
+    pub(crate) over: bool,
 }
 
 impl Seen {
@@ -49,6 +51,9 @@ impl Seen {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
+
+/// A path that begins so is answered as soon as its head has come: the body is left unread.
+pub(crate) const EARLY: &str = "/early/";
 
 type Choose = dyn FnMut(&Seen) -> Reply + Send;
 
@@ -125,6 +130,29 @@ impl Upstream {
 
     pub(crate) fn requests(&self) -> Vec<Seen> {
         self.shared.state.borrow().seen.clone()
+    }
+
+    /// Those from this number on.
+    pub(crate) fn requests_from(&self, number: usize) -> Vec<Seen> {
+        let state = self.shared.state.borrow();
+        state.seen.get(number..).unwrap_or_default().to_vec()
+    }
+
+    /// Waits until nothing is under way for any request from this number on.
+    pub(crate) async fn over(&self, number: usize) {
+        self.wait("the calls are over", |state| {
+            let mut seen = state.seen.iter().skip(number);
+            seen.all(|seen| seen.over).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the socket has taken some of the reply to this request.
+    pub(crate) async fn writing(&self, number: usize) {
+        self.wait("the reply has begun", |state| {
+            (state.seen.get(number)?.written > 0).then_some(())
+        })
+        .await;
     }
 
     pub(crate) fn hits(&self) -> usize {
@@ -207,6 +235,10 @@ impl Refusing {
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
 }
 
 /// The connections live in the accepting task, so that they end with it.
@@ -248,6 +280,7 @@ async fn serve(stream: TcpStream, connection: usize, shared: Arc<Shared>) {
             connection,
             closed: None,
             written: 0,
+            over: false,
         };
         let reply = (shared.choose.lock().unwrap())(&seen);
         let mut number = 0;
@@ -266,12 +299,18 @@ async fn serve(stream: TcpStream, connection: usize, shared: Arc<Shared>) {
             played = play(&reply, &mut writer, written) => played,
             () = gone(&mut reader, &mut buffer) => break,
         };
+        let over = || {
+            shared
+                .state
+                .send_modify(|state| state.seen[number].over = true);
+        };
         match (played, reply.end) {
-            (Ok(()), End::Complete) if reply.framing != Framing::Close => {}
+            (Ok(()), End::Complete) if reply.framing != Framing::Close => over(),
             (Ok(()), End::Rst) => {
                 if let Ok(stream) = reader.reunite(writer) {
                     let _ = stream.set_zero_linger();
                 }
+                over();
                 return;
             }
             (Ok(()), End::Silence) => {
@@ -287,9 +326,11 @@ async fn serve(stream: TcpStream, connection: usize, shared: Arc<Shared>) {
         }
     }
     if let Some(number) = last {
-        shared
-            .state
-            .send_modify(|state| state.seen[number].closed = Some(Instant::now()));
+        shared.state.send_modify(|state| {
+            let seen = &mut state.seen[number];
+            seen.closed = Some(Instant::now());
+            seen.over = true;
+        });
     }
 }
 
@@ -311,6 +352,9 @@ async fn read_request(
         }
     };
     let head = String::from_utf8(buffer.drain(..head_end).collect()).unwrap();
+    if head.split(' ').nth(1)?.starts_with(EARLY) {
+        return Some((head, Vec::new()));
+    }
     let lower = head.to_ascii_lowercase();
     assert!(
         !lower.contains("transfer-encoding"),
