@@ -18,8 +18,8 @@ const SETTLED: Duration = HALF_LIFE;
 const RECENT: usize = 8;
 /// From so many on, recent samples are more than chance.
 const ENOUGH: usize = 3;
-/// From so many on, one in twenty is more than chance.
-const MANY: usize = 20;
+/// From so many on, what most take is known well enough to be impatient.
+const MANY: usize = 10;
 /// So many in a row that are quick end a slowness.
 const QUICK: usize = 2;
 /// Four to an octave, from a millisecond to 17 minutes.
@@ -95,8 +95,13 @@ impl Track {
 
     /// What all but one in twenty take, from a history that is long enough to say so.
     pub(super) fn p95(&self) -> Option<Duration> {
-        let known = (self.usual.samples as usize) >= MANY;
-        self.usual.quantile(0.95).filter(|_| known).map(millis)
+        let samples = self.usual.samples as usize + self.recent.len();
+        (samples >= MANY).then_some(())?;
+        let mut all = self.usual.clone();
+        for sample in &self.recent {
+            all.count(*sample, all.newest);
+        }
+        all.quantile(0.95).map(millis)
     }
 
     pub(super) fn times(&self) -> Times {
@@ -132,12 +137,14 @@ fn median(samples: &[f32]) -> Option<f32> {
 }
 
 /// A histogram over the logarithm, whose old counts weigh less.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Distribution {
     counts: Box<[f32; BUCKETS]>,
     sum: f32,
     /// When a sample weighed 1.
     from: Instant,
+    /// What the newest sample weighs.
+    newest: f32,
     samples: u32,
 }
 
@@ -147,6 +154,7 @@ impl Distribution {
             counts: Box::new([0.0; BUCKETS]),
             sum: 0.0,
             from: now,
+            newest: 1.0,
             samples: 0,
         }
     }
@@ -162,6 +170,11 @@ impl Distribution {
             self.from = now;
             weight = 1.0;
         }
+        self.newest = weight;
+        self.count(millis, weight);
+    }
+
+    fn count(&mut self, millis: f32, weight: f32) {
         self.counts[bucket(millis)] += weight;
         self.sum += weight;
         self.samples = self.samples.saturating_add(1);

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use pillion::chat::{Request, Surface, Usage};
-use pillion::dialect::answer::Reader;
+use pillion::dialect::answer::{Part, Reader};
 use pillion::dialect::request::Cloud;
 use pillion::dialect::{Dialect, Shown};
 use serde::de::IgnoredAny;
@@ -19,6 +19,7 @@ const HELD: usize = 1024;
 
 pub fn reader(surface: Surface, dialect: Dialect, cloud: Cloud) -> Reader {
     Reader {
+        part: Part::Whole,
         surface,
         dialect,
         cloud,

@@ -144,6 +144,8 @@ pub(super) async fn play() {
             if let Fault::PauseInSilence(ms) | Fault::PauseInAnswer(ms) = row.fault {
                 // Whatever was asked then, was asked of a process that stood still.
                 bounds.steady += Duration::from_millis(ms);
+                // It is stopped and let go by signals, each when this machine comes to it.
+                bounds.deadline += Duration::from_millis(150);
             }
             scene
                 .row(&id, bounds, |scene, known| async move {

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::support::reply::End;
 use crate::support::surface::{Finish, SURFACES};
 use crate::support::wire::{Fault, Script, Tag, Wire};
-use crate::support::{Answer, Gate, Record, Reply, soon};
+use crate::support::{Answer, Gate, Record, Reply, Surface, soon};
 
 use super::asked::{BACKUP, provider};
 use super::parts::{HELLO, Place, hello, stream_at};
@@ -68,6 +68,7 @@ struct Row {
     what: &'static str,
     phase: Phase,
     asked: Asked,
+    on: &'static [Surface],
     /// Whether there is a second target.
     second: bool,
     knobs: &'static str,
@@ -84,7 +85,7 @@ fn table() -> Vec<Row> {
     use Phase::{AfterIt, BeforeHead, Head};
     use Sees::{Backup, Both, Error, Own};
     use Step::{Asks, AsksWithin, Crowd, First, Metric, NewKey, Passes, Reached, Together};
-    let row = |id, what, phase, second, knobs, steps| Row { id, what, phase, asked: Asked::Both, second, knobs, steps };
+    let row = |id, what, phase, second, knobs, steps| Row { id, what, phase, asked: Asked::Both, on: &SURFACES, second, knobs, steps };
     vec![
         row("U7o", "two failures in a row open the breaker", Head, true, BREAKER,
             &[First(Fails(Fault::Server)), Asks(2, Backup, &["server_error", "ok"]), Asks(3, Backup, &["ok"]), Reached(2), Metric("pillion_breaker_state", ".1/m\"} 2")]),
@@ -114,7 +115,8 @@ fn table() -> Vec<Row> {
             &[First(Fails(Fault::Invalid)), Asks(4, Error(400, "invalid_value|invalid_request"), &["invalid_request"]), Reached(4)]),
         row("U21h", "a second target is asked while the first is slower than ever", BeforeHead, true, ", hedge: on",
             &[First(Answers), Asks(12, Own, &["ok"]), First(Silence), AsksWithin(1500, Backup, &["cancelled", "ok"])]),
-        Row { asked: Asked::Stream, ..row("S1h", "another target goes on with a text", AfterIt, true, ", on_break: continue",
+        // Responses of a provider that serves them itself are only passed on.
+        Row { asked: Asked::Stream, on: &[Surface::Chat, Surface::Messages], ..row("S1h", "another target goes on with a text", AfterIt, true, ", on_break: continue",
             &[First(Breaks), Asks(1, Both, &["reset|broken", "ok"])]) },
     ]
 }
@@ -122,7 +124,7 @@ fn table() -> Vec<Row> {
 pub(super) fn listed() -> Vec<Listed> {
     let mut all = Vec::new();
     for row in table() {
-        for case in cases(row.id, row.asked, &SURFACES) {
+        for case in cases(row.id, row.asked, row.on) {
             let classes = row.steps.iter().flat_map(|step| match step {
                 Step::Asks(_, _, classes) | Step::AsksWithin(_, _, classes) => *classes,
                 Step::First(_)
@@ -144,7 +146,7 @@ pub(super) async fn play() {
     let scene = Scene::set(|config, upstream| {
         let mut config = config;
         for row in table() {
-            for case in cases(row.id, row.asked, &SURFACES) {
+            for case in cases(row.id, row.asked, row.on) {
                 let (id, root) = (&case.id, upstream.root_url());
                 let own = format!("file:$FOLDER/{id}.key");
                 let first = provider(case.surface, &format!("{root}/{id}.1/v1"));
@@ -170,9 +172,12 @@ pub(super) async fn play() {
     })
     .await;
     for row in table() {
-        for case in cases(row.id, row.asked, &SURFACES) {
+        for case in cases(row.id, row.asked, row.on) {
             let id = case.id.clone();
-            let bounds = Bounds::of(Duration::from_secs(15));
+            let bounds = Bounds {
+                resumes: row.knobs.contains("on_break: continue"),
+                ..Bounds::of(Duration::from_secs(15))
+            };
             scene
                 .row(&id, bounds, |scene, known| async move {
                     known.note(format!("{}: {}", row.phase, row.what));
@@ -246,8 +251,15 @@ async fn run(scene: &Arc<Scene>, known: &Known, row: Row, case: &Case) {
                 let read = |line: &String| {
                     line.contains("a secret has a new value") && line.contains(&format!("{id}.key"))
                 };
+                let target = format!("{id}.1/m");
+                let available = |targets: serde_json::Value| {
+                    let mut all = targets["targets"].as_array().unwrap().iter();
+                    all.any(|it| it["target"] == *target && it["available"] == true)
+                };
                 soon("the key is read", async {
-                    while !scene.gateway.log_lines(0).iter().any(read) {
+                    while !scene.gateway.log_lines(0).iter().any(read)
+                        || !available(scene.gateway.ask_admin("/api/targets").await.json())
+                    {
                         sleep(Duration::from_millis(10)).await;
                     }
                 })

@@ -49,7 +49,7 @@ pub(super) async fn check(
     let metrics = nothing_left(scene, wrong).await;
     let seen = scene.upstream.requests_from(mark.seen);
     known.with(|facts| {
-        nothing_twice(facts, &seen, wrong);
+        nothing_twice(facts, bounds, &seen, wrong);
         nothing_silent(facts, wrong);
         in_time(facts, bounds, wrong);
         nothing_told(scene, mark, facts, &seen, &metrics, wrong);
@@ -138,12 +138,12 @@ async fn nothing_left(scene: &Scene, wrong: &mut Vec<String>) -> Answer {
 }
 
 /// I2
-fn nothing_twice(facts: &Facts, seen: &[Seen], wrong: &mut Vec<String>) {
+fn nothing_twice(facts: &Facts, bounds: Bounds, seen: &[Seen], wrong: &mut Vec<String>) {
     let calls: BTreeSet<&String> = facts.calls.iter().collect();
     if calls.len() != facts.calls.len() {
         wrong.push(format!("I2: a call twice: {:?}", facts.calls));
     }
-    let one = facts.answers.len() == 1;
+    let one = facts.answers.len() == 1 && !bounds.resumes;
     let begun = facts.answers.iter().filter(|it| one && it.streamed);
     let committed = begun.map(|it| it.head_at).next().or(facts.ended);
     if let Some(committed) = committed

@@ -154,6 +154,8 @@ pub(super) struct Bounds {
     pub(super) kib: usize,
     /// Of a request on another route.
     pub(super) steady: Duration,
+    /// Whether another target may go on with an answer that has begun.
+    pub(super) resumes: bool,
 }
 
 /// Within which a request of the steady route is answered. A share of one core is enough for that.
@@ -168,6 +170,7 @@ impl Bounds {
             deadline,
             kib: ROOM_KIB,
             steady: STEADY,
+            resumes: false,
         }
     }
 }
