@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod error;
 pub mod facts;
 pub mod health;
+pub mod limit;
 pub mod listen;
 pub mod live;
 pub mod outcome;

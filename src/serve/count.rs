@@ -28,21 +28,27 @@ pub(super) async fn answer(
     let Planned {
         route,
         plan,
+        ask,
         deadline,
-        ..
     } = planned;
     let meaning = Meaning::default();
     let first = &plan.targets()[0];
-    let counted = upstream::count(
-        &gateway.upstream,
-        &route,
-        first,
-        &request,
-        headers,
-        deadline,
-        recorder,
-    )
-    .await;
+    // An estimate is better than a wait, too.
+    let counted = match gateway.seats.free(ask.priority) {
+        Some(_seat) => {
+            upstream::count(
+                &gateway.upstream,
+                &route,
+                first,
+                &request,
+                headers,
+                deadline,
+                recorder,
+            )
+            .await
+        }
+        None => None,
+    };
     let body = if let Some(body) = counted {
         body
     } else {

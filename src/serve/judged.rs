@@ -23,6 +23,8 @@ pub(super) async fn answer(
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
     let planned = Planned::make(gateway, caller, headers, &request, recorder)?;
+    // A plain answer leaves here whole; a stream takes its seat along.
+    let seat = planned.seat(gateway).await?;
     let Planned {
         route,
         plan,
@@ -60,6 +62,7 @@ pub(super) async fn answer(
                     cut: gateway.cut.clone(),
                     surface: request.surface,
                 },
+                seat,
             ))
         }
     }

@@ -16,6 +16,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::body::BoxError;
 use crate::chat::Surface;
 use crate::dialect::Decoder;
+use crate::limit::Seat;
 use crate::listen::respond;
 use crate::outcome::{Class, Failure};
 use crate::record::{End, Recorder};
@@ -52,6 +53,8 @@ struct Flow {
     decoder: Decoder,
     running: Running,
     recorder: Recorder,
+    /// Given back when the answer is over.
+    _seat: Seat,
     idle: Duration,
     end: Instant,
     /// Since when the provider has been silent, as far as we have asked.
@@ -68,6 +71,7 @@ impl Relay {
         streaming: Streaming,
         running: Running,
         recorder: Recorder,
+        seat: Seat,
         limits: Limits,
         tasks: Tasks,
     ) -> Self {
@@ -79,6 +83,7 @@ impl Relay {
             decoder,
             running,
             recorder,
+            _seat: seat,
             surface: limits.surface,
             idle: limits.idle,
             end: limits.end,

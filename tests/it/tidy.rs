@@ -18,6 +18,7 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
             "check/read",
             "check/schema.rs",
             "error.rs",
+            "limit/queue.rs",
             "snapshot.rs",
         ],
         &[
