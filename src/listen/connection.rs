@@ -133,7 +133,7 @@ pub(super) async fn run<S, F>(
     });
     match protocol {
         Protocol::Http1(http1) => {
-            let connection = http1.serve_connection(io, service);
+            let connection = pin!(http1.serve_connection(io, service));
             until_drained(
                 connection,
                 http1::Connection::graceful_shutdown,
@@ -143,7 +143,7 @@ pub(super) async fn run<S, F>(
             .await;
         }
         Protocol::Http1Or2(both) => {
-            let connection = both.serve_connection(io, service);
+            let connection = pin!(both.serve_connection(io, service));
             until_drained(
                 connection,
                 auto::Connection::graceful_shutdown,
@@ -158,7 +158,7 @@ pub(super) async fn run<S, F>(
 /// Polls a connection to its end, and tells it to `close` once the listener drains: at once when
 /// it is idle, else after the request that runs. Drops it when all is over, and after `longest`.
 async fn until_drained<C, E>(
-    connection: C,
+    mut connection: Pin<&mut C>,
     close: impl FnOnce(Pin<&mut C>),
     mut phase: watch::Receiver<Phase>,
     longest: Option<Duration>,
@@ -166,7 +166,6 @@ async fn until_drained<C, E>(
     C: Future<Output = Result<(), E>>,
     E: fmt::Display,
 {
-    let mut connection = pin!(connection);
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,

@@ -26,7 +26,7 @@ use super::scan::{Ending, Scanner, Why};
 const PACE: u128 = 1024;
 /// So much of an answer may lie between its body and the socket before no more is asked for: what a
 /// client costs that does not read.
-const AHEAD: usize = 32 * 1024;
+const AHEAD: usize = 16 * 1024;
 
 /// What the guard has seen of one connection.
 #[derive(Debug, Default)]

@@ -24,7 +24,7 @@ use crate::tasks::Tasks;
 use crate::upstream::{Running, Streaming, cut};
 
 /// What is ready together leaves together, up to so much.
-const BATCH: usize = 64 << 10;
+const BATCH: usize = 16 << 10;
 /// After `[DONE]` the provider has little more to say; hearing it out keeps its connection.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 

@@ -23,6 +23,7 @@ mod fallback;
 mod leaving;
 mod life;
 mod load;
+mod overload;
 mod passing;
 mod recorded;
 mod recordings;
