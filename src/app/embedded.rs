@@ -45,9 +45,7 @@ impl Embedded {
         simulate: &[SimulatedProvider],
         env: &[(String, String)],
     ) -> Result<Self, StartError> {
-        let listener = listen::bind((Ipv4Addr::LOCALHOST, 0).into())
-            .await
-            .map_err(StartError::Bind)?;
+        let listener = listen::bind((Ipv4Addr::LOCALHOST, 0).into()).map_err(StartError::Bind)?;
         let base_url = base_url(&listener).map_err(StartError::Embedded)?;
         let simulators = simulators(simulate).await?;
         let keyring = Keyring::default();

@@ -111,12 +111,8 @@ pub async fn run(
     };
     let records = Records::new(snapshot.identity.clone(), Arc::clone(&metrics), sinks)
         .map_err(StartError::Audit)?;
-    let listener = listen::bind(process.listen)
-        .await
-        .map_err(StartError::Bind)?;
-    let admin_listener = listen::bind(process.admin)
-        .await
-        .map_err(StartError::Bind)?;
+    let listener = listen::bind(process.listen).map_err(StartError::Bind)?;
+    let admin_listener = listen::bind(process.admin).map_err(StartError::Bind)?;
     // As they are, not as they were asked for: port 0 is any that is free.
     let at = Addresses {
         listen: listener.local_addr().unwrap_or(process.listen),
@@ -165,7 +161,7 @@ pub async fn run(
         ..Settings::default()
     };
     let connections_open = Connections::at_most(files::enough_for(&process));
-    let twin = listen::bind_ipv6_twin(&listener).await;
+    let twin = listen::bind_ipv6_twin(&listener);
     for listener in std::iter::once(listener).chain(twin) {
         let service = service(Arc::clone(&gateway));
         background.spawn(listen::serve(

@@ -25,6 +25,8 @@ use crate::upstream::{Running, Streaming, cut};
 
 /// What is ready together leaves together, up to so much.
 const BATCH: usize = 16 << 10;
+/// What came together is decoded in such pieces, so that no more than a batch is decoded at once.
+const PIECE: usize = 8 << 10;
 /// After `[DONE]` the provider has little more to say; hearing it out keeps its connection.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -50,6 +52,8 @@ pub struct Relay {
 
 struct Flow {
     incoming: Incoming,
+    /// Has come, and is not decoded yet.
+    rest: Bytes,
     decoder: Decoder,
     running: Running,
     recorder: Recorder,
@@ -80,6 +84,7 @@ impl Relay {
         } = streaming;
         let flow = Flow {
             incoming,
+            rest: Bytes::new(),
             decoder,
             running,
             recorder,
@@ -162,11 +167,16 @@ impl Flow {
             if self.decoder.done() || self.decoder.ready() >= BATCH {
                 return Poll::Ready(Ok(()));
             }
+            if !self.rest.is_empty() {
+                let piece = self.rest.split_to(self.rest.len().min(PIECE));
+                self.decoder.feed(&piece)?;
+                continue;
+            }
             match Pin::new(&mut self.incoming).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     self.silent_since = None;
                     if let Ok(chunk) = frame.into_data() {
-                        self.decoder.feed(&chunk)?;
+                        self.rest = chunk;
                     }
                 }
                 Poll::Ready(Some(Err(_))) => {

@@ -255,8 +255,8 @@ async fn a_connection_too_many_is_told_so_and_closed() {
     let record = gateway.audit(refused.id()).await;
     assert_eq!(record.text("reason"), "overloaded");
     let anthropics = gateway.post("/v1/messages", &[], "{}").await;
-    assert_eq!(anthropics.status, 529, "{}", anthropics.text());
-    assert_eq!(anthropics.json()["type"], "error");
+    assert_eq!(anthropics.status, 503, "{}", anthropics.text());
+    assert_eq!(anthropics.json()["error"]["type"], "overloaded_error");
     // Those that came in time are served, and so is whoever comes once there is room.
     let mut client = held.remove(0);
     client

@@ -142,7 +142,7 @@ impl Server {
 
     /// With room for so many connections.
     async fn crowded(settings: Settings, most: usize) -> Self {
-        let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
         let addr = listener.local_addr().unwrap();
         let (phase, listening) = watch::channel(Phase::Serving);
         let tasks = Tasks::default();
