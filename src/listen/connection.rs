@@ -36,6 +36,8 @@ const HEAD: usize = 64 * 1024;
 /// The most of a body that is read, or of an answer that is held, at once. A body that is read in one
 /// piece is never copied. It grows to this only for a connection that fills it.
 const BUFFER: usize = 256 * 1024;
+/// The most of an answer that is held for one stream of HTTP/2.
+const HELD: usize = 64 * 1024;
 /// A silent HTTP/2 client is asked this often, and given as long to answer.
 const PING: Duration = Duration::from_secs(20);
 
@@ -69,6 +71,7 @@ impl Protocol {
             .timer(TokioTimer::new())
             .max_concurrent_streams(100)
             .max_header_list_size(32 * 1024)
+            .max_send_buf_size(HELD)
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING);
         Self::Http1Or2(both)
