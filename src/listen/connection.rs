@@ -146,9 +146,10 @@ pub(super) async fn run<S, F>(
             .await;
         }
         Protocol::Http1Or2(both) => {
-            let connection = pin!(both.serve_connection(io, service));
+            // Larger, and rare: an idle connection is not to cost its size.
+            let mut connection = Box::pin(both.serve_connection(io, service));
             until_drained(
-                connection,
+                connection.as_mut(),
                 auto::Connection::graceful_shutdown,
                 phase,
                 longest,
