@@ -12,6 +12,7 @@ pub mod drill;
 pub mod error;
 pub mod facts;
 pub mod health;
+pub mod limit;
 pub mod listen;
 pub mod live;
 pub mod once;

@@ -26,6 +26,9 @@ impl Tasks {
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.shared.running.fetch_add(1, Ordering::Relaxed);
         let running = Running(Arc::clone(&self.shared));
+        // Held by the task as it is, the work would lie there twice: as what is captured, and as what
+        // is awaited. A connection's is large, and there are many.
+        let work = Box::pin(work);
         #[expect(
             clippy::disallowed_methods,
             reason = "this is the one place that spawns"

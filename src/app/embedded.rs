@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{StartError, keep_warm, service};
 use crate::health::Health;
-use crate::listen::{self, Phase, Settings};
+use crate::limit::Seats;
+use crate::listen::{self, Connections, Phase, Settings};
 use crate::live::{Live, Publisher};
 use crate::once::Calls;
 use crate::record::{Kept, Records};
@@ -22,6 +23,9 @@ use crate::snapshot::{BaseUrl, Snapshot};
 use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
 use crate::upstream::{Clients, Credentials, Egress, Upstream};
+
+/// Requests and connections: a command has far fewer.
+const AT_ONCE: usize = 1024;
 
 /// A running one. It ends with its owner.
 pub struct Embedded {
@@ -43,9 +47,7 @@ impl Embedded {
         simulate: &[SimulatedProvider],
         env: &[(String, String)],
     ) -> Result<Self, StartError> {
-        let listener = listen::bind((Ipv4Addr::LOCALHOST, 0).into())
-            .await
-            .map_err(StartError::Bind)?;
+        let listener = listen::bind((Ipv4Addr::LOCALHOST, 0).into()).map_err(StartError::Bind)?;
         let base_url = base_url(&listener).map_err(StartError::Embedded)?;
         let simulators = simulators(simulate).await?;
         let keyring = Keyring::default();
@@ -54,6 +56,7 @@ impl Embedded {
             tracing::warn!(secret = %reference, %error, "a secret cannot be read");
         }
         let metrics = Arc::new(Metrics::new());
+        let seats = Seats::new(AT_ONCE, AT_ONCE, metrics.queue_waiting.clone());
         let (records, kept) = Records::kept(snapshot.identity.clone(), metrics);
         let (publisher, live) = Live::new(Arc::new(snapshot));
         let tasks = Tasks::default();
@@ -78,12 +81,14 @@ impl Embedded {
             records,
             calls: Calls::new(tasks.clone(), cut.clone()),
             tasks: tasks.clone(),
+            seats,
             cut,
         };
         let (phase, serving) = watch::channel(Phase::Serving);
         tasks.spawn(listen::serve(
             listener,
             Settings::default(),
+            Connections::at_most(AT_ONCE),
             tasks.clone(),
             serving,
             service(Arc::new(gateway)),

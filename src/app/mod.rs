@@ -3,6 +3,7 @@
 //! What is decided here is only who knows whom, and the order in which things start and stop.
 
 mod embedded;
+mod files;
 mod life;
 mod reload;
 
@@ -22,7 +23,8 @@ use crate::admin::{self, AdminState, Status};
 use crate::body::Body;
 use crate::config::{Loaded, Process, Sources};
 use crate::health::Health;
-use crate::listen::{self, BindError, Peer, Phase, Settings};
+use crate::limit::Seats;
+use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
 use crate::live::Live;
 use crate::once::Calls;
 use crate::record::{AuditSinks, Records};
@@ -40,6 +42,9 @@ pub use self::embedded::Embedded;
 
 /// How long a connection that is kept open for a `warm` route may wait for its use.
 const WARM_AGAIN: Duration = Duration::from_secs(20);
+
+/// Connections of probes and scrapers: many more than there are of them.
+const PROBES: usize = 256;
 
 /// What `run` was told beside its configuration.
 #[derive(Debug, Clone, Copy, Default)]
@@ -107,12 +112,8 @@ pub async fn run(
     };
     let records = Records::new(snapshot.identity.clone(), Arc::clone(&metrics), sinks)
         .map_err(StartError::Audit)?;
-    let listener = listen::bind(process.listen)
-        .await
-        .map_err(StartError::Bind)?;
-    let admin_listener = listen::bind(process.admin)
-        .await
-        .map_err(StartError::Bind)?;
+    let listener = listen::bind(process.listen).map_err(StartError::Bind)?;
+    let admin_listener = listen::bind(process.admin).map_err(StartError::Bind)?;
     // As they are, not as they were asked for: port 0 is any that is free.
     let at = Addresses {
         listen: listener.local_addr().unwrap_or(process.listen),
@@ -139,6 +140,11 @@ pub async fn run(
         records: records.clone(),
         calls: Calls::new(connections.clone(), cut.clone()),
         tasks: connections.clone(),
+        seats: Seats::new(
+            process.concurrency,
+            process.queue,
+            metrics.queue_waiting.clone(),
+        ),
         cut: cut.clone(),
     });
     let reloader = Arc::new(Reloader::new(
@@ -157,12 +163,14 @@ pub async fn run(
         h2c: process.h2c,
         ..Settings::default()
     };
-    let twin = listen::bind_ipv6_twin(&listener).await;
+    let connections_open = Connections::at_most(files::enough_for(&process));
+    let twin = listen::bind_ipv6_twin(&listener);
     for listener in std::iter::once(listener).chain(twin) {
         let service = service(Arc::clone(&gateway));
         background.spawn(listen::serve(
             listener,
             settings,
+            connections_open.clone(),
             connections.clone(),
             serving.clone(),
             service,
@@ -212,7 +220,9 @@ async fn serve_admin(listener: TcpListener, tasks: Tasks, state: AdminState) {
         let response = admin::respond(request.method(), path, peer.addr.ip(), &state);
         std::future::ready(response)
     };
-    listen::serve(listener, Settings::default(), tasks, serving, service).await;
+    let connections = Connections::at_most(PROBES);
+    let settings = Settings::default();
+    listen::serve(listener, settings, connections, tasks, serving, service).await;
 }
 
 async fn simulators(process: &Process) -> Result<Vec<Simulator>, StartError> {

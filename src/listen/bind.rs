@@ -5,7 +5,13 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
+
+/// Connections that the system holds until they are accepted.
+const BACKLOG: u32 = 1024;
+/// What the system holds of an answer that its client does not read. By itself it would grow to
+/// megabytes, for every such client.
+const SEND_BUFFER: u32 = 128 * 1024;
 
 /// An address that could not be had.
 #[derive(Debug)]
@@ -15,23 +21,32 @@ pub struct BindError {
 }
 
 /// Listens on `address`; port 0 is any that is free.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| BindError { address, source })
+pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+    listen(address).map_err(|source| BindError { address, source })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    // A connection has what its listener has. A system that refuses only holds more.
+    let _ = socket.set_send_buffer_size(SEND_BUFFER);
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// The same port on `[::1]`, for clients whose `localhost` is that. Best effort: without IPv6, or
 /// where the port is taken there, a warning and nothing more. `None` too when `listener` is not on
 /// 127.0.0.1.
-pub async fn bind_ipv6_twin(listener: &TcpListener) -> Option<TcpListener> {
+pub fn bind_ipv6_twin(listener: &TcpListener) -> Option<TcpListener> {
     let address = listener.local_addr().ok()?;
     if address.ip() != IpAddr::V4(Ipv4Addr::LOCALHOST) {
         return None;
     }
     let twin = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), address.port());
     bind(twin)
-        .await
         .inspect_err(|error| tracing::warn!("{error}; serving {address} alone"))
         .ok()
 }
@@ -60,21 +75,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_address_is_named() {
-        let first = bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+        let first = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let address = first.local_addr().unwrap();
-        let error = bind(address).await.unwrap_err().to_string();
+        let error = bind(address).unwrap_err().to_string();
         assert!(error.contains(&address.to_string()), "{error}");
         assert!(error.contains("already in use"), "{error}");
     }
 
     #[tokio::test]
     async fn the_twin_has_the_port_of_the_first_and_no_twin_of_its_own() {
-        let first = bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+        let first = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         // Without IPv6 there is none, which is all there is to see.
-        if let Some(twin) = bind_ipv6_twin(&first).await {
+        if let Some(twin) = bind_ipv6_twin(&first) {
             let port = first.local_addr().unwrap().port();
             assert_eq!(twin.local_addr().unwrap().port(), port);
-            assert!(bind_ipv6_twin(&twin).await.is_none());
+            assert!(bind_ipv6_twin(&twin).is_none());
         }
     }
 }

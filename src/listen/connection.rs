@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -19,8 +19,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::sleep;
 
+use super::crowd::{self, Open};
 use super::guard::{Guard, Seen};
+use super::paced::Paced;
 use super::scan::Why;
 use super::{Peer, Phase, Settings, drained, over, respond};
 use crate::body::Body;
@@ -33,6 +36,8 @@ const HEAD: usize = 64 * 1024;
 /// The most of a body that is read, or of an answer that is held, at once. A body that is read in one
 /// piece is never copied. It grows to this only for a connection that fills it.
 const BUFFER: usize = 256 * 1024;
+/// The most of an answer that is held for one stream of HTTP/2.
+const HELD: usize = 64 * 1024;
 /// A silent HTTP/2 client is asked this often, and given as long to answer.
 const PING: Duration = Duration::from_secs(20);
 
@@ -66,6 +71,7 @@ impl Protocol {
             .timer(TokioTimer::new())
             .max_concurrent_streams(100)
             .max_header_list_size(32 * 1024)
+            .max_send_buf_size(HELD)
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING);
         Self::Http1Or2(both)
@@ -86,7 +92,8 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Spawner
 pub(super) async fn run<S, F>(
     stream: TcpStream,
     addr: SocketAddr,
-    settings: Settings,
+    open: Open,
+    mut settings: Settings,
     protocol: Protocol,
     phase: watch::Receiver<Phase>,
     service: S,
@@ -97,6 +104,12 @@ pub(super) async fn run<S, F>(
     // A stream's events are small and must not wait for one another. A socket that refuses the
     // option is slower, or about to fail by itself.
     let _ = stream.set_nodelay(true);
+    let crowded = open.crowded;
+    if crowded {
+        settings.head = settings.head.min(crowd::SHORT);
+        settings.write = settings.write.min(crowd::SHORT);
+    }
+    let longest = crowded.then_some(crowd::LONGEST);
     let seen = Arc::new(Seen::default());
     let guard = Guard::new(stream, Arc::clone(&seen), settings.head, settings.write);
     let io = TokioIo::new(guard);
@@ -108,37 +121,59 @@ pub(super) async fn run<S, F>(
             Some(Why::Chunked | Why::Foreign) | None => None,
         };
         answer(
-            service(request, Peer { addr, violation }),
+            service(
+                request,
+                Peer {
+                    addr,
+                    violation,
+                    crowded,
+                },
+            ),
             version,
-            last.is_some(),
+            last.is_some() || crowded,
+            Arc::clone(&seen),
         )
     });
     match protocol {
         Protocol::Http1(http1) => {
-            let connection = http1.serve_connection(io, service);
-            until_drained(connection, http1::Connection::graceful_shutdown, phase).await;
+            let connection = pin!(http1.serve_connection(io, service));
+            until_drained(
+                connection,
+                http1::Connection::graceful_shutdown,
+                phase,
+                longest,
+            )
+            .await;
         }
         Protocol::Http1Or2(both) => {
-            let connection = both.serve_connection(io, service);
-            until_drained(connection, auto::Connection::graceful_shutdown, phase).await;
+            // Larger, and rare: an idle connection is not to cost its size.
+            let mut connection = Box::pin(both.serve_connection(io, service));
+            until_drained(
+                connection.as_mut(),
+                auto::Connection::graceful_shutdown,
+                phase,
+                longest,
+            )
+            .await;
         }
     }
 }
 
 /// Polls a connection to its end, and tells it to `close` once the listener drains: at once when
-/// it is idle, else after the request that runs. Drops it when all is over.
+/// it is idle, else after the request that runs. Drops it when all is over, and after `longest`.
 async fn until_drained<C, E>(
-    connection: C,
+    mut connection: Pin<&mut C>,
     close: impl FnOnce(Pin<&mut C>),
     mut phase: watch::Receiver<Phase>,
+    longest: Option<Duration>,
 ) where
     C: Future<Output = Result<(), E>>,
     E: fmt::Display,
 {
-    let mut connection = pin!(connection);
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
+        () = passed(longest) => return,
         () = drained(&mut phase) => {
             close(connection.as_mut());
             tokio::select! {
@@ -153,12 +188,21 @@ async fn until_drained<C, E>(
     }
 }
 
+/// Returns after `span`, where there is one. Cancel-safe.
+async fn passed(span: Option<Duration>) {
+    match span {
+        Some(span) => sleep(span).await,
+        None => pending().await,
+    }
+}
+
 /// The answer to one request, made fit for its connection.
 async fn answer(
     service: impl Future<Output = Response<Body>>,
     version: Version,
     last: bool,
-) -> Result<Response<Body>, Infallible> {
+    seen: Arc<Seen>,
+) -> Result<Response<Paced>, Infallible> {
     let mut response = caught(service).await.unwrap_or_else(|Panicked| {
         tracing::error!("a request panicked");
         respond::refusal(Surface::Passthrough, &GatewayError::Internal, "")
@@ -169,7 +213,8 @@ async fn answer(
     } else if last {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(response)
+    let seen = (version < Version::HTTP_2).then_some(seen);
+    Ok(response.map(|body| Paced::new(body, seen)))
 }
 
 struct Panicked;

@@ -2,7 +2,7 @@
 //!
 //! A [`Guard`] does three things that hyper does not: it shows each byte read to the
 //! [`Scanner`], fails a connection whose head takes too long (also while the version of HTTP is
-//! still being told), and one whose client has stopped reading. What it learns about a request is
+//! still being told), and one whose client does not read, or hardly. What it learns about a request is
 //! left in [`Seen`] for whoever answers that request. It never changes, holds back or copies bytes.
 //!
 //! Idle connections and stalled bodies are not its concern: hyper's own timeout ends the first,
@@ -11,9 +11,9 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -21,12 +21,23 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::scan::{Ending, Scanner, Why};
 
+/// What a client must take on the whole while there is something to write, in bytes a second: less
+/// than any model talks, more than a client takes that means to hold its connection for ever.
+const PACE: u128 = 1024;
+/// So much of an answer may lie between its body and the socket before no more is asked for: what a
+/// client costs that does not read.
+const AHEAD: usize = 16 * 1024;
+
 /// What the guard has seen of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     ending: OnceLock<Ending>,
     /// Requests handed to the service so far.
     requests: AtomicU64,
+    /// Of answers, in bytes: taken from their bodies and not written yet.
+    unwritten: AtomicUsize,
+    /// The body that waits until less is.
+    waiting: Mutex<Option<Waker>>,
 }
 
 impl Seen {
@@ -37,9 +48,48 @@ impl Seen {
         let ending = self.ending.get().filter(|ending| ending.head <= nth)?;
         Some(ending.why)
     }
+
+    /// So much more of an answer is to be written.
+    pub(super) fn took(&self, bytes: usize) {
+        self.unwritten.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Ready when more of an answer may be taken.
+    pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.unwritten.load(Ordering::Relaxed) < AHEAD {
+            return Poll::Ready(());
+        }
+        // The body and the socket are polled by one task: nothing is written meanwhile.
+        *self.lock() = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// So much was written; what frames the answer is counted, too, so that this errs towards nothing
+    /// being left.
+    fn wrote(&self, bytes: usize) {
+        let before = self.unwritten.load(Ordering::Relaxed);
+        if before > 0 {
+            let left = before.saturating_sub(bytes);
+            self.unwritten.store(left, Ordering::Relaxed);
+            if before >= AHEAD && left < AHEAD {
+                self.wake();
+            }
+        }
+    }
+
+    fn wake(&self) {
+        let waiting = self.lock().take();
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// A byte stream with a scanner and two deadlines.
+/// A byte stream with a scanner and two limits.
 #[derive(Debug)]
 pub(super) struct Guard<IO> {
     io: IO,
@@ -47,11 +97,13 @@ pub(super) struct Guard<IO> {
     seen: Arc<Seen>,
     head: Limit,
     write: Limit,
+    /// Bytes written since `write` runs.
+    taken: u128,
 }
 
 impl<IO> Guard<IO> {
-    /// The time for the first head starts here. `head` limits each head, `write` the time in
-    /// which not a byte could be written.
+    /// The time for the first head starts here. `head` limits each head; in each span of `write`
+    /// in which there is always more to write, the client must take what [`PACE`] says.
     pub(super) fn new(io: IO, seen: Arc<Seen>, head: Duration, write: Duration) -> Self {
         let mut guard = Self {
             io,
@@ -59,23 +111,32 @@ impl<IO> Guard<IO> {
             seen,
             head: Limit::new(head),
             write: Limit::new(write),
+            taken: 0,
         };
         guard.head.start();
         guard
     }
 
-    fn wrote<T>(
+    fn wrote(
         &mut self,
         cx: &mut Context<'_>,
-        wrote: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if wrote.is_ready() {
-            self.write.stop();
-            return wrote;
+        wrote: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let Poll::Ready(written) = wrote else {
+            if self.write.start() {
+                self.taken = 0;
+            }
+            ready!(self.write.poll_passed(cx));
+            return Poll::Ready(Err(too_slow("the client does not read its answer")));
+        };
+        if let Ok(bytes) = written {
+            self.seen.wrote(bytes);
+            self.taken = self.taken.saturating_add(bytes as u128);
+            if self.taken * 1000 >= PACE * self.write.span.as_millis() {
+                self.write.stop();
+            }
         }
-        self.write.start();
-        ready!(self.write.poll_passed(cx));
-        Poll::Ready(Err(too_slow("the client does not read its answer")))
+        Poll::Ready(written)
     }
 }
 
@@ -137,7 +198,11 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Guard<IO> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+        let this = self.get_mut();
+        // Nothing is left to write: the client owes nothing.
+        this.write.stop();
+        this.seen.wrote(usize::MAX);
+        Pin::new(&mut this.io).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -169,10 +234,13 @@ impl Limit {
         }
     }
 
-    /// Does nothing when it runs already.
-    fn start(&mut self) {
-        let span = self.span;
-        self.deadline.get_or_insert_with(|| Instant::now() + span);
+    /// Whether it did not run already; then nothing changes.
+    fn start(&mut self) -> bool {
+        let starts = self.deadline.is_none();
+        if starts {
+            self.deadline = Some(Instant::now() + self.span);
+        }
+        starts
     }
 
     fn stop(&mut self) {
@@ -199,6 +267,8 @@ impl Limit {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
     use tokio::time::{sleep, timeout};
 
@@ -273,18 +343,66 @@ mod tests {
     async fn a_client_that_does_not_read_fails_the_write_and_one_that_reads_slowly_does_not() {
         let (mut guard, mut client, _seen) = guarded();
         let slow = async {
-            for _ in 0..8 {
-                sleep(Duration::from_secs(29)).await;
-                let mut byte = [0; 16];
-                client.read_exact(&mut byte).await.unwrap();
+            for _ in 0..2000 {
+                sleep(Duration::from_millis(60)).await;
+                let mut piece = [0; 64];
+                client.read_exact(&mut piece).await.unwrap();
             }
         };
-        let (wrote, ()) = tokio::join!(guard.write_all(&[b'x'; 64 + 8 * 16]), slow);
+        let answer = vec![b'x'; 64 + 2000 * 64];
+        let (wrote, ()) = tokio::join!(guard.write_all(&answer), slow);
         wrote.unwrap();
+        guard.flush().await.unwrap();
+        sleep(Duration::from_hours(1)).await;
         let start = Instant::now();
         let error = guard.write_all(b"x").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(start.elapsed().as_secs(), 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_a_few_bytes_now_and_then_does_not_hold_its_connection() {
+        let (mut guard, mut client, _seen) = guarded();
+        let start = Instant::now();
+        let drip = async {
+            loop {
+                sleep(Duration::from_secs(1)).await;
+                client.read_exact(&mut [0; 64]).await.unwrap();
+            }
+        };
+        let answer = vec![b'x'; 1 << 20];
+        tokio::select! {
+            wrote = guard.write_all(&answer) => {
+                assert_eq!(wrote.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            }
+            () = drip => {}
+        }
+        assert_eq!(start.elapsed().as_secs(), 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_of_an_answer_is_taken_than_the_client_makes_room_for() {
+        let (mut guard, mut client, seen) = guarded();
+        let room = async || {
+            timeout(Duration::ZERO, poll_fn(|cx| seen.poll_room(cx)))
+                .await
+                .is_ok()
+        };
+        assert!(room().await);
+        seen.took(AHEAD - 1);
+        assert!(room().await);
+        seen.took(64);
+        let mut waiting = std::pin::pin!(poll_fn(|cx| seen.poll_room(cx)));
+        assert!(timeout(Duration::ZERO, &mut waiting).await.is_err());
+        guard.write_all(&[b'x'; 64]).await.unwrap();
+        timeout(Duration::from_secs(1), waiting)
+            .await
+            .expect("it is woken");
+        seen.took(AHEAD);
+        assert!(!room().await);
+        client.read_exact(&mut [0; 64]).await.unwrap();
+        guard.flush().await.unwrap();
+        assert!(room().await, "all is written");
     }
 
     #[tokio::test]

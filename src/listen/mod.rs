@@ -11,9 +11,11 @@
 pub mod auth;
 mod bind;
 mod connection;
+mod crowd;
 pub mod door;
 pub mod endpoint;
 mod guard;
+mod paced;
 pub mod respond;
 mod scan;
 #[cfg(test)]
@@ -34,6 +36,7 @@ use crate::body::Body;
 use crate::tasks::Tasks;
 
 pub use bind::{BindError, bind, bind_ipv6_twin};
+pub use crowd::Connections;
 pub use scan::Violation;
 
 use connection::Protocol;
@@ -43,7 +46,7 @@ use connection::Protocol;
 pub struct Settings {
     /// From the accept, or the first byte of a later head, to the end of that head.
     pub head: Duration,
-    /// Without a byte written, while there are bytes to write.
+    /// While there are bytes to write, in which the client takes less than it must.
     pub write: Duration,
     /// Between two requests of a connection.
     pub idle: Duration,
@@ -78,6 +81,8 @@ pub struct Peer {
     pub addr: SocketAddr,
     /// For [`door::check`]; the connection closes after the answer, whatever that is.
     pub violation: Option<Violation>,
+    /// The connection is one too many: whatever it asks for, it is told so and closed.
+    pub crowded: bool,
 }
 
 /// The shortest and the longest pause after an accept that failed. What makes it fail (no file
@@ -92,6 +97,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from
 pub async fn serve<S, F>(
     listener: TcpListener,
     settings: Settings,
+    connections: Connections,
     tasks: Tasks,
     mut phase: watch::Receiver<Phase>,
     service: S,
@@ -111,9 +117,14 @@ pub async fn serve<S, F>(
         match accepted {
             Ok((stream, addr)) => {
                 trouble.over();
+                let Some(open) = connections.open() else {
+                    // The stream is dropped, which closes it.
+                    continue;
+                };
                 tasks.spawn(connection::run(
                     stream,
                     addr,
+                    open,
                     settings,
                     protocol.clone(),
                     draining.clone(),

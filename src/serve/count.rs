@@ -29,19 +29,25 @@ pub(super) async fn answer(
     let Planned {
         route,
         plan,
+        ask,
         deadline,
-        ..
     } = planned;
     let meaning = Meaning::default();
     let first = &plan.targets()[0];
-    let question = Question {
-        route: &route,
-        request: &request,
-        headers,
-        deadline,
-        part: Part::Whole,
+    // An estimate is better than a wait, too.
+    let counted = match gateway.seats.free(ask.priority) {
+        Some(_seat) => {
+            let question = Question {
+                route: &route,
+                request: &request,
+                headers,
+                deadline,
+                part: Part::Whole,
+            };
+            upstream::count(&gateway.upstream, first, &question, recorder).await
+        }
+        None => None,
     };
-    let counted = upstream::count(&gateway.upstream, first, &question, recorder).await;
     let body = if let Some(body) = counted {
         body
     } else {

@@ -34,6 +34,8 @@ pub(super) async fn answer(
 ) -> Result<Answer, GatewayError> {
     let planned = Planned::make(gateway, caller, headers, &request, recorder)?;
     let resumption = Resumption::of(&planned, &request, headers);
+    // A plain answer leaves here whole; a stream takes its seat along.
+    let seat = planned.seat(gateway).await?;
     let Planned {
         route,
         plan,
@@ -78,6 +80,7 @@ pub(super) async fn answer(
                     surface: request.surface,
                     resume: resumption.map(|resumption| resumption.by(&gateway.upstream)),
                 },
+                seat,
             ))
         }
     }

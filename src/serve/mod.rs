@@ -32,6 +32,7 @@ use self::routing::Caller;
 use crate::body::{self, Body, ReadError, full};
 use crate::chat::{self, Surface};
 use crate::error::GatewayError;
+use crate::limit::{Seat, Seats};
 use crate::listen::door::{self, Door};
 use crate::listen::endpoint::{self, Endpoint};
 use crate::listen::{Peer, auth, respond};
@@ -51,6 +52,7 @@ pub struct Gateway {
     /// The calls that a request may be one of.
     pub calls: Calls,
     pub tasks: Tasks,
+    pub seats: Seats,
     /// Cancelled when what still runs must end now.
     pub cut: CancellationToken,
 }
@@ -60,9 +62,9 @@ enum Answer {
     /// An answer that is whole.
     Ready(Response<Body>),
     /// A stream at its commit point.
-    Streaming(Box<Streaming>, Running, Limits),
+    Streaming(Box<Streaming>, Running, Limits, Seat),
     /// An answer that passes through.
-    Passing(Box<Response<Incoming>>),
+    Passing(Box<Response<Incoming>>, Seat),
 }
 
 /// How far a request has come once it is read.
@@ -129,18 +131,20 @@ fn deliver(
             recorder.finish(End::Answered(response.status()));
             response
         }
-        Ok(Answer::Streaming(mut streaming, running, limits)) => {
+        Ok(Answer::Streaming(mut streaming, running, limits, seat)) => {
             let mut response = Response::new(());
             *response.headers_mut() = std::mem::take(&mut streaming.headers);
             response.headers_mut().insert(CONTENT_TYPE, EVENT_STREAM);
             let mut response = tell(response, &recorder);
             name_request(surface, response.headers_mut());
-            let relay = Relay::new(*streaming, running, recorder, limits, gateway.tasks.clone());
+            let tasks = gateway.tasks.clone();
+            let relay = Relay::new(*streaming, running, recorder, seat, limits, tasks);
             response.map(|()| relay.boxed_unsync())
         }
-        Ok(Answer::Passing(response)) => {
+        Ok(Answer::Passing(response, seat)) => {
             let (head, incoming) = tell(*response, &recorder).into_parts();
-            let passing = Passing::new(incoming, head.status, recorder, gateway.cut.clone());
+            let cut = gateway.cut.clone();
+            let passing = Passing::new(incoming, head.status, recorder, seat, cut);
             Response::from_parts(head, passing.boxed_unsync())
         }
         Err(Refusal::Error(error)) => refuse(surface, recorder, &error, respond::error),
@@ -209,6 +213,9 @@ fn identify(
     peer: Peer,
     recorder: &mut Recorder,
 ) -> Result<Option<(Arc<Key>, Endpoint)>, GatewayError> {
+    if peer.crowded {
+        return Err(GatewayError::Overloaded);
+    }
     if door::check(request, &snapshot.hosts, peer.violation)? == Door::Options {
         return Ok(None);
     }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -14,7 +15,7 @@ use super::{Answer, Gateway, usable};
 use crate::chat::{Named, Surface};
 use crate::error::GatewayError;
 use crate::health::{Ask, Kind, Priority};
-use crate::plan::{Plan, Selection};
+use crate::plan::{Plan, Selection, patience};
 use crate::record::Recorder;
 use crate::snapshot::{Route, Target};
 use crate::upstream::{Passed, pass};
@@ -27,6 +28,9 @@ const NOWHERE: GatewayError = GatewayError::Refused {
         "Only a provider serves this path, and this token has no `passthrough`.",
     ),
 };
+
+/// A request waits so long for its turn, unless its caller has said that it waits for less.
+const WAIT: Duration = Duration::from_secs(30);
 
 /// `path` is what followed `/v1`.
 pub(super) async fn answer(
@@ -50,7 +54,7 @@ pub(super) async fn answer(
         },
         None => own(caller).ok_or(NOWHERE)?,
     };
-    send(gateway, &target, head, path, body, recorder).await
+    send(gateway, caller, &target, head, path, body, recorder).await
 }
 
 /// A question about a model that is no route of ours.
@@ -66,6 +70,7 @@ pub(super) async fn model(
     let name = head.uri.path().rsplit('/').next().unwrap_or_default();
     send(
         gateway,
+        caller,
         &target,
         head,
         &format!("/models/{name}"),
@@ -77,6 +82,7 @@ pub(super) async fn model(
 
 async fn send(
     gateway: &Gateway,
+    caller: Caller<'_>,
     target: &Arc<Target>,
     head: &Parts,
     path: &str,
@@ -92,8 +98,11 @@ async fn send(
         headers: &head.headers,
         body,
     };
+    let wait = patience(&head.headers).unwrap_or(WAIT).min(WAIT);
+    let latest = || Instant::now() + wait;
+    let seat = gateway.seats.take(caller.key.priority, latest).await?;
     let response = pass(&gateway.upstream, target, &request, recorder).await?;
-    Ok(Answer::Passing(Box::new(response)))
+    Ok(Answer::Passing(Box::new(response), seat))
 }
 
 fn first(gateway: &Gateway, route: &Route) -> Result<Arc<Target>, GatewayError> {

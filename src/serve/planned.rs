@@ -10,6 +10,7 @@ use super::{Gateway, usable};
 use crate::chat;
 use crate::error::GatewayError;
 use crate::health::{Ask, Kind};
+use crate::limit::Seat;
 use crate::plan::{Deadline, Plan, Selection, patience};
 use crate::record::Recorder;
 use crate::snapshot::{Route, Select};
@@ -88,5 +89,22 @@ impl Planned {
             ask,
             deadline,
         })
+    }
+
+    /// Waits for a seat: for as long as the first target, from what is known of it, could still answer
+    /// in time.
+    ///
+    /// # Errors
+    /// There is none in time.
+    pub(super) async fn seat(&self, gateway: &Gateway) -> Result<Seat, GatewayError> {
+        let latest = || {
+            let now = Instant::now();
+            let health = &gateway.upstream.health;
+            let first = self.plan.targets().first();
+            let expected = first.and_then(|first| health.expected(first, self.ask.kind, now));
+            let latest = self.deadline.at.checked_sub(expected.unwrap_or_default());
+            latest.unwrap_or(now)
+        };
+        gateway.seats.take(self.ask.priority, latest).await
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::body::BoxError;
+use crate::limit::Seat;
 use crate::outcome::{Class, Failure};
 use crate::record::{End, Recorder};
 use crate::upstream::cut;
@@ -25,7 +26,7 @@ pub struct Passing {
     incoming: Incoming,
     status: StatusCode,
     /// Absent once the answer is over.
-    recorder: Option<Recorder>,
+    running: Option<(Recorder, Seat)>,
     cut: CancellationToken,
     cutting: Pin<Box<WaitForCancellationFutureOwned>>,
     alarm: Pin<Box<Sleep>>,
@@ -37,13 +38,14 @@ impl Passing {
         incoming: Incoming,
         status: StatusCode,
         recorder: Recorder,
+        seat: Seat,
         cut: CancellationToken,
     ) -> Self {
         let cutting = Box::pin(cut.clone().cancelled_owned());
         let mut passing = Self {
             incoming,
             status,
-            recorder: Some(recorder),
+            running: Some((recorder, seat)),
             cut,
             cutting,
             alarm: Box::pin(sleep(IDLE)),
@@ -65,7 +67,7 @@ impl Passing {
     }
 
     fn finish(&mut self, end: End<'_>) {
-        if let Some(recorder) = self.recorder.take() {
+        if let Some((recorder, _seat)) = self.running.take() {
             recorder.finish(end);
         }
     }
@@ -132,7 +134,7 @@ impl Body for Passing {
 impl Drop for Passing {
     fn drop(&mut self) {
         // Else the caller hung up: the recorder says so by itself.
-        if self.recorder.is_some() && self.cut.is_cancelled() {
+        if self.running.is_some() && self.cut.is_cancelled() {
             drop(self.give_up(shutting_down()));
         }
     }

@@ -17,6 +17,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::body::BoxError;
 use crate::chat::{Surface, Usage};
 use crate::dialect::Decoder;
+use crate::limit::Seat;
 use crate::listen::respond;
 use crate::outcome::{Class, Failure};
 use crate::record::{End, Recorder};
@@ -25,7 +26,9 @@ use crate::tasks::Tasks;
 use crate::upstream::{Running, Streaming, cut};
 
 /// What is ready together leaves together, up to so much.
-const BATCH: usize = 64 << 10;
+const BATCH: usize = 16 << 10;
+/// What came together is decoded in such pieces, so that no more than a batch is decoded at once.
+const PIECE: usize = 8 << 10;
 /// After `[DONE]` the provider has little more to say; hearing it out keeps its connection.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -70,6 +73,8 @@ enum State {
 
 struct Flow {
     incoming: Incoming,
+    /// What came and has not been looked at.
+    unread: Bytes,
     running: Running,
     recorder: Recorder,
     resume: Option<Resume>,
@@ -96,6 +101,8 @@ struct Rest {
     surface: Surface,
     cut: CancellationToken,
     cutting: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Kept to the end of the answer.
+    _seat: Seat,
 }
 
 impl Relay {
@@ -104,6 +111,7 @@ impl Relay {
         streaming: Streaming,
         running: Running,
         recorder: Recorder,
+        seat: Seat,
         limits: Limits,
         tasks: Tasks,
     ) -> Self {
@@ -113,6 +121,7 @@ impl Relay {
         let rest = Rest {
             decoder,
             usage: Usage::default(),
+            _seat: seat,
             surface: limits.surface,
             idle: limits.idle,
             end: limits.end,
@@ -123,6 +132,7 @@ impl Relay {
         };
         let flow = Flow {
             incoming,
+            unread: Bytes::new(),
             running,
             recorder,
             resume: limits.resume,
@@ -205,6 +215,7 @@ impl Relay {
                 rest.silent_since = None;
                 self.state = State::Flowing(Box::new(Flow {
                     incoming,
+                    unread: Bytes::new(),
                     running,
                     recorder,
                     resume: None,
@@ -264,11 +275,16 @@ impl Flow {
             if self.rest.decoder.done() || self.rest.decoder.ready() >= BATCH {
                 return Poll::Ready(Ok(()));
             }
+            if !self.unread.is_empty() {
+                let piece = self.unread.split_to(self.unread.len().min(PIECE));
+                self.rest.decoder.feed(&piece)?;
+                continue;
+            }
             match Pin::new(&mut self.incoming).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     self.rest.silent_since = None;
                     if let Ok(chunk) = frame.into_data() {
-                        self.rest.decoder.feed(&chunk)?;
+                        self.unread = chunk;
                     }
                 }
                 Poll::Ready(Some(Err(_))) => {

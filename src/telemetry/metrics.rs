@@ -45,6 +45,8 @@ pub struct Metrics {
     pub(crate) first_token_seconds: Histograms,
     pub(crate) request_seconds: Histograms,
     in_flight: Gauges<1>,
+    /// Requests that wait for a seat.
+    pub(crate) queue_waiting: Gauge,
     pub(crate) config_version: Gauges<1>,
     pub(crate) config_age_seconds: Gauge,
     pub(crate) config_refusals: Counter,
@@ -76,6 +78,7 @@ impl Metrics {
             first_token_seconds: latency(all, n::FIRST_TOKEN_SECONDS, "Arrival to first token"),
             request_seconds: latency(all, n::REQUEST_SECONDS, "Arrival to the end"),
             in_flight: add(all, n::IN_FLIGHT, "Requests under way"),
+            queue_waiting: add(all, n::QUEUE_WAITING, "Requests that wait for their turn"),
             config_version: add(all, n::CONFIG_VERSION, "The live configuration"),
             config_age_seconds: add(all, n::CONFIG_AGE_SECONDS, "Since it was applied"),
             config_refusals: add(all, n::CONFIG_REFUSALS, "Configurations refused"),

@@ -14,6 +14,7 @@ pub const TOKENS: &str = "pillion_tokens";
 pub const FIRST_TOKEN_SECONDS: &str = "pillion_first_token_seconds";
 pub const REQUEST_SECONDS: &str = "pillion_request_seconds";
 pub const IN_FLIGHT: &str = "pillion_in_flight";
+pub const QUEUE_WAITING: &str = "pillion_queue_waiting";
 pub const CONFIG_VERSION: &str = "pillion_config_version";
 pub const CONFIG_AGE_SECONDS: &str = "pillion_config_age_seconds";
 pub const CONFIG_REFUSALS: &str = "pillion_config_refusals";

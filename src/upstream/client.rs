@@ -23,8 +23,9 @@ use crate::tasks::Tasks;
 /// quiet application does not pay a handshake for every request.
 const IDLE: Duration = Duration::from_secs(90);
 /// The most that is read at once: a burst of events is taken in few pieces. It grows to this only
-/// while the provider fills it; it also bounds a provider's head.
-const MAX_READ: usize = 256 << 10;
+/// while the provider fills it; it also bounds a provider's head, and what lies here of a stream
+/// whose caller does not read.
+const MAX_READ: usize = 32 << 10;
 /// After an answer's end its provider has little more to say.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 

@@ -26,6 +26,7 @@ mod life;
 mod load;
 mod matrix;
 mod once;
+mod overload;
 mod passing;
 mod recorded;
 mod recordings;

@@ -147,3 +147,27 @@ async fn http2_is_spoken_when_asked_for_and_its_sniffing_is_timed() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_connection_too_many_is_answered_once_and_closed() {
+    let server = Server::crowded(SHORT, 1);
+    let mut first = server.connect().await;
+    first.send(get("/wait")).await;
+    soon(server.flags.begun.notified()).await;
+    let text = server.talk(get("/") + &get("/")).await;
+    assert_eq!(statuses(&text), [503]);
+    assert!(text.contains("\r\nconnection: close\r\n"), "{text}");
+    assert!(text.contains(r#""code":"overloaded""#), "{text}");
+    // One that has much to say is told, too; one that says nothing is let go.
+    let mut talker = server.connect().await;
+    talker
+        .send(post(&format!("Content-Length: {MANY}\r\n"), ""))
+        .await;
+    soon(talker.0.write_all(&vec![b'x'; MANY])).await.unwrap();
+    assert_eq!(statuses(&talker.rest().await), [503]);
+    assert_eq!(server.talk("").await, "");
+    server.flags.release.notify_one();
+    first.until("waited").await;
+    drop(first);
+    soon(async { while statuses(&server.talk(get("/")).await) != [200] {} }).await;
+}

@@ -82,6 +82,10 @@ async fn toy(
 ) -> Response<Body> {
     let door = door::check(&request, &BTreeSet::new(), peer.violation);
     let (parts, body) = request.into_parts();
+    if peer.crowded {
+        discard(&parts.headers, body, &tasks);
+        return respond::refusal(Surface::Chat, &GatewayError::Overloaded, "id");
+    }
     match door {
         Ok(door::Door::Open) => {}
         Ok(door::Door::Options) => {
@@ -132,8 +136,14 @@ struct Server {
 }
 
 impl Server {
+    #[expect(clippy::unused_async, reason = "it must run inside the runtime")]
     async fn start(settings: Settings) -> Self {
-        let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        Self::crowded(settings, 1024)
+    }
+
+    /// With room for so many connections.
+    fn crowded(settings: Settings, most: usize) -> Self {
+        let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
         let addr = listener.local_addr().unwrap();
         let (phase, listening) = watch::channel(Phase::Serving);
         let tasks = Tasks::default();
@@ -142,7 +152,16 @@ impl Server {
             let (tasks, flags) = (tasks.clone(), Arc::clone(&flags));
             move |request, peer| toy(request, peer, tasks.clone(), Arc::clone(&flags))
         };
-        tasks.spawn(serve(listener, settings, tasks.clone(), listening, service));
+        let connections = Connections::at_most(most);
+        let serving = serve(
+            listener,
+            settings,
+            connections,
+            tasks.clone(),
+            listening,
+            service,
+        );
+        tasks.spawn(serving);
         Self {
             addr,
             phase,

@@ -120,6 +120,11 @@ impl Client {
         self.buffer
     }
 
+    /// The connection alone.
+    pub(crate) fn into_socket(self) -> TcpStream {
+        self.stream
+    }
+
     /// Waits for the head of the answer.
     pub(crate) async fn answer(self) -> Stream {
         soon("an answer's head", self.head()).await

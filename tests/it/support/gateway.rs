@@ -492,6 +492,24 @@ impl Gateway {
         .await
     }
 
+    /// Lets it have so many files open, from now on; whether the system can do that.
+    pub(crate) fn may_open(&self, files: usize) -> bool {
+        let (id, limit) = (self.child.id().to_string(), files.to_string());
+        let command = Command::new("prlimit")
+            .args(["--pid", &id, &format!("--nofile={limit}:{limit}")])
+            .status();
+        command.is_ok_and(|status| status.success())
+    }
+
+    /// What it has used of the processor, by Linux's clock of a hundredth of a second.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let fields = fields.split_whitespace().skip(11).take(2);
+        let ticks: u64 = fields.map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
     /// The memory it holds, in KiB.
     pub(crate) fn resident_kib(&self) -> usize {
         self.status_kib("VmRSS:")
