@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use Priority::{Batch, Interactive};
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     fn seats(seats: usize, room: usize) -> (Seats, Gauge) {
         let gauge = Gauge::default();

@@ -150,7 +150,7 @@ async fn http2_is_spoken_when_asked_for_and_its_sniffing_is_timed() {
 
 #[tokio::test]
 async fn a_connection_too_many_is_answered_once_and_closed() {
-    let server = Server::crowded(SHORT, 1).await;
+    let server = Server::crowded(SHORT, 1);
     let mut first = server.connect().await;
     first.send(get("/wait")).await;
     soon(server.flags.begun.notified()).await;
