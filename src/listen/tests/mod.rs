@@ -136,8 +136,8 @@ struct Server {
 }
 
 impl Server {
-    async fn start(settings: Settings) -> Self {
-        std::future::ready(Self::crowded(settings, 1024)).await
+    fn start(settings: Settings) -> Self {
+        Self::crowded(settings, 1024)
     }
 
     /// With room for so many connections.
