@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_slow_head_just_ends() {
-    let server = Server::start(SHORT).await;
+    let server = Server::start(SHORT);
     for start in [
         "",
         "P",
@@ -22,7 +22,7 @@ async fn a_slow_head_just_ends() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_loses_its_connection() {
-    let server = Server::start(SHORT).await;
+    let server = Server::start(SHORT);
     let mut client = server.connect().await;
     client.send(get("/endless")).await;
     soon(server.flags.dropped.notified()).await;
@@ -30,7 +30,7 @@ async fn a_client_that_does_not_read_loses_its_connection() {
 
 #[tokio::test]
 async fn a_client_that_leaves_or_half_closes_drops_its_request() {
-    let server = Server::start(Settings::default()).await;
+    let server = Server::start(Settings::default());
     for half in [true, false] {
         let mut client = server.connect().await;
         client.send(get("/hang")).await;
@@ -48,7 +48,7 @@ async fn a_client_that_leaves_or_half_closes_drops_its_request() {
 
 #[tokio::test]
 async fn a_panic_ends_its_own_request_alone() {
-    let server = Server::start(Settings::default()).await;
+    let server = Server::start(Settings::default());
     let mut other = server.connect().await;
     other.send(get("/wait")).await;
     soon(server.flags.begun.notified()).await;
@@ -60,7 +60,7 @@ async fn a_panic_ends_its_own_request_alone() {
 
 #[tokio::test]
 async fn a_client_that_is_still_sending_sees_why_it_is_refused() {
-    let server = Server::start(Settings::default()).await;
+    let server = Server::start(Settings::default());
     let body = vec![b'x'; MANY];
     for (path, status) in [("/echo", 413), ("/unread", 401)] {
         let mut client = server.connect().await;
@@ -81,7 +81,7 @@ async fn a_client_that_is_still_sending_sees_why_it_is_refused() {
 
 #[tokio::test]
 async fn a_client_that_waits_to_be_asked_is_asked_only_for_what_is_wanted() {
-    let server = Server::start(Settings::default()).await;
+    let server = Server::start(Settings::default());
     for (path, length, status) in [("/echo", "999999999", 413), ("/unread", "3", 401)] {
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
@@ -102,7 +102,7 @@ async fn a_client_that_waits_to_be_asked_is_asked_only_for_what_is_wanted() {
 
 #[tokio::test]
 async fn draining_ends_what_is_idle_and_finishes_what_runs() {
-    let server = Server::start(Settings::default()).await;
+    let server = Server::start(Settings::default());
     let mut idle = server.connect().await;
     idle.send(get("/")).await;
     idle.until("/ 0").await;
@@ -121,7 +121,7 @@ async fn draining_ends_what_is_idle_and_finishes_what_runs() {
 
 #[tokio::test]
 async fn http2_is_spoken_when_asked_for_and_its_sniffing_is_timed() {
-    let server = Server::start(Settings { h2c: true, ..SHORT }).await;
+    let server = Server::start(Settings { h2c: true, ..SHORT });
     expect(&server, &[(get("/"), &[200, 200])]).await;
     for start in ["", "P", "PRI * HTTP/2.0\r\n"] {
         assert_eq!(server.talk(start).await, "", "{start:?}");

@@ -136,8 +136,7 @@ struct Server {
 }
 
 impl Server {
-    #[expect(clippy::unused_async, reason = "it must run inside the runtime")]
-    async fn start(settings: Settings) -> Self {
+    fn start(settings: Settings) -> Self {
         Self::crowded(settings, 1024)
     }
 

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn what_is_well_formed_is_served_in_order() {
-    let server = Server::start(Settings::default()).await;
+    let server = Server::start(Settings::default());
     let echo = post("Content-Length: 3\r\n", "abc");
     expect(
         &server,
@@ -44,7 +44,7 @@ async fn what_is_well_formed_is_served_in_order() {
 
 #[tokio::test]
 async fn a_request_that_ends_its_connection_is_the_last_one_served() {
-    let server = Server::start(Settings::default()).await;
+    let server = Server::start(Settings::default());
     let chunked = |body| post("Transfer-Encoding: chunked\r\n", body);
     let both = "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n";
     expect(
@@ -131,7 +131,7 @@ async fn a_request_that_ends_its_connection_is_the_last_one_served() {
 
 #[tokio::test]
 async fn what_is_no_request_gets_a_refusal_or_nothing() {
-    let server = Server::start(Settings::default()).await;
+    let server = Server::start(Settings::default());
     let long = "x".repeat(70_000);
     let many = "x: y\r\n".repeat(101);
     let client_hello = "\u{16}\u{3}\u{1}\0\u{5}\u{1}\0\0\u{1}\u{3}\u{3}";
@@ -162,7 +162,7 @@ async fn what_is_no_request_gets_a_refusal_or_nothing() {
 
 #[tokio::test]
 async fn an_error_says_which_request_it_was() {
-    let server = Server::start(Settings::default()).await;
+    let server = Server::start(Settings::default());
     let text = server.talk(get("/").replace("GET", "TRACE")).await;
     for part in [
         "x-request-id: id\r\n",
