@@ -193,6 +193,6 @@ async fn what_is_one_call_runs_once_and_answers_everybody() {
     let conflicts = *lock(&world.conflicts);
     let all = begun + joined.iter().sum::<u32>() + replayed + conflicts;
     assert_eq!(all as usize, REQUESTS);
-    assert!(joined.iter().all(|joined| *joined > 100), "{joined:?}");
+    assert!(joined.iter().all(|joined| *joined > 20), "{joined:?}");
     assert!(replayed > 1000 && conflicts > 100, "{replayed} {conflicts}");
 }
