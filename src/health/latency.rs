@@ -99,6 +99,11 @@ impl Track {
         self.usual.quantile(0.95).filter(|_| known).map(millis)
     }
 
+    /// What takes longer is slow; `None` while nothing is usual.
+    pub(super) fn slow_from(&self, slowness: Slowness) -> Option<Duration> {
+        self.limit(slowness).map(millis)
+    }
+
     pub(super) fn times(&self) -> Times {
         Times {
             expected: self.expected(),

@@ -1,5 +1,6 @@
 //! What is tried next, and in which order, on a clock of its own.
 
+mod mixes;
 mod order;
 mod schedule;
 mod simulation;
