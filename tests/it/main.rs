@@ -24,6 +24,7 @@ mod health;
 mod leaving;
 mod life;
 mod load;
+mod mixes;
 mod once;
 mod passing;
 mod recorded;

@@ -1,5 +1,7 @@
 //! One answer of a scripted provider: what it says, in which pieces, and where it stops.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::Gate;
@@ -46,6 +48,8 @@ pub(crate) struct Reply {
     pub(super) body: Vec<u8>,
     pub(super) framing: Framing,
     pub(super) pieces: Pieces,
+    /// Before each piece.
+    pub(super) pace: Duration,
     /// Before the byte of the body at this place, in order.
     pub(super) pauses: Vec<(usize, Gate)>,
     /// Whether a head is sent at all.
@@ -66,6 +70,7 @@ impl Reply {
             body: body.into(),
             framing,
             pieces: Pieces::Whole,
+            pace: Duration::ZERO,
             pauses: Vec::new(),
             head: true,
             cut: None,
@@ -134,6 +139,12 @@ impl Reply {
 
     pub(crate) fn pieces(mut self, pieces: Pieces) -> Self {
         self.pieces = pieces;
+        self
+    }
+
+    /// Takes so long over each piece.
+    pub(crate) fn pace(mut self, pace: Duration) -> Self {
+        self.pace = pace;
         self
     }
 
