@@ -13,6 +13,7 @@
 
 mod support;
 
+mod brownout;
 mod check;
 mod credentials;
 mod dialects;

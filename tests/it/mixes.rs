@@ -217,6 +217,7 @@ async fn run(gateway: &Gateway, requests: Range<usize>) -> Vec<Ran> {
     let mut records: BTreeMap<String, Record> = ids.collect();
     let seen = came.iter().map(|one| {
         let request = start + one.number;
+        assert_eq!(one.tries, 1, "nobody is told to try again");
         let fared = see(request, &one.answer);
         let record = records.remove(one.answer.id()).unwrap();
         let expected = match fared {

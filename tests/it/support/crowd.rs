@@ -1,4 +1,5 @@
-//! Many callers at once, whose requests come at a steady rate whatever becomes of those before.
+//! Many callers at once, whose requests come at a steady rate whatever becomes of those before. They
+//! try again as the official SDKs do.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,10 +14,16 @@ use super::{Answer, Client, Gateway};
 /// More than are ever on their way at a time, so that nobody waits for a connection.
 const CALLERS: usize = 100;
 
+/// So often do the official SDKs send a request again, if they may.
+const RETRIES: u32 = 2;
+
 /// What came of one request.
 pub(crate) struct Came {
     pub(crate) number: usize,
+    /// To the last try.
     pub(crate) answer: Answer,
+    /// How often it was sent.
+    pub(crate) tries: u32,
     pub(crate) took: Duration,
 }
 
@@ -55,22 +62,40 @@ pub(crate) async fn crowd(
 }
 
 async fn call(kept: &mut Option<Client>, address: SocketAddr, number: usize, body: &str) -> Came {
-    let mut client = match kept.take() {
-        Some(client) => client,
-        None => Client::connect(address).await,
-    };
     let start = Instant::now();
-    client
-        .post("/v1/chat/completions", &[], body.as_bytes())
-        .await;
-    let (answer, client) = client.answer().await.rest_and_client().await;
-    let took = start.elapsed();
-    if answer.complete && answer.header("connection") != Some("close") {
-        *kept = Some(client);
+    let mut tries = 0;
+    loop {
+        let mut client = match kept.take() {
+            Some(client) => client,
+            None => Client::connect(address).await,
+        };
+        let count = tries.to_string();
+        let headers = [("x-stainless-retry-count", &*count)];
+        client
+            .post("/v1/chat/completions", &headers, body.as_bytes())
+            .await;
+        let (answer, client) = client.answer().await.rest_and_client().await;
+        if answer.complete && answer.header("connection") != Some("close") {
+            *kept = Some(client);
+        }
+        tries += 1;
+        if tries > RETRIES || !is_tried_again(&answer) {
+            return Came {
+                number,
+                answer,
+                tries,
+                took: start.elapsed(),
+            };
+        }
     }
-    Came {
-        number,
-        answer,
-        took,
+}
+
+/// The rule of the official SDKs, as `_should_retry` of openai-python 3.54.0 has it; they wait
+/// before, which would spare us.
+fn is_tried_again(answer: &Answer) -> bool {
+    match answer.header("x-should-retry") {
+        Some("true") => true,
+        Some("false") => false,
+        Some(_) | None => matches!(answer.status, 408 | 409 | 429 | 500..),
     }
 }
