@@ -22,6 +22,7 @@ mod egress;
 mod errors;
 mod fallback;
 mod health;
+mod hedge;
 mod leaving;
 mod life;
 mod load;
