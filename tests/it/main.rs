@@ -29,6 +29,7 @@ mod load;
 mod mixes;
 mod once;
 mod passing;
+mod primary;
 mod recorded;
 mod recordings;
 mod resuming;
