@@ -4,6 +4,8 @@
 //! (`provider/model`) and the provider's name, so a reload changes nothing of it. In memory alone.
 //! Never here: I/O, a clock of its own (`now` is an argument), or a decision where a request goes:
 //! that is [`crate::plan`]'s.
+//!
+#![doc = include_str!("FLEET.md")]
 
 mod breaker;
 mod budget;
