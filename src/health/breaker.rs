@@ -3,7 +3,8 @@
 //! *Closed*, requests flow. It *opens* after some failures in a row, for a cooldown. Then it is
 //! *half-open*: exactly one request is let through, and how that ends closes or opens it. A request
 //! that has nowhere else to go may be let through an open one as a last resort, also one at a time,
-//! and at a pace that slackens while it fails.
+//! and at a pace that slackens while it fails. One that keeps silent for longer than answers of the
+//! target ever take is not waited for: the next last resort takes its place.
 
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub(super) struct Breaker {
     failures: u32,
     last_failure: Option<Instant>,
     open: Option<Open>,
+    /// Since when the one request is on its way that it let through while it was open.
+    probing: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -29,8 +32,6 @@ struct Open {
     until: Instant,
     /// How long it is open this time, without the jitter.
     cooldown: Duration,
-    /// Whether the one request is on its way.
-    probing: bool,
     /// The next last resort, not before then.
     resort: Instant,
     pause: Duration,
@@ -61,7 +62,7 @@ impl Breaker {
     pub(super) fn gate(&self, now: Instant) -> Gate {
         match &self.open {
             None => Gate::Closed,
-            Some(open) if now >= open.until && !open.probing => Gate::Probe,
+            Some(open) if now >= open.until && self.probing.is_none() => Gate::Probe,
             Some(open) => Gate::Open { until: open.until },
         }
     }
@@ -75,26 +76,35 @@ impl Breaker {
     }
 
     /// The one request of a half-open breaker goes.
-    pub(super) fn probe(&mut self) {
-        if let Some(open) = &mut self.open {
-            open.probing = true;
-        }
+    pub(super) fn probe(&mut self, now: Instant) {
+        self.probing = Some(now);
     }
 
-    /// Whether a request that has nowhere else to go may go through. If so, it does.
-    pub(super) fn resort(&mut self, now: Instant) -> bool {
-        let Some(open) = &mut self.open else {
-            return false;
-        };
-        let free = !open.probing && now >= open.resort;
-        open.probing |= free;
+    /// Whether a request that has nowhere else to go may go through. If so, it does. `silence` is how
+    /// long the one on its way is waited for; `None`: to its end.
+    pub(super) fn resort(&mut self, now: Instant, silence: Option<Duration>) -> bool {
+        let free = self.next_resort(silence).is_some_and(|next| now >= next);
+        if free
+            && self.probing.replace(now).is_some()
+            && let Some(open) = &mut self.open
+        {
+            open.slacken();
+        }
         free
     }
 
-    /// A request came back with an answer, or with an error that is not the target's fault. Says
-    /// whether that closed the breaker. What was on its way when it opened proves nothing.
-    pub(super) fn answered(&mut self, probe: Option<Probe>) -> bool {
+    /// When the next request may go through, one way or the other, if that is a matter of time.
+    pub(super) fn turn(&self, silence: Option<Duration>) -> Option<Instant> {
+        let open = self.open.as_ref()?;
+        let probe = self.probing.is_none().then_some(open.until);
+        self.next_resort(silence).into_iter().chain(probe).min()
+    }
+
+    /// A request that began then came back with an answer, or with an error that is not the target's
+    /// fault. Says whether that closed the breaker. What was on its way when it opened proves nothing.
+    pub(super) fn answered(&mut self, probe: Option<Probe>, began: Instant) -> bool {
         if probe.is_some() {
+            self.released(began);
             return self.close();
         }
         if self.open.is_none() {
@@ -104,15 +114,17 @@ impl Breaker {
         false
     }
 
-    /// A request failed. Says whether that opened the breaker. `jitter` is a random share of one,
-    /// by a fifth of which the cooldown is cut.
+    /// A request that began then failed. Says whether that opened the breaker. `jitter` is a random
+    /// share of one, by a fifth of which the cooldown is cut.
     pub(super) fn failed(
         &mut self,
         now: Instant,
         probe: Option<Probe>,
+        began: Instant,
         policy: &BreakerPolicy,
         jitter: f64,
     ) -> bool {
+        let waited_for = probe.is_some() && self.released(began);
         match (&mut self.open, probe) {
             (None, _) => {
                 let stale = self
@@ -134,18 +146,31 @@ impl Breaker {
                 true
             }
             (Some(open), Some(Probe::LastResort)) => {
-                open.probing = false;
-                open.resort = now + open.pause.mul_f64(1.0 - jitter / 5.0);
-                open.pause = (open.pause * 2).min(LONGEST_PAUSE);
+                if waited_for {
+                    open.resort = now + open.pause.mul_f64(1.0 - jitter / 5.0);
+                    open.slacken();
+                }
                 false
             }
         }
     }
 
-    /// The one request was given up before it told anything: another one may go.
-    pub(super) fn released(&mut self) {
-        if let Some(open) = &mut self.open {
-            open.probing = false;
+    /// The request that began then is on its way no more. Whether it was the one that is waited for,
+    /// and not one whose place another has taken.
+    pub(super) fn released(&mut self, began: Instant) -> bool {
+        let waited_for = self.probing == Some(began);
+        if waited_for {
+            self.probing = None;
+        }
+        waited_for
+    }
+
+    /// When the next last resort may go; `None` before the one on its way has ended.
+    fn next_resort(&self, silence: Option<Duration>) -> Option<Instant> {
+        let open = self.open.as_ref()?;
+        match self.probing {
+            None => Some(open.resort),
+            Some(since) => silence.map(|silence| since + silence.max(open.pause)),
         }
     }
 
@@ -161,10 +186,13 @@ impl Open {
         Self {
             until: now + cooldown.mul_f64(1.0 - jitter / 5.0),
             cooldown,
-            probing: false,
             resort: now,
             pause: PAUSE,
         }
+    }
+
+    fn slacken(&mut self) {
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 }
 
@@ -179,10 +207,16 @@ mod tests {
         start + Duration::from_secs_f64(seconds)
     }
 
+    /// Of the one request that began at the start, where there is one.
+    fn fail(breaker: &mut Breaker, now: Instant, probe: Option<Probe>, jitter: f64) -> bool {
+        let began = breaker.probing;
+        breaker.failed(now, probe, began.unwrap_or(now), &POLICY, jitter)
+    }
+
     fn open(start: Instant) -> Breaker {
         let mut breaker = Breaker::default();
-        assert!(!breaker.failed(start, None, &POLICY, 0.0));
-        assert!(breaker.failed(start, None, &POLICY, 0.0));
+        assert!(!fail(&mut breaker, start, None, 0.0));
+        assert!(fail(&mut breaker, start, None, 0.0));
         breaker
     }
 
@@ -190,17 +224,17 @@ mod tests {
     fn failures_in_a_row_open_it() {
         let start = Instant::now();
         let mut breaker = Breaker::default();
-        breaker.failed(start, None, &POLICY, 0.0);
-        breaker.answered(None);
+        fail(&mut breaker, start, None, 0.0);
+        breaker.answered(None, start);
         assert!(
-            !breaker.failed(at(start, 1.0), None, &POLICY, 0.0),
+            !fail(&mut breaker, at(start, 1.0), None, 0.0),
             "not in a row"
         );
         assert!(
-            !breaker.failed(at(start, 62.0), None, &POLICY, 0.0),
+            !fail(&mut breaker, at(start, 62.0), None, 0.0),
             "too long after the one before"
         );
-        assert!(breaker.failed(at(start, 122.0), None, &POLICY, 0.0));
+        assert!(fail(&mut breaker, at(start, 122.0), None, 0.0));
         assert_eq!(
             breaker.gate(at(start, 123.0)),
             Gate::Open {
@@ -214,12 +248,12 @@ mod tests {
         let start = Instant::now();
         let mut breaker = open(start);
         assert_eq!(breaker.gate(at(start, 5.0)), Gate::Probe);
-        breaker.probe();
+        breaker.probe(start);
         assert!(matches!(breaker.gate(at(start, 5.0)), Gate::Open { .. }));
-        breaker.released();
+        breaker.released(start);
         assert_eq!(breaker.gate(at(start, 5.0)), Gate::Probe, "given up");
-        breaker.probe();
-        assert!(breaker.answered(Some(Probe::HalfOpen)));
+        breaker.probe(start);
+        assert!(breaker.answered(Some(Probe::HalfOpen), start));
         assert_eq!(breaker.gate(at(start, 5.0)), Gate::Closed);
     }
 
@@ -229,16 +263,21 @@ mod tests {
         let mut breaker = open(start);
         let mut now = 5.0;
         for cooldown in [10.0, 20.0, 40.0, 60.0, 60.0] {
-            breaker.probe();
-            assert!(breaker.failed(at(start, now), Some(Probe::HalfOpen), &POLICY, 0.0));
+            breaker.probe(start);
+            assert!(fail(
+                &mut breaker,
+                at(start, now),
+                Some(Probe::HalfOpen),
+                0.0
+            ));
             let until = at(start, now + cooldown);
             assert_eq!(breaker.gate(at(start, now)), Gate::Open { until });
             now += cooldown;
         }
-        breaker.probe();
-        breaker.answered(Some(Probe::HalfOpen));
-        breaker.failed(at(start, now), None, &POLICY, 0.0);
-        breaker.failed(at(start, now), None, &POLICY, 1.0);
+        breaker.probe(start);
+        breaker.answered(Some(Probe::HalfOpen), start);
+        fail(&mut breaker, at(start, now), None, 0.0);
+        fail(&mut breaker, at(start, now), None, 1.0);
         let until = at(start, now + 4.0);
         assert_eq!(
             breaker.gate(at(start, now)),
@@ -251,8 +290,8 @@ mod tests {
     fn what_was_on_its_way_when_it_opened_changes_nothing() {
         let start = Instant::now();
         let mut breaker = open(start);
-        assert!(!breaker.answered(None));
-        assert!(!breaker.failed(at(start, 1.0), None, &POLICY, 0.0));
+        assert!(!breaker.answered(None, start));
+        assert!(!fail(&mut breaker, at(start, 1.0), None, 0.0));
         let until = at(start, 5.0);
         assert_eq!(breaker.gate(at(start, 1.0)), Gate::Open { until });
     }
@@ -263,10 +302,15 @@ mod tests {
         let mut breaker = open(start);
         let mut now = 1.0;
         for pause in [0.010, 0.020, 0.040, 0.080] {
-            assert!(breaker.resort(at(start, now)));
-            assert!(!breaker.resort(at(start, now)), "one at a time");
-            assert!(!breaker.failed(at(start, now), Some(Probe::LastResort), &POLICY, 0.0));
-            assert!(!breaker.resort(at(start, now + pause * 0.9)));
+            assert!(breaker.resort(at(start, now), None));
+            assert!(!breaker.resort(at(start, now), None), "one at a time");
+            assert!(!fail(
+                &mut breaker,
+                at(start, now),
+                Some(Probe::LastResort),
+                0.0
+            ));
+            assert!(!breaker.resort(at(start, now + pause * 0.9), None));
             now += pause * 1.01;
         }
         let until = at(start, 5.0);
@@ -275,9 +319,45 @@ mod tests {
             Gate::Open { until },
             "the cooldown is as it was"
         );
-        assert!(breaker.resort(at(start, now)));
-        assert!(breaker.answered(Some(Probe::LastResort)));
+        assert!(breaker.resort(at(start, now), None));
+        assert!(breaker.answered(Some(Probe::LastResort), start));
         assert_eq!(breaker.gate(at(start, now)), Gate::Closed);
-        assert!(!breaker.resort(at(start, now)), "nothing to force");
+        assert!(!breaker.resort(at(start, now), None), "nothing to force");
+    }
+
+    #[test]
+    fn a_silent_one_is_not_waited_for_and_its_end_changes_nothing() {
+        let start = Instant::now();
+        let mut breaker = open(start);
+        let silence = Some(Duration::from_millis(500));
+        let (first, second) = (at(start, 1.0), at(start, 1.5));
+        assert!(breaker.resort(first, silence));
+        assert_eq!(breaker.turn(silence), Some(second));
+        assert_eq!(breaker.turn(None), None, "only its end would tell");
+        assert!(!breaker.resort(at(start, 1.4), silence));
+        assert!(breaker.resort(second, silence));
+        let probe = Some(Probe::LastResort);
+        assert!(!breaker.failed(at(start, 1.6), probe, first, &POLICY, 0.0));
+        assert!(!breaker.resort(at(start, 1.9), silence), "the second goes");
+        assert!(!breaker.failed(at(start, 1.9), probe, second, &POLICY, 0.0));
+        // The silence counted like a failure.
+        assert_eq!(breaker.turn(silence), Some(at(start, 1.92)));
+        assert!(breaker.resort(at(start, 1.92), silence));
+    }
+
+    #[test]
+    fn a_probe_beside_a_last_resort_opens_it_for_longer_all_the_same() {
+        let start = Instant::now();
+        let mut breaker = open(start);
+        breaker.probe(at(start, 5.0));
+        let silence = Some(Duration::from_millis(500));
+        assert!(breaker.resort(at(start, 6.0), silence));
+        let probe = Some(Probe::HalfOpen);
+        assert!(breaker.failed(at(start, 7.0), probe, at(start, 5.0), &POLICY, 0.0));
+        let until = at(start, 17.0);
+        assert_eq!(breaker.gate(at(start, 7.0)), Gate::Open { until });
+        assert!(!breaker.resort(at(start, 7.0), None), "one is on its way");
+        assert!(breaker.answered(Some(Probe::LastResort), start));
+        assert_eq!(breaker.gate(at(start, 7.0)), Gate::Closed);
     }
 }

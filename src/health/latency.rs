@@ -104,6 +104,11 @@ impl Track {
         all.quantile(0.95).map(millis)
     }
 
+    /// What takes longer is slow; `None` while nothing is usual.
+    pub(super) fn slow_from(&self, slowness: Slowness) -> Option<Duration> {
+        self.limit(slowness).map(millis)
+    }
+
     pub(super) fn times(&self) -> Times {
         Times {
             expected: self.expected(),

@@ -4,6 +4,8 @@
 //! (`provider/model`) and the provider's name, so a reload changes nothing of it. In memory alone.
 //! Never here: I/O, a clock of its own (`now` is an argument), or a decision where a request goes:
 //! that is [`crate::plan`]'s.
+//!
+#![doc = include_str!("FLEET.md")]
 
 mod breaker;
 mod budget;
@@ -117,7 +119,7 @@ impl Health {
         let (vitals, account) = state.of(target, now);
         let pass = gate(target, vitals, account, now)?;
         if let Pass::Probe(_) = pass {
-            vitals.breaker.probe();
+            vitals.breaker.probe(now);
         }
         vitals.retries.receive(now);
         Ok(self.permit(ask, target, pass, vitals, account, now))
@@ -147,17 +149,24 @@ impl Health {
     }
 
     /// Lets a request go to `target` though its breaker is open, since it has nowhere else to go: one
-    /// at a time.
+    /// at a time, and beside one that has been silent for longer than counts as slow.
     pub fn resort(&self, ask: Ask, target: &Arc<Target>, now: Instant) -> Option<Permit> {
         let mut state = self.lock();
         let (vitals, account) = state.of(target, now);
         let closed = gate(target, vitals, account, now).err()?;
-        if closed.why != Why::Breaker || !vitals.breaker.resort(now) {
+        if closed.why != Why::Breaker || !vitals.breaker.resort(now, vitals.silence(&ask)) {
             return None;
         }
         vitals.retries.receive(now);
         let pass = Pass::Probe(Probe::LastResort);
         Some(self.permit(ask, target, pass, vitals, account, now))
+    }
+
+    /// When the breaker of `target` may let the next request through, if that is a matter of time.
+    pub fn turn(&self, ask: &Ask, target: &Arc<Target>, now: Instant) -> Option<Instant> {
+        let mut state = self.lock();
+        let (vitals, _) = state.of(target, now);
+        vitals.breaker.turn(vitals.silence(ask))
     }
 
     /// What `target` is expected to take: until the first token of a stream, or to the end of a plain

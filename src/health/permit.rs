@@ -70,7 +70,7 @@ impl Permit {
         // A probe has found out what it went for. Of an ordinary request, a good beginning does not
         // outweigh failures: a target that breaks off every answer would never be left.
         let probe = self.probe();
-        let closed = probe.is_some() && vitals.breaker.answered(probe);
+        let closed = probe.is_some() && vitals.breaker.answered(probe, self.began);
         drop(state);
         self.pass = Pass::Ordinary;
         self.tell_closed(closed);
@@ -98,7 +98,7 @@ impl Permit {
             }
             (Kind::Streamed, None) => {}
         }
-        let closed = vitals.breaker.answered(self.probe());
+        let closed = vitals.breaker.answered(self.probe(), self.began);
         account.marked = None;
         account.empty_until = None;
         vitals.in_flight = vitals.in_flight.saturating_sub(1);
@@ -122,7 +122,7 @@ impl Permit {
         let was_marked = account.marked.is_some();
         learn(failure, &self.target, vitals, account, now);
         if !is_of_the_target(failure.class) {
-            let closed = vitals.breaker.answered(self.probe());
+            let closed = vitals.breaker.answered(self.probe(), self.began);
             drop(state);
             self.tell_closed(closed);
             self.alert(failure.class, was_marked);
@@ -135,7 +135,9 @@ impl Permit {
             vitals.sample(self.ask.kind, took, now, &self.ask.policy);
         }
         let policy = &self.ask.policy.breaker;
-        let opened = vitals.breaker.failed(now, self.probe(), policy, jitter);
+        let opened = vitals
+            .breaker
+            .failed(now, self.probe(), self.began, policy, jitter);
         drop(state);
         if opened {
             tracing::warn!(
@@ -188,7 +190,7 @@ impl Drop for Permit {
         vitals.in_flight = vitals.in_flight.saturating_sub(1);
         account.load.give_up();
         if probe.is_some() {
-            vitals.breaker.released();
+            vitals.breaker.released(self.began);
         }
         drop(state);
         if probe.is_some() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Ask;
 use super::breaker::{Breaker, Gate, Probe};
 use super::budget::RetryBudget;
 use super::latency::{Slowness, Track};
@@ -152,6 +153,11 @@ impl Vitals {
             self.measured = Some(now);
         }
         due
+    }
+
+    /// What keeps silent for longer is slow; `None` without a history.
+    pub(super) fn silence(&self, ask: &Ask) -> Option<Duration> {
+        self.track(ask.kind).slow_from(slowness(&ask.policy))
     }
 
     pub(super) fn sample(&mut self, kind: Kind, took: Duration, now: Instant, policy: &Policy) {

@@ -295,11 +295,14 @@ impl Schedule {
         let patience = *self
             .patience
             .get_or_insert_with(|| self.deadline.at.min(now + LAST_RESORT));
-        if now < patience {
-            Next::Wait(patience)
-        } else {
-            Next::Over
+        if now >= patience {
+            return Next::Over;
         }
+        // A pause between two last resorts ends without anybody being told.
+        let turns = self.open.iter();
+        let turns = turns.filter_map(|target| health.turn(&self.ask, target, now));
+        let next = turns.filter(|turn| *turn > now).min();
+        Next::Wait(next.map_or(patience, |turn| turn.min(patience)))
     }
 
     /// At a rate limit, waiting is right while the deadline allows it and nobody else is left.

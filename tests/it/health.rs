@@ -225,6 +225,48 @@ async fn with_every_breaker_open_one_request_probes_each_and_the_rest_are_told_a
 }
 
 #[tokio::test]
+async fn a_probe_that_keeps_silent_gives_its_place_to_the_next_request() {
+    let gate = Gate::new();
+    let held = hello().pause_at(1, &gate);
+    // A history, an outage, a probe that hangs.
+    let mut script = vec![hello(); 15];
+    script.extend([failure(), failure(), held, hello(), hello()]);
+    let first = Upstream::script(script).await;
+    let config = Config::of(&[&first])
+        .knob("breaker: { cooldown: 30s..60s }")
+        .knob("slow_floor: 1s");
+    let gateway = Gateway::start(config).await;
+    for _ in 0..17 {
+        gateway.chat(&ask()).await;
+    }
+    let mut probe = gateway.connect().await;
+    probe
+        .post("/v1/chat/completions", &[], ask().as_bytes())
+        .await;
+    let since = first.request(17).await.at;
+    let mut told = 0;
+    let answer = soon("the next one goes", async {
+        loop {
+            let answer = gateway.chat(&ask()).await;
+            if answer.status == 200 {
+                return answer;
+            }
+            assert_eq!(answer.code(), "no_eligible_target");
+            told += 1;
+        }
+    })
+    .await;
+    assert_eq!(gateway.audit(answer.id()).await.classes(), ["ok"]);
+    let next = first.request(18).await.at - since;
+    // Measured at the other end, a little after the gateway's clock ran.
+    assert!(next >= Duration::from_millis(900), "{next:?}");
+    assert!(told > 3, "the others were told: {told}");
+    assert_eq!(classes(&gateway, &ask()).await, ["ok"], "it is back");
+    gate.open();
+    assert_eq!(probe.answer().await.rest().await.status, 200);
+}
+
+#[tokio::test]
 async fn a_target_at_its_rate_limit_is_asked_again_when_its_time_has_come() {
     let limited = Reply::error(429, "requests", Some("rate_limit_exceeded"), "slow down");
     let first = once(limited.header("retry-after", 3)).await;

@@ -13,6 +13,7 @@
 
 mod support;
 
+mod brownout;
 mod check;
 mod credentials;
 mod dialects;
@@ -21,13 +22,16 @@ mod egress;
 mod errors;
 mod fallback;
 mod health;
+mod hedge;
 mod leaving;
 mod life;
 mod load;
 mod matrix;
+mod mixes;
 mod once;
 mod overload;
 mod passing;
+mod primary;
 mod recorded;
 mod recordings;
 mod resuming;

@@ -1,5 +1,7 @@
 //! What is tried next, and in which order, on a clock of its own.
 
+mod fleet;
+mod mixes;
 mod order;
 mod schedule;
 mod simulation;

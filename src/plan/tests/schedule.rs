@@ -392,3 +392,31 @@ fn what_cannot_end_in_time_is_not_begun_where_another_may() {
         "the last one is always tried"
     );
 }
+
+#[test]
+fn who_waits_for_a_last_resort_looks_again_when_its_turn_may_have_come() {
+    let (health, now) = (health(), Instant::now());
+    let all = targets(&["a/m"]);
+    for _ in 0..2 {
+        run(&all, &health, now, always(Class::ServerError, None));
+    }
+    let plan = Plan::of(all);
+    let waits = || {
+        let mut schedule = Schedule::new(&plan, ASK, deadline(now), 4, false);
+        schedule.next(now, &health)
+    };
+    let Next::Try(probe) = waits() else {
+        panic!("one goes");
+    };
+    let Next::Wait(until) = waits() else {
+        panic!("the others wait");
+    };
+    assert_eq!(until, now + secs(0.05), "only its end would tell");
+    probe.permit.failed(&failure(Class::ServerError, None), now);
+    let Next::Wait(until) = waits() else {
+        panic!("there is a pause");
+    };
+    assert!(until <= now + secs(0.01), "which nobody tells the end of");
+    let mut schedule = Schedule::new(&plan, ASK, deadline(now), 4, false);
+    assert!(matches!(schedule.next(until, &health), Next::Try(_)));
+}

@@ -13,6 +13,8 @@ use crate::snapshot::Hedge;
 const REQUESTS: usize = 1_000_000;
 const MAX_ATTEMPTS: u32 = 4;
 const FLOOR: u64 = 10;
+/// A probe that has told nothing for so long is not waited for.
+const SILENCE: Duration = Policy::DEFAULT.slow_floor;
 
 /// The ways in which a try fails.
 const ANY: [Class; 12] = [
@@ -50,7 +52,8 @@ struct Place {
     weather: Weather,
     /// It said that it takes nothing before then.
     not_before: Option<Instant>,
-    probes: u32,
+    /// The probes on their way: which attempts, and since when.
+    probes: Vec<(u64, Instant)>,
     /// First tries and second ones, by the second.
     firsts: BTreeMap<u64, u64>,
     seconds: BTreeMap<u64, u64>,
@@ -131,7 +134,7 @@ impl World {
                     takes: secs(0.3),
                 },
                 not_before: None,
-                probes: 0,
+                probes: Vec::new(),
                 firsts: BTreeMap::new(),
                 seconds: BTreeMap::new(),
             });
@@ -170,7 +173,7 @@ impl World {
         assert_eq!(self.ended, requests, "each request ends, once");
         for place in &self.places {
             assert_eq!(self.health.in_flight(&place.target, self.now), 0);
-            assert_eq!(place.probes, 0);
+            assert!(place.probes.is_empty());
             check_budget(place);
         }
     }
@@ -239,7 +242,7 @@ impl World {
             Next::Try(step) => self.begin(request, step),
             Next::Wait(until) => {
                 assert!(until > self.now, "a wait has a length");
-                asking.at_a_limit |= until != asking.arrived + secs(0.05);
+                asking.at_a_limit |= until > asking.arrived + secs(0.05);
                 asking.waiting = true;
                 self.at(until, Event::Look(request));
             }
@@ -275,9 +278,12 @@ impl World {
             place.not_before.is_none_or(|until| self.now >= until),
             "nobody comes before the time that was named"
         );
+        self.count += 1;
+        let id = self.count;
         if step.permit.is_probe() {
-            place.probes += 1;
-            assert_eq!(place.probes, 1, "one probe at a time");
+            let silent = |(_, since): &(u64, Instant)| self.now - *since >= SILENCE;
+            assert!(place.probes.iter().all(silent), "one probe at a time");
+            place.probes.push((id, self.now));
         }
         let second = (self.now - self.start).as_secs();
         let is_second = asking.last == Some(at) || !asking.running.is_empty();
@@ -288,8 +294,6 @@ impl World {
         };
         *counts.entry(second).or_default() += 1;
         asking.last = Some(at);
-        self.count += 1;
-        let id = self.count;
         let (takes, _) = self.fate(at);
         let end = step.end;
         let ends = (self.now + takes).min(end);
@@ -333,14 +337,13 @@ impl World {
         };
         let mut one = asking.running.remove(at);
         let permit = one.permit.take().unwrap();
-        let is_probe = permit.is_probe();
         let (_, class) = if self.now >= one.end {
             (secs(0.0), Class::Timeout)
         } else {
             self.fate(one.place)
         };
         let place = &mut self.places[one.place];
-        place.probes -= u32::from(is_probe);
+        place.probes.retain(|(probe, _)| *probe != attempt);
         if self.requests[request].calls && matches!(class, Class::Ok | Class::Reset) {
             self.calls(request, permit, class);
             return;
@@ -451,8 +454,8 @@ impl World {
 
     fn give_up(&mut self, request: usize) {
         for one in std::mem::take(&mut self.requests[request].running) {
-            let probe = one.permit.as_ref().is_some_and(Permit::is_probe);
-            self.places[one.place].probes -= u32::from(probe);
+            let probes = &mut self.places[one.place].probes;
+            probes.retain(|(probe, _)| *probe != one.id);
             drop(one.permit);
         }
     }

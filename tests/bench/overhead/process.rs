@@ -143,6 +143,9 @@ pub(crate) fn pillion_binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_pillion"))
 }
 
+/// The model whose first target refuses connections.
+pub(crate) const BEHIND: &str = "stream-1-0-9";
+
 /// Pillion with a key, two targets for each of `models`, and its record on.
 ///
 /// # Errors
@@ -193,11 +196,15 @@ fn configuration(
         write!(provider, ", ca: {}", scratch.certificate().display())?;
     }
     let claude = provider.replace("openai-compatible", "anthropic");
+    // Nobody listens there.
+    let dead = "kind: openai-compatible, base_url: \"http://127.0.0.1:1/v1\"";
     let mut text = format!(
-        "listen: {address}\nadmin: {admin}\nproviders:\n  first: {{ {provider} }}\n  second: {{ {provider} }}\n  claude: {{ {claude} }}\nroutes:\n"
+        "listen: {address}\nadmin: {admin}\nproviders:\n  first: {{ {provider} }}\n  second: {{ {provider} }}\n  claude: {{ {claude} }}\n  dead: {{ {dead} }}\nroutes:\n"
     );
     for model in models {
-        let targets = if model.starts_with("claude-") {
+        let targets = if model == BEHIND {
+            format!("dead/{model}, first/{model}")
+        } else if model.starts_with("claude-") {
             format!("claude/{model}")
         } else {
             format!("first/{model}, second/{model}")

@@ -20,11 +20,22 @@ const PACED: &str = "stream-100-10-1";
 const BURST: &str = "stream-640-0-64";
 /// All of a small stream at once: its first byte is its first token.
 const SHORT: &str = "stream-1-0-8";
+/// The same, for Pillion behind a primary that is gone.
+const BEHIND: &str = process::BEHIND;
 const HOLD: &str = "hold";
 /// The same in Anthropic's dialect, for callers of OpenAI's: a kilobyte of text in sixteen events.
 const CLAUDE_PLAIN: &str = "claude-sonnet-4-5-stream-16-0-22";
 const CLAUDE_BURST: &str = "claude-sonnet-4-5-stream-640-0-64";
-const MODELS: [&str; 7] = [PLAIN, PACED, BURST, SHORT, HOLD, CLAUDE_PLAIN, CLAUDE_BURST];
+const MODELS: [&str; 8] = [
+    PLAIN,
+    PACED,
+    BURST,
+    SHORT,
+    BEHIND,
+    HOLD,
+    CLAUDE_PLAIN,
+    CLAUDE_BURST,
+];
 
 const HELD_STREAMS: usize = 500;
 
@@ -73,6 +84,8 @@ static P50: Metric = added("latency_p50", "latency p50, 1 connection");
 static P99: Metric = added("latency_p99", "latency p99, 1 connection");
 static FIRST_P50: Metric = added("first_token_p50", "first token p50");
 static FIRST_P99: Metric = added("first_token_p99", "first token p99");
+static BEHIND_P50: Metric = added("first_token_p50_backup", "the same, behind a dead primary");
+static BEHIND_P99: Metric = added("first_token_p99_backup", "its p99");
 static CPU_PACED: Metric = metric("cpu_event_paced", "CPU per event, 50 streams, paced", "µs");
 static CPU_BURST: Metric = metric("cpu_event_burst", "CPU per event, 64 a write", "µs");
 static CPU_1K_CLAUDE: Metric = metric(
@@ -92,12 +105,13 @@ static READY_MIN: Metric = metric("ready_min", "time to ready, least", "ms");
 static READY_MEDIAN: Metric = metric("ready_median", "time to ready, median", "ms");
 static BINARY: Metric = metric("binary", "binary, as built", "KiB");
 
-static SCENARIOS: [Scenario; 9] = [
+static SCENARIOS: [Scenario; 10] = [
     plain(1024, 16, Some(&CPU_1K), Some([&RATE, &CORE]), None),
     plain(20 * 1024, 16, Some(&CPU_20K), None, None),
     plain(200 * 1024, 16, Some(&CPU_200K), None, None),
     plain(1024, 1, None, None, Some([&P50, &P99])),
     stream(SHORT, 1, None, Some([&FIRST_P50, &FIRST_P99])),
+    stream(BEHIND, 1, None, Some([&BEHIND_P50, &BEHIND_P99])),
     stream(PACED, 50, Some(&CPU_PACED), None),
     Scenario {
         events: Some(640),

@@ -2,6 +2,7 @@
 //! that hides nothing, and answers of our own making.
 
 pub(crate) mod client;
+pub(crate) mod crowd;
 pub(crate) mod fixture;
 pub(crate) mod gate;
 pub(crate) mod gateway;

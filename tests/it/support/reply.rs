@@ -1,5 +1,7 @@
 //! One answer of a scripted provider: what it says, in which pieces, and where it stops.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::Gate;
@@ -46,6 +48,8 @@ pub(crate) struct Reply {
     pub(super) body: Vec<u8>,
     pub(super) framing: Framing,
     pub(super) pieces: Pieces,
+    /// Before each piece.
+    pub(super) pace: Duration,
     /// Before the byte of the body at this place, in order.
     pub(super) pauses: Vec<(usize, Gate)>,
     /// Whether a head is sent at all.
@@ -66,6 +70,7 @@ impl Reply {
             body: body.into(),
             framing,
             pieces: Pieces::Whole,
+            pace: Duration::ZERO,
             pauses: Vec::new(),
             head: true,
             cut: None,
@@ -140,6 +145,12 @@ impl Reply {
     /// The whole body.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Takes so long over each piece.
+    pub(crate) fn pace(mut self, pace: Duration) -> Self {
+        self.pace = pace;
+        self
     }
 
     /// Of the body, in bytes.

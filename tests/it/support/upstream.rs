@@ -11,6 +11,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::reply::{End, Framing, Reply};
 use super::soon;
@@ -389,6 +390,9 @@ async fn play(
         for (at, part) in reply.parts() {
             while let Some((_, gate)) = pauses.next_if(|(pause, _)| *pause <= at) {
                 gate.passed().await;
+            }
+            if !reply.pace.is_zero() {
+                sleep(reply.pace).await;
             }
             let chunk = match reply.framing {
                 Framing::Length | Framing::Close => part.to_vec(),
