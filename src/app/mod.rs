@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, AdminState, Status};
 use crate::body::Body;
 use crate::config::{Loaded, Process, Sources};
+use crate::fleet::{self, Fleet};
 use crate::health::Health;
 use crate::listen::{self, BindError, Peer, Phase, Settings};
 use crate::live::Live;
@@ -133,11 +134,19 @@ pub async fn run(
         keyring: keyring.clone(),
         credentials: Credentials::new(ambient, keyring.clone(), clients, background.clone()),
     };
+    let place = process.shared_state.as_ref().and_then(fleet::Place::of);
+    let fleet = place.map(|place| {
+        let up = metrics.shared_state_up();
+        let fleet = Fleet::start(place, &snapshot.identity, &background, up);
+        background.spawn(fleet.clone().keep_up(live.clone(), upstream.health.clone()));
+        fleet
+    });
     let gateway = Arc::new(Gateway {
         snapshot: live.clone(),
         upstream: upstream.clone(),
         records: records.clone(),
         calls: Calls::new(connections.clone(), cut.clone()),
+        fleet,
         tasks: connections.clone(),
         cut: cut.clone(),
     });

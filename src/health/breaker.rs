@@ -34,6 +34,8 @@ struct Open {
     /// The next last resort, not before then.
     resort: Instant,
     pause: Duration,
+    /// Whether another process has found out that it should be.
+    hinted: bool,
 }
 
 /// What a breaker says to a request.
@@ -142,6 +144,22 @@ impl Breaker {
         }
     }
 
+    /// Another process's is open until then: so is this one, unless it is already.
+    pub(super) fn heed(&mut self, now: Instant, until: Instant) {
+        let cooldown = until.saturating_duration_since(now);
+        self.open.get_or_insert_with(|| Open {
+            until,
+            hinted: true,
+            ..Open::new(now, cooldown, 0.0)
+        });
+    }
+
+    /// Until when it is open for what has failed here.
+    pub(super) fn found_out(&self) -> Option<Instant> {
+        let open = self.open.as_ref().filter(|open| !open.hinted)?;
+        Some(open.until)
+    }
+
     /// The one request was given up before it told anything: another one may go.
     pub(super) fn released(&mut self) {
         if let Some(open) = &mut self.open {
@@ -164,6 +182,7 @@ impl Open {
             probing: false,
             resort: now,
             pause: PAUSE,
+            hinted: false,
         }
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::breaker::{Breaker, Gate, Probe};
 use super::budget::RetryBudget;
+use super::hints::Heard;
 use super::latency::{Slowness, Track};
 use super::ledger::Ledger;
 use super::load::{Announced, Load};
@@ -68,6 +69,8 @@ pub(super) enum Pass {
 pub(super) struct Vitals {
     pub(super) breaker: Breaker,
     pub(super) limited: Option<Instant>,
+    /// How much of that another process said.
+    pub(super) heard: Heard,
     /// The configured target that its provider did not know; another one is another chance.
     pub(super) missing: Option<Arc<Target>>,
     /// Of streamed answers.
@@ -92,6 +95,8 @@ pub(super) struct Vitals {
 pub(super) struct Account {
     pub(super) load: Load,
     pub(super) empty_until: Option<Instant>,
+    /// How much of that another process said.
+    pub(super) heard: Heard,
     pub(super) marked: Option<Marked>,
 }
 
@@ -123,6 +128,7 @@ impl Vitals {
         Self {
             breaker: Breaker::default(),
             limited: None,
+            heard: Heard::default(),
             missing: None,
             first_token: Track::new(now),
             answer: Track::new(now),

@@ -52,6 +52,8 @@ pub struct Metrics {
     pub(crate) secret_age_seconds: Gauges<1>,
     pub(crate) audit_records: Counter,
     pub(crate) audit_dropped: Counter,
+    /// Not there without a shared state.
+    shared_state_up: Gauges<0>,
 }
 
 /// One request under way on a route; over when dropped.
@@ -82,6 +84,7 @@ impl Metrics {
             secret_age_seconds: add(all, n::SECRET_AGE_SECONDS, "Since a secret changed"),
             audit_records: add(all, n::AUDIT_RECORDS, "Audit records made, one a request"),
             audit_dropped: add(all, n::AUDIT_DROPPED, "Audit records that a sink lost"),
+            shared_state_up: add(all, n::SHARED_STATE_UP, "1 while the shared state is there"),
             registry: std::mem::take(all),
         }
     }
@@ -93,6 +96,11 @@ impl Metrics {
             .get_or_create_owned(&[(names::ROUTE, route.into())]);
         gauge.inc();
         InFlight(gauge)
+    }
+
+    /// For whoever keeps up the shared state: from here on it is among the metrics.
+    pub fn shared_state_up(&self) -> Gauge {
+        self.shared_state_up.get_or_create_owned(&[])
     }
 
     /// The text that a scrape gets.

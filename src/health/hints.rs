@@ -1,0 +1,78 @@
+//! What other processes have found out of a target, and what this one has.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::Health;
+use crate::snapshot::Target;
+
+/// What one process can tell another of a target. That a key is refused is not among it: each has its
+/// own copy, and may have a newer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// Its circuit breaker is open.
+    Breaker,
+    /// It said when it takes requests again.
+    RateLimited,
+    /// Its account is empty.
+    Quota,
+}
+
+/// What was taken over, so that it is not told on as this process's own.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    pub(super) until: Option<Instant>,
+}
+
+impl Hint {
+    pub const ALL: [Self; 3] = [Self::Breaker, Self::RateLimited, Self::Quota];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Breaker => "breaker",
+            Self::RateLimited => "rate_limited",
+            Self::Quota => "quota_exhausted",
+        }
+    }
+}
+
+impl Heard {
+    /// Of what holds until then, if it is more than was heard.
+    fn beyond(&self, until: Option<Instant>) -> Option<Instant> {
+        until.filter(|until| self.until.is_none_or(|heard| *until > heard))
+    }
+}
+
+impl Health {
+    /// Until when `target` is left for what this process has found out itself.
+    pub fn found_out(&self, target: &Arc<Target>, hint: Hint, now: Instant) -> Option<Instant> {
+        let mut state = self.lock();
+        let (vitals, account) = state.of(target, now);
+        let until = match hint {
+            Hint::Breaker => vitals.breaker.found_out(),
+            Hint::RateLimited => vitals.heard.beyond(vitals.limited),
+            Hint::Quota => account.heard.beyond(account.empty_until),
+        };
+        until.filter(|until| now < *until)
+    }
+
+    /// Takes over what another process has found out: `target` is left until then. What is known here
+    /// already stays as it is.
+    pub fn heed(&self, target: &Arc<Target>, hint: Hint, until: Instant, now: Instant) {
+        let mut state = self.lock();
+        let (vitals, account) = state.of(target, now);
+        match hint {
+            Hint::Breaker => vitals.breaker.heed(now, until),
+            Hint::RateLimited if vitals.limited.is_none_or(|known| known < until) => {
+                vitals.limited = Some(until);
+                vitals.heard.until = Some(until);
+            }
+            Hint::Quota if account.empty_until.is_none_or(|known| known < until) => {
+                account.empty_until = Some(until);
+                account.heard.until = Some(until);
+            }
+            Hint::RateLimited | Hint::Quota => {}
+        }
+    }
+}
