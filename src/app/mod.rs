@@ -99,7 +99,10 @@ pub async fn run(
     } = loaded;
     let snapshot = Arc::new(snapshot);
     let mut signals = life::Signals::new().map_err(StartError::Signals)?;
-    let metrics = Arc::new(Metrics::new());
+    let metrics = Arc::new(match &process.shared_state {
+        Some(_) => Metrics::with_shared_state(),
+        None => Metrics::new(),
+    });
     let status = Arc::new(Status::new(Arc::clone(&metrics)));
     let keyring = Keyring::default();
     let sinks = AuditSinks {
@@ -136,7 +139,7 @@ pub async fn run(
     };
     let place = process.shared_state.as_ref().and_then(fleet::Place::of);
     let fleet = place.map(|place| {
-        let up = metrics.shared_state_up();
+        let up = metrics.shared_state_up.clone();
         let fleet = Fleet::start(place, &snapshot.identity, &background, up);
         background.spawn(fleet.clone().keep_up(live.clone(), upstream.health.clone()));
         fleet

@@ -38,6 +38,9 @@ impl Claiming {
         let timeouts = route
             .as_ref()
             .map_or(Timeouts::INTERACTIVE, |route| route.timeouts);
+        if let Some(route) = &route {
+            recorder.route(route);
+        }
         // It gets all of a stream at once, when that has ended.
         let patience = if asking.request.stream {
             timeouts.whole + timeouts.stream

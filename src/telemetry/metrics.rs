@@ -53,7 +53,7 @@ pub struct Metrics {
     pub(crate) audit_records: Counter,
     pub(crate) audit_dropped: Counter,
     /// Not there without a shared state.
-    shared_state_up: Gauges<0>,
+    pub(crate) shared_state_up: Gauge,
 }
 
 /// One request under way on a route; over when dropped.
@@ -84,9 +84,21 @@ impl Metrics {
             secret_age_seconds: add(all, n::SECRET_AGE_SECONDS, "Since a secret changed"),
             audit_records: add(all, n::AUDIT_RECORDS, "Audit records made, one a request"),
             audit_dropped: add(all, n::AUDIT_DROPPED, "Audit records that a sink lost"),
-            shared_state_up: add(all, n::SHARED_STATE_UP, "1 while the shared state is there"),
+            shared_state_up: Gauge::default(),
             registry: std::mem::take(all),
         }
+    }
+
+    /// Those of a process that shares its state with others.
+    pub fn with_shared_state() -> Self {
+        let mut metrics = Self::new();
+        let all = &mut metrics.registry;
+        metrics.shared_state_up = add(
+            all,
+            names::SHARED_STATE_UP,
+            "1 while the shared state is there",
+        );
+        metrics
     }
 
     /// Counts a request as under way on `route` until the guard is dropped.
@@ -96,11 +108,6 @@ impl Metrics {
             .get_or_create_owned(&[(names::ROUTE, route.into())]);
         gauge.inc();
         InFlight(gauge)
-    }
-
-    /// For whoever keeps up the shared state: from here on it is among the metrics.
-    pub fn shared_state_up(&self) -> Gauge {
-        self.shared_state_up.get_or_create_owned(&[])
     }
 
     /// The text that a scrape gets.

@@ -30,6 +30,7 @@ mod recorded;
 mod recordings;
 mod resuming;
 mod secrets;
+mod shared;
 mod standin;
 mod streams;
 mod surfaces;
