@@ -60,15 +60,12 @@ fn unescaped(text: &str) -> Option<Zeroizing<String>> {
     while let Some((first, after)) = rest.split_first() {
         let escaped = after.first_chunk::<2>().filter(|_| *first == b'%');
         let escaped = escaped.and_then(|digits| std::str::from_utf8(digits).ok());
-        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
+        if let Some(byte) = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            bytes.push(byte);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
         }
     }
     String::from_utf8(bytes.to_vec()).ok().map(Zeroizing::new)

@@ -104,18 +104,14 @@ impl Redis {
                 receiver.try_recv().ok()
             }
         };
+        let Some(reply) = reply else {
+            self.state.failed("it is slow");
+            return Err(Away);
+        };
+        self.state.judge(&reply, asked.elapsed().min(DEADLINE));
         match reply {
-            Some(reply) => {
-                self.state.judge(&reply, asked.elapsed().min(DEADLINE));
-                match reply {
-                    Reply::Error(_) => Err(Away),
-                    Reply::Nil | Reply::Number(_) | Reply::Text(_) | Reply::List(_) => Ok(reply),
-                }
-            }
-            None => {
-                self.state.failed("it is slow");
-                Err(Away)
-            }
+            Reply::Error(_) => Err(Away),
+            Reply::Nil | Reply::Number(_) | Reply::Text(_) | Reply::List(_) => Ok(reply),
         }
     }
 

@@ -131,7 +131,12 @@ impl Breaker {
             // It was on its way when the breaker opened: nothing new.
             (Some(_), None) => false,
             (Some(open), Some(Probe::HalfOpen)) => {
-                let cooldown = (open.cooldown * 2).min(policy.longest);
+                // What another process has found out is as the first time here.
+                let cooldown = if open.hinted {
+                    policy.cooldown
+                } else {
+                    (open.cooldown * 2).min(policy.longest)
+                };
                 *open = Open::new(now, cooldown, jitter);
                 true
             }
@@ -144,14 +149,17 @@ impl Breaker {
         }
     }
 
-    /// Another process's is open until then: so is this one, unless it is already.
+    /// Another process's is open until then: so is this one, unless it is already, or its one request
+    /// is on its way.
     pub(super) fn heed(&mut self, now: Instant, until: Instant) {
-        let cooldown = until.saturating_duration_since(now);
-        self.open.get_or_insert_with(|| Open {
-            until,
-            hinted: true,
-            ..Open::new(now, cooldown, 0.0)
-        });
+        let own = |open: &Open| now < open.until || open.probing;
+        if !self.open.as_ref().is_some_and(own) {
+            self.open = Some(Open {
+                until,
+                hinted: true,
+                ..Open::new(now, Duration::ZERO, 0.0)
+            });
+        }
     }
 
     /// Until when it is open for what has failed here.
@@ -203,6 +211,36 @@ mod tests {
         assert!(!breaker.failed(start, None, &POLICY, 0.0));
         assert!(breaker.failed(start, None, &POLICY, 0.0));
         breaker
+    }
+
+    #[test]
+    fn a_hint_opens_it_and_is_not_passed_on() {
+        let start = Instant::now();
+        let mut breaker = Breaker::default();
+        let until = at(start, 20.0);
+        breaker.heed(start, until);
+        assert_eq!(breaker.gate(start), Gate::Open { until });
+        assert_eq!(breaker.found_out(), None);
+        // A later hint does not lengthen it while it lasts, ...
+        breaker.heed(at(start, 1.0), at(start, 50.0));
+        assert_eq!(breaker.gate(at(start, 20.0)), Gate::Probe);
+        // ... but does so before anybody has gone, and not when somebody has.
+        breaker.heed(at(start, 21.0), at(start, 30.0));
+        assert_eq!(
+            breaker.gate(at(start, 29.0)),
+            Gate::Open {
+                until: at(start, 30.0)
+            }
+        );
+        breaker.probe();
+        breaker.heed(at(start, 31.0), at(start, 90.0));
+        // What that one finds is this process's own, and the first it knows.
+        assert!(breaker.failed(at(start, 31.0), Some(Probe::HalfOpen), &POLICY, 0.0));
+        assert_eq!(breaker.found_out(), Some(at(start, 36.0)));
+        breaker.heed(at(start, 32.0), at(start, 90.0));
+        assert_eq!(breaker.found_out(), Some(at(start, 36.0)));
+        breaker.answered(Some(Probe::HalfOpen));
+        assert_eq!(breaker.gate(at(start, 33.0)), Gate::Closed);
     }
 
     #[test]

@@ -10,15 +10,18 @@ use super::{Asking, Gateway, Refusal, deliver, or_cut};
 use crate::body::{Body, full};
 use crate::error::GatewayError;
 use crate::fleet::{Answer, Claim, Taken};
-use crate::once::Conflict;
+use crate::once::{Conflict, Ticket};
 use crate::record::{End, Ending, Recorder};
 use crate::snapshot::Timeouts;
 
 /// What is to be found out before a call is run here.
 pub(super) struct Claiming {
     pub(super) claim: Claim,
-    /// Of the call.
+    /// Of the call, by which others find it here.
+    pub(super) ticket: Arc<Ticket>,
     pub(super) ending: Arc<Ending>,
+    /// Whether its answer is for those who bear a key.
+    pub(super) keyed: bool,
     /// What the caller is told when it has waited for too long.
     pub(super) told: GatewayError,
     /// When it came.
@@ -54,6 +57,10 @@ impl Claiming {
                 return lease.over(response, self.ending);
             }
             Ok(Taken::Answered(answer, kind)) => {
+                if !self.keyed {
+                    // How long it is of use is counted from its first request, and known there.
+                    self.ticket.close();
+                }
                 join(&mut recorder, &asking, route, kind);
                 let id = recorder.id().to_owned();
                 recorder.finish(End::Answered(answer.status));

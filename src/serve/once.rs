@@ -60,12 +60,12 @@ pub(super) async fn answer(
             let ending = vacancy.ending();
             recorder.shared(Arc::clone(&ending));
             let claim = claim.and_then(|(fleet, asked, identity)| {
-                let claim = fleet.claim(&asked, &identity, now)?;
-                let told = told.clone();
                 Some(Claiming {
-                    claim,
+                    claim: fleet.claim(&asked, &identity, now)?,
+                    ticket: vacancy.ticket(),
                     ending,
-                    told,
+                    keyed: identity.key.is_some(),
+                    told: told.clone(),
                     now,
                 })
             });

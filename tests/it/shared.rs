@@ -5,9 +5,11 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::support::fixture::{ask, ask_stream, plain, streamed};
 use crate::support::reply::End;
+use crate::support::tls::behind_tls;
 use crate::support::{
     Answer, Client, Config, Gate, Gateway, Redis, Refusing, Reply, Upstream, soon,
 };
@@ -546,6 +548,34 @@ async fn a_redis_with_a_password_wants_it() {
     }
 }
 
+#[tokio::test]
+async fn a_redis_behind_tls_is_reached_by_those_who_trust_it() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let first = Upstream::always(Reply::json(plain("x"))).await;
+    let mut tasks = JoinSet::new();
+    let (port, authority) = behind_tls("localhost", redis.port, &mut tasks).await;
+    let config = Config::of(&[&first]).root(&format!("shared_state: rediss://localhost:{port}/3"));
+    let trusting = config
+        .clone()
+        .file("ca.pem", &authority)
+        .env("SSL_CERT_FILE", "$FOLDER/ca.pem");
+    let trusting = Gateway::start(trusting).await;
+    is_up(&trusting, true).await;
+    trusting.post(CHAT, &[KEY], &ask()).await;
+    redis.has(CALLS, "a").await;
+    let other = Gateway::start(config).await;
+    soon("it is not trusted", async {
+        while !other.log().contains("the shared state is away") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    assert_eq!(other.post(CHAT, &[KEY], &ask()).await.status, 200);
+    assert_eq!(first.hits(), 2);
+}
+
 /// Waits until the breaker of this target is open.
 async fn leaves(gateway: &Gateway, target: &str) {
     let line = format!("pillion_breaker_state{{target=\"{target}\"}} 2");
@@ -617,30 +647,64 @@ async fn a_hint_never_takes_the_last_target_of_a_route() {
 }
 
 #[tokio::test]
-async fn a_wait_that_a_provider_named_is_kept_by_all() {
-    let limited =
-        Reply::error(429, "rate_limit_error", None, "slow down").header("retry-after", 40);
-    let first = Upstream::script([limited, Reply::json(plain("x"))]).await;
+async fn a_wait_that_a_provider_named_and_an_empty_account_are_known_to_all() {
+    let empty = "insufficient_quota";
+    let limited = Reply::error(429, "rate_limit_error", None, "slow").header("retry-after", 40);
+    for (reply, reason) in [
+        (limited, "rate_limited"),
+        (
+            Reply::error(429, empty, Some(empty), "pay"),
+            "quota_exhausted",
+        ),
+    ] {
+        let first = Upstream::script([reply, Reply::json(plain("x"))]).await;
+        let second = Upstream::always(Reply::json(plain("x"))).await;
+        let Some(fleet) = Fleet::start(Config::of(&[&first, &second])).await else {
+            return;
+        };
+        assert_eq!(fleet.one.chat(&ask()).await.status, 200);
+        assert_eq!((first.hits(), second.hits()), (1, 1));
+        soon("the other process leaves it, too", async {
+            loop {
+                let metrics = fleet.two.ask_admin("/metrics").await;
+                if metrics.text().lines().any(|line| {
+                    line.starts_with("pillion_target_out_seconds")
+                        && line.contains("first/model-first")
+                        && line.contains(reason)
+                }) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        assert_eq!(fleet.two.chat(&ask()).await.status, 200);
+        assert_eq!((first.hits(), second.hits()), (1, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_is_each_processs_own_to_find_out() {
+    let refused = Reply::error(401, "invalid_request_error", Some("invalid_api_key"), "no");
+    let first = Upstream::script([refused, Reply::json(plain("x"))]).await;
+    let dead = Refusing::new();
     let second = Upstream::always(Reply::json(plain("x"))).await;
-    let Some(fleet) = Fleet::start(Config::of(&[&first, &second])).await else {
+    let config = Config::of(&[&first, &second])
+        .provider_alone("dead", &dead.base_url(), "")
+        .route(
+            "other",
+            "{ targets: [dead/m, second/model-second], breaker: { cooldown: 40s } }",
+        );
+    let Some(fleet) = Fleet::start(config).await else {
         return;
     };
-    assert_eq!(fleet.one.chat(&ask()).await.status, 200);
-    assert_eq!((first.hits(), second.hits()), (1, 1));
-    soon("the other process leaves it, too", async {
-        loop {
-            let metrics = fleet.two.ask_admin("/metrics").await;
-            if metrics.text().lines().any(|line| {
-                line.starts_with("pillion_target_out_seconds")
-                    && line.contains("first/model-first")
-                    && line.contains("rate_limited")
-            }) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
-    assert_eq!(fleet.two.chat(&ask()).await.status, 200);
-    assert_eq!((first.hits(), second.hits()), (1, 2));
+    assert_eq!(fleet.one.chat(&ask()).await.status, 502);
+    let other = ask().replace("\"chat\"", "\"other\"");
+    for _ in 0..2 {
+        assert_eq!(fleet.one.chat(&other).await.status, 200);
+    }
+    // What the first process found out later has come across by now.
+    leaves(&fleet.two, "dead/m").await;
+    let answer = fleet.two.chat(&ask()).await;
+    assert_eq!(answer.header("x-pillion-target"), Some("first/model-first"));
 }

@@ -10,6 +10,7 @@ pub(crate) mod redis;
 pub(crate) mod reply;
 pub(crate) mod stage;
 pub(crate) mod surface;
+pub(crate) mod tls;
 pub(crate) mod upstream;
 pub(crate) mod wire;
 

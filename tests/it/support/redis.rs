@@ -20,7 +20,7 @@ const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
 pub(crate) struct Redis {
     child: Child,
     program: String,
-    port: u16,
+    pub(crate) port: u16,
     password: Option<&'static str>,
 }
 
