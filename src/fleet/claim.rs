@@ -76,7 +76,7 @@ pub enum Taken {
 
 /// A call that runs here, for the whole fleet. Dropped, it came to nothing that is kept.
 pub struct Lease {
-    fleet: Arc<Inner>,
+    pub(super) fleet: Arc<Inner>,
     name: Name,
     value: Bytes,
     number: u64,
@@ -191,7 +191,7 @@ impl Claim {
 
 impl Lease {
     /// The call has come to this.
-    pub(super) fn keep(self, answer: &Answer) {
+    pub(super) fn keep(&self, answer: &Answer) {
         let now = Instant::now();
         let window = self
             .lives

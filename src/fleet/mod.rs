@@ -32,6 +32,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::hints::Hints;
+use self::keeping::Room;
 use self::name::Name;
 use self::redis::Redis;
 use crate::health::Health;
@@ -61,6 +62,7 @@ struct Inner {
     /// The claims of the calls that run here.
     held: Mutex<HashMap<u64, (String, Bytes)>>,
     next: AtomicU64,
+    room: Room,
 }
 
 impl Fleet {
@@ -78,6 +80,7 @@ impl Fleet {
                 random: SystemRandom::new(),
                 held: Mutex::default(),
                 next: AtomicU64::new(0),
+                room: Room::default(),
             }),
         }
     }
