@@ -3,10 +3,10 @@
 //! [`Calls`] knows the calls that run and, for a while, the answers of those that ended. A request
 //! that [`Asked`] for it joins a call that is the same, or replays what that came to: by its
 //! `Idempotency-Key`, as an SDK's own retry, or within the `dedupe` time of its route. Whoever waits
-//! for a [`Call`](call::Call) drives it: there is no task of its own, and when the last one leaves it
+//! for a `Call` drives it: there is no task of its own, and when the last one leaves it
 //! is dropped, and with it cancelled, unless a retry is to be expected; then it *lingers* for a
 //! while. An answer for one goes out as it came; one that others may want goes over a
-//! [`Tape`](tape::Tape), which keeps it from its first byte.
+//! `Tape`, which keeps it from its first byte.
 //! Never here: what a request or an answer says. Bytes are compared, kept and handed on.
 //!
 //! In memory, in this process, and bounded: what is let go is asked for anew. What other processes run
