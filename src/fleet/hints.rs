@@ -5,7 +5,7 @@
 //! has found out itself. What it reads it takes over once: how the target answers then is its own to
 //! find out. No hint marks a key as refused, and none takes the last target of a route that is there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,7 +95,8 @@ impl Hints {
                 self.read(its, value, until, snapshot, health, now);
             }
         }
-        self.heeded.retain(|name, _| names.contains(&&**name));
+        self.heeded
+            .retain(|name, _| names.binary_search(&&**name).is_ok());
     }
 
     fn write(&mut self, inner: &Inner, asked: &[Asked<'_>], health: &Health) {
@@ -170,23 +171,16 @@ fn is_spare(
 
 /// Every hint that would be of use here.
 fn asked<'a>(realm: &str, snapshot: &'a Snapshot) -> Vec<Asked<'a>> {
-    let mut all: Vec<Asked<'a>> = Vec::new();
-    let mut targets: Vec<&Arc<Target>> = Vec::new();
-    for target in snapshot.routes.values().flat_map(|route| route.targets()) {
-        if targets.iter().all(|known| known.id != target.id) {
-            targets.push(target);
-        }
-    }
-    for target in targets {
-        for hint in Hint::ALL {
-            all.push(Asked {
-                name: name(realm, target, hint),
-                target,
-                hint,
-            });
-        }
-    }
-    all
+    let targets = snapshot.routes.values().flat_map(|route| route.targets());
+    let by_id: BTreeMap<&str, &Arc<Target>> = targets.map(|target| (&*target.id, target)).collect();
+    let hints = by_id.into_values().flat_map(|target| {
+        Hint::ALL.map(|hint| Asked {
+            name: name(realm, target, hint),
+            target,
+            hint,
+        })
+    });
+    hints.collect()
 }
 
 /// What a hint is known by: that of a place by where it is, that of an account also by whose it is.
