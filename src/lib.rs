@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod drill;
 pub mod error;
 pub mod facts;
+pub mod fleet;
 pub mod health;
 pub mod limit;
 pub mod listen;

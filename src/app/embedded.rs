@@ -80,6 +80,7 @@ impl Embedded {
             upstream,
             records,
             calls: Calls::new(tasks.clone(), cut.clone()),
+            fleet: None,
             tasks: tasks.clone(),
             seats,
             cut,

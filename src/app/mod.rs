@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, AdminState, Status};
 use crate::body::Body;
 use crate::config::{Loaded, Process, Sources};
+use crate::fleet::{self, Fleet};
 use crate::health::Health;
 use crate::limit::Seats;
 use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
@@ -103,7 +104,10 @@ pub async fn run(
     } = loaded;
     let snapshot = Arc::new(snapshot);
     let mut signals = life::Signals::new().map_err(StartError::Signals)?;
-    let metrics = Arc::new(Metrics::new());
+    let metrics = Arc::new(match &process.shared_state {
+        Some(_) => Metrics::with_shared_state(),
+        None => Metrics::new(),
+    });
     let status = Arc::new(Status::new(Arc::clone(&metrics)));
     let keyring = Keyring::default();
     let sinks = AuditSinks {
@@ -134,11 +138,19 @@ pub async fn run(
         keyring: keyring.clone(),
         credentials: Credentials::new(ambient, keyring.clone(), clients, background.clone()),
     };
+    let place = process.shared_state.as_ref().and_then(fleet::Place::of);
+    let fleet = place.map(|place| {
+        let up = metrics.shared_state_up.clone();
+        let fleet = Fleet::start(place, &snapshot.identity, &background, up);
+        background.spawn(fleet.clone().keep_up(live.clone(), upstream.health.clone()));
+        fleet
+    });
     let gateway = Arc::new(Gateway {
         snapshot: live.clone(),
         upstream: upstream.clone(),
         records: records.clone(),
         calls: Calls::new(connections.clone(), cut.clone()),
+        fleet,
         tasks: connections.clone(),
         seats: Seats::new(
             process.concurrency,

@@ -35,6 +35,8 @@ struct Open {
     /// The next last resort, not before then.
     resort: Instant,
     pause: Duration,
+    /// Whether another process has found out that it should be.
+    hinted: bool,
 }
 
 /// What a breaker says to a request.
@@ -141,7 +143,12 @@ impl Breaker {
             // It was on its way when the breaker opened: nothing new.
             (Some(_), None) => false,
             (Some(open), Some(Probe::HalfOpen)) => {
-                let cooldown = (open.cooldown * 2).min(policy.longest);
+                // What another process has found out is as the first time here.
+                let cooldown = if open.hinted {
+                    policy.cooldown
+                } else {
+                    (open.cooldown * 2).min(policy.longest)
+                };
                 *open = Open::new(now, cooldown, jitter);
                 true
             }
@@ -153,6 +160,25 @@ impl Breaker {
                 false
             }
         }
+    }
+
+    /// Another process's is open until then: so is this one, unless it is already, or its one request
+    /// is on its way.
+    pub(super) fn heed(&mut self, now: Instant, until: Instant) {
+        let own = |open: &Open| now < open.until || self.probing.is_some();
+        if !self.open.as_ref().is_some_and(own) {
+            self.open = Some(Open {
+                until,
+                hinted: true,
+                ..Open::new(now, Duration::ZERO, 0.0)
+            });
+        }
+    }
+
+    /// Until when it is open for what has failed here.
+    pub(super) fn found_out(&self) -> Option<Instant> {
+        let open = self.open.as_ref().filter(|open| !open.hinted)?;
+        Some(open.until)
     }
 
     /// The request that began then is on its way no more. Whether it was the one that is waited for,
@@ -188,6 +214,7 @@ impl Open {
             cooldown,
             resort: now,
             pause: PAUSE,
+            hinted: false,
         }
     }
 
@@ -218,6 +245,37 @@ mod tests {
         assert!(!fail(&mut breaker, start, None, 0.0));
         assert!(fail(&mut breaker, start, None, 0.0));
         breaker
+    }
+
+    #[test]
+    fn a_hint_opens_it_and_is_not_passed_on() {
+        let start = Instant::now();
+        let mut breaker = Breaker::default();
+        let until = at(start, 20.0);
+        breaker.heed(start, until);
+        assert_eq!(breaker.gate(start), Gate::Open { until });
+        assert_eq!(breaker.found_out(), None);
+        // A later hint does not lengthen it while it lasts, ...
+        breaker.heed(at(start, 1.0), at(start, 50.0));
+        assert_eq!(breaker.gate(at(start, 20.0)), Gate::Probe);
+        // ... but does so before anybody has gone, and not when somebody has.
+        breaker.heed(at(start, 21.0), at(start, 30.0));
+        assert_eq!(
+            breaker.gate(at(start, 29.0)),
+            Gate::Open {
+                until: at(start, 30.0)
+            }
+        );
+        breaker.probe(at(start, 30.0));
+        breaker.heed(at(start, 31.0), at(start, 90.0));
+        // What that one finds is this process's own, and the first it knows.
+        let began = at(start, 30.0);
+        assert!(breaker.failed(at(start, 31.0), Some(Probe::HalfOpen), began, &POLICY, 0.0));
+        assert_eq!(breaker.found_out(), Some(at(start, 36.0)));
+        breaker.heed(at(start, 32.0), at(start, 90.0));
+        assert_eq!(breaker.found_out(), Some(at(start, 36.0)));
+        breaker.answered(Some(Probe::HalfOpen), began);
+        assert_eq!(breaker.gate(at(start, 33.0)), Gate::Closed);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod breaker;
 mod budget;
+mod hints;
 mod latency;
 mod ledger;
 mod load;
@@ -30,6 +31,7 @@ use self::vitals::{Account, Pass, Vitals, gate};
 use crate::outcome::{Class, Limits};
 use crate::snapshot::{Percent, Provider, Target};
 
+pub use hints::Hint;
 pub use load::{Capacity, Priority};
 pub use permit::Permit;
 pub use policy::{BreakerPolicy, Policy};

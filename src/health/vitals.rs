@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::Ask;
 use super::breaker::{Breaker, Gate, Probe};
 use super::budget::RetryBudget;
+use super::hints::Heard;
 use super::latency::{Slowness, Track};
 use super::ledger::Ledger;
 use super::load::{Announced, Load};
@@ -69,6 +70,8 @@ pub(super) enum Pass {
 pub(super) struct Vitals {
     pub(super) breaker: Breaker,
     pub(super) limited: Option<Instant>,
+    /// How much of that another process said.
+    pub(super) heard: Heard,
     /// The configured target that its provider did not know; another one is another chance.
     pub(super) missing: Option<Arc<Target>>,
     /// Of streamed answers.
@@ -93,6 +96,8 @@ pub(super) struct Vitals {
 pub(super) struct Account {
     pub(super) load: Load,
     pub(super) empty_until: Option<Instant>,
+    /// How much of that another process said.
+    pub(super) heard: Heard,
     pub(super) marked: Option<Marked>,
 }
 
@@ -124,6 +129,7 @@ impl Vitals {
         Self {
             breaker: Breaker::default(),
             limited: None,
+            heard: Heard::default(),
             missing: None,
             first_token: Track::new(now),
             answer: Track::new(now),

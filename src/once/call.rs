@@ -232,6 +232,11 @@ impl Vacancy {
         Arc::clone(&self.place.call.ending)
     }
 
+    /// By which others find the call.
+    pub fn ticket(&self) -> Arc<Ticket> {
+        Arc::clone(&self.place.call.ticket)
+    }
+
     pub fn begin(self, work: Work) -> Waiter {
         let call = &self.place.call;
         lock(&call.stage).state = State::Running(work);

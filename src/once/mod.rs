@@ -9,7 +9,8 @@
 //! `Tape`, which keeps it from its first byte.
 //! Never here: what a request or an answer says. Bytes are compared, kept and handed on.
 //!
-//! In memory, in this process, and bounded: what is let go is asked for anew.
+//! In memory, in this process, and bounded: what is let go is asked for anew. What other processes run
+//! is [`crate::fleet`]'s to know; a call that is begun here asks there first.
 
 mod asked;
 mod call;
@@ -31,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use self::call::Call;
 use self::linger::Lingering;
 use self::store::{Name, Store};
-use self::table::{Found, Table, Ticket};
+use self::table::{Found, Table};
 use self::tape::Room;
 use crate::error::GatewayError;
 use crate::tasks::Tasks;
@@ -40,7 +41,7 @@ pub use self::asked::{Asked, Identity};
 pub use self::call::{Handed, Vacancy, Waiter, Work};
 pub use self::linger::LONGEST as LINGER;
 pub use self::reader::Reader;
-pub use self::table::Kind;
+pub use self::table::{Kind, Ticket};
 
 /// Every call that others may join. Clones are one.
 #[derive(Clone)]

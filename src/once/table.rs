@@ -33,7 +33,7 @@ impl Kind {
 
 /// What a call is for, and whether it may still be joined.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub struct Ticket {
     pub(super) identity: Identity,
     pub(super) arrived: Instant,
     /// False once its beginning is no longer there to be had.
@@ -49,7 +49,8 @@ impl Ticket {
         }
     }
 
-    pub(super) fn close(&self) {
+    /// Nobody joins the call any more, and nothing is kept of it. Those who have joined stay.
+    pub fn close(&self) {
         self.open.store(false, Ordering::Release);
     }
 

@@ -8,6 +8,7 @@
 //! that the caller is told. What belongs to a step is in its room; here is only their order.
 
 mod count;
+mod elsewhere;
 mod judged;
 mod models;
 mod once;
@@ -32,6 +33,7 @@ use self::routing::Caller;
 use crate::body::{self, Body, ReadError, full};
 use crate::chat::{self, Surface};
 use crate::error::GatewayError;
+use crate::fleet::Fleet;
 use crate::limit::{Seat, Seats};
 use crate::listen::door::{self, Door};
 use crate::listen::endpoint::{self, Endpoint};
@@ -51,6 +53,8 @@ pub struct Gateway {
     pub records: Records,
     /// The calls that a request may be one of.
     pub calls: Calls,
+    /// Where other processes may run the call that a request is.
+    pub fleet: Option<Fleet>,
     pub tasks: Tasks,
     pub seats: Seats,
     /// Cancelled when what still runs must end now.

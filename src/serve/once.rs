@@ -8,6 +8,7 @@ use http::Response;
 use http::header::{HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout};
 
+use super::elsewhere::Claiming;
 use super::routing::{Caller, Way};
 use super::{Asking, Gateway, REQUEST_ID, Refusal, deliver, judged, name_request, or_cut, refuse};
 use crate::body::Body;
@@ -52,14 +53,30 @@ pub(super) async fn answer(
         body: asking.request.body.clone(),
         dedupe,
     };
+    let fleet = gateway.fleet.as_ref();
+    let claim = fleet.map(|fleet| (fleet.clone(), asked.clone(), identity.clone()));
     match gateway.calls.enter(asked, identity, now) {
         Ok(Entered::First(vacancy)) => {
-            recorder.shared(vacancy.ending());
+            let ending = vacancy.ending();
+            recorder.shared(Arc::clone(&ending));
+            let claim = claim.and_then(|(fleet, asked, identity)| {
+                Some(Claiming {
+                    claim: fleet.claim(&asked, &identity, now)?,
+                    ticket: vacancy.ticket(),
+                    ending,
+                    keyed: identity.key.is_some(),
+                    told: told.clone(),
+                    now,
+                })
+            });
             let shorter =
                 |patience: &Duration| route.is_none_or(|route| *patience < route.timeouts.whole);
             let patience = patience(&asking.headers).filter(|span| lasts && shorter(span));
             let id = patience.map(|_| recorder.id().to_owned());
-            let waiter = vacancy.begin(Box::pin(work(gateway, asking, lasts, recorder)));
+            let waiter = vacancy.begin(match claim {
+                None => Box::pin(work(gateway, asking, lasts, recorder)),
+                Some(claim) => Box::pin(claim.work(gateway, asking, lasts, recorder)),
+            });
             match within(patience, waiter, told).await {
                 Handed::Whole(response) => response,
                 Handed::Shared(reader) => reader.into_response(None),
@@ -88,7 +105,7 @@ pub(super) async fn answer(
 }
 
 /// Plans the request and tries it, to its answer.
-async fn work(
+pub(super) async fn work(
     gateway: Arc<Gateway>,
     asking: Box<Asking>,
     lasts: bool,
@@ -114,7 +131,7 @@ async fn work(
 }
 
 /// The route that the request is for, if it is one that the caller may use.
-fn route(asking: &Asking) -> Option<Arc<Route>> {
+pub(super) fn route(asking: &Asking) -> Option<Arc<Route>> {
     let caller = Caller {
         snapshot: &asking.snapshot,
         key: &asking.key,
@@ -127,7 +144,12 @@ fn route(asking: &Asking) -> Option<Arc<Route>> {
 }
 
 /// What the record of a request says whose answer is another's.
-fn join(recorder: &mut Recorder, asking: &Asking, route: Option<Arc<Route>>, kind: &'static str) {
+pub(super) fn join(
+    recorder: &mut Recorder,
+    asking: &Asking,
+    route: Option<Arc<Route>>,
+    kind: &'static str,
+) {
     recorder.streamed(asking.request.stream);
     if let Some(route) = route {
         recorder.route(&route);
@@ -167,7 +189,7 @@ async fn follow(
 }
 
 /// The answer of another as this request's own.
-fn joined(surface: Surface, id: &str, mut response: Response<Body>) -> Response<Body> {
+pub(super) fn joined(surface: Surface, id: &str, mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(JOINED, HeaderValue::from_static("true"));
     if let Ok(id) = HeaderValue::from_str(id) {

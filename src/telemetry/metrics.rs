@@ -55,6 +55,8 @@ pub struct Metrics {
     pub(crate) audit_records: Counter,
     pub(crate) audit_dropped: Counter,
     pub(crate) tasks: Gauge,
+    /// Not there without a shared state.
+    pub(crate) shared_state_up: Gauge,
 }
 
 /// One request under way on a route; over when dropped.
@@ -87,8 +89,21 @@ impl Metrics {
             audit_records: add(all, n::AUDIT_RECORDS, "Audit records made, one a request"),
             audit_dropped: add(all, n::AUDIT_DROPPED, "Audit records that a sink lost"),
             tasks: add(all, n::TASKS, "Pieces of work under way in the process"),
+            shared_state_up: Gauge::default(),
             registry: std::mem::take(all),
         }
+    }
+
+    /// Those of a process that shares its state with others.
+    pub fn with_shared_state() -> Self {
+        let mut metrics = Self::new();
+        let all = &mut metrics.registry;
+        metrics.shared_state_up = add(
+            all,
+            names::SHARED_STATE_UP,
+            "1 while the shared state is there",
+        );
+        metrics
     }
 
     /// Counts a request as under way on `route` until the guard is dropped.

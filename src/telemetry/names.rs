@@ -23,6 +23,7 @@ pub const SECRET_AGE_SECONDS: &str = "pillion_secret_age_seconds";
 pub const AUDIT_RECORDS: &str = "pillion_audit_records";
 pub const AUDIT_DROPPED: &str = "pillion_audit_dropped";
 pub const TASKS: &str = "pillion_tasks";
+pub const SHARED_STATE_UP: &str = "pillion_shared_state_up";
 
 pub const ROUTE: &str = "route";
 pub const KEY: &str = "key";

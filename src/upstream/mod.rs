@@ -34,4 +34,5 @@ pub use passthrough::{Passed, pass};
 pub use running::Running;
 pub(crate) use send::cut;
 pub use send::{Streaming, Whole};
+pub(crate) use tls::config as tls_config;
 pub use visit::Visitor;

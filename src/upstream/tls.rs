@@ -15,7 +15,7 @@ use crate::body::BoxError;
 ///
 /// # Errors
 /// The file cannot be read, or holds no certificate.
-pub(super) fn config(ca: Option<&Path>) -> Result<ClientConfig, BoxError> {
+pub(crate) fn config(ca: Option<&Path>) -> Result<ClientConfig, BoxError> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
     let (found, _) = roots.add_parsable_certificates(system.certs);

@@ -3,14 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use crate::support::fixture::{ask, plain, read_plain};
+use crate::support::tls::behind_tls;
 use crate::support::{Config, Gateway, Reply, Upstream, soon};
 
 /// A proxy that connects to one place whatever name it is asked for, and keeps what it was told.
@@ -68,46 +66,11 @@ impl Proxy {
     }
 }
 
-/// TLS before a provider that speaks none, for the name `provider.test`. Returns its port and the
-/// authority that vouches for it.
-async fn behind_tls(upstream: &Upstream, tasks: &mut JoinSet<()>) -> (u16, String) {
-    let made = rcgen::generate_simple_self_signed(["provider.test".to_owned()]).unwrap();
-    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-    let ring = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(ring)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let far = upstream.port();
-    tasks.spawn(async move {
-        let mut connections = JoinSet::new();
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let acceptor = acceptor.clone();
-            connections.spawn(async move {
-                let (Ok(mut stream), Ok(mut far)) = (
-                    acceptor.accept(stream).await,
-                    TcpStream::connect((Ipv4Addr::LOCALHOST, far)).await,
-                ) else {
-                    return;
-                };
-                let _ = copy_bidirectional(&mut stream, &mut far).await;
-            });
-        }
-    });
-    (port, made.cert.pem())
-}
-
 #[tokio::test]
 async fn a_provider_behind_tls_is_reached_through_a_tunnel() {
     let upstream = Upstream::always(Reply::json(plain("Hello!"))).await;
     let mut tasks = JoinSet::new();
-    let (port, authority) = behind_tls(&upstream, &mut tasks).await;
+    let (port, authority) = behind_tls("provider.test", upstream.port(), &mut tasks).await;
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
         let before = upstream.hits();
         let proxy = Proxy::tunnel(port, 200).await;
@@ -140,7 +103,7 @@ async fn a_provider_behind_tls_is_reached_through_a_tunnel() {
 async fn a_warm_connection_goes_through_the_tunnel_too() {
     let upstream = Upstream::always(Reply::json(plain("Hello!"))).await;
     let mut tasks = JoinSet::new();
-    let (port, authority) = behind_tls(&upstream, &mut tasks).await;
+    let (port, authority) = behind_tls("provider.test", upstream.port(), &mut tasks).await;
     let proxy = Proxy::tunnel(port, 200).await;
     let config = Config::new()
         .file("ca.pem", &authority)

@@ -36,6 +36,7 @@ mod recorded;
 mod recordings;
 mod resuming;
 mod secrets;
+mod shared;
 mod standin;
 mod streams;
 mod surfaces;

@@ -49,7 +49,7 @@ impl Drop for Folder {
 
 /// A configuration: providers, and a route `chat` to all of them in their order. Target
 /// `NAME/model-NAME` is the provider's of that name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Config {
     root: String,
     providers: String,

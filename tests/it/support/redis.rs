@@ -1,0 +1,237 @@
+//! A Redis of a test's own: a real one, on a port of loopback.
+
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use super::soon;
+
+const LOOK: Duration = Duration::from_millis(5);
+/// Where it is told which program to run, one must be.
+const PROGRAM: &str = "PILLION_TEST_REDIS";
+const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
+
+/// Killed with its owner.
+pub(crate) struct Redis {
+    child: Child,
+    program: String,
+    pub(crate) port: u16,
+    password: Option<&'static str>,
+}
+
+impl Redis {
+    /// `None` where no such program is installed, which is said on stderr.
+    pub(crate) async fn start() -> Option<Self> {
+        Self::start_with(None).await
+    }
+
+    /// The same for those who know the password.
+    pub(crate) async fn start_with(password: Option<&'static str>) -> Option<Self> {
+        let Some(program) = program() else {
+            // Past the capture of a test that passes: it must be seen.
+            let test = std::thread::current();
+            let test = test.name().unwrap_or_default();
+            let line = format!("SKIPPED {test}: neither of {PROGRAMS:?} is installed\n");
+            io::stderr().write_all(line.as_bytes()).unwrap();
+            return None;
+        };
+        for _ in 0..5 {
+            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let port = free.local_addr().unwrap().port();
+            drop(free);
+            let child = run(&program, port, password);
+            let mut redis = Self {
+                child,
+                program: program.clone(),
+                port,
+                password,
+            };
+            if redis.is_there().await {
+                return Some(redis);
+            }
+        }
+        panic!("{program} does not start");
+    }
+
+    pub(crate) fn url(&self) -> String {
+        let password = self.password.map(|password| format!(":{password}@"));
+        format!(
+            "redis://{}127.0.0.1:{}/3",
+            password.unwrap_or_default(),
+            self.port
+        )
+    }
+
+    /// Asks it something whose answer is one value.
+    pub(crate) async fn ask(&self, words: &[&str]) -> String {
+        self.try_ask(words).await.unwrap()
+    }
+
+    /// The names of this pattern.
+    pub(crate) async fn names(&self, pattern: &str) -> Vec<String> {
+        let script = "return table.concat(redis.call('KEYS', ARGV[1]), ' ')";
+        let names = self.ask(&["EVAL", script, "0", pattern]).await;
+        names.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Waits until something under this pattern begins like this.
+    pub(crate) async fn has(&self, pattern: &str, begins: &str) {
+        soon(&format!("{pattern} is {begins}…"), async {
+            loop {
+                for name in self.names(pattern).await {
+                    let end = begins.len().to_string();
+                    let value = self.ask(&["EVAL", "return string.sub(redis.call('GET', KEYS[1]) or '', 1, tonumber(ARGV[1]))", "1", &name, &end]).await;
+                    if value == begins {
+                        return;
+                    }
+                }
+                sleep(LOOK).await;
+            }
+        })
+        .await;
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Comes back where it was, empty.
+    pub(crate) async fn again(&mut self) {
+        self.child = run(&self.program, self.port, self.password);
+        assert!(self.is_there().await, "it does not come back");
+    }
+
+    /// From here on nothing is answered, and nothing refused.
+    pub(crate) fn stop(&self) {
+        self.signal("STOP");
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits until it answers; false when it has ended.
+    async fn is_there(&mut self) -> bool {
+        soon("redis answers", async {
+            loop {
+                if self.child.try_wait().unwrap().is_some() {
+                    return false;
+                }
+                if self
+                    .try_ask(&["PING"])
+                    .await
+                    .is_ok_and(|pong| pong == "PONG")
+                {
+                    return true;
+                }
+                sleep(LOOK).await;
+            }
+        })
+        .await
+    }
+
+    async fn try_ask(&self, words: &[&str]) -> io::Result<String> {
+        let mut stream =
+            BufReader::new(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?);
+        let mut all = vec![];
+        if let Some(password) = self.password {
+            all.push(vec!["AUTH", password]);
+        }
+        all.push(vec!["SELECT", "3"]);
+        all.push(words.to_vec());
+        let mut answer = String::new();
+        for words in all {
+            let mut text = format!("*{}\r\n", words.len());
+            for word in words {
+                text += &format!("${}\r\n{word}\r\n", word.len());
+            }
+            stream.write_all(text.as_bytes()).await?;
+            answer = value(&mut stream).await?;
+        }
+        Ok(answer)
+    }
+}
+
+async fn value(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+    let mut line = String::new();
+    stream.read_line(&mut line).await?;
+    let line = line.trim_end();
+    let Some(length) = line.strip_prefix('$') else {
+        let value = line.get(1..).ok_or(io::ErrorKind::UnexpectedEof)?;
+        return if line.starts_with('-') {
+            Err(io::Error::other(value.to_owned()))
+        } else {
+            Ok(value.to_owned())
+        };
+    };
+    let Ok(length) = length.parse::<usize>() else {
+        return Ok(String::new());
+    };
+    let mut value = vec![0; length + 2];
+    stream.read_exact(&mut value).await?;
+    value.truncate(length);
+    Ok(String::from_utf8_lossy(&value).into_owned())
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn program() -> Option<String> {
+    if let Some(program) = std::env::var_os(PROGRAM) {
+        return Some(program.into_string().unwrap());
+    }
+    let is_there = |program: &&&str| {
+        let mut version = Command::new(program);
+        version
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        version.status().is_ok_and(|status| status.success())
+    };
+    PROGRAMS
+        .iter()
+        .find(is_there)
+        .map(|program| (*program).to_owned())
+}
+
+fn run(program: &str, port: u16, password: Option<&str>) -> Child {
+    let port = port.to_string();
+    let mut command = Command::new(program);
+    command.args([
+        "--port",
+        &port,
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ]);
+    command.args(
+        password
+            .map(|password| ["--requirepass", password])
+            .into_iter()
+            .flatten(),
+    );
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.spawn().unwrap()
+}
