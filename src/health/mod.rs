@@ -137,11 +137,12 @@ impl Health {
     ) -> Option<Permit> {
         let mut state = self.lock();
         let (vitals, account) = state.of(target, now);
-        // A changed key, too: the account may be marked, but that was the old one.
-        let pass = match gate(target, vitals, account, now) {
-            Ok(Pass::Ordinary) => Pass::Ordinary,
-            Err(out) if out.why == Why::Auth && class == Class::Auth => Pass::Ordinary,
-            Ok(Pass::Probe(_)) | Err(_) => return None,
+        if class == Class::Auth {
+            // It goes with another key: it was the old one that was refused.
+            account.marked = None;
+        }
+        let Ok(pass @ Pass::Ordinary) = gate(target, vitals, account, now) else {
+            return None;
         };
         let cost = if class == Class::Timeout { 2 } else { 1 };
         vitals
@@ -276,7 +277,8 @@ impl Health {
         if let Some(marked) = &mut account.marked {
             marked.asked(now);
         }
-        Permit::new(self.clone(), ask, Arc::clone(target), pass, now)
+        let doubtful = account.marked.is_some();
+        Permit::new(self.clone(), ask, Arc::clone(target), pass, now).doubtful(doubtful)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

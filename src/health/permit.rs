@@ -21,6 +21,8 @@ pub struct Permit {
     pass: Pass,
     began: Instant,
     first_token: Option<Instant>,
+    /// Whether its account's key had been refused before.
+    doubtful: bool,
     over: bool,
 }
 
@@ -39,8 +41,20 @@ impl Permit {
             pass,
             began,
             first_token: None,
+            doubtful: false,
             over: false,
         }
+    }
+
+    /// Of an account whose key has been refused.
+    pub(super) fn doubtful(mut self, doubtful: bool) -> Self {
+        self.doubtful = doubtful;
+        self
+    }
+
+    /// Whether it goes to find out if its account's key is still refused.
+    pub fn is_doubtful(&self) -> bool {
+        self.doubtful
     }
 
     pub fn target(&self) -> &Arc<Target> {

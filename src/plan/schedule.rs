@@ -58,13 +58,15 @@ pub struct Schedule {
     current: Option<Arc<Target>>,
     /// That target is to be tried again, after a failure of this class.
     again: Option<Class>,
-    /// Whether it was before.
-    retried: bool,
+    /// Those that have been tried again.
+    retried: SmallVec<[Arc<Target>; 2]>,
+    /// Those whose account's key had been refused before they were tried.
+    doubtful: SmallVec<[Arc<Target>; 1]>,
     not_before: Option<Instant>,
     /// Passed over because their breakers were open: the last resort.
     open: VecDeque<Arc<Target>>,
     /// Passed over because they are at their rate limits until then.
-    limited: SmallVec<[(Instant, Arc<Target>); 2]>,
+    limited: SmallVec<[Limited; 2]>,
     /// How long to wait for an open breaker.
     patience: Option<Instant>,
     /// An account's key is refused: only another account of this kind may take over.
@@ -84,7 +86,8 @@ impl Schedule {
             left: plan.targets.iter().cloned().collect(),
             current: None,
             again: None,
-            retried: false,
+            retried: SmallVec::new(),
+            doubtful: SmallVec::new(),
             not_before: None,
             open: VecDeque::new(),
             limited: SmallVec::new(),
@@ -106,11 +109,10 @@ impl Schedule {
             }
             self.not_before = None;
         }
-        if let (Some(class), Some(target)) = (self.again.take(), &self.current) {
-            if let Some(permit) = health.retry(self.ask, target, class, now) {
-                return self.step(permit, now, health);
-            }
-            self.retried = false;
+        if let (Some(class), Some(target)) = (self.again.take(), &self.current)
+            && let Some(permit) = health.retry(self.ask, target, class, now)
+        {
+            return self.step(permit, now, health);
         }
         while let Some(target) = self.left.pop_front() {
             if let Some(permit) = self.admit(&target, now, health) {
@@ -127,23 +129,39 @@ impl Schedule {
         self.tale.skipped.get_or_insert(why);
     }
 
-    /// The running attempt failed. `new_secret` says that its provider's key has changed since.
-    pub fn failed(&mut self, failure: Failure, new_secret: bool, now: Instant, health: &Health) {
-        let remedy = self.remedy(&failure, new_secret, now, health);
+    /// The attempt at `target`, which ran last, failed. `new_secret` says that its provider's key has
+    /// changed since.
+    pub fn failed(
+        &mut self,
+        failure: Failure,
+        target: &Arc<Target>,
+        new_secret: bool,
+        now: Instant,
+        health: &Health,
+    ) {
+        self.current = Some(Arc::clone(target));
+        let remedy = self.remedy(&failure, target, new_secret, now, health);
         let class = failure.class;
-        self.tale.failures.push(failure);
+        self.tale.failed(failure, &target.id, now);
         match remedy {
-            Remedy::RetryHere { not_before } => {
-                self.retried = true;
+            Remedy::RetryHere => {
+                self.retried.push(Arc::clone(target));
                 self.again = Some(class);
-                self.not_before = not_before;
             }
+            Remedy::NotBefore(until) => self.limited.push(Limited {
+                until,
+                target: Arc::clone(target),
+                tried: true,
+            }),
             Remedy::NextTarget => {
-                self.retried = false;
-                if let Some(failed) = &self.current {
-                    self.left.retain(|next| suits(next, class, failed));
-                    self.open.retain(|next| suits(next, class, failed));
-                }
+                self.left.retain(|next| suits(next, class, target));
+                self.open.retain(|next| suits(next, class, target));
+                self.limited
+                    .retain(|next| suits(&next.target, class, target));
+            }
+            Remedy::NextAccount => {
+                let kind = target.provider.kind.clone();
+                self.only.get_or_insert(kind);
             }
             Remedy::GiveUp => self.attempts_left = 0,
         }
@@ -178,10 +196,17 @@ impl Schedule {
         }
     }
 
-    /// One of two attempts that run failed. Whether the other one is to go on.
-    pub fn lost(&mut self, failure: Failure) -> bool {
+    /// Of two attempts that run, the one at `target` failed. Whether the other one is to go on: the first
+    /// always is, and the second unless the first was told what another target cannot mend.
+    pub fn lost(&mut self, failure: &Failure, target: &Arc<Target>, now: Instant) -> bool {
+        let second = self.current.as_ref();
+        let second = second.filter(|second| !Arc::ptr_eq(second, target));
         let goes_on = match failure.class {
-            Class::Auth | Class::InvalidRequest | Class::Policy | Class::ContextLength => false,
+            _ if second.is_none() => true,
+            Class::Auth | Class::InvalidRequest | Class::Policy => false,
+            Class::ContextLength => {
+                second.is_some_and(|second| suits(second, failure.class, target))
+            }
             Class::Ok
             | Class::Connect
             | Class::Timeout
@@ -195,7 +220,7 @@ impl Schedule {
             | Class::Cancelled => true,
         };
         if goes_on {
-            self.tale.failures.push(failure);
+            self.tale.failed(failure.clone(), &target.id, now);
         }
         goes_on
     }
@@ -224,23 +249,23 @@ impl Schedule {
     fn put_out(&mut self, target: &Arc<Target>, out: Out) {
         match out.why {
             Why::Breaker => self.open.push_back(Arc::clone(target)),
-            Why::RateLimited => self
-                .limited
-                .extend(out.until.map(|until| (until, Arc::clone(target)))),
+            Why::RateLimited => self.limited.extend(out.until.map(|until| Limited {
+                until,
+                target: Arc::clone(target),
+                tried: false,
+            })),
             Why::Auth => {
                 self.only
                     .get_or_insert_with(|| target.provider.kind.clone());
             }
             Why::Quota | Why::Missing => {}
         }
-        self.tale.outs.push(out);
+        self.tale.out(out, &target.id);
     }
 
     /// A refused key never sends a request to somebody else than another account of its kind.
     fn may_follow(&self, target: &Target) -> bool {
-        self.only
-            .as_ref()
-            .is_none_or(|kind| discriminant(kind) == discriminant(&target.provider.kind))
+        follows(self.only.as_ref(), target)
     }
 
     /// Whether it cannot be expected to end in time, where another one may. A probe goes all the same.
@@ -255,6 +280,9 @@ impl Schedule {
         let target = Arc::clone(permit.target());
         self.attempts_left -= 1;
         self.patience = None;
+        if permit.is_doubtful() {
+            self.doubtful.push(Arc::clone(&target));
+        }
         let backup = self.backup(now, health).cloned();
         self.current = Some(Arc::clone(&target));
         Next::Try(Step {
@@ -280,11 +308,14 @@ impl Schedule {
             let Some(target) = self.open.pop_front() else {
                 break;
             };
+            if !self.may_follow(&target) {
+                continue;
+            }
             let permit = health.admit(self.ask, &target, now);
             let permit = permit
                 .ok()
                 .or_else(|| health.resort(self.ask, &target, now));
-            match permit.filter(|_| self.may_follow(&target)) {
+            match permit {
                 Some(permit) => return self.step(permit, now, health),
                 None => self.open.push_back(target),
             }
@@ -296,7 +327,7 @@ impl Schedule {
             .patience
             .get_or_insert_with(|| self.deadline.at.min(now + LAST_RESORT));
         if now >= patience {
-            return Next::Over;
+            return self.wait_for_limit(now, health);
         }
         // A pause between two last resorts ends without anybody being told.
         let turns = self.open.iter();
@@ -307,22 +338,51 @@ impl Schedule {
 
     /// At a rate limit, waiting is right while the deadline allows it and nobody else is left.
     fn wait_for_limit(&mut self, now: Instant, health: &Health) -> Next {
+        let only = self.only.clone();
+        self.limited
+            .retain(|limited| follows(only.as_ref(), &limited.target));
         let soonest = self.limited.iter().enumerate();
-        let soonest = soonest.min_by_key(|(_, (until, _))| *until);
-        let Some((at, &(until, _))) = soonest.filter(|(_, (until, _))| *until < self.deadline.at)
+        let soonest = soonest.min_by_key(|(_, limited)| limited.until);
+        let Some((at, until)) = soonest
+            .map(|(at, limited)| (at, limited.until))
+            .filter(|(_, until)| *until < self.deadline.at)
         else {
             return Next::Over;
         };
-        let (_, target) = self.limited.swap_remove(at);
-        self.left.push_back(target);
+        let reopens = self.open.iter().filter_map(|target| {
+            let out = health.standing(target, now).err()?;
+            out.until.filter(|reopens| *reopens > now)
+        });
+        if let Some(reopens) = reopens.min().filter(|reopens| *reopens < until) {
+            // Not for as long: a breaker is half-open before.
+            self.patience = None;
+            self.not_before = Some(reopens);
+            return Next::Wait(reopens);
+        }
+        let Limited { target, tried, .. } = self.limited.swap_remove(at);
+        if tried {
+            self.again = Some(Class::RateLimited);
+            self.current = Some(target);
+        } else {
+            self.left.push_back(target);
+        }
         self.not_before = Some(until + spread(until.saturating_duration_since(now), health));
         self.next(now, health)
     }
 
-    fn remedy(&self, failure: &Failure, new_secret: bool, now: Instant, health: &Health) -> Remedy {
+    fn remedy(
+        &self,
+        failure: &Failure,
+        target: &Arc<Target>,
+        new_secret: bool,
+        now: Instant,
+        health: &Health,
+    ) -> Remedy {
+        let is_in = |list: &[Arc<Target>]| list.iter().any(|one| Arc::ptr_eq(one, target));
+        let retried = is_in(&self.retried);
         let once = |allowed: bool| {
-            if allowed && !self.retried {
-                Remedy::RetryHere { not_before: None }
+            if allowed && !retried {
+                Remedy::RetryHere
             } else {
                 Remedy::NextTarget
             }
@@ -336,9 +396,9 @@ impl Schedule {
             Class::Timeout => once(self.deadline.fits_two(has_backup())),
             Class::RateLimited => match failure.wait {
                 // Elsewhere is cheaper than waiting; with nowhere to go, waiting is all there is.
-                Some(wait) if !has_backup() && now + wait < self.deadline.at => Remedy::RetryHere {
-                    not_before: Some(now + wait + spread(wait, health)),
-                },
+                Some(wait) if !has_backup() && now + wait < self.deadline.at => {
+                    Remedy::NotBefore(now + wait)
+                }
                 _ => Remedy::NextTarget,
             },
             Class::QuotaExhausted
@@ -348,7 +408,9 @@ impl Schedule {
             | Class::TargetMissing
             | Class::ContextLength => Remedy::NextTarget,
             // A refused key never sends the request to somebody else's account.
-            Class::Auth if new_secret && !self.retried => Remedy::RetryHere { not_before: None },
+            Class::Auth if new_secret && !retried => Remedy::RetryHere,
+            // It was to find out whether the key is still refused: another account of the kind serves.
+            Class::Auth if is_in(&self.doubtful) => Remedy::NextAccount,
             Class::Auth | Class::InvalidRequest | Class::Policy | Class::Cancelled | Class::Ok => {
                 Remedy::GiveUp
             }
@@ -358,9 +420,26 @@ impl Schedule {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Remedy {
-    RetryHere { not_before: Option<Instant> },
+    RetryHere,
+    /// The same target, when it takes requests again, unless another one does before.
+    NotBefore(Instant),
     NextTarget,
+    /// The next target of another account of the same kind.
+    NextAccount,
     GiveUp,
+}
+
+/// A target at its rate limit.
+#[derive(Debug)]
+struct Limited {
+    until: Instant,
+    target: Arc<Target>,
+    /// Whether this request has been told so itself.
+    tried: bool,
+}
+
+fn follows(only: Option<&Kind>, target: &Target) -> bool {
+    only.is_none_or(|kind| discriminant(kind) == discriminant(&target.provider.kind))
 }
 
 /// All who wait for one limit would come back at once.

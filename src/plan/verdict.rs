@@ -1,5 +1,6 @@
 //! What the caller is told when no target has answered.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,14 +14,35 @@ use crate::outcome::{Class, Failure};
 #[derive(Debug, Default)]
 pub(super) struct Tale {
     /// Of attempts, in order.
-    pub(super) failures: Vec<Failure>,
+    failures: Vec<Failure>,
     /// Of targets that were not tried.
-    pub(super) outs: Vec<Out>,
+    outs: Vec<Out>,
+    /// When each target that is at a rate limit takes requests again, as it said last.
+    limits: Vec<(Arc<str>, Option<Instant>)>,
     /// Why the first target that was passed over could not be asked.
     pub(super) skipped: Option<Unsupported>,
 }
 
 impl Tale {
+    pub(super) fn failed(&mut self, failure: Failure, target: &Arc<str>, now: Instant) {
+        if failure.class == Class::RateLimited {
+            self.limited(target, failure.wait.map(|wait| now + wait));
+        }
+        self.failures.push(failure);
+    }
+
+    pub(super) fn out(&mut self, out: Out, target: &Arc<str>) {
+        if out.why == Why::RateLimited {
+            self.limited(target, out.until);
+        }
+        self.outs.push(out);
+    }
+
+    fn limited(&mut self, target: &Arc<str>, until: Option<Instant>) {
+        self.limits.retain(|(before, _)| before != target);
+        self.limits.push((Arc::clone(target), until));
+    }
+
     /// Where everybody is at a rate limit, the least wait; else the last failure that says more than
     /// that; else why nobody was tried.
     pub(super) fn verdict(mut self, now: Instant) -> GatewayError {
@@ -48,27 +70,17 @@ impl Tale {
 
     /// `None` unless rate limits are all that stands in the way, of some attempts or all targets.
     fn least_wait(&self, now: Instant) -> Option<Duration> {
-        let limited = self
-            .failures
-            .iter()
-            .map(|failure| (failure.class == Class::RateLimited, failure.wait));
-        let outs = self.outs.iter().map(|out| {
-            let wait = out.until.map(|until| until.saturating_duration_since(now));
-            (out.why == Why::RateLimited, wait)
-        });
-        let mut least: Option<Duration> = None;
-        let mut any = false;
-        for (is_limited, wait) in limited.chain(outs) {
-            if !is_limited {
-                return None;
-            }
-            any = true;
-            least = match (least, wait) {
-                (Some(least), Some(wait)) => Some(least.min(wait)),
-                (least, wait) => least.or(wait),
-            };
+        let mut failures = self.failures.iter();
+        let others = failures.any(|failure| failure.class != Class::RateLimited)
+            || self.outs.iter().any(|out| out.why != Why::RateLimited);
+        if others || self.limits.is_empty() {
+            return None;
         }
-        any.then_some(least.unwrap_or_default())
+        let waits = self.limits.iter().filter_map(|(_, until)| *until);
+        let least = waits
+            .min()
+            .map(|until| until.saturating_duration_since(now));
+        Some(least.unwrap_or_default())
     }
 }
 

@@ -83,7 +83,12 @@ pub async fn attempt(
             Err(lost) => {
                 tell(recorder, &lost);
                 let now = Instant::now();
-                schedule.failed(lost.failure, lost.new_secret, now, &upstream.health);
+                let Lost {
+                    target,
+                    failure,
+                    new_secret,
+                } = lost;
+                schedule.failed(failure, &target, new_secret, now, &upstream.health);
             }
         }
     }

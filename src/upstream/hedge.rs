@@ -66,7 +66,7 @@ impl Race<'_> {
             },
         };
         tell(recorder, &lost);
-        if !schedule.lost(lost.failure.clone()) {
+        if !schedule.lost(&lost.failure, &lost.target, Instant::now()) {
             return Err(lost);
         }
         if first_is_left {

@@ -250,6 +250,7 @@ impl Mix {
             Fate::Broken => Class::Broken,
         };
         let failure = failure(class, None);
+        let target = Arc::clone(permit.target());
         permit.failed(&failure, self.now);
         if fate == Fate::Cut {
             flow.schedule = None;
@@ -257,7 +258,7 @@ impl Mix {
             return;
         }
         if let Some(schedule) = &mut flow.schedule {
-            schedule.failed(failure, false, self.now, &self.health);
+            schedule.failed(failure, &target, false, self.now, &self.health);
         }
         self.look(at);
     }

@@ -133,7 +133,7 @@ fn drive(
                 }
                 let failure = failure(class, wait);
                 step.permit.failed(&failure, now);
-                schedule.failed(failure, false, now, health);
+                schedule.failed(failure, &step.target, false, now, health);
             }
         }
     }

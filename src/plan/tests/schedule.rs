@@ -46,7 +46,7 @@ fn a_refused_key_is_tried_again_only_when_it_is_new() {
         tried.push(step.target.id.to_string());
         let failure = failure(Class::Auth, None);
         step.permit.failed(&failure, now);
-        schedule.failed(failure, true, now, &health);
+        schedule.failed(failure, &step.target, true, now, &health);
     }
     assert_eq!(tried, ["a/m", "a/m"]);
 }
@@ -301,8 +301,11 @@ fn a_marked_account_is_answered_for_by_another_of_its_kind_alone() {
         "upstream_authentication_error"
     );
     // One request in ten seconds asks whether it is still refused.
-    let ran = run(&both, &health, now + secs(10.0), always(Class::Auth, None));
-    assert_eq!(ran.tried, ["a/m"]);
+    let ran = run(&both, &health, now + secs(10.0), |id| match id {
+        "a/m" => ((0.0, Class::Auth), None),
+        _ => ((0.0, Class::Ok), None),
+    });
+    assert_eq!(ran.tried, ["a/m", "b/m"]);
     let ran = run(&both, &health, now + secs(10.1), always(Class::Ok, None));
     assert_eq!(ran.tried, ["b/m"]);
     health.key_changed(&marked.provider);
@@ -419,4 +422,182 @@ fn who_waits_for_a_last_resort_looks_again_when_its_turn_may_have_come() {
     assert!(until <= now + secs(0.01), "which nobody tells the end of");
     let mut schedule = Schedule::new(&plan, ASK, deadline(now), 4, false);
     assert!(matches!(schedule.next(until, &health), Next::Try(_)));
+}
+
+/// A target of a provider of its own, whose kind is another than that of [`target`]'s.
+fn of_another_kind(name: &str) -> Arc<Target> {
+    let provider = Provider {
+        name: name.into(),
+        kind: snapshot::Kind::Anthropic,
+        base_url: BaseUrl::try_new("http://127.0.0.1:1/v1").unwrap(),
+        secret: None,
+        ca: None,
+        headers: http::HeaderMap::new(),
+        responses: false,
+        capacity: Capacity::default(),
+    };
+    Arc::new(Target::new(format!("{name}/m"), Arc::new(provider), "m"))
+}
+
+fn open(health: &Health, target: &Arc<Target>, now: Instant) {
+    for _ in 0..2 {
+        let permit = health.admit(ASK, target, now).unwrap();
+        permit.failed(&failure(Class::ServerError, None), now);
+    }
+}
+
+fn limit(health: &Health, target: &Arc<Target>, seconds: f64, now: Instant) {
+    let permit = health.admit(ASK, target, now).unwrap();
+    permit.failed(&failure(Class::RateLimited, Some(seconds)), now);
+}
+
+#[test]
+fn whoever_finds_the_key_still_refused_is_served_by_another_account() {
+    let (health, now) = (health(), Instant::now());
+    let both = targets(&["a/m", "b/m"]);
+    let mut world = |id: &str| match id {
+        "a/m" => ((0.0, Class::Auth), None),
+        _ => ((0.1, Class::Ok), None),
+    };
+    assert!(run(&both, &health, now, &mut world).verdict.is_some());
+    // One request a minute: each is the one that asks again.
+    for minute in 1..5 {
+        let ran = run(&both, &health, now + secs(60.0) * minute, &mut world);
+        assert_eq!(ran.tried, ["a/m", "b/m"]);
+        assert!(ran.verdict.is_none());
+    }
+    let other = [Arc::clone(&both[0]), of_another_kind("c")];
+    let ran = run(&other, &health, now + secs(600.0), &mut world);
+    assert_eq!(ran.tried, ["a/m"], "but never by another kind");
+}
+
+#[test]
+fn a_long_limit_is_not_waited_out_where_a_shorter_way_exists() {
+    let (health, now) = (health(), Instant::now());
+    let both = targets(&["a/m", "b/m"]);
+    limit(&health, &both[0], 2.0, now);
+    let ran = run(&both, &health, now, |id| match id {
+        "a/m" => ((0.1, Class::Ok), None),
+        _ => ((0.0, Class::RateLimited), Some(20.0)),
+    });
+    assert_eq!(ran.tried, ["b/m", "a/m"]);
+    assert!(ran.at < now + secs(3.0));
+    // A breaker that is half-open before is a way, too.
+    let both = targets(&["c/m", "d/m"]);
+    open(&health, &both[0], now);
+    let ran = run(&both, &health, now, |id| match id {
+        "c/m" => ((0.1, Class::Ok), None),
+        _ => ((0.0, Class::RateLimited), Some(20.0)),
+    });
+    assert!(ran.verdict.is_none() && ran.at < now + secs(6.0));
+}
+
+#[test]
+fn who_may_not_follow_is_not_waited_for() {
+    let (health, now) = (health(), Instant::now());
+    let other = of_another_kind("b");
+    let refused = health.admit(ASK, &other, now).unwrap();
+    refused.failed(&failure(Class::Auth, None), now);
+    let limited = target("a/m", None);
+    limit(&health, &limited, 9.0, now);
+    let opened = target("c/m", None);
+    open(&health, &opened, now);
+    for first in [limited, opened] {
+        let targets = [first, Arc::clone(&other)];
+        let ran = run(&targets, &health, now + secs(1.0), always(Class::Ok, None));
+        assert!(ran.tried.is_empty(), "{:?}", ran.tried);
+        assert_eq!(
+            ran.verdict.unwrap().wire().2,
+            "upstream_authentication_error"
+        );
+        assert_eq!(ran.at, now + secs(1.0), "at once");
+    }
+}
+
+#[test]
+fn what_is_too_long_does_not_wait_for_a_smaller_context() {
+    let (health, now) = (health(), Instant::now());
+    let both = [target("a/m", Some(4_000)), target("b/m", Some(8_000))];
+    limit(&health, &both[0], 9.0, now);
+    let ran = run(&both, &health, now, always(Class::ContextLength, None));
+    assert_eq!(ran.tried, ["b/m"]);
+    assert_eq!(ran.at, now);
+}
+
+#[test]
+fn a_broken_backup_does_not_end_the_wait_for_a_limit() {
+    let (health, now) = (health(), Instant::now());
+    let both = targets(&["a/m", "b/m"]);
+    limit(&health, &both[0], 4.0, now);
+    open(&health, &both[1], now);
+    let _probe = health.resort(ASK, &both[1], now).unwrap();
+    let ran = run(&both, &health, now, always(Class::Ok, None));
+    assert!(ran.verdict.is_none(), "{:?}", ran.verdict);
+}
+
+#[test]
+fn the_wait_that_is_told_is_the_one_that_was_named_last() {
+    let (health, now) = (health(), Instant::now());
+    let mut waits = [2.0, 50.0].into_iter();
+    let ran = run(&targets(&["a/m"]), &health, now, |_| {
+        ((0.0, Class::RateLimited), waits.next())
+    });
+    assert_eq!(ran.tried, ["a/m", "a/m"]);
+    let wait = ran.verdict.unwrap().retry_after().unwrap();
+    assert!(wait > secs(49.0), "{wait:?}");
+}
+
+#[test]
+fn of_two_that_run_the_second_never_ends_the_first() {
+    for (which, class, goes_on) in [
+        (1, Class::Auth, true),
+        (1, Class::InvalidRequest, true),
+        (1, Class::ContextLength, true),
+        (0, Class::Auth, false),
+        (0, Class::Policy, false),
+        (0, Class::ContextLength, true),
+        (0, Class::Reset, true),
+    ] {
+        let (health, now) = (health(), Instant::now());
+        let both = [target("a/m", Some(4_000)), target("b/m", Some(8_000))];
+        for _ in 0..20 {
+            answer(health.admit(ASK, &both[0], now).unwrap(), now);
+        }
+        let mut schedule = Schedule::new(&Plan::of(both.to_vec()), ASK, deadline(now), 4, false);
+        let Next::Try(first) = schedule.next(now, &health) else {
+            panic!()
+        };
+        let second = schedule.hedge(snapshot::Hedge::ON, now, &health).unwrap();
+        let failure = failure(class, None);
+        let lost = [&first.target, &second.target][which];
+        assert_eq!(
+            schedule.lost(&failure, lost, now),
+            goes_on,
+            "{class:?} of {which}"
+        );
+    }
+}
+
+#[test]
+fn after_a_race_the_one_that_failed_last_is_tried_again() {
+    let (health, now) = (health(), Instant::now());
+    let both = targets(&["a/m", "b/m"]);
+    for _ in 0..20 {
+        answer(health.admit(ASK, &both[0], now).unwrap(), now);
+    }
+    let mut schedule = Schedule::new(&Plan::of(both.clone()), ASK, deadline(now), 4, false);
+    let Next::Try(first) = schedule.next(now, &health) else {
+        panic!()
+    };
+    let second = schedule.hedge(snapshot::Hedge::ON, now, &health).unwrap();
+    let broken = failure(Class::ServerError, None);
+    second.permit.failed(&broken, now);
+    assert!(schedule.lost(&broken, &second.target, now));
+    let reset = failure(Class::Reset, None);
+    first.permit.failed(&reset, now);
+    schedule.failed(reset, &first.target, false, now, &health);
+    let Next::Try(again) = schedule.next(now, &health) else {
+        panic!()
+    };
+    assert_eq!(&*again.target.id, "a/m");
 }

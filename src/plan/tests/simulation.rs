@@ -366,20 +366,21 @@ impl World {
         if let Some(wait) = wait {
             place.not_before = place.not_before.max(Some(self.now + wait));
         }
+        let target = Arc::clone(permit.target());
         permit.failed(&failure, self.now);
         let asking = &mut self.requests[request];
         let Some(schedule) = &mut asking.schedule else {
             return;
         };
         if asking.running.is_empty() {
-            schedule.failed(failure, false, self.now, &self.health);
+            schedule.failed(failure, &target, false, self.now, &self.health);
             self.look(request);
-        } else if !schedule.lost(failure.clone()) {
+        } else if !schedule.lost(&failure, &target, self.now) {
             // The other one is given up, and there is no further one.
             self.give_up(request);
             let asking = &mut self.requests[request];
             if let Some(schedule) = &mut asking.schedule {
-                schedule.failed(failure, false, self.now, &self.health);
+                schedule.failed(failure, &target, false, self.now, &self.health);
             }
             self.look(request);
         }
@@ -436,12 +437,13 @@ impl World {
             return;
         }
         let failure = end.unwrap_err();
+        let target = Arc::clone(permit.target());
         permit.failed(&failure, self.now);
         let asking = &mut self.requests[request];
         if let Some(schedule) = &mut asking.schedule
             && asking.running.is_empty()
         {
-            schedule.failed(failure, false, self.now, &self.health);
+            schedule.failed(failure, &target, false, self.now, &self.health);
             self.look(request);
         }
     }
