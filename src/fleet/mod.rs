@@ -6,9 +6,8 @@
 //! or failed nobody asks any more, until a look every few seconds finds Redis well again; while it is
 //! not connected nobody asks at all. Then a request is one call within its process, as without it.
 //!
-//! The client is our own: RESP2 over one connection, a tenth of what the `redis` crate adds to the
-//! binary (half a MiB, with a way to connect, to pool and to discover that is not wanted here), for
-//! the six commands that are needed.
+//! The client is our own: RESP2 over one connection, for the few commands that are needed. The `redis`
+//! crate alone adds half a MiB to the binary, all of this room a fifth of one.
 //! Never here: a request's or an answer's text in clear, or a decision where a request goes.
 
 mod claim;
