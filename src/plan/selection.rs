@@ -64,6 +64,7 @@ impl Selection<'_> {
         let left = self.deadline.saturating_duration_since(self.now);
         let better = targets[first + 1..].iter().position(|target| {
             stands(target)
+                && !self.health.is_full(&self.ask, target, self.now)
                 && self
                     .expected(target)
                     .is_none_or(|expected| expected < takes && expected < left)

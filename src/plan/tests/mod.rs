@@ -35,6 +35,21 @@ fn target(id: &str, context: Option<u64>) -> Arc<Target> {
     })
 }
 
+/// A target of a provider of its own, whose kind is another than that of [`target`]'s.
+fn of_another_kind(name: &str) -> Arc<Target> {
+    let provider = Provider {
+        name: name.into(),
+        kind: snapshot::Kind::Anthropic,
+        base_url: BaseUrl::try_new("http://127.0.0.1:1/v1").unwrap(),
+        secret: None,
+        ca: None,
+        headers: http::HeaderMap::new(),
+        responses: false,
+        capacity: Capacity::default(),
+    };
+    Arc::new(Target::new(format!("{name}/m"), Arc::new(provider), "m"))
+}
+
 fn targets(ids: &[&str]) -> Vec<Arc<Target>> {
     ids.iter().map(|id| target(id, None)).collect()
 }

@@ -263,18 +263,7 @@ fn a_marked_account_is_answered_for_by_another_of_its_kind_alone() {
     let (health, now) = (health(), Instant::now());
     let marked = target("a/m", None);
     let same_kind = target("b/m", None);
-    let mut provider = Provider {
-        name: "c".into(),
-        kind: snapshot::Kind::Anthropic,
-        base_url: BaseUrl::try_new("http://127.0.0.1:1/v1").unwrap(),
-        secret: None,
-        ca: None,
-        headers: http::HeaderMap::new(),
-        responses: false,
-        capacity: Capacity::default(),
-    };
-    provider.name = "c".into();
-    let other_kind = Arc::new(Target::new("c/m", Arc::new(provider), "m"));
+    let other_kind = of_another_kind("c");
     let ran = run(
         &[Arc::clone(&marked)],
         &health,
@@ -422,21 +411,6 @@ fn who_waits_for_a_last_resort_looks_again_when_its_turn_may_have_come() {
     assert!(until <= now + secs(0.01), "which nobody tells the end of");
     let mut schedule = Schedule::new(&plan, ASK, deadline(now), 4, false);
     assert!(matches!(schedule.next(until, &health), Next::Try(_)));
-}
-
-/// A target of a provider of its own, whose kind is another than that of [`target`]'s.
-fn of_another_kind(name: &str) -> Arc<Target> {
-    let provider = Provider {
-        name: name.into(),
-        kind: snapshot::Kind::Anthropic,
-        base_url: BaseUrl::try_new("http://127.0.0.1:1/v1").unwrap(),
-        secret: None,
-        ca: None,
-        headers: http::HeaderMap::new(),
-        responses: false,
-        capacity: Capacity::default(),
-    };
-    Arc::new(Target::new(format!("{name}/m"), Arc::new(provider), "m"))
 }
 
 fn open(health: &Health, target: &Arc<Target>, now: Instant) {

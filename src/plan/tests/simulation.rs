@@ -122,22 +122,26 @@ impl World {
     fn new(seed: u64) -> Self {
         let start = Instant::now();
         let health = Health::new(fastrand::Rng::with_seed(seed));
-        let places = targets(&["a/m", "b/m", "c/m"])
-            .into_iter()
-            .map(|target| Place {
-                target,
-                weather: Weather {
-                    until: start,
-                    fails: 0,
-                    how: None,
-                    wait: None,
-                    takes: secs(0.3),
-                },
-                not_before: None,
-                probes: Vec::new(),
-                firsts: BTreeMap::new(),
-                seconds: BTreeMap::new(),
-            });
+        let places = [
+            target("a/m", Some(8_000)),
+            target("b/m", Some(32_000)),
+            of_another_kind("c"),
+        ]
+        .into_iter()
+        .map(|target| Place {
+            target,
+            weather: Weather {
+                until: start,
+                fails: 0,
+                how: None,
+                wait: None,
+                takes: secs(0.3),
+            },
+            not_before: None,
+            probes: Vec::new(),
+            firsts: BTreeMap::new(),
+            seconds: BTreeMap::new(),
+        });
         Self {
             rng: fastrand::Rng::with_seed(seed),
             start,
