@@ -71,8 +71,11 @@ impl Resumption {
     ) -> Resumed {
         let others = self.targets.into_iter();
         let others: Vec<_> = others.filter(|target| target.id != broken.id).collect();
-        let Some(request) = chat::continued(&self.request, &said).filter(|_| !others.is_empty())
-        else {
+        // What is left of the request's own.
+        let made = u32::try_from(recorder.attempts()).unwrap_or(u32::MAX);
+        let attempts = self.route.max_attempts.saturating_sub(made);
+        let may = attempts > 0 && !others.is_empty();
+        let Some(request) = chat::continued(&self.request, &said).filter(|_| may) else {
             return (recorder, None);
         };
         let deadline = self.deadline.again(Instant::now());
@@ -84,7 +87,6 @@ impl Resumption {
             part: Part::Next,
         };
         let plan = Plan::of(others);
-        let attempts = self.route.max_attempts;
         let schedule = Schedule::new(&plan, self.ask, deadline, attempts, false);
         let answered = attempt(&upstream, &question, schedule, &mut recorder).await;
         let next = match answered {
