@@ -213,8 +213,10 @@ mod tests {
     fn an_attempt_given_up_early_does_not_make_a_slow_target_quick() {
         for kind in [Kind::Streamed, Kind::Plain] {
             let (health, target, mut now) = (health(), target(), Instant::now());
+            let mut ask = ask(kind);
+            ask.policy.breaker.failures = 100;
             let mut run = |seconds, timed_out| {
-                let mut permit = health.admit(ask(kind), &target, now).unwrap();
+                let mut permit = health.admit(ask, &target, now).unwrap();
                 now += Duration::from_secs(seconds);
                 if timed_out {
                     permit.failed(&Failure::new(Class::Timeout, ""), now);

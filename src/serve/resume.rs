@@ -82,14 +82,12 @@ impl Resumption {
         };
         let plan = Plan::of(others);
         let schedule = Schedule::new(&plan, self.ask, deadline, attempts, false);
-        let asking = attempt(&upstream, &question, schedule, &mut recorder);
+        let asking = Box::pin(attempt(&upstream, &question, schedule, &mut recorder));
         let answered = timeout_at(broken.end, broken.cut.run_until_cancelled(asking)).await;
         let next = match answered {
             Ok(Some(Ok(Answered::Streaming(streaming, running)))) => Some((streaming, running)),
-            // Asked for a stream, a plain answer has no text to go on with.
-            Ok(Some(Ok(Answered::Whole(_)) | Err(_))) => None,
-            // Whoever is asked is given up.
-            Ok(None) | Err(_) => None,
+            // Asked for a stream, a plain answer has no text to go on with; who is late is given up.
+            Ok(Some(Ok(Answered::Whole(_)) | Err(_)) | None) | Err(_) => None,
         };
         (recorder, next)
     }
