@@ -81,31 +81,10 @@ impl Health {
 mod tests {
     use std::time::Duration;
 
-    use super::super::{Ask, Kind, Policy, Priority, Standing, Why};
+    use super::super::tests::{ask, target};
+    use super::super::{Kind, Standing, Why};
     use super::*;
     use crate::outcome::{Class, Failure};
-    use crate::snapshot::{self, BaseUrl, Provider};
-
-    fn target() -> Arc<Target> {
-        let provider = Provider {
-            name: "a".into(),
-            kind: snapshot::Kind::OpenAiCompatible,
-            base_url: BaseUrl::try_new("http://127.0.0.1:1/v1").unwrap(),
-            secret: None,
-            ca: None,
-            headers: http::HeaderMap::new(),
-            responses: true,
-            capacity: super::super::Capacity::default(),
-        };
-        Arc::new(Target::new("a/m", Arc::new(provider), "m"))
-    }
-
-    const ASK: Ask = Ask {
-        kind: Kind::Plain,
-        tokens: 1,
-        priority: Priority::Interactive,
-        policy: Policy::DEFAULT,
-    };
 
     #[test]
     fn what_was_heard_is_kept_to_and_what_was_found_out_is_told() {
@@ -119,7 +98,7 @@ mod tests {
             let target = target();
             let fail = |health: &Health, now, times| {
                 for _ in 0..times {
-                    let permit = health.admit(ASK, &target, now).unwrap();
+                    let permit = health.admit(ask(Kind::Plain), &target, now).unwrap();
                     let wait = Some(Duration::from_secs(30));
                     let failure = Failure {
                         wait,

@@ -300,3 +300,38 @@ impl State {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! What the tests of its parts have in common.
+
+    use super::*;
+    use crate::snapshot::{self, BaseUrl};
+
+    pub(super) fn health() -> Health {
+        Health::new(fastrand::Rng::with_seed(1))
+    }
+
+    pub(super) fn target() -> Arc<Target> {
+        let provider = Provider {
+            name: "a".into(),
+            kind: snapshot::Kind::OpenAiCompatible,
+            base_url: BaseUrl::try_new("http://127.0.0.1:1/v1").unwrap(),
+            secret: None,
+            ca: None,
+            headers: http::HeaderMap::new(),
+            responses: true,
+            capacity: Capacity::default(),
+        };
+        Arc::new(Target::new("a/m", Arc::new(provider), "m"))
+    }
+
+    pub(super) fn ask(kind: Kind) -> Ask {
+        Ask {
+            kind,
+            tokens: 1,
+            priority: Priority::Interactive,
+            policy: Policy::DEFAULT,
+        }
+    }
+}

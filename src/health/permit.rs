@@ -144,9 +144,12 @@ impl Permit {
         }
         vitals.last = Some((failure.class, now));
         if failure.class == Class::Timeout && self.first_token.is_none() {
-            // It would have taken at least that long.
+            // It would have taken at least that long: that may show a rise, but never that it is quick.
             let took = now.saturating_duration_since(self.began);
-            vitals.sample(self.ask.kind, took, now, &self.ask.policy);
+            let expected = vitals.track(self.ask.kind).expected();
+            if expected.is_none_or(|expected| took >= expected) {
+                vitals.sample(self.ask.kind, took, now, &self.ask.policy);
+            }
         }
         let policy = &self.ask.policy.breaker;
         let opened = vitals
@@ -209,6 +212,52 @@ impl Drop for Permit {
         drop(state);
         if probe.is_some() {
             self.health.tell_freed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::tests::{ask, health, target};
+    use super::*;
+
+    #[test]
+    fn an_attempt_given_up_early_does_not_make_a_slow_target_quick() {
+        for kind in [Kind::Streamed, Kind::Plain] {
+            let (health, target, mut now) = (health(), target(), Instant::now());
+            let mut ask = ask(kind);
+            ask.policy.breaker.failures = 100;
+            let mut run = |seconds, timed_out| {
+                let mut permit = health.admit(ask, &target, now).unwrap();
+                now += Duration::from_secs(seconds);
+                if timed_out {
+                    permit.failed(&Failure::new(Class::Timeout, ""), now);
+                } else {
+                    if kind == Kind::Streamed {
+                        permit.first_token(now);
+                    }
+                    permit.answered(Usage::default(), now);
+                }
+                (
+                    health.is_slow(&target, kind, now),
+                    health.expected(&target, kind, now).unwrap(),
+                )
+            };
+            for _ in 0..12 {
+                run(1, false);
+            }
+            // Those that lasted longer than is usual do show a rise.
+            while !run(20, true).0 {
+                run(20, false);
+            }
+            let (_, expected) = run(20, false);
+            for _ in 0..2 {
+                assert_eq!(run(1, true), (true, expected), "{kind:?}");
+            }
+            run(1, false);
+            assert!(!run(1, false).0, "{kind:?}: whole answers do");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Health;
-use super::vitals::{Out, gate};
+use super::vitals::{Account, Out, Vitals, Why, gate};
 use crate::snapshot::Target;
 
 /// How a target stands.
@@ -58,7 +58,7 @@ impl Health {
         let (vitals, account) = state.of(target, now);
         TargetReport {
             id: Arc::clone(&target.id),
-            out: gate(target, vitals, account, now).err(),
+            out: out(target, vitals, account, now),
             breaker: vitals.breaker.state(now),
             last_failure: vitals
                 .last
@@ -68,5 +68,45 @@ impl Health {
             answer: vitals.answer.times(),
             pace: vitals.pace.times(),
         }
+    }
+}
+
+/// Why it gets no requests but, at most, the one that asks whether its key is still refused.
+fn out(target: &Arc<Target>, vitals: &Vitals, account: &Account, now: Instant) -> Option<Out> {
+    let out = gate(target, vitals, account, now).err();
+    let marked = account.marked.as_ref().map(|marked| Out {
+        why: Why::Auth,
+        until: Some(marked.next),
+    });
+    match out {
+        Some(Out {
+            why: Why::Missing, ..
+        }) => out,
+        Some(_) | None => marked.or(out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{ask, health, target};
+    use super::super::{Kind, Standing};
+    use super::*;
+    use crate::outcome::{Class, Failure};
+
+    #[test]
+    fn an_account_is_shown_as_marked_until_it_is_let_in_again() {
+        let (health, target, start) = (health(), target(), Instant::now());
+        let shown = |now| health.report(&target, now).out.map(|out| out.why);
+        let ask = ask(Kind::Plain);
+        let permit = health.admit(ask, &target, start).unwrap();
+        permit.failed(&Failure::new(Class::Auth, ""), start);
+        assert_eq!(shown(start), Some(Why::Auth));
+        let due = start + Duration::from_secs(11);
+        assert_eq!(health.standing(&target, due), Ok(Standing::Well));
+        assert_eq!(shown(due), Some(Why::Auth), "a probe is due");
+        let probe = health.admit(ask, &target, due).unwrap();
+        assert_eq!(shown(due), Some(Why::Auth), "a probe is under way");
+        probe.answered(crate::chat::Usage::default(), due);
+        assert_eq!(shown(due), None);
     }
 }

@@ -10,6 +10,7 @@ use http::HeaderMap;
 
 use crate::chat::Surface;
 use crate::error::GatewayError;
+use crate::plan::announced;
 
 /// The longest key, in characters.
 const LONGEST_KEY: usize = 255;
@@ -33,19 +34,11 @@ impl Asked {
     /// The key is none: empty, too long, not of visible ASCII characters, or there are two.
     pub fn read(headers: &HeaderMap) -> Result<Self, GatewayError> {
         let text = |name| headers.get(name)?.to_str().ok();
-        let seconds = |name| {
-            let seconds: f64 = text(name)?.trim().parse().ok()?;
-            let span = Duration::try_from_secs_f64(seconds).ok()?;
-            (!span.is_zero()).then_some(span)
-        };
         let retry: Option<&str> = text("x-stainless-retry-count");
         Ok(Self {
             key: key(headers)?,
             retry: retry.and_then(|count| count.trim().parse().ok()),
-            announced: [
-                seconds("x-stainless-read-timeout"),
-                seconds("x-stainless-timeout"),
-            ],
+            announced: announced(headers),
         })
     }
 
@@ -68,8 +61,8 @@ impl Asked {
     /// Whether one that goes away so long after it asked has timed out, so that its retry comes.
     pub(super) fn timed_out(&self, after: Duration) -> bool {
         self.announced.iter().flatten().any(|announced| {
-            let margin = *announced * MARGIN / 100;
-            after + margin >= *announced && after <= *announced + margin
+            let margin = announced.saturating_mul(MARGIN) / 100;
+            after.abs_diff(*announced) <= margin
         })
     }
 }
@@ -203,6 +196,9 @@ mod tests {
             ("x-stainless-timeout", "600", 545_000, true),
             ("x-stainless-timeout", "0", 0, false),
             ("x-stainless-timeout", "1e300", 0, false),
+            ("x-stainless-timeout", "1e19", 1000, false),
+            ("x-stainless-timeout", "86400", 86_400_000, true),
+            ("x-stainless-timeout", "86401", 86_401_000, false),
             ("x-stainless-timeout", "never", 0, false),
             ("x-other", "1", 1000, false),
         ] {

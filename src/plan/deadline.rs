@@ -9,6 +9,8 @@ use crate::snapshot::{Percent, Timeouts};
 
 /// What is left to the caller's own clock when we answer 504.
 const AHEAD: Duration = Duration::from_millis(250);
+/// Nobody waits longer.
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// The limits of one request, from its arrival.
 #[derive(Debug, Clone, Copy)]
@@ -90,17 +92,19 @@ impl Deadline {
     }
 }
 
-/// How long the caller waits, as the official SDKs announce it, less the time to tell it.
+/// How long the caller waits, as the official SDKs announce it: between two reads, and in all. What is
+/// longer than anybody waits says nothing.
+pub fn announced(headers: &HeaderMap) -> [Option<Duration>; 2] {
+    ["x-stainless-read-timeout", "x-stainless-timeout"].map(|name| {
+        let seconds: f64 = headers.get(name)?.to_str().ok()?.trim().parse().ok()?;
+        let span = Duration::try_from_secs_f64(seconds).ok()?;
+        (!span.is_zero() && span <= LONGEST).then_some(span)
+    })
+}
+
+/// How long the caller waits, as it announced it, less the time to tell it.
 pub fn patience(headers: &HeaderMap) -> Option<Duration> {
-    let announced = ["x-stainless-read-timeout", "x-stainless-timeout"]
-        .iter()
-        .filter_map(|name| {
-            let seconds: f64 = headers.get(*name)?.to_str().ok()?.trim().parse().ok()?;
-            Duration::try_from_secs_f64(seconds)
-                .ok()
-                .filter(|span| !span.is_zero())
-        })
-        .min()?;
+    let announced = announced(headers).into_iter().flatten().min()?;
     Some(announced.saturating_sub(AHEAD).max(announced / 2))
 }
 
@@ -196,6 +200,10 @@ mod tests {
             ("x-stainless-timeout", "0", None),
             ("x-stainless-timeout", "-1", None),
             ("x-stainless-timeout", "soon", None),
+            ("x-stainless-timeout", "86400", Some(86_399_750)),
+            ("x-stainless-timeout", "86401", None),
+            ("x-stainless-timeout", "1e19", None),
+            ("x-stainless-read-timeout", "inf", None),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(name, value.parse().unwrap());

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::error::GatewayError;
 use crate::snapshot::{Route, Target};
 
-pub use deadline::{Deadline, patience};
+pub use deadline::{Deadline, announced, patience};
 pub use schedule::{Next, Schedule, Step};
 pub use selection::Selection;
 

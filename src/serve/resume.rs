@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::planned::Planned;
 use crate::chat::{self, Format};
@@ -14,7 +14,7 @@ use crate::health::Ask;
 use crate::plan::{Deadline, Plan, Schedule};
 use crate::record::Recorder;
 use crate::snapshot::{OnBreak, Route, Target};
-use crate::stream::{Resume, Resumed};
+use crate::stream::{Broken, Resume, Resumed};
 use crate::upstream::{Answered, Question, Upstream, attempt};
 
 /// What is kept of a request, so that another target can be asked to go on.
@@ -57,22 +57,19 @@ impl Resumption {
     /// What a broken stream calls.
     pub(super) fn by(self, upstream: &Upstream) -> Resume {
         let upstream = upstream.clone();
-        Box::new(move |said, broken, recorder| {
-            Box::pin(self.resume(upstream, said, broken, recorder))
-        })
+        Box::new(move |broken, recorder| Box::pin(self.resume(upstream, broken, recorder)))
     }
 
-    async fn resume(
-        self,
-        upstream: Upstream,
-        said: String,
-        broken: Arc<Target>,
-        mut recorder: Recorder,
-    ) -> Resumed {
+    async fn resume(self, upstream: Upstream, broken: Broken, mut recorder: Recorder) -> Resumed {
         let others = self.targets.into_iter();
-        let others: Vec<_> = others.filter(|target| target.id != broken.id).collect();
-        let Some(request) = chat::continued(&self.request, &said).filter(|_| !others.is_empty())
-        else {
+        let others: Vec<_> = others
+            .filter(|target| target.id != broken.target.id)
+            .collect();
+        // What is left of the request's own.
+        let made = u32::try_from(recorder.attempts()).unwrap_or(u32::MAX);
+        let attempts = self.route.max_attempts.saturating_sub(made);
+        let may = attempts > 0 && !others.is_empty();
+        let Some(request) = chat::continued(&self.request, &broken.said).filter(|_| may) else {
             return (recorder, None);
         };
         let deadline = self.deadline.again(Instant::now());
@@ -84,13 +81,13 @@ impl Resumption {
             part: Part::Next,
         };
         let plan = Plan::of(others);
-        let attempts = self.route.max_attempts;
         let schedule = Schedule::new(&plan, self.ask, deadline, attempts, false);
-        let answered = attempt(&upstream, &question, schedule, &mut recorder).await;
+        let asking = Box::pin(attempt(&upstream, &question, schedule, &mut recorder));
+        let answered = timeout_at(broken.end, broken.cut.run_until_cancelled(asking)).await;
         let next = match answered {
-            Ok(Answered::Streaming(streaming, running)) => Some((streaming, running)),
-            // Asked for a stream, a plain answer has no text to go on with.
-            Ok(Answered::Whole(_)) | Err(_) => None,
+            Ok(Some(Ok(Answered::Streaming(streaming, running)))) => Some((streaming, running)),
+            // Asked for a stream, a plain answer has no text to go on with; who is late is given up.
+            Ok(Some(Ok(Answered::Whole(_)) | Err(_)) | None) | Err(_) => None,
         };
         (recorder, next)
     }

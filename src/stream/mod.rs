@@ -8,4 +8,4 @@ mod passing;
 mod relay;
 
 pub use passing::Passing;
-pub use relay::{Limits, Relay, Resume, Resumed};
+pub use relay::{Broken, Limits, Relay, Resume, Resumed};

@@ -32,13 +32,23 @@ const PIECE: usize = 8 << 10;
 /// After `[DONE]` the provider has little more to say; hearing it out keeps its connection.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Asks another target to go on, with the text so far, the target whose stream broke, and the record.
-pub type Resume = Box<
-    dyn FnOnce(String, Arc<Target>, Recorder) -> Pin<Box<dyn Future<Output = Resumed> + Send>>
-        + Send,
->;
+/// Asks another target to go on, and keeps the record meanwhile.
+pub type Resume =
+    Box<dyn FnOnce(Broken, Recorder) -> Pin<Box<dyn Future<Output = Resumed> + Send>> + Send>;
 /// The record again, and the stream that goes on, if there is one.
 pub type Resumed = (Recorder, Option<(Box<Streaming>, Running)>);
+
+/// A stream that broke, to be gone on with.
+pub struct Broken {
+    /// The text so far.
+    pub said: String,
+    /// Whose stream it was.
+    pub target: Arc<Target>,
+    /// Nobody is asked any more once this is cancelled,
+    pub cut: CancellationToken,
+    /// nor later than this.
+    pub end: Instant,
+}
 
 /// An alarm that rings so much later than it should tells that we stood still (a paused machine, no
 /// share of the processor): what the provider said meanwhile may lie unread.
@@ -169,24 +179,39 @@ impl Relay {
     }
 
     /// The stream broke. Another target is asked to go on, or the caller is told.
-    fn broke(&mut self, failure: Failure, out: &mut Vec<u8>) {
+    fn broke(&mut self, gone: Gone, out: &mut Vec<u8>) {
         let State::Flowing(flow) = std::mem::replace(&mut self.state, State::Over) else {
             return;
         };
         let Flow {
             running,
-            recorder,
+            mut recorder,
             resume,
-            mut rest,
+            rest,
             ..
         } = *flow;
-        let broken = Arc::clone(running.target());
-        running.broke(&failure);
+        let target = Arc::clone(running.target());
+        let failure = match gone {
+            Gone::Broke(failure) => {
+                running.broke(&failure);
+                failure
+            }
+            Gone::Ended(failure) => {
+                running.ended(&failure);
+                failure
+            }
+        };
         match (resume, rest.resumable(&failure)) {
             (Some(resume), Some(said)) => {
-                rest.usage = rest.usage();
+                recorder.usage(rest.usage());
+                let broken = Broken {
+                    said,
+                    target,
+                    cut: rest.cut.clone(),
+                    end: rest.end,
+                };
                 self.state = State::Paused(Box::new(Paused {
-                    asking: resume(said, broken, recorder),
+                    asking: resume(broken, recorder),
                     failure,
                     rest,
                 }));
@@ -204,14 +229,17 @@ impl Relay {
             failure, mut rest, ..
         } = *paused;
         let (recorder, Some((streaming, running))) = resumed else {
-            rest.tell(&failure, resumed.0, out);
+            let cut = rest.cut.is_cancelled().then(shutting_down);
+            rest.tell(&cut.unwrap_or(failure), resumed.0, out);
             return;
         };
         let Streaming {
             decoder, incoming, ..
         } = *streaming;
+        let usage = rest.usage();
         match rest.decoder.resume(decoder) {
             Ok(()) => {
+                rest.usage = usage;
                 rest.silent_since = None;
                 self.state = State::Flowing(Box::new(Flow {
                     incoming,
@@ -259,17 +287,31 @@ impl Rest {
     }
 }
 
+/// Why a stream goes no further.
+enum Gone {
+    /// It broke off or fell silent.
+    Broke(Failure),
+    /// We ended it: no fault of the target.
+    Ended(Failure),
+}
+
+impl From<Failure> for Gone {
+    fn from(failure: Failure) -> Self {
+        Self::Broke(failure)
+    }
+}
+
 impl Flow {
     /// Pulls until there is enough to send, or the provider has no more ready. `Ready` says how it stands:
     /// whether the answer is whole, or that it broke.
-    fn poll_pull(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    fn poll_pull(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
         // A provider that is never silent, or a caller that reads slower than it talks, would
         // outrun the alarm.
         if self.rest.cut.is_cancelled() {
-            return Poll::Ready(Err(shutting_down()));
+            return Poll::Ready(Err(Gone::Ended(shutting_down())));
         }
         if Instant::now() >= self.rest.end {
-            return Poll::Ready(Err(too_long()));
+            return Poll::Ready(Err(Gone::Ended(too_long())));
         }
         loop {
             if self.rest.decoder.done() || self.rest.decoder.ready() >= BATCH {
@@ -288,9 +330,11 @@ impl Flow {
                     }
                 }
                 Poll::Ready(Some(Err(_))) => {
-                    return Poll::Ready(self.rest.decoder.cut().map_err(|_| cut()));
+                    return Poll::Ready(self.rest.decoder.cut().map_err(|_| cut().into()));
                 }
-                Poll::Ready(None) => return Poll::Ready(self.rest.decoder.end()),
+                Poll::Ready(None) => {
+                    return Poll::Ready(self.rest.decoder.end().map_err(Gone::Broke));
+                }
                 Poll::Pending if self.rest.decoder.ready() > 0 => return Poll::Ready(Ok(())),
                 Poll::Pending => return self.poll_silence(cx),
             }
@@ -298,9 +342,9 @@ impl Flow {
     }
 
     /// The provider is silent. The alarm is set anew only when it rings, not at every event.
-    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
         if self.rest.cutting.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(shutting_down()));
+            return Poll::Ready(Err(Gone::Ended(shutting_down())));
         }
         let since = *self.rest.silent_since.get_or_insert_with(Instant::now);
         let mut limit = self.rest.end.min(since + self.rest.idle);
@@ -316,9 +360,9 @@ impl Flow {
                 continue;
             }
             let gone = if limit == self.rest.end {
-                too_long()
+                Gone::Ended(too_long())
             } else {
-                Failure::new(Class::Timeout, "the stream fell silent")
+                Failure::new(Class::Timeout, "the stream fell silent").into()
             };
             // With every finish in, only the end is missing.
             return Poll::Ready(self.rest.decoder.cut().map_err(|_| gone));
@@ -352,13 +396,10 @@ impl Body for Relay {
                     match pulled {
                         Ok(()) if flow.rest.decoder.done() => self.done(),
                         Ok(()) => {}
-                        Err(failure) => self.broke(failure, &mut out),
+                        Err(gone) => self.broke(gone, &mut out),
                     }
                 }
                 State::Paused(paused) => {
-                    if paused.rest.cutting.as_mut().poll(cx).is_ready() {
-                        paused.failure = shutting_down();
-                    }
                     let resumed = ready!(paused.asking.as_mut().poll(cx));
                     self.resume(resumed, &mut out);
                 }

@@ -70,6 +70,11 @@ impl Running {
         self.permit.failed(failure, now);
     }
 
+    /// We ended a chosen answer: the record says why, and of the target nothing is learned.
+    pub fn ended(self, failure: &Failure) {
+        self.log.broke(failure, Instant::now().into_std());
+    }
+
     /// A chosen answer broke off: some of it has gone out.
     pub fn broke(self, failure: &Failure) {
         let now = Instant::now();

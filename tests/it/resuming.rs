@@ -6,7 +6,7 @@ use crate::support::kind::KINDS;
 use crate::support::reply::End;
 use crate::support::surface::SURFACES;
 use crate::support::wire::{Script, Tag, Wire};
-use crate::support::{Act, Kind, Stage, Surface};
+use crate::support::{Act, Kind, Reply, Stage, Surface};
 
 const CONTINUE: &str = ", on_break: continue";
 
@@ -16,7 +16,7 @@ fn is_read(kind: Kind, surface: Surface) -> bool {
     !matches!(kind.wire(surface), Wire::Responses | Wire::Invoke)
 }
 
-fn breaks_off(wire: Wire, _: bool) -> crate::support::Reply {
+fn breaks_off(wire: Wire, _: bool) -> Reply {
     wire.cut(
         &Script::text(&["The first half, ", "never seen"]),
         Tag::Text,
@@ -109,4 +109,65 @@ async fn when_nobody_goes_on_the_break_is_told() {
         assert_eq!(record.outcome(), "stream_broken", "{what}");
         assert_eq!(record.classes().len(), 2, "{what}");
     }
+}
+
+#[tokio::test]
+async fn an_end_of_the_process_while_another_is_asked_is_told_and_recorded() {
+    let mut stage = Stage::with("drain: 100ms", CONTINUE).await;
+    let (kind, backup) = (Kind::Anthropic, Kind::Gemini);
+    stage.cast(kind, Act::does(breaks_off));
+    stage.cast(backup, Act::does(|_, _| Reply::silence()));
+    let surface = Surface::Chat;
+    let ask = surface.asking(&stage.pair(kind, backup), true).to_string();
+    let stream = stage.gateway.open(surface.path(), &[], &ask).await;
+    stage.upstream(backup).request(0).await;
+    stage.gateway.signal("TERM");
+    let answer = stream.rest().await;
+    let told = surface.read(&answer, true);
+    let what = answer.text();
+    assert_eq!(told.error.as_deref(), Some("stream_broken"), "{what}");
+    assert_eq!(told.text, "The first half, ", "{what}");
+    assert!(what.contains("shutting down"), "{what}");
+    assert!(stage.gateway.ended().await.success());
+    let records = stage.gateway.all_records();
+    let record = &records[0];
+    assert_eq!(record.outcome(), "stream_broken", "{}", record.0);
+    assert_eq!(record.0["status"], 200, "{}", record.0);
+    assert_eq!(record.classes()[1..], ["cancelled"], "{}", record.0);
+}
+
+#[tokio::test]
+async fn nobody_is_waited_for_beyond_the_end_of_the_stream() {
+    let more = format!("{CONTINUE}, stream: 300ms");
+    let stage = Stage::with("", &more).await;
+    let (kind, backup) = (Kind::Anthropic, Kind::Gemini);
+    stage.cast(kind, Act::does(breaks_off));
+    stage.cast(backup, Act::does(|_, _| Reply::silence()));
+    let surface = Surface::Chat;
+    let ask = surface.asking(&stage.pair(kind, backup), true).to_string();
+    let (answer, record) = stage.ask(surface, &ask).await;
+    let told = surface.read(&answer, true);
+    assert_eq!(told.error.as_deref(), Some("stream_broken"), "{}", record.0);
+    assert_eq!(record.outcome(), "stream_broken", "{}", record.0);
+    assert_eq!(
+        record.classes()[1..],
+        ["cancelled"],
+        "given up: {}",
+        record.0
+    );
+}
+
+#[tokio::test]
+async fn nobody_goes_on_when_the_attempts_are_used_up() {
+    let more = format!("{CONTINUE}, max_attempts: 1");
+    let stage = Stage::with("", &more).await;
+    let (kind, backup) = (Kind::Anthropic, Kind::Gemini);
+    stage.cast(kind, Act::does(breaks_off));
+    stage.cast(backup, Act::Says(Script::text(&["and the second."])));
+    let surface = Surface::Chat;
+    let ask = surface.asking(&stage.pair(kind, backup), true).to_string();
+    let (answer, record) = stage.ask(surface, &ask).await;
+    let told = surface.read(&answer, true);
+    assert_eq!(told.error.as_deref(), Some("stream_broken"), "{}", record.0);
+    assert_eq!(stage.upstream(backup).hits(), 0);
 }

@@ -422,3 +422,22 @@ async fn a_plain_request_answered_with_a_stream_is_not_answered() {
     let answer = gateway.chat(&ask()).await;
     assert_eq!((answer.status, &*answer.code()), (502, "upstream_failed"));
 }
+
+#[tokio::test]
+async fn a_stream_that_we_end_for_its_length_is_not_held_against_its_target() {
+    let endless = |_: &_| Reply::sse(role() + &text("Hel")).cut_after(2, End::Silence);
+    let first = Upstream::choosing(endless).await;
+    let second = backup().await;
+    let config = Config::of(&[&first, &second])
+        .knob("stream: 100ms")
+        .knob("breaker: { failures: 1 }");
+    let gateway = Gateway::start(config).await;
+    for _ in 0..3 {
+        let answer = gateway.chat(&ask_stream()).await;
+        assert!(answer.text().contains("stream_broken"), "{}", answer.text());
+        let record = gateway.audit(answer.id()).await;
+        assert_eq!(record.classes(), ["timeout"], "{}", record.0);
+        assert_eq!(record.targets(), ["first/model-first"], "{}", record.0);
+    }
+    assert_eq!(second.hits(), 0);
+}

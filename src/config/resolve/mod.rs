@@ -37,8 +37,8 @@ pub(super) struct Facts<'a> {
 pub(super) fn resolve(root: &Table, facts: &Facts<'_>, report: &mut Report) -> (Snapshot, Process) {
     let process = process::resolve(root, report);
     let providers = providers::resolve(root, report);
-    let targets = routes::Targets::of(root, &providers, facts.families, report);
-    let (routes, aliases) = routes::resolve(root, &targets, report);
+    let mut targets = routes::Targets::of(root, &providers, facts.families, report);
+    let (routes, aliases) = routes::resolve(root, &mut targets, report);
     let callers = callers::resolve(root, &process, &routes, &providers, facts.now, report);
     let snapshot = Snapshot {
         version: facts.version.clone(),

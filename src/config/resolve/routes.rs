@@ -19,7 +19,7 @@ type Aliases = HashMap<Arc<str>, Arc<Route>>;
 
 pub(super) fn resolve(
     root: &Table,
-    targets: &Targets<'_>,
+    targets: &mut Targets<'_>,
     report: &mut Report,
 ) -> (Routes, Aliases) {
     let profiles = Profiles::of(root, report);
@@ -90,6 +90,8 @@ pub(super) struct Targets<'a> {
     root: &'a Table,
     providers: &'a BTreeMap<Arc<str>, Arc<Provider>>,
     families: &'a Families,
+    /// Those found so far: a target is one, however many list it.
+    found: HashMap<Arc<str>, Arc<Target>>,
 }
 
 impl<'a> Targets<'a> {
@@ -99,10 +101,11 @@ impl<'a> Targets<'a> {
         families: &'a Families,
         report: &mut Report,
     ) -> Self {
-        let targets = Self {
+        let mut targets = Self {
             root,
             providers,
             families,
+            found: HashMap::new(),
         };
         for (id, table) in root.map("models") {
             targets.find(id, &table.path, report);
@@ -111,7 +114,10 @@ impl<'a> Targets<'a> {
     }
 
     /// `None` after a problem, be it this target's or its provider's own.
-    fn find(&self, id: &str, at: &Path, report: &mut Report) -> Option<Arc<Target>> {
+    fn find(&mut self, id: &str, at: &Path, report: &mut Report) -> Option<Arc<Target>> {
+        if let Some(found) = self.found.get(id) {
+            return Some(Arc::clone(found));
+        }
         let Some((provider, model)) = id
             .split_once('/')
             .filter(|(p, m)| !p.is_empty() && !m.is_empty())
@@ -130,7 +136,7 @@ impl<'a> Targets<'a> {
             return None;
         }
         let facts = self.facts(id);
-        Some(Arc::new(Target {
+        let target = Arc::new(Target {
             id: id.into(),
             provider: self.providers.get(provider)?.clone(),
             model: model.into(),
@@ -140,7 +146,10 @@ impl<'a> Targets<'a> {
                 .unwrap_or(true),
             facts: self.families.of(model),
             price: facts.and_then(price),
-        }))
+        });
+        let id = Arc::clone(&target.id);
+        self.found.insert(id, Arc::clone(&target));
+        Some(target)
     }
 
     /// What the operator says of a target.
@@ -164,7 +173,7 @@ fn price(facts: &Table) -> Option<Price> {
     })
 }
 
-fn places(route: &Table, targets: &Targets<'_>, report: &mut Report) -> Vec<Place> {
+fn places(route: &Table, targets: &mut Targets<'_>, report: &mut Report) -> Vec<Place> {
     let mut places = Vec::new();
     for (at, node) in route.list("targets") {
         let place = match node {
@@ -203,7 +212,7 @@ fn select(group: &Table) -> Select {
 fn group_members(
     group: &Table,
     select: Select,
-    targets: &Targets<'_>,
+    targets: &mut Targets<'_>,
     report: &mut Report,
 ) -> Vec<Member> {
     let mut members = Vec::new();

@@ -644,3 +644,18 @@ fn told(snapshot: &Snapshot) -> String {
         snapshot.hosts,
     )
 }
+
+#[test]
+fn a_target_is_one_however_many_routes_list_it() {
+    let text = SMALL.replace(
+        "routes:",
+        "routes:\n  other: { targets: [{ any: [{ to: inside/qwen3 }] }, openai/gpt-5-mini] }",
+    );
+    let text = format!("{text}models: {{ inside/qwen3: {{ context: 8000 }} }}\n");
+    let routes = loaded(&yaml(&text)).snapshot.routes.clone();
+    let of = |route: &str| -> Vec<_> { routes[route].targets().cloned().collect() };
+    let (fast, other) = (of("fast"), of("other"));
+    assert!(std::sync::Arc::ptr_eq(&fast[0], &other[1]));
+    assert!(std::sync::Arc::ptr_eq(&fast[1], &other[0]));
+    assert_eq!(fast[1].context, Some(8000));
+}
