@@ -278,6 +278,8 @@ fn add(
     }
     let mut config = config.keys_of(&format!("{id}.1"), &keys);
     let mut targets = format!("\"{id}.1/m\"");
+    // Under another name, or it could be asked over the connection that the first one is closing.
+    let root = root.replace("127.0.0.1", "localhost");
     let second = match row.then {
         Then::Answers => Some(provider(Surface::Chat, &format!("{root}/{id}.2/v1"))),
         Then::Same => Some(provider(case.surface, &first.replace(".1/", ".2/"))),
