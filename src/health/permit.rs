@@ -73,7 +73,9 @@ impl Permit {
 
     /// The first meaningful event has come: the target is there. Later calls change nothing.
     pub fn first_token(&mut self, now: Instant) {
-        if self.first_token.replace(now).is_some() || self.ask.kind == Kind::Plain {
+        let came_before = self.first_token.is_some();
+        self.first_token.get_or_insert(now);
+        if came_before || self.ask.kind == Kind::Plain {
             return;
         }
         let took = now.saturating_duration_since(self.began);
@@ -222,6 +224,25 @@ mod tests {
 
     use super::super::tests::{ask, health, target};
     use super::*;
+
+    #[test]
+    fn the_pace_is_what_lies_between_the_first_token_and_the_end() {
+        let (health, target, mut now) = (health(), target(), Instant::now());
+        for _ in 0..3 {
+            let mut permit = health.admit(ask(Kind::Streamed), &target, now).unwrap();
+            now += Duration::from_millis(200);
+            permit.first_token(now);
+            permit.first_token(now + Duration::from_millis(300));
+            now += Duration::from_millis(500);
+            let usage = Usage {
+                completion: Some(26),
+                ..Usage::default()
+            };
+            permit.answered(usage, now);
+        }
+        let report = health.report(&target, now);
+        assert_eq!(report.pace.expected, Some(Duration::from_millis(20)));
+    }
 
     #[test]
     fn an_attempt_given_up_early_does_not_make_a_slow_target_quick() {
