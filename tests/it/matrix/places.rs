@@ -1,18 +1,15 @@
 //! Addresses at which things go wrong before HTTP begins.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 
 use crate::support::Refusing;
+use crate::support::tls::acceptor;
 
 /// Where the places are, and what vouches for the trusted one.
 pub(super) struct Places {
@@ -125,16 +122,7 @@ async fn listening(then: Then, tasks: &mut JoinSet<()>) -> SocketAddr {
 
 /// A server for `name` that greets in TLS and says no more. Returns its certificate too.
 async fn tls(name: &str, tasks: &mut JoinSet<()>) -> (SocketAddr, String) {
-    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-    let ring = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(ring)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (acceptor, authority) = acceptor(name);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tasks.spawn(async move {
@@ -151,5 +139,5 @@ async fn tls(name: &str, tasks: &mut JoinSet<()>) -> (SocketAddr, String) {
             });
         }
     });
-    (address, made.cert.pem())
+    (address, authority)
 }

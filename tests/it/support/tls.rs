@@ -10,8 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// In the name of `host`, before port `far`. Returns its own port and the authority that vouches for it.
-pub(crate) async fn behind_tls(host: &str, far: u16, tasks: &mut JoinSet<()>) -> (u16, String) {
+/// Greets in the name of `host`; and the authority that vouches for it, as PEM.
+pub(crate) fn acceptor(host: &str) -> (TlsAcceptor, String) {
     let made = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
     let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
     let ring = Arc::new(rustls::crypto::ring::default_provider());
@@ -21,7 +21,12 @@ pub(crate) async fn behind_tls(host: &str, far: u16, tasks: &mut JoinSet<()>) ->
         .with_no_client_auth()
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    (TlsAcceptor::from(Arc::new(config)), made.cert.pem())
+}
+
+/// In the name of `host`, before port `far`. Returns its own port and the authority that vouches for it.
+pub(crate) async fn behind_tls(host: &str, far: u16, tasks: &mut JoinSet<()>) -> (u16, String) {
+    let (acceptor, authority) = acceptor(host);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tasks.spawn(async move {
@@ -40,5 +45,5 @@ pub(crate) async fn behind_tls(host: &str, far: u16, tasks: &mut JoinSet<()>) ->
             });
         }
     });
-    (port, made.cert.pem())
+    (port, authority)
 }
