@@ -61,6 +61,11 @@ impl Permit {
         &self.target
     }
 
+    /// When it was given.
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
     /// Whether it goes to find out if the target is well again.
     pub fn is_probe(&self) -> bool {
         matches!(self.pass, Pass::Probe(_))

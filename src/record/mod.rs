@@ -170,7 +170,12 @@ impl Recorder {
 
     /// A try at `target` begins, now.
     pub fn attempt(&mut self, target: &Arc<Target>) -> AttemptLog {
-        self.facts.attempt(target, Instant::now())
+        self.attempt_since(target, Instant::now())
+    }
+
+    /// A try at `target` has begun, when it was given leave to go.
+    pub fn attempt_since(&mut self, target: &Arc<Target>, began: Instant) -> AttemptLog {
+        self.facts.attempt(target, began)
     }
 
     /// What the provider counted; the last word holds. A usage that says nothing is none.

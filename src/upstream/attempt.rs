@@ -105,7 +105,8 @@ pub(super) fn begin(
     match call.prepare(&step.target) {
         Ok(prepared) => {
             recorder.dropped(&prepared.dropped);
-            let log = recorder.attempt(&step.target);
+            let began = step.permit.began().into_std();
+            let log = recorder.attempt_since(&step.target, began);
             Some(Try::new(step, prepared, log))
         }
         Err(why) => {

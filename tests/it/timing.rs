@@ -47,8 +47,7 @@ async fn an_attempt_without_a_first_token_is_left_for_the_next_target() {
         let record = gateway.audit(answer.id()).await;
         assert_eq!(record.classes(), ["timeout", "timeout", "ok"], "{what}");
         assert!(start.elapsed() >= MS(400));
-        // It is measured from when it was begun, on a busy machine a little after its clock ran.
-        assert!(record.0["attempts"][0]["ms"].as_u64().unwrap() >= 150);
+        assert!(record.0["attempts"][0]["ms"].as_u64().unwrap() >= 200);
         // What is left is cancelled, not kept.
         first.closed(0).await;
         first.closed(1).await;
