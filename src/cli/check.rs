@@ -89,9 +89,30 @@ fn no_document() -> Document {
 }
 
 /// Why there is no report.
-enum Problem {
+pub(super) enum Problem {
     Usage(String),
     Start(StartError),
+    Io(io::Error),
+}
+
+impl Problem {
+    /// Says it, and how the command ends for it.
+    ///
+    /// # Errors
+    /// It is the system's.
+    pub(super) fn tell(self) -> io::Result<ExitCode> {
+        match self {
+            Self::Usage(message) => {
+                tracing::error!("{message}");
+                Ok(ExitCode::from(USAGE))
+            }
+            Self::Start(error) => {
+                tracing::error!("{error}");
+                Ok(ExitCode::from(FAILED))
+            }
+            Self::Io(error) => Err(error),
+        }
+    }
 }
 
 impl Check {
@@ -119,14 +140,7 @@ impl Check {
         runtime.shutdown_background();
         let comparisons = match checked {
             Ok(comparisons) => comparisons,
-            Err(Problem::Usage(message)) => {
-                tracing::error!("{message}");
-                return Ok(ExitCode::from(USAGE));
-            }
-            Err(Problem::Start(error)) => {
-                tracing::error!("{error}");
-                return Ok(ExitCode::from(FAILED));
-            }
+            Err(problem) => return problem.tell(),
         };
         if self.json {
             writeln!(out, "{:#}", report::json(&comparisons))?;

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::check::{Env, USAGE, bearer, named};
+use super::check::{Env, Problem, bearer, named};
 use super::run::{refuse, runtime};
 use super::{FAILED, dev, keys, variable};
-use crate::app::{Embedded, StartError};
+use crate::app::Embedded;
 use crate::check::{self, Caller};
 use crate::config::{self, Document, Loaded, Sources};
 use crate::drill::{self, Forms, Report};
@@ -94,13 +94,6 @@ impl From<Fault> for Gone {
     }
 }
 
-/// Why there is no report.
-enum Problem {
-    Usage(String),
-    Start(StartError),
-    Io(io::Error),
-}
-
 impl Drill {
     /// # Errors
     /// Those of `out`, and of the system where a command cannot do without it.
@@ -122,15 +115,7 @@ impl Drill {
         runtime.shutdown_background();
         let report = match drilled {
             Ok(report) => report,
-            Err(Problem::Usage(message)) => {
-                tracing::error!("{message}");
-                return Ok(ExitCode::from(USAGE));
-            }
-            Err(Problem::Start(error)) => {
-                tracing::error!("{error}");
-                return Ok(ExitCode::from(FAILED));
-            }
-            Err(Problem::Io(error)) => return Err(error),
+            Err(problem) => return problem.tell(),
         };
         if self.json {
             writeln!(out, "{:#}", drill::json(&report))?;
