@@ -6,24 +6,11 @@ use serde_json::{Value, json};
 
 use crate::support::fixture::{ask, ask_stream, plain, read_stream, role, streamed, text};
 use crate::support::reply::End;
-use crate::support::{Answer, Client, Config, Gate, Gateway, Reply, Upstream, soon};
+use crate::support::twice::{CHAT, FIRST_TRY, KEY, RETRY, held, is_free, sent};
+use crate::support::{Answer, Config, Gate, Gateway, Reply, Upstream, soon};
 
-const CHAT: &str = "/v1/chat/completions";
-const KEY: (&str, &str) = ("idempotency-key", "order-1");
-const FIRST_TRY: (&str, &str) = ("x-stainless-retry-count", "0");
-const RETRY: (&str, &str) = ("x-stainless-retry-count", "1");
 /// From the last caller's going to the provider's knowing.
 const PROMISED: Duration = Duration::from_millis(100);
-
-/// A plain answer, and a stream, each held back at a gate after its beginning.
-fn held(streams: bool, gate: &Gate) -> (String, Reply) {
-    if streams {
-        let reply = Reply::sse(streamed(&["Hel", "lo", "!"])).pause_after(3, gate);
-        (ask_stream(), reply)
-    } else {
-        (ask(), Reply::json(plain("Hello!")).pause_at(5, gate))
-    }
-}
 
 /// Waits until so many requests are under way: those that joined are among them.
 async fn under_way(gateway: &Gateway, count: usize) {
@@ -47,13 +34,6 @@ async fn joins(gateway: &Gateway, kind: &str, count: usize) -> bool {
     has_metric(gateway, &line).await
 }
 
-/// A request whose answer nobody has waited for yet.
-async fn sent(gateway: &Gateway, headers: &[(&str, &str)], body: &str) -> Client {
-    let mut client = gateway.connect().await;
-    client.post(CHAT, headers, body.as_bytes()).await;
-    client
-}
-
 /// What the one that came second is, beside the one that came first.
 async fn is_joined(gateway: &Gateway, first: &Answer, second: &Answer) {
     assert_eq!((first.status, second.status), (200, 200));
@@ -68,17 +48,6 @@ async fn is_joined(gateway: &Gateway, first: &Answer, second: &Answer) {
     let paid = gateway.audit(first.id()).await;
     assert_eq!((paid.outcome(), paid.classes()), ("ok", vec!["ok"]));
     is_free(gateway, second).await;
-}
-
-/// The record of a request that was answered by another's call.
-async fn is_free(gateway: &Gateway, answer: &Answer) {
-    let free = gateway.audit(answer.id()).await;
-    assert_eq!((free.outcome(), free.number("status")), ("ok", Some(200)));
-    assert_eq!(free.0["attempts"], json!([]));
-    assert_eq!(free.text("route"), "chat");
-    for field in ["usage", "cost", "target", "plan"] {
-        assert_eq!(free.0[field], Value::Null, "{field}");
-    }
 }
 
 #[tokio::test]

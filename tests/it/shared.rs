@@ -4,20 +4,14 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::fixture::{ask, ask_stream, plain, streamed};
 use crate::support::reply::End;
 use crate::support::tls::behind_tls;
-use crate::support::{
-    Answer, Client, Config, Gate, Gateway, Redis, Refusing, Reply, Upstream, soon,
-};
+use crate::support::twice::{CHAT, FIRST_TRY, KEY, RETRY, held, is_free, sent};
+use crate::support::{Answer, Config, Gate, Gateway, Redis, Refusing, Reply, Upstream, soon};
 
-const CHAT: &str = "/v1/chat/completions";
-const KEY: (&str, &str) = ("idempotency-key", "order-1");
-const FIRST_TRY: (&str, &str) = ("x-stainless-retry-count", "0");
-const RETRY: (&str, &str) = ("x-stainless-retry-count", "1");
 /// The caller's own patience.
 const PATIENCE: (&str, &str) = ("x-stainless-read-timeout", "1");
 /// The calls that are known in the fleet; and those whose window is open.
@@ -98,25 +92,8 @@ async fn joined(gateway: &Gateway, kind: &str, count: u64) {
     .await;
 }
 
-/// A plain answer, and a stream, each held back at a gate after its beginning.
-fn held(streams: bool, gate: &Gate) -> (String, Reply) {
-    if streams {
-        let reply = Reply::sse(streamed(&["Hel", "lo", "!"])).pause_after(3, gate);
-        (ask_stream(), reply)
-    } else {
-        (ask(), Reply::json(plain("Hello!")).pause_at(5, gate))
-    }
-}
-
 fn long(config: Config) -> Config {
     config.limits("60s", "60s", "60s")
-}
-
-/// A request whose answer nobody has waited for yet.
-async fn sent(gateway: &Gateway, headers: &[(&str, &str)], body: &str) -> Client {
-    let mut client = gateway.connect().await;
-    client.post(CHAT, headers, body.as_bytes()).await;
-    client
 }
 
 /// What the one at the second process is, beside the one at the first.
@@ -132,18 +109,6 @@ async fn is_joined(fleet: &Fleet, first: &Answer, second: &Answer) {
     assert_ne!(first.id(), second.id());
     let paid = fleet.one.audit(first.id()).await;
     assert_eq!((paid.outcome(), paid.classes()), ("ok", vec!["ok"]));
-}
-
-/// An answer that another process paid for.
-async fn is_free(gateway: &Gateway, answer: &Answer) {
-    assert_eq!(answer.header("x-pillion-joined"), Some("true"));
-    let free = gateway.audit(answer.id()).await;
-    assert_eq!((free.outcome(), free.number("status")), ("ok", Some(200)));
-    assert_eq!(free.0["attempts"], json!([]));
-    assert_eq!(free.text("route"), "chat");
-    for field in ["usage", "cost", "target", "plan"] {
-        assert_eq!(free.0[field], Value::Null, "{field}");
-    }
 }
 
 #[tokio::test]

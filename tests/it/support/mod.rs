@@ -12,6 +12,7 @@ pub(crate) mod reply;
 pub(crate) mod stage;
 pub(crate) mod surface;
 pub(crate) mod tls;
+pub(crate) mod twice;
 pub(crate) mod upstream;
 pub(crate) mod wire;
 

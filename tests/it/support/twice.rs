@@ -1,0 +1,40 @@
+//! Requests that come twice, and what they come to.
+
+use serde_json::{Value, json};
+
+use super::fixture::{ask, ask_stream, plain, streamed};
+use super::{Answer, Client, Gate, Gateway, Reply};
+
+pub(crate) const CHAT: &str = "/v1/chat/completions";
+pub(crate) const KEY: (&str, &str) = ("idempotency-key", "order-1");
+pub(crate) const FIRST_TRY: (&str, &str) = ("x-stainless-retry-count", "0");
+pub(crate) const RETRY: (&str, &str) = ("x-stainless-retry-count", "1");
+
+/// A plain answer, and a stream, each held back at a gate after its beginning.
+pub(crate) fn held(streams: bool, gate: &Gate) -> (String, Reply) {
+    if streams {
+        let reply = Reply::sse(streamed(&["Hel", "lo", "!"])).pause_after(3, gate);
+        (ask_stream(), reply)
+    } else {
+        (ask(), Reply::json(plain("Hello!")).pause_at(5, gate))
+    }
+}
+
+/// A request whose answer nobody has waited for yet.
+pub(crate) async fn sent(gateway: &Gateway, headers: &[(&str, &str)], body: &str) -> Client {
+    let mut client = gateway.connect().await;
+    client.post(CHAT, headers, body.as_bytes()).await;
+    client
+}
+
+/// The record of a request that was answered by another's call.
+pub(crate) async fn is_free(gateway: &Gateway, answer: &Answer) {
+    assert_eq!(answer.header("x-pillion-joined"), Some("true"));
+    let free = gateway.audit(answer.id()).await;
+    assert_eq!((free.outcome(), free.number("status")), ("ok", Some(200)));
+    assert_eq!(free.0["attempts"], json!([]));
+    assert_eq!(free.text("route"), "chat");
+    for field in ["usage", "cost", "target", "plan"] {
+        assert_eq!(free.0[field], Value::Null, "{field}");
+    }
+}
