@@ -52,7 +52,7 @@ struct Pool {
 
 /// A pool; clones share it.
 #[derive(Debug, Clone)]
-pub(super) struct Client {
+pub struct Client {
     pool: legacy::Client<Warm, Outgoing>,
     warm: Warm,
     egress: Egress,
@@ -98,17 +98,17 @@ impl Clients {
     }
 
     /// For what is no provider and far away: whoever issues credentials.
-    pub(super) fn far(&self) -> Client {
+    pub fn far(&self) -> Client {
         self.trusting(None)
     }
 
     /// For what is beside us: the metadata of a machine or a container.
-    pub(super) fn beside(&self) -> Client {
+    pub fn beside(&self) -> Client {
         self.beside.clone()
     }
 
     /// The pool that trusts `ca` beside the usual authorities.
-    pub(super) fn trusting(&self, ca: Option<&PathBuf>) -> Client {
+    pub fn trusting(&self, ca: Option<&PathBuf>) -> Client {
         self.pool(Pool {
             ca: ca.cloned(),
             provider: None,

@@ -4,17 +4,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::BodyExt as _;
-use tokio::time::timeout;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use zeroize::Zeroizing;
 
-use crate::dialect::openai::Pieces;
 use crate::outcome::{Class, Failure};
-use crate::upstream::body::Outgoing;
 use crate::upstream::client::Client;
+use crate::upstream::errand::{Errand, Undone};
 
 /// No answer that holds a credential comes near this.
 const LONGEST: usize = 64 << 10;
@@ -67,7 +64,7 @@ impl<'a> Question<'a> {
     pub(super) fn uri(&self) -> Result<Uri, Failure> {
         let uri: Option<Uri> = self.url.parse().ok();
         uri.filter(|uri| uri.host().is_some() && uri.scheme().is_some())
-            .ok_or_else(|| self.failed(Class::Connect, "has an address that is no URL"))
+            .ok_or_else(|| self.failed(Class::Connect, &Undone::NotAUrl.to_string()))
     }
 
     /// The body of an answer with a status of success.
@@ -75,29 +72,17 @@ impl<'a> Question<'a> {
     /// # Errors
     /// `Connect` when there is no answer or the asked one is at fault, `Auth` when it refuses.
     pub(super) async fn ask(self, client: &Client) -> Result<Bytes, Failure> {
-        let uri = self.uri()?;
-        let pieces: Pieces = std::iter::once(self.body.clone()).collect();
-        let mut request = Request::new(Outgoing::from(pieces));
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = uri;
-        request.headers_mut().clone_from(&self.headers);
-        let asking = async {
-            let response = client.request(request).await.ok()?;
-            let (head, mut incoming) = response.into_parts();
-            let mut body = BytesMut::new();
-            while let Some(frame) = incoming.frame().await {
-                if let Ok(chunk) = frame.ok()?.into_data() {
-                    body.extend_from_slice(&chunk);
-                }
-                if body.len() > LONGEST {
-                    return None;
-                }
-            }
-            Some((head.status, body.freeze()))
+        let errand = Errand {
+            method: self.method.clone(),
+            url: self.url,
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+            limit: LONGEST,
+            patience: ANSWER,
         };
-        let Ok(Some((status, body))) = timeout(ANSWER, asking).await else {
-            return Err(self.failed(Class::Connect, "cannot be reached"));
-        };
+        let reply = errand.run(client).await;
+        let reply = reply.map_err(|undone| self.failed(Class::Connect, &undone.to_string()))?;
+        let (status, body) = (reply.status, reply.body);
         if status.is_success() {
             return Ok(body);
         }
