@@ -78,6 +78,9 @@ pub struct Ask {
     pub tokens: u64,
     pub priority: Priority,
     pub policy: Policy,
+    /// Whether its caller waits for less than the route would: that a target did not answer so soon
+    /// says nothing of it, where it usually takes longer.
+    pub hurried: bool,
 }
 
 impl Health {
@@ -178,6 +181,12 @@ impl Health {
         self.lock().of(target, now).0.track(kind).expected()
     }
 
+    /// What an answer of `target` is expected to take as its reader feels it: a plain one whole, of a
+    /// streamed one the first tokens. `None` while nothing is known.
+    pub fn felt(&self, target: &Arc<Target>, kind: Kind, now: Instant) -> Option<Duration> {
+        self.lock().of(target, now).0.felt(kind)
+    }
+
     /// What all but one in twenty take, from a history that is long enough to say so.
     pub fn p95(&self, target: &Arc<Target>, kind: Kind) -> Option<Duration> {
         let state = self.lock();
@@ -209,9 +218,10 @@ impl Health {
         Some(permit)
     }
 
-    /// Whether `target` has been taking much longer than it usually does.
+    /// Whether `target` has been taking much longer than it usually does: until it begins, or from
+    /// token to token.
     pub fn is_slow(&self, target: &Arc<Target>, kind: Kind, now: Instant) -> bool {
-        self.lock().of(target, now).0.track(kind).is_slow()
+        self.lock().of(target, now).0.is_slow(kind)
     }
 
     /// Whether this request should be the one that measures a slow target. If so, it is taken to be.
@@ -332,6 +342,7 @@ mod tests {
             tokens: 1,
             priority: Priority::Interactive,
             policy: Policy::DEFAULT,
+            hurried: false,
         }
     }
 }

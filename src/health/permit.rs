@@ -1,6 +1,7 @@
 //! One attempt's leave to go to a target, and what its end teaches.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -10,6 +11,9 @@ use super::{Ask, Health};
 use crate::chat::Usage;
 use crate::outcome::{Class, Failure, Limits};
 use crate::snapshot::Target;
+
+/// Fewer tokens than this may come in one piece.
+const FEW: u32 = 8;
 
 /// Held while an attempt runs. Dropped without an end, it was given up, and teaches nothing.
 #[derive(Debug)]
@@ -97,8 +101,8 @@ impl Permit {
         self.tell_closed(closed);
     }
 
-    /// The answer is whole.
-    pub fn answered(mut self, usage: Usage, now: Instant) {
+    /// The answer is whole. For `held` of the time it was its reader who was waited for.
+    pub fn answered(mut self, usage: Usage, held: Duration, now: Instant) {
         self.first_token(now);
         let Self { ask, began, .. } = self;
         let (prompt, completion) = (usage.prompt, usage.completion.unwrap_or_default());
@@ -111,9 +115,8 @@ impl Permit {
                 vitals.sample(Kind::Plain, took, now, &ask.policy);
             }
             (Kind::Streamed, Some(first)) => {
-                let behind = completion.saturating_sub(1);
-                if let Ok(behind @ 1..) = u32::try_from(behind) {
-                    let each = now.saturating_duration_since(first) / behind;
+                let took = now.saturating_duration_since(first).saturating_sub(held);
+                if let Some(each) = pace(&usage, took) {
                     vitals.sample_pace(each, now, &ask.policy);
                 }
             }
@@ -134,10 +137,17 @@ impl Permit {
         if failure.class == Class::Cancelled {
             return;
         }
-        self.over = true;
+        let took = now.saturating_duration_since(self.began);
+        let silent = failure.class == Class::Timeout && self.first_token.is_none();
         let mut state = self.health.lock();
         let jitter = state.rng.f64();
         let (vitals, account) = state.of(&self.target, now);
+        let expected = vitals.track(self.ask.kind).expected();
+        if silent && self.ask.hurried && expected.is_some_and(|expected| took < expected) {
+            // As if it had been given up. One caller in a hurry must not close a target to all.
+            return;
+        }
+        self.over = true;
         vitals.in_flight = vitals.in_flight.saturating_sub(1);
         account.load.end(0, now);
         let was_marked = account.marked.is_some();
@@ -150,13 +160,9 @@ impl Permit {
             return;
         }
         vitals.last = Some((failure.class, now));
-        if failure.class == Class::Timeout && self.first_token.is_none() {
-            // It would have taken at least that long: that may show a rise, but never that it is quick.
-            let took = now.saturating_duration_since(self.began);
-            let expected = vitals.track(self.ask.kind).expected();
-            if expected.is_none_or(|expected| took >= expected) {
-                vitals.sample(self.ask.kind, took, now, &self.ask.policy);
-            }
+        // It would have taken at least that long: that may show a rise, but never that it is quick.
+        if silent && expected.is_none_or(|expected| took >= expected) {
+            vitals.sample(self.ask.kind, took, now, &self.ask.policy);
         }
         let policy = &self.ask.policy.breaker;
         let opened = vitals
@@ -203,6 +209,17 @@ impl Permit {
     }
 }
 
+/// The time of each token behind the first, if that can be told. Reasoning is shown by some providers
+/// and hidden by others, so an answer with any says nothing; nor does one of a few tokens.
+fn pace(usage: &Usage, took: Duration) -> Option<Duration> {
+    if usage.reasoning.unwrap_or_default() > 0 {
+        return None;
+    }
+    let behind = usage.completion?.checked_sub(1)?;
+    let behind = u32::try_from(behind).ok().filter(|behind| *behind >= FEW)?;
+    Some(took / behind)
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         if self.over {
@@ -225,8 +242,6 @@ impl Drop for Permit {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::tests::{ask, health, target};
     use super::*;
 
@@ -243,10 +258,61 @@ mod tests {
                 completion: Some(26),
                 ..Usage::default()
             };
-            permit.answered(usage, now);
+            permit.answered(usage, Duration::ZERO, now);
         }
         let report = health.report(&target, now);
         assert_eq!(report.pace.expected, Some(Duration::from_millis(20)));
+    }
+
+    #[test]
+    fn the_pace_knows_neither_the_callers_pauses_nor_reasoning_nor_a_few_tokens() {
+        let (health, target, now) = (health(), target(), Instant::now());
+        let usage = |completion, reasoning| Usage {
+            completion: Some(completion),
+            reasoning,
+            ..Usage::default()
+        };
+        let pace = |usage, held| {
+            for _ in 0..3 {
+                let mut permit = health.admit(ask(Kind::Streamed), &target, now).unwrap();
+                permit.first_token(now);
+                permit.answered(usage, held, now + Duration::from_secs(2));
+            }
+            health.report(&target, now).pace.expected
+        };
+        assert_eq!(pace(usage(51, Some(30)), Duration::ZERO), None);
+        assert_eq!(pace(usage(8, None), Duration::ZERO), None);
+        let held = Duration::from_secs(1);
+        assert_eq!(pace(usage(51, Some(0)), held), Some(held / 50));
+    }
+
+    #[test]
+    fn a_caller_in_a_hurry_says_nothing_of_a_target_that_usually_takes_longer() {
+        for (hurried, after, opens) in [(true, 300, false), (true, 700, true), (false, 300, true)] {
+            let (health, target, mut now) = (health(), target(), Instant::now());
+            let ask = Ask {
+                hurried,
+                ..ask(Kind::Streamed)
+            };
+            for _ in 0..5 {
+                let mut permit = health.admit(ask, &target, now).unwrap();
+                now += Duration::from_millis(500);
+                permit.first_token(now);
+                permit.answered(Usage::default(), Duration::ZERO, now);
+            }
+            for _ in 0..2 {
+                let permit = health.admit(ask, &target, now).unwrap();
+                now += Duration::from_millis(after);
+                permit.failed(&Failure::new(Class::Timeout, ""), now);
+            }
+            let out = health.standing(&target, now).is_err();
+            assert_eq!(out, opens, "{hurried} {after}");
+            let report = health.report(&target, now);
+            assert_eq!(
+                (report.in_flight, report.last_failure.is_some()),
+                (0, opens)
+            );
+        }
     }
 
     #[test]
@@ -264,7 +330,7 @@ mod tests {
                     if kind == Kind::Streamed {
                         permit.first_token(now);
                     }
-                    permit.answered(Usage::default(), now);
+                    permit.answered(Usage::default(), Duration::ZERO, now);
                 }
                 (
                     health.is_slow(&target, kind, now),

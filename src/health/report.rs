@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(shown(due), Some(Why::Auth), "a probe is due");
         let probe = health.admit(ask, &target, due).unwrap();
         assert_eq!(shown(due), Some(Why::Auth), "a probe is under way");
-        probe.answered(crate::chat::Usage::default(), due);
+        probe.answered(crate::chat::Usage::default(), Duration::ZERO, due);
         assert_eq!(shown(due), None);
     }
 }

@@ -23,6 +23,9 @@ const MARKED: Duration = Duration::from_secs(10);
 /// A target that was left for its slowness is measured by one request in so long.
 const MEASURED: Duration = Duration::from_secs(5);
 
+/// So many tokens of a stream decide how quick it feels: two or three sentences.
+const FELT: u32 = 100;
+
 /// Why a target is not to be tried now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
@@ -175,7 +178,28 @@ impl Vitals {
     }
 
     pub(super) fn sample_pace(&mut self, each: Duration, now: Instant, policy: &Policy) {
-        self.pace.sample(each, now, slowness(policy));
+        let of_many = slowness(policy);
+        let of_one = Slowness {
+            floor: of_many.floor / FELT,
+            ..of_many
+        };
+        self.pace.sample(each, now, of_one);
+    }
+
+    pub(super) fn is_slow(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Streamed => self.first_token.is_slow() || self.pace.is_slow(),
+            Kind::Plain => self.answer.is_slow(),
+        }
+    }
+
+    /// What an answer is expected to take as its reader feels it.
+    pub(super) fn felt(&self, kind: Kind) -> Option<Duration> {
+        let begins = self.track(kind).expected()?;
+        match kind {
+            Kind::Streamed => Some(begins + self.pace.expected().unwrap_or_default() * FELT),
+            Kind::Plain => Some(begins),
+        }
     }
 }
 

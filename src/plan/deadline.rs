@@ -26,6 +26,8 @@ pub struct Deadline {
     reserve: Percent,
     /// How much longer than `at` the last attempt may take.
     beyond: Duration,
+    /// Whether an attempt gets less than the route would give it, since the caller waits no longer.
+    pub hurried: bool,
 }
 
 impl Deadline {
@@ -39,17 +41,20 @@ impl Deadline {
     ) -> Self {
         let within = |span: Duration| patience.map_or(span, |patience| span.min(patience));
         let whole = within(timeouts.whole);
+        let attempt = if streamed {
+            timeouts.first_token
+        } else {
+            timeouts.answer
+        };
+        let share = |whole: Duration| attempt.min(whole.saturating_sub(reserve.of(whole)));
         Self {
             at: arrived + whole,
             whole,
-            attempt: if streamed {
-                timeouts.first_token
-            } else {
-                timeouts.answer
-            },
+            attempt,
             idle: within(timeouts.idle),
             reserve,
             beyond: Duration::ZERO,
+            hurried: share(whole) < share(timeouts.whole),
         }
     }
 
@@ -133,6 +138,22 @@ mod tests {
                 patience.map(Duration::from_secs),
             ),
         )
+    }
+
+    #[test]
+    fn a_caller_is_in_a_hurry_when_it_costs_an_attempt_its_time() {
+        for (streamed, patience, hurried) in [
+            (true, None, false),
+            (true, Some(60), false),
+            // 60 % of it is more than the 2.5 s of the route.
+            (true, Some(10), false),
+            (true, Some(4), true),
+            (false, Some(31), false),
+            (false, Some(29), true),
+        ] {
+            let (_, deadline) = deadline(streamed, patience);
+            assert_eq!(deadline.hurried, hurried, "{streamed} {patience:?}");
+        }
     }
 
     #[test]

@@ -25,13 +25,13 @@ impl Selection<'_> {
     /// worth finding out.
     #[expect(clippy::cast_precision_loss, reason = "few are on their way")]
     pub(super) fn expected_with_load(&self, target: &Arc<Target>) -> f64 {
-        let expected = self.expected(target).unwrap_or_default();
+        let expected = self.felt(target).unwrap_or_default();
         let in_flight = self.health.in_flight(target, self.now);
         expected.as_secs_f64() * (in_flight + 1) as f64
     }
 
-    fn expected(&self, target: &Arc<Target>) -> Option<Duration> {
-        self.health.expected(target, self.ask.kind, self.now)
+    fn felt(&self, target: &Arc<Target>) -> Option<Duration> {
+        self.health.felt(target, self.ask.kind, self.now)
     }
 
     /// Puts those behind the others that are full, as far as can be known before: they are asked only
@@ -60,14 +60,17 @@ impl Selection<'_> {
         if !self.health.is_slow(slow, self.ask.kind, self.now) {
             return;
         }
-        let takes = self.expected(slow).unwrap_or(Duration::MAX);
+        let takes = self.felt(slow).unwrap_or(Duration::MAX);
         let left = self.deadline.saturating_duration_since(self.now);
+        let in_time = |target: &Arc<Target>| {
+            let expected = self.health.expected(target, self.ask.kind, self.now);
+            expected.is_none_or(|expected| expected < left)
+        };
         let better = targets[first + 1..].iter().position(|target| {
             stands(target)
                 && !self.health.is_full(&self.ask, target, self.now)
-                && self
-                    .expected(target)
-                    .is_none_or(|expected| expected < takes && expected < left)
+                && self.felt(target).is_none_or(|felt| felt < takes)
+                && in_time(target)
         });
         if let Some(better) = better
             && !self.health.measure(slow, self.now)

@@ -115,6 +115,7 @@ fn first(gateway: &Gateway, route: &Route) -> Result<Arc<Target>, GatewayError> 
             tokens: 0,
             priority: Priority::default(),
             policy: route.health,
+            hurried: false,
         },
         affinity: None,
         now,

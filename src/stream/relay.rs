@@ -88,6 +88,10 @@ struct Flow {
     running: Running,
     recorder: Recorder,
     resume: Option<Resume>,
+    /// When the caller last asked for more and got it.
+    given: Option<Instant>,
+    /// How long it has let us wait.
+    held: Duration,
     rest: Rest,
 }
 
@@ -146,6 +150,8 @@ impl Relay {
             running,
             recorder,
             resume: limits.resume,
+            given: None,
+            held: Duration::ZERO,
             rest,
         };
         Self {
@@ -162,10 +168,11 @@ impl Relay {
             mut incoming,
             mut recorder,
             running,
+            held,
             rest,
             ..
         } = *flow;
-        running.answered(rest.decoder.usage());
+        running.answered(rest.decoder.usage(), held);
         recorder.usage(rest.usage());
         recorder.finish(End::Answered(StatusCode::OK));
         if !incoming.is_end_stream() {
@@ -247,6 +254,8 @@ impl Relay {
                     running,
                     recorder,
                     resume: None,
+                    given: None,
+                    held: Duration::ZERO,
                     rest,
                 }));
             }
@@ -310,7 +319,11 @@ impl Flow {
         if self.rest.cut.is_cancelled() {
             return Poll::Ready(Err(Gone::Ended(shutting_down())));
         }
-        if Instant::now() >= self.rest.end {
+        let now = Instant::now();
+        if let Some(given) = self.given.replace(now) {
+            self.held += now.saturating_duration_since(given);
+        }
+        if now >= self.rest.end {
             return Poll::Ready(Err(Gone::Ended(too_long())));
         }
         loop {
@@ -391,7 +404,12 @@ impl Body for Relay {
             match &mut self.state {
                 State::Over => return Poll::Ready(None),
                 State::Flowing(flow) => {
-                    let pulled = ready!(flow.poll_pull(cx));
+                    let pulled = flow.poll_pull(cx);
+                    if pulled.is_pending() {
+                        // From here on it is the provider who is waited for.
+                        flow.given = None;
+                    }
+                    let pulled = ready!(pulled);
                     out = flow.rest.decoder.output();
                     match pulled {
                         Ok(()) if flow.rest.decoder.done() => self.done(),

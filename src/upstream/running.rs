@@ -1,7 +1,7 @@
 //! An attempt that runs: its place in the record, and its leave to go.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use tokio::time::Instant;
@@ -51,16 +51,17 @@ impl Running {
         self.log.answered(ANSWERED);
         match sent {
             Sent::Whole(whole) => {
-                self.answered(whole.usage);
+                self.answered(whole.usage, Duration::ZERO);
                 Answered::Whole(whole)
             }
             Sent::Streaming(streaming) => Answered::Streaming(streaming, self),
         }
     }
 
-    /// The answer is whole. The record is told when it is finished.
-    pub fn answered(self, usage: Usage) {
-        self.permit.answered(usage, Instant::now());
+    /// The answer is whole; for `held` of the time its caller was waited for. The record is told when
+    /// it is finished.
+    pub fn answered(self, usage: Usage, held: Duration) {
+        self.permit.answered(usage, held, Instant::now());
     }
 
     /// There is none, or it broke off.

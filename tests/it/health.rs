@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use crate::support::fixture::{ask, ask_stream, plain, streamed};
-use crate::support::reply::End;
+use crate::support::reply::{End, Pieces};
 use crate::support::{Answer, Config, Gate, Gateway, Kind, Reply, Upstream, soon};
 
 /// Between two requests that ask whether a target is back.
@@ -424,4 +424,40 @@ async fn a_reload_changes_nothing_of_what_is_known() {
     assert_eq!(classes(&gateway, &ask()).await, ["ok"]);
     let hits = [&failing, &limited, &third].map(Upstream::hits);
     assert_eq!(hits, [2, 1, 3]);
+}
+
+#[tokio::test]
+async fn a_target_that_drags_from_token_to_token_is_left_for_its_backup() {
+    let talk = |pace| {
+        let text =
+            streamed(&["word "; 20]).replace("\"completion_tokens\":3", "\"completion_tokens\":20");
+        Reply::sse(text)
+            .pieces(Pieces::Bytes(200))
+            .pace(Duration::from_millis(pace))
+    };
+    let mut script = vec![talk(0); 15];
+    script.extend(vec![talk(15); 5]);
+    let first = Upstream::script(script).await;
+    let second = Upstream::always(talk(0)).await;
+    let config = Config::of(&[&first, &second]).knob("slow_floor: 300ms");
+    let gateway = Gateway::start(config).await;
+    for number in 0..20 {
+        let answer = gateway.chat(&ask_stream()).await;
+        let target = answer.header("x-pillion-target");
+        assert_eq!(target, Some("first/model-first"), "{number}");
+    }
+    // The first one goes there all the same, to measure it; there is no script left for it.
+    gateway.chat(&ask_stream()).await;
+    let answer = gateway.chat(&ask_stream()).await;
+    assert_eq!(
+        answer.header("x-pillion-target"),
+        Some("second/model-second")
+    );
+    assert_eq!(answer.header("x-pillion-attempts"), Some("1"));
+    let targets = gateway.ask_admin("/api/targets").await.json();
+    let slow = |kind: &str| targets["targets"][0][kind]["slow"].clone();
+    assert_eq!(
+        (slow("pace_ms"), slow("first_token_ms")),
+        (true.into(), false.into())
+    );
 }

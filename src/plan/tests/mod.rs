@@ -59,6 +59,7 @@ const ASK: Ask = Ask {
     tokens: 100,
     priority: Priority::Interactive,
     policy: Policy::DEFAULT,
+    hurried: false,
 };
 
 fn health() -> Health {
@@ -155,7 +156,7 @@ fn drive(
 }
 
 fn answer(permit: Permit, now: Instant) {
-    permit.answered(crate::chat::Usage::default(), now);
+    permit.answered(crate::chat::Usage::default(), Duration::ZERO, now);
 }
 
 /// Every try ends so, at once.

@@ -187,6 +187,49 @@ fn a_slow_target_is_left_for_a_faster_one_alone() {
     }
 }
 
+/// Streams of 41 tokens that begin after half a second, with so many seconds from token to token.
+fn speaks(health: &Health, target: &Arc<Target>, pace: f64, samples: u32, now: Instant) {
+    let usage = crate::chat::Usage {
+        completion: Some(41),
+        ..Default::default()
+    };
+    for _ in 0..samples {
+        let mut permit = health.admit(ASK, target, now).unwrap();
+        permit.first_token(now + secs(0.5));
+        let end = now + secs(0.5) + secs(pace) * 40;
+        permit.answered(usage, Duration::ZERO, end);
+    }
+}
+
+#[test]
+fn a_target_that_begins_in_time_and_then_drags_is_slow() {
+    let start = Instant::now();
+    // From token to token, the first target of late, the second one always.
+    for (late, backup, left) in [(0.1, 0.03, true), (0.1, 0.2, false), (0.05, 0.01, false)] {
+        let health = health();
+        let two = targets(&["a/m", "b/m"]);
+        speaks(&health, &two[0], 0.02, 20, start);
+        speaks(&health, &two[1], backup, 20, start);
+        let now = start + secs(60.0);
+        speaks(&health, &two[0], late, 8, now);
+        let now = now + secs(60.0);
+        let _measures = planned(&two, &selection(&health, now)).unwrap();
+        let order = planned(&two, &selection(&health, now + secs(1.0))).unwrap();
+        assert_eq!(order[0] == "b/m", left, "{late} {backup}");
+        let plain = Selection {
+            ask: Ask {
+                kind: Kind::Plain,
+                ..ASK
+            },
+            ..selection(&health, now + secs(2.0))
+        };
+        assert_eq!(planned(&two, &plain).unwrap()[0], "a/m");
+        speaks(&health, &two[0], 0.02, 2, now + secs(3.0));
+        let order = planned(&two, &selection(&health, now + secs(4.0))).unwrap();
+        assert_eq!(order[0], "a/m", "two quick ones end it");
+    }
+}
+
 #[test]
 fn overflow_goes_to_the_next_target_before_there_is_a_429() {
     let (health, now) = (health(), Instant::now());
