@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -435,13 +435,19 @@ impl Body for Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        // Dropped while another target is asked: the record, which is with that, says so.
-        let State::Flowing(flow) = std::mem::replace(&mut self.state, State::Over) else {
-            return;
+        let (mut recorder, rest) = match std::mem::replace(&mut self.state, State::Over) {
+            State::Flowing(flow) => (flow.recorder, flow.rest),
+            State::Paused(mut paused) if paused.rest.cut.is_cancelled() => {
+                // Whoever asks another target sees that at its next step, and gives the record back.
+                let mut context = Context::from_waker(Waker::noop());
+                match paused.asking.as_mut().poll(&mut context) {
+                    Poll::Ready((recorder, _)) => (recorder, paused.rest),
+                    Poll::Pending => return,
+                }
+            }
+            // The record is with whoever asks, and says by itself that the caller hung up.
+            State::Paused(_) | State::Over => return,
         };
-        let Flow {
-            mut recorder, rest, ..
-        } = *flow;
         recorder.usage(rest.usage());
         if rest.cut.is_cancelled() {
             // A caller that did not read to the very end cannot be told, but it had not left.

@@ -310,48 +310,56 @@ fn open_files() -> usize {
     soft.unwrap_or_default()
 }
 
+/// As many as are promised, or as there are files for, of which each takes some here; `None` for too
+/// few, which is said.
+fn count(promised: usize, files_each: usize) -> Option<usize> {
+    const BESIDE: usize = 500;
+    let room = open_files().saturating_sub(BESIDE) / files_each;
+    if room < promised / 10 {
+        eprintln!("skipped: too few files may be open, or this is not Linux");
+        return None;
+    }
+    Some(promised.min(room))
+}
+
 #[tokio::test]
 async fn idle_connections_cost_little() {
-    const COUNT: usize = 1000;
     /// In KiB, each. The goal is 16, of a release build.
     const MOST: usize = 32;
-    if open_files() < 4 * COUNT {
-        eprintln!("skipped: too few files may be open, or this is not Linux");
+    let Some(count) = count(10_000, 1) else {
         return;
-    }
+    };
     let upstream = Upstream::always(Reply::json(plain("Hello!"))).await;
     let gateway = Gateway::start(Config::of(&[&upstream])).await;
     assert_eq!(gateway.chat(&ask()).await.status, 200);
     let before = gateway.resident_kib();
     let mut held = Vec::new();
-    for _ in 0..COUNT {
+    for _ in 0..count {
         let mut client = gateway.connect().await;
         client.get("/v1/models", &[]).await;
         let (answer, client) = client.answer().await.rest_and_client().await;
         assert_eq!(answer.status, 200);
         held.push(client);
     }
-    let each = gateway.resident_kib().saturating_sub(before) / COUNT;
+    let each = gateway.resident_kib().saturating_sub(before) / count;
     assert!(each < MOST, "{each} KiB for an idle connection");
 }
 
 #[tokio::test]
 async fn streams_that_nobody_reads_cost_little_and_stop_their_providers() {
-    const COUNT: usize = 100;
     /// By then the program itself is in memory.
     const WARM: usize = 10;
     /// In KiB, each. The goal is 96, of a release build.
     const MOST: usize = 256;
-    if open_files() < 10 * COUNT {
-        eprintln!("skipped: too few files may be open, or this is not Linux");
+    let Some(count) = count(1000, 2) else {
         return;
-    }
+    };
     let body = role() + &text(&"x".repeat(16 << 10));
     let upstream = Upstream::always(Reply::sse(body).endless()).await;
     let gateway = Gateway::start(Config::of(&[&upstream])).await;
     let mut held = Vec::new();
     let mut before = 0;
-    for number in 0..WARM + COUNT {
+    for number in 0..WARM + count {
         if number == WARM {
             before = gateway.resident_kib();
         }
@@ -369,16 +377,16 @@ async fn streams_that_nobody_reads_cost_little_and_stop_their_providers() {
         }
     })
     .await;
-    let each = gateway.resident_kib().saturating_sub(before) / COUNT;
+    let each = gateway.resident_kib().saturating_sub(before) / count;
     assert!(each < MOST, "{each} KiB for a stream that nobody reads");
     // Meanwhile others are served.
     assert_eq!(gateway.get("/v1/models").await.status, 200);
     drop(held);
-    for number in 0..WARM + COUNT {
+    for number in 0..WARM + count {
         upstream.closed(number).await;
     }
     gateway
-        .records(|record| record.outcome() == "cancelled", WARM + COUNT)
+        .records(|record| record.outcome() == "cancelled", WARM + count)
         .await;
 }
 
