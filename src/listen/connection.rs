@@ -22,9 +22,10 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::crowd::{self, Open};
-use super::guard::{Guard, Seen};
+use super::guard::Guard;
 use super::paced::Paced;
 use super::scan::Why;
+use super::seen::Seen;
 use super::{Peer, Phase, Settings, drained, over, respond};
 use crate::body::Body;
 use crate::chat::Surface;

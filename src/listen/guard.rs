@@ -11,83 +11,19 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::scan::{Ending, Scanner, Why};
+use super::scan::Scanner;
+use super::seen::Seen;
 
 /// What a client must take on the whole while there is something to write, in bytes a second: less
 /// than any model talks, more than a client takes that means to hold its connection for ever.
 const PACE: u128 = 1024;
-/// So much of an answer may lie between its body and the socket before no more is asked for: what a
-/// client costs that does not read.
-const AHEAD: usize = 16 * 1024;
-
-/// What the guard has seen of one connection.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    ending: OnceLock<Ending>,
-    /// Requests handed to the service so far.
-    requests: AtomicU64,
-    /// Of answers, in bytes: taken from their bodies and not written yet.
-    unwritten: AtomicUsize,
-    /// The body that waits until less is.
-    waiting: Mutex<Option<Waker>>,
-}
-
-impl Seen {
-    /// Counts a request. hyper hands over requests in the order of their heads, so a count tells
-    /// which head this is. `Some` is the reason why it is the last of its connection.
-    pub(super) fn next_request(&self) -> Option<Why> {
-        let nth = self.requests.fetch_add(1, Ordering::Relaxed);
-        let ending = self.ending.get().filter(|ending| ending.head <= nth)?;
-        Some(ending.why)
-    }
-
-    /// So much more of an answer is to be written.
-    pub(super) fn took(&self, bytes: usize) {
-        self.unwritten.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Ready when more of an answer may be taken.
-    pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.unwritten.load(Ordering::Relaxed) < AHEAD {
-            return Poll::Ready(());
-        }
-        // The body and the socket are polled by one task: nothing is written meanwhile.
-        *self.lock() = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
-    /// So much was written; what frames the answer is counted, too, so that this errs towards nothing
-    /// being left.
-    fn wrote(&self, bytes: usize) {
-        let before = self.unwritten.load(Ordering::Relaxed);
-        if before > 0 {
-            let left = before.saturating_sub(bytes);
-            self.unwritten.store(left, Ordering::Relaxed);
-            if before >= AHEAD && left < AHEAD {
-                self.wake();
-            }
-        }
-    }
-
-    fn wake(&self) {
-        let waiting = self.lock().take();
-        if let Some(waker) = waiting {
-            waker.wake();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A byte stream with a scanner and two limits.
 #[derive(Debug)]
@@ -272,7 +208,8 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
     use tokio::time::{sleep, timeout};
 
-    use super::super::scan::Violation;
+    use super::super::scan::{Violation, Why};
+    use super::super::seen::AHEAD;
     use super::*;
 
     const HEAD: Duration = Duration::from_secs(10);

@@ -18,6 +18,7 @@ mod guard;
 mod paced;
 pub mod respond;
 mod scan;
+mod seen;
 #[cfg(test)]
 mod tests;
 

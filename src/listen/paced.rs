@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::guard::Seen;
+use super::seen::Seen;
 use crate::body::{Body, BoxError};
 
 pub(super) struct Paced {

@@ -6,32 +6,16 @@ use serde_json::{Value, json};
 
 use crate::support::fixture::{ask, ask_stream, plain, read_stream, role, streamed, text};
 use crate::support::reply::End;
-use crate::support::twice::{CHAT, FIRST_TRY, KEY, RETRY, held, is_free, sent};
-use crate::support::{Answer, Config, Gate, Gateway, Reply, Upstream, soon};
+use crate::support::twice::{CHAT, FIRST_TRY, Held, KEY, RETRY, both, is_free, sent};
+use crate::support::{Answer, Config, Gate, Gateway, Reply, Upstream};
 
 /// From the last caller's going to the provider's knowing.
 const PROMISED: Duration = Duration::from_millis(100);
 
-/// Waits until so many requests are under way: those that joined are among them.
-async fn under_way(gateway: &Gateway, count: usize) {
-    let line = format!("pillion_in_flight{{route=\"chat\"}} {count}");
-    soon(&line, async {
-        while !has_metric(gateway, &line).await {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    })
-    .await;
-}
-
-async fn has_metric(gateway: &Gateway, wanted: &str) -> bool {
-    let metrics = gateway.ask_admin("/metrics").await;
-    metrics.text().lines().any(|line| line == wanted)
-}
-
 /// Whether so many have joined in this way.
 async fn joins(gateway: &Gateway, kind: &str, count: usize) -> bool {
     let line = format!("pillion_joins_total{{kind=\"{kind}\"}} {count}");
-    has_metric(gateway, &line).await
+    gateway.has_metric(|told| told == line).await
 }
 
 /// What the one that came second is, beside the one that came first.
@@ -53,29 +37,24 @@ async fn is_joined(gateway: &Gateway, first: &Answer, second: &Answer) {
 #[tokio::test]
 async fn two_with_one_key_are_one_call() {
     for streams in [false, true] {
-        let gate = Gate::new();
-        let (body, reply) = held(streams, &gate);
-        let first = Upstream::always(reply).await;
+        let Held { body, gate, first } = Held::begun(streams).await;
         let gateway = Gateway::start(Config::of(&[&first])).await;
         let one = sent(&gateway, &[KEY], &body).await;
         first.request(0).await;
         let two = sent(&gateway, &[KEY], &body).await;
-        under_way(&gateway, 2).await;
+        gateway.under_way("chat", 2).await;
         gate.open();
-        let (one, two) = (one.answer().await, two.answer().await);
-        let (one, two) = (one.rest().await, two.rest().await);
+        let (one, two) = both(one, two).await;
         is_joined(&gateway, &one, &two).await;
         assert_eq!(first.hits(), 1);
         assert!(joins(&gateway, "idempotency_key", 1).await);
-        under_way(&gateway, 0).await;
+        gateway.under_way("chat", 0).await;
     }
 }
 
 #[tokio::test]
 async fn a_stream_is_joined_from_its_first_event() {
-    let gate = Gate::new();
-    let (body, reply) = held(true, &gate);
-    let first = Upstream::always(reply).await;
+    let Held { body, gate, first } = Held::begun(true).await;
     let gateway = Gateway::start(Config::of(&[&first])).await;
     let mut one = gateway.open(CHAT, &[KEY], &body).await;
     let mut begun = one.event().await.unwrap();
@@ -103,10 +82,8 @@ async fn a_stream_is_joined_from_its_first_event() {
 #[tokio::test]
 async fn an_answer_is_replayed_to_whoever_bears_its_key() {
     for streams in [false, true] {
-        let gate = Gate::new();
+        let Held { body, gate, first } = Held::begun(streams).await;
         gate.open();
-        let (body, reply) = held(streams, &gate);
-        let first = Upstream::always(reply).await;
         let gateway = Gateway::start(Config::of(&[&first])).await;
         let one = gateway.post(CHAT, &[KEY], &body).await;
         for _ in 0..2 {
@@ -124,9 +101,7 @@ async fn an_answer_is_replayed_to_whoever_bears_its_key() {
 
 #[tokio::test]
 async fn one_key_for_two_requests_is_a_conflict() {
-    let gate = Gate::new();
-    let (body, reply) = held(false, &gate);
-    let first = Upstream::always(reply).await;
+    let Held { body, gate, first } = Held::begun(false).await;
     let gateway = Gateway::start(Config::of(&[&first])).await;
     let other = body.replace("Hi", "Ho");
     let one = sent(&gateway, &[KEY], &body).await;
@@ -162,7 +137,7 @@ async fn many_on_many_threads_are_one_call() {
     for _ in 0..MANY {
         clients.push(sent(&gateway, &[KEY], &ask_stream()).await);
     }
-    under_way(&gateway, MANY).await;
+    gateway.under_way("chat", MANY).await;
     // Half of them leave, the first among them or not, while the others read.
     let staying = clients.split_off(MANY / 2);
     gate.open();
@@ -227,10 +202,9 @@ async fn a_call_without_an_answer_is_told_to_all_and_kept_for_none() {
     let one = sent(&gateway, &[KEY], &ask()).await;
     first.request(0).await;
     let two = sent(&gateway, &[KEY], &ask()).await;
-    under_way(&gateway, 2).await;
+    gateway.under_way("chat", 2).await;
     gate.open();
-    let (one, two) = (one.answer().await, two.answer().await);
-    let (one, two) = (one.rest().await, two.rest().await);
+    let (one, two) = both(one, two).await;
     for answer in [&one, &two] {
         assert_eq!((answer.status, &*answer.code()), (502, "upstream_failed"));
         assert_eq!(gateway.audit(answer.id()).await.outcome(), "error");
@@ -269,14 +243,12 @@ async fn a_stream_that_broke_is_broken_for_all_and_kept_for_none() {
 #[tokio::test]
 async fn one_that_joined_outlives_the_first() {
     for (streams, begun) in [(false, false), (true, false), (true, true)] {
-        let gate = Gate::new();
-        let (body, reply) = held(streams, &gate);
-        let first = Upstream::always(reply).await;
+        let Held { body, gate, first } = Held::begun(streams).await;
         let gateway = Gateway::start(Config::of(&[&first])).await;
         let one = sent(&gateway, &[KEY], &body).await;
         first.request(0).await;
         let two = sent(&gateway, &[KEY], &body).await;
-        under_way(&gateway, 2).await;
+        gateway.under_way("chat", 2).await;
         if begun {
             let mut stream = one.answer().await;
             stream.event().await;
@@ -300,9 +272,7 @@ async fn one_that_joined_outlives_the_first() {
 #[tokio::test]
 async fn a_call_with_a_key_goes_on_without_its_caller() {
     for (streams, begun) in [(false, false), (true, false), (true, true)] {
-        let gate = Gate::new();
-        let (body, reply) = held(streams, &gate);
-        let first = Upstream::always(reply).await;
+        let Held { body, gate, first } = Held::begun(streams).await;
         let gateway = Gateway::start(Config::of(&[&first])).await;
         let one = sent(&gateway, &[KEY], &body).await;
         first.request(0).await;
@@ -314,7 +284,7 @@ async fn a_call_with_a_key_goes_on_without_its_caller() {
             one.leave().await;
         }
         let again = sent(&gateway, &[KEY], &body).await;
-        under_way(&gateway, 2).await;
+        gateway.under_way("chat", 2).await;
         gate.open();
         let again = again.answer().await.rest().await;
         assert_eq!((again.status, again.complete), (200, true));
@@ -335,19 +305,15 @@ async fn a_call_with_a_key_goes_on_without_its_caller() {
 async fn a_retry_of_an_sdk_joins_the_try_before_it() {
     let unnumbered = ("x-stainless-lang", "python");
     for (streams, try_before) in [(false, FIRST_TRY), (true, FIRST_TRY), (false, unnumbered)] {
-        let gate = Gate::new();
         // No answer has begun: an SDK does not retry what it reads.
-        let (body, reply) = held(streams, &gate);
-        let reply = reply.pause_at(0, &gate);
-        let first = Upstream::always(reply).await;
+        let Held { body, gate, first } = Held::silent(streams).await;
         let gateway = Gateway::start(Config::of(&[&first])).await;
         let one = sent(&gateway, &[try_before], &body).await;
         first.request(0).await;
         let two = sent(&gateway, &[RETRY], &body).await;
-        under_way(&gateway, 2).await;
+        gateway.under_way("chat", 2).await;
         gate.open();
-        let (one, two) = (one.answer().await, two.answer().await);
-        let (one, two) = (one.rest().await, two.rest().await);
+        let (one, two) = both(one, two).await;
         is_joined(&gateway, &one, &two).await;
         assert_eq!(first.hits(), 1);
         assert!(joins(&gateway, "sdk_retry", 1).await);
@@ -360,9 +326,7 @@ async fn a_retry_of_an_sdk_joins_the_try_before_it() {
 
 #[tokio::test]
 async fn what_is_merely_alike_is_not_one() {
-    let gate = Gate::new();
-    let (body, reply) = held(false, &gate);
-    let first = Upstream::always(reply).await;
+    let Held { body, gate, first } = Held::begun(false).await;
     let gateway = Gateway::start(Config::of(&[&first])).await;
     let one = sent(&gateway, &[FIRST_TRY], &body).await;
     first.request(0).await;
@@ -412,18 +376,10 @@ async fn an_sdk_that_leaves_early_cancels_its_call() {
 /// The caller's own patience, which is shorter than the route's.
 const PATIENCE: (&str, &str) = ("x-stainless-read-timeout", "1");
 
-/// An answer that takes longer than the caller's patience.
-fn slow(streams: bool, gate: &Gate) -> (String, Reply) {
-    let (body, reply) = held(streams, gate);
-    (body, reply.pause_at(0, gate))
-}
-
 #[tokio::test]
 async fn an_sdk_that_times_out_finds_its_call_when_it_comes_again() {
     for streams in [false, true] {
-        let gate = Gate::new();
-        let (body, reply) = slow(streams, &gate);
-        let first = Upstream::always(reply).await;
+        let Held { body, gate, first } = Held::silent(streams).await;
         let config = Config::of(&[&first]).limits("20s", "20s", "20s");
         let gateway = Gateway::start(config).await;
         let one = gateway.post(CHAT, &[FIRST_TRY, PATIENCE], &body).await;
@@ -436,7 +392,7 @@ async fn an_sdk_that_times_out_finds_its_call_when_it_comes_again() {
         assert_eq!(two.header("x-pillion-joined"), Some("true"));
         let last = [("x-stainless-retry-count", "2"), PATIENCE];
         let three = sent(&gateway, &last, &body).await;
-        under_way(&gateway, 2).await;
+        gateway.under_way("chat", 2).await;
         gate.open();
         let three = three.answer().await.rest().await;
         assert_eq!((three.status, three.complete), (200, true));
@@ -454,9 +410,7 @@ async fn an_sdk_that_times_out_finds_its_call_when_it_comes_again() {
 
 #[tokio::test]
 async fn the_record_of_a_call_that_goes_on_says_what_its_caller_was_told() {
-    let gate = Gate::new();
-    let (body, reply) = slow(false, &gate);
-    let first = Upstream::always(reply).await;
+    let Held { body, gate, first } = Held::silent(false).await;
     let config = Config::of(&[&first]).limits("20s", "20s", "20s");
     let gateway = Gateway::start(config).await;
     let one = gateway.post(CHAT, &[FIRST_TRY, PATIENCE], &body).await;
@@ -475,9 +429,7 @@ async fn the_record_of_a_call_that_goes_on_says_what_its_caller_was_told() {
 #[tokio::test]
 async fn an_sdk_that_hangs_up_at_its_announced_time_finds_its_call_again() {
     for streams in [false, true] {
-        let gate = Gate::new();
-        let (body, reply) = slow(streams, &gate);
-        let first = Upstream::always(reply).await;
+        let Held { body, gate, first } = Held::silent(streams).await;
         let config = Config::of(&[&first]).limits("20s", "20s", "20s");
         let gateway = Gateway::start(config).await;
         let start = Instant::now();
@@ -487,7 +439,7 @@ async fn an_sdk_that_hangs_up_at_its_announced_time_finds_its_call_again() {
         tokio::time::sleep_until((start + Duration::from_secs(1)).into()).await;
         one.leave().await;
         let two = sent(&gateway, &[RETRY], &body).await;
-        under_way(&gateway, 2).await;
+        gateway.under_way("chat", 2).await;
         gate.open();
         let two = two.answer().await.rest().await;
         assert_eq!((two.status, two.complete), (200, true));
@@ -504,16 +456,14 @@ async fn deduping(first: &Upstream) -> Gateway {
 #[tokio::test]
 async fn a_user_that_clicks_again_asks_once() {
     for streams in [false, true] {
-        let gate = Gate::new();
-        let (body, reply) = held(streams, &gate);
-        let first = Upstream::always(reply).await;
+        let Held { body, gate, first } = Held::begun(streams).await;
         let gateway = deduping(&first).await;
         // The page that asked is gone when it is asked again.
         let one = sent(&gateway, &[], &body).await;
         first.request(0).await;
         one.leave().await;
         let two = sent(&gateway, &[], &body).await;
-        under_way(&gateway, 2).await;
+        gateway.under_way("chat", 2).await;
         gate.open();
         let two = two.answer().await.rest().await;
         assert_eq!((two.status, two.complete), (200, true));

@@ -37,19 +37,9 @@ async fn sent(gateway: &Gateway, headers: &[(&str, &str)], body: &str) -> Client
     client
 }
 
-async fn metric(gateway: &Gateway, name: &str) -> Option<String> {
-    let metrics = gateway.ask_admin("/metrics").await;
-    let mut lines = metrics.text().lines();
-    lines.find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
-}
-
 async fn waiting(gateway: &Gateway, count: usize) {
-    soon("so many wait", async {
-        while metric(gateway, "pillion_queue_waiting ").await != Some(count.to_string()) {
-            sleep(LOOK).await;
-        }
-    })
-    .await;
+    let line = format!("pillion_queue_waiting {count}");
+    gateway.until_metric(&line, |told| told == line).await;
 }
 
 fn is_refused(answer: &Answer) {
@@ -76,7 +66,9 @@ async fn what_fits_nowhere_is_refused_at_once_and_the_rest_is_served() {
     assert_eq!(record.outcome(), "error");
     assert_eq!(record.text("reason"), "overloaded");
     assert!(record.classes().is_empty());
-    let counted = metric(&gateway, "pillion_rejections_total{code=\"overloaded\"}").await;
+    let counted = gateway
+        .metric("pillion_rejections_total{code=\"overloaded\"}")
+        .await;
     assert_eq!(counted.as_deref(), Some("1"));
     assert_eq!(
         upstream.hits(),

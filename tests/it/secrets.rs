@@ -3,6 +3,14 @@
 use crate::support::fixture::{ask, ask_stream, plain, read_plain, streamed};
 use crate::support::{Config, Gateway, Reply, Upstream};
 
+/// One provider, whose key stands in a file.
+fn keyed(first: &Upstream) -> Config {
+    let secret = "secret: \"file:$FOLDER/secret\"";
+    Config::new()
+        .file("secret", "sk-old")
+        .provider("first", &first.base_url(), secret)
+}
+
 #[tokio::test]
 async fn a_refused_key_is_read_again_and_the_same_target_asked_once_more() {
     for body in [ask(), ask_stream()] {
@@ -24,14 +32,7 @@ async fn a_refused_key_is_read_again_and_the_same_target_asked_once_more() {
         })
         .await;
         let second = Upstream::always(Reply::json(plain("from the backup"))).await;
-        let config = Config::new()
-            .file("secret", "sk-old")
-            .provider(
-                "first",
-                &first.base_url(),
-                "secret: \"file:$FOLDER/secret\"",
-            )
-            .provider("second", &second.base_url(), "");
+        let config = keyed(&first).provider("second", &second.base_url(), "");
         let gateway = Gateway::start(config).await;
         *place.lock().unwrap() = Some(gateway.folder.file("secret"));
         let answer = gateway.chat(&body).await;
@@ -47,14 +48,7 @@ async fn a_refused_key_is_read_again_and_the_same_target_asked_once_more() {
 async fn a_key_that_is_refused_and_has_not_changed_is_not_tried_again() {
     let first = Upstream::always(Reply::error(401, "x", Some("invalid_api_key"), "no")).await;
     let second = Upstream::always(Reply::json(plain("from the backup"))).await;
-    let config = Config::new()
-        .file("secret", "sk-old")
-        .provider(
-            "first",
-            &first.base_url(),
-            "secret: \"file:$FOLDER/secret\"",
-        )
-        .provider("second", &second.base_url(), "");
+    let config = keyed(&first).provider("second", &second.base_url(), "");
     let gateway = Gateway::start(config).await;
     let answer = gateway.chat(&ask()).await;
     assert_eq!(
@@ -67,12 +61,7 @@ async fn a_key_that_is_refused_and_has_not_changed_is_not_tried_again() {
 #[tokio::test]
 async fn a_replaced_key_is_used_without_a_refusal() {
     let first = Upstream::always(Reply::json(plain("Hello!"))).await;
-    let config = Config::new().file("secret", "sk-old").provider(
-        "first",
-        &first.base_url(),
-        "secret: \"file:$FOLDER/secret\"",
-    );
-    let gateway = Gateway::start(config).await;
+    let gateway = Gateway::start(keyed(&first)).await;
     gateway.chat(&ask()).await;
     std::fs::write(gateway.folder.file("secret"), "sk-newer").unwrap();
     crate::support::soon("the new key is used", async {

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::support::fixture::{ask, ask_stream, plain, streamed};
 use crate::support::reply::End;
 use crate::support::tls::behind_tls;
-use crate::support::twice::{CHAT, FIRST_TRY, KEY, RETRY, held, is_free, sent};
+use crate::support::twice::{CHAT, FIRST_TRY, Held, KEY, RETRY, both, held, is_free, sent};
 use crate::support::{Answer, Config, Gate, Gateway, Redis, Refusing, Reply, Upstream, soon};
 
 /// The caller's own patience.
@@ -38,30 +38,9 @@ impl Fleet {
     }
 }
 
-async fn has_metric(gateway: &Gateway, line: &str) {
-    soon(line, async {
-        loop {
-            let metrics = gateway.ask_admin("/metrics").await;
-            if metrics.text().lines().any(|known| known == line) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    })
-    .await;
-}
-
 async fn is_up(gateway: &Gateway, up: bool) {
-    has_metric(
-        gateway,
-        &format!("pillion_shared_state_up {}", u8::from(up)),
-    )
-    .await;
-}
-
-async fn under_way(gateway: &Gateway, count: usize) {
-    let line = format!("pillion_in_flight{{route=\"chat\"}} {count}");
-    has_metric(gateway, &line).await;
+    let line = format!("pillion_shared_state_up {}", u8::from(up));
+    gateway.until_metric(&line, |told| told == line).await;
 }
 
 /// Waits until so many have joined: in this way, or, if they looked when it had just ended, by replay.
@@ -114,9 +93,7 @@ async fn is_joined(fleet: &Fleet, first: &Answer, second: &Answer) {
 #[tokio::test]
 async fn two_with_one_key_are_one_call_of_the_fleet() {
     for streams in [false, true] {
-        let gate = Gate::new();
-        let (body, reply) = held(streams, &gate);
-        let first = Upstream::always(reply).await;
+        let Held { body, gate, first } = Held::begun(streams).await;
         let Some(fleet) = Fleet::start(Config::of(&[&first])).await else {
             return;
         };
@@ -124,7 +101,7 @@ async fn two_with_one_key_are_one_call_of_the_fleet() {
         first.request(0).await;
         let two = sent(&fleet.two, &[KEY], &body).await;
         let three = sent(&fleet.two, &[KEY], &body).await;
-        under_way(&fleet.two, 2).await;
+        fleet.two.under_way("chat", 2).await;
         gate.open();
         let one = one.answer().await.rest().await;
         for other in [two, three] {
@@ -146,10 +123,8 @@ async fn two_with_one_key_are_one_call_of_the_fleet() {
 #[tokio::test]
 async fn an_answer_is_replayed_by_a_process_that_never_saw_the_call() {
     for streams in [false, true] {
-        let gate = Gate::new();
+        let Held { body, gate, first } = Held::begun(streams).await;
         gate.open();
-        let (body, reply) = held(streams, &gate);
-        let first = Upstream::always(reply).await;
         let Some(fleet) = Fleet::start(Config::of(&[&first])).await else {
             return;
         };
@@ -174,9 +149,7 @@ async fn an_answer_is_replayed_by_a_process_that_never_saw_the_call() {
 
 #[tokio::test]
 async fn one_key_for_two_requests_is_a_conflict_in_the_fleet() {
-    let gate = Gate::new();
-    let (body, reply) = held(false, &gate);
-    let first = Upstream::always(reply).await;
+    let Held { body, gate, first } = Held::begun(false).await;
     let Some(fleet) = Fleet::start(Config::of(&[&first])).await else {
         return;
     };
@@ -219,10 +192,9 @@ async fn a_call_that_failed_or_broke_is_run_by_the_one_who_waits() {
         let one = sent(&fleet.one, &[KEY], &body).await;
         first.request(0).await;
         let two = sent(&fleet.two, &[KEY], &body).await;
-        under_way(&fleet.two, 1).await;
+        fleet.two.under_way("chat", 1).await;
         gate.open();
-        let one = one.answer().await.rest().await;
-        let two = two.answer().await.rest().await;
+        let (one, two) = both(one, two).await;
         assert_ne!(fleet.one.audit(one.id()).await.outcome(), "ok");
         let paid = fleet.two.audit(two.id()).await;
         assert_eq!(
@@ -252,9 +224,7 @@ async fn an_answer_too_long_for_the_fleet_goes_out_and_is_not_kept() {
 #[tokio::test]
 async fn a_user_that_clicks_again_asks_once_whichever_process_is_met() {
     for streams in [false, true] {
-        let gate = Gate::new();
-        let (body, reply) = held(streams, &gate);
-        let first = Upstream::always(reply).await;
+        let Held { body, gate, first } = Held::begun(streams).await;
         let config = Config::of(&[&first]).knob("dedupe: 1h");
         let Some(fleet) = Fleet::start(config).await else {
             return;
@@ -264,7 +234,7 @@ async fn a_user_that_clicks_again_asks_once_whichever_process_is_met() {
         first.request(0).await;
         one.leave().await;
         let two = sent(&fleet.two, &[], &body).await;
-        under_way(&fleet.two, 1).await;
+        fleet.two.under_way("chat", 1).await;
         gate.open();
         let two = two.answer().await.rest().await;
         assert_eq!((two.status, two.complete), (200, true));
@@ -278,9 +248,7 @@ async fn a_user_that_clicks_again_asks_once_whichever_process_is_met() {
 
 #[tokio::test]
 async fn beyond_its_window_an_identical_request_is_another() {
-    let gate = Gate::new();
-    let (body, reply) = held(false, &gate);
-    let first = Upstream::always(reply).await;
+    let Held { body, gate, first } = Held::begun(false).await;
     let config = Config::of(&[&first]).knob("dedupe: 300ms");
     let Some(fleet) = Fleet::start(config).await else {
         return;
@@ -311,9 +279,7 @@ async fn beyond_its_window_an_identical_request_is_another() {
 #[tokio::test]
 async fn an_sdk_that_timed_out_finds_its_call_in_the_other_process() {
     for streams in [false, true] {
-        let gate = Gate::new();
-        let (body, reply) = held(streams, &gate);
-        let first = Upstream::always(reply.pause_at(0, &gate)).await;
+        let Held { body, gate, first } = Held::silent(streams).await;
         let Some(fleet) = Fleet::start(long(Config::of(&[&first]))).await else {
             return;
         };
@@ -325,7 +291,7 @@ async fn an_sdk_that_timed_out_finds_its_call_in_the_other_process() {
         assert_eq!(two.header("x-should-retry"), Some("true"));
         let third = [("x-stainless-retry-count", "2")];
         let three = sent(&fleet.two, &third, &body).await;
-        under_way(&fleet.two, 2).await;
+        fleet.two.under_way("chat", 2).await;
         gate.open();
         let three = three.answer().await.rest().await;
         assert_eq!((three.status, three.complete), (200, true));
@@ -336,9 +302,7 @@ async fn an_sdk_that_timed_out_finds_its_call_in_the_other_process() {
 
 #[tokio::test]
 async fn first_tries_are_calls_of_their_own_and_none_waits() {
-    let gate = Gate::new();
-    let (body, reply) = held(false, &gate);
-    let first = Upstream::always(reply).await;
+    let Held { body, gate, first } = Held::begun(false).await;
     let Some(fleet) = Fleet::start(Config::of(&[&first])).await else {
         return;
     };
@@ -377,7 +341,7 @@ async fn the_call_of_a_process_that_died_is_run_by_the_one_who_waits() {
     let one = sent(&fleet.one, &[KEY], &body).await;
     first.request(0).await;
     let two = sent(&fleet.two, &[KEY], &body).await;
-    under_way(&fleet.two, 1).await;
+    fleet.two.under_way("chat", 1).await;
     fleet.one.signal("KILL");
     drop(one);
     let two = two.answer().await.rest().await;
@@ -389,9 +353,7 @@ async fn the_call_of_a_process_that_died_is_run_by_the_one_who_waits() {
 
 #[tokio::test]
 async fn a_call_is_one_for_longer_than_its_claim_lives() {
-    let gate = Gate::new();
-    let (body, reply) = held(false, &gate);
-    let first = Upstream::always(reply).await;
+    let Held { body, gate, first } = Held::begun(false).await;
     let Some(fleet) = Fleet::start(long(Config::of(&[&first]))).await else {
         return;
     };
@@ -413,10 +375,9 @@ async fn a_call_is_one_for_longer_than_its_claim_lives() {
     })
     .await;
     let two = sent(&fleet.two, &[KEY], &body).await;
-    under_way(&fleet.two, 1).await;
+    fleet.two.under_way("chat", 1).await;
     gate.open();
-    let one = one.answer().await.rest().await;
-    let two = two.answer().await.rest().await;
+    let (one, two) = both(one, two).await;
     is_joined(&fleet, &one, &two).await;
     assert_eq!(first.hits(), 1);
 }
@@ -457,9 +418,7 @@ async fn a_redis_that_dies_loses_nothing_else_and_is_found_again() {
 
 #[tokio::test]
 async fn a_call_that_ran_when_redis_died_is_known_again_when_it_is_back() {
-    let gate = Gate::new();
-    let (body, reply) = held(false, &gate);
-    let first = Upstream::always(reply).await;
+    let Held { body, gate, first } = Held::begun(false).await;
     let Some(mut fleet) = Fleet::start(long(Config::of(&[&first]))).await else {
         return;
     };
@@ -471,10 +430,9 @@ async fn a_call_that_ran_when_redis_died_is_known_again_when_it_is_back() {
     is_up(&fleet.two, true).await;
     fleet.redis.has(CALLS, "c").await;
     let two = sent(&fleet.two, &[KEY], &body).await;
-    under_way(&fleet.two, 1).await;
+    fleet.two.under_way("chat", 1).await;
     gate.open();
-    let one = one.answer().await.rest().await;
-    let two = two.answer().await.rest().await;
+    let (one, two) = both(one, two).await;
     is_joined(&fleet, &one, &two).await;
     assert_eq!(first.hits(), 1);
 }
@@ -565,10 +523,15 @@ async fn a_redis_behind_tls_is_reached_by_those_who_trust_it() {
     assert_eq!(first.hits(), 2);
 }
 
+/// Waits until the breaker of this target is in this state.
+async fn breaker_is(gateway: &Gateway, target: &str, state: u8) {
+    let line = format!("pillion_breaker_state{{target=\"{target}\"}} {state}");
+    gateway.until_metric(&line, |told| told == line).await;
+}
+
 /// Waits until the breaker of this target is open.
 async fn leaves(gateway: &Gateway, target: &str) {
-    let line = format!("pillion_breaker_state{{target=\"{target}\"}} 2");
-    has_metric(gateway, &line).await;
+    breaker_is(gateway, target, 2).await;
 }
 
 #[tokio::test]
@@ -621,11 +584,7 @@ async fn a_hint_never_takes_the_last_target_of_a_route() {
     }
     // Of both the hints were there when the second was taken.
     leaves(&fleet.two, "other/m").await;
-    has_metric(
-        &fleet.two,
-        "pillion_breaker_state{target=\"first/model-first\"} 0",
-    )
-    .await;
+    breaker_is(&fleet.two, "first/model-first", 0).await;
     let answer = fleet.two.chat(&ask()).await;
     let record = fleet.two.audit(answer.id()).await;
     assert_eq!(
@@ -653,20 +612,15 @@ async fn a_wait_that_a_provider_named_and_an_empty_account_are_known_to_all() {
         };
         assert_eq!(fleet.one.chat(&ask()).await.status, 200);
         assert_eq!((first.hits(), second.hits()), (1, 1));
-        soon("the other process leaves it, too", async {
-            loop {
-                let metrics = fleet.two.ask_admin("/metrics").await;
-                if metrics.text().lines().any(|line| {
-                    line.starts_with("pillion_target_out_seconds")
-                        && line.contains("first/model-first")
-                        && line.contains(reason)
-                }) {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-        .await;
+        let out = |line: &str| {
+            line.starts_with("pillion_target_out_seconds")
+                && line.contains("first/model-first")
+                && line.contains(reason)
+        };
+        fleet
+            .two
+            .until_metric("the other leaves it, too", out)
+            .await;
         assert_eq!(fleet.two.chat(&ask()).await.status, 200);
         assert_eq!((first.hits(), second.hits()), (1, 2));
     }

@@ -173,8 +173,8 @@ const NOWHERE: &[&str] = &[
 /// A file's code, without comments and without the tests at its end.
 fn code(text: &str) -> String {
     let end = text
-        .find("#[cfg(test)]\nmod tests")
-        .or_else(|| text.find("#[cfg(test)]\npub(super) mod tests"));
+        .find("#[cfg(test)]\nmod tests {")
+        .or_else(|| text.find("#[cfg(test)]\npub(super) mod tests {"));
     let code = &text[..end.unwrap_or(text.len())];
     let lines = code
         .lines()

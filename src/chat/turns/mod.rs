@@ -5,11 +5,15 @@
 //! empty and the user begins. A history that breaks these rules fails at every provider and every
 //! time, so it is put right here, once for all of them. What is put right: see [`ordered`].
 
+mod calls;
+mod units;
+
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 
 use super::Unsupported;
-use super::conversation::{Call, CallResult, Conversation, Lifetime, Part, Role, Turn};
+use super::conversation::{Call, Conversation, Part, Role};
+use calls::{Ids, rename_calls, results};
+use units::{Unit, merge, units};
 
 /// In which ways a provider is strict.
 #[derive(Debug, Clone, Copy, Default)]
@@ -130,97 +134,6 @@ pub fn ordered(conversation: &Conversation, rules: Rules) -> Result<Ordered<'_>,
     Ok(Ordered { system, turns })
 }
 
-/// A part with the cache point that follows it.
-#[derive(Debug, Clone, Copy)]
-struct Unit<'c> {
-    part: &'c Part,
-    cache: Option<&'c Lifetime>,
-}
-
-impl<'c> Unit<'c> {
-    fn call(&self) -> Option<&'c Call> {
-        match self.part {
-            Part::Call(call) => Some(call),
-            _ => None,
-        }
-    }
-
-    fn is_signed_thought(&self) -> bool {
-        matches!(self.part, Part::Thought(thought)
-            if thought.signature.is_some() || thought.redacted.is_some())
-    }
-
-    fn result(&self) -> Option<&'c CallResult> {
-        match self.part {
-            Part::Result(result) => Some(result),
-            _ => None,
-        }
-    }
-
-    fn put(self, into: &mut Vec<Cow<'c, Part>>) {
-        into.push(Cow::Borrowed(self.part));
-        if let Some(lifetime) = self.cache {
-            into.push(Cow::Owned(Part::CachePoint(lifetime.clone())));
-        }
-    }
-}
-
-struct Merged<'c> {
-    role: Role,
-    units: Vec<Unit<'c>>,
-    /// Whether one of its calls bears a signature.
-    signed: bool,
-}
-
-fn merge(turns: &[Turn], rules: Rules) -> Vec<Merged<'_>> {
-    let mut merged: Vec<Merged<'_>> = Vec::with_capacity(turns.len());
-    for turn in turns {
-        let units = units(&turn.parts);
-        if units.is_empty() && turn.role == Role::Assistant {
-            continue;
-        }
-        let mut calls = units.iter().filter_map(Unit::call);
-        let next = Merged {
-            role: turn.role,
-            signed: calls.any(|call| call.signature.is_some()),
-            units,
-        };
-        match merged.last_mut() {
-            Some(last)
-                if last.role == next.role
-                    && !(rules.pure_results && (last.signed || next.signed)) =>
-            {
-                last.signed |= next.signed;
-                last.units.extend(next.units);
-            }
-            _ => merged.push(next),
-        }
-    }
-    merged
-}
-
-fn units(parts: &[Part]) -> Vec<Unit<'_>> {
-    let mut units: Vec<Unit<'_>> = Vec::with_capacity(parts.len());
-    for part in parts {
-        match part {
-            Part::Text(text) if text.trim().is_empty() => {}
-            Part::CachePoint(lifetime) => {
-                if let Some(last) = units.last_mut() {
-                    last.cache = Some(lifetime);
-                }
-            }
-            Part::Text(_)
-            | Part::Image(_)
-            | Part::File { .. }
-            | Part::Audio { .. }
-            | Part::Thought(_)
-            | Part::Call(_)
-            | Part::Result(_) => units.push(Unit { part, cache: None }),
-        }
-    }
-    units
-}
-
 /// An assistant's parts with the calls behind everything else. Where signed thoughts stand behind a
 /// call, all stays as it came: their signatures hold for this order alone.
 fn assistant<'c>(units: &[Unit<'c>]) -> Vec<Cow<'c, Part>> {
@@ -257,90 +170,6 @@ fn push_assistant<'c>(
             parts,
         }),
     }
-}
-
-/// The ids of calls so far. Some servers call the first call of every answer alike; a provider that
-/// tells calls by their ids alone refuses that.
-#[derive(Debug, Default)]
-struct Ids {
-    used: HashSet<String>,
-    /// Of an id that came again, the number that its next call is given: what has been given is not
-    /// tried again, so that a history of one id is not walked once for each of its calls.
-    next: HashMap<String, u32>,
-}
-
-impl Ids {
-    /// What each of a turn's calls is called instead, where its id has been used before.
-    fn of(&mut self, calls: &[&Call]) -> Vec<Option<String>> {
-        let mut instead = Vec::with_capacity(calls.len());
-        for call in calls {
-            if self.used.insert(call.id.clone()) {
-                instead.push(None);
-                continue;
-            }
-            let next = self.next.entry(call.id.clone()).or_insert(2);
-            let id = loop {
-                let id = format!("{}_{next}", call.id);
-                *next += 1;
-                if self.used.insert(id.clone()) {
-                    break id;
-                }
-            };
-            instead.push(Some(id));
-        }
-        instead
-    }
-}
-
-fn rename_calls(parts: &mut [Cow<'_, Part>], ids: &[Option<String>]) {
-    let mut ids = ids.iter();
-    for part in parts {
-        if let Part::Call(call) = &**part
-            && let Some(Some(id)) = ids.next()
-        {
-            *part = Cow::Owned(Part::Call(Call {
-                id: id.clone(),
-                ..call.clone()
-            }));
-        }
-    }
-}
-
-/// What came of `calls`, in their order: found before the next turn that makes calls itself.
-fn results<'c>(
-    calls: &[&'c Call],
-    ids: &[Option<String>],
-    behind: &[Merged<'c>],
-) -> Vec<Cow<'c, Part>> {
-    let near = behind
-        .iter()
-        .take_while(|turn| !turn.units.iter().any(|unit| unit.call().is_some()))
-        .flat_map(|turn| turn.units.iter());
-    // Of two for one call the last holds.
-    let near: HashMap<&str, &Unit<'c>> = near
-        .filter_map(|unit| Some((unit.result()?.id.as_str(), unit)))
-        .collect();
-    let mut parts = Vec::with_capacity(calls.len());
-    for (call, id) in calls.iter().zip(ids) {
-        match near.get(call.id.as_str()) {
-            Some(unit) => {
-                let at = parts.len();
-                unit.put(&mut parts);
-                if let (Some(id), Some(result)) = (id, unit.result()) {
-                    parts[at] = Cow::Owned(Part::Result(CallResult {
-                        id: id.clone(),
-                        ..result.clone()
-                    }));
-                }
-            }
-            None => parts.push(Cow::Owned(Part::Result(CallResult {
-                id: id.clone().unwrap_or_else(|| call.id.clone()),
-                parts: vec![Part::Text("No result provided".into())],
-                is_error: true,
-            }))),
-        }
-    }
-    parts
 }
 
 /// Adds what the user says behind `results`; results among `said` have been placed already.

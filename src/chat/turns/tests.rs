@@ -1,5 +1,5 @@
 use super::*;
-use crate::chat::Thought;
+use crate::chat::{CallResult, Thought, Turn};
 
 fn text(text: &str) -> Part {
     Part::Text(text.into())

@@ -1,11 +1,13 @@
 //! Verdicts, as tables.
 
-use std::collections::BTreeSet;
-
 use http::HeaderMap;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::check::caller::Answer;
+use crate::check::probe::Probe;
+use crate::check::report::Word;
+use crate::snapshot::Timeouts;
 
 fn answer(status: u16, body: &Value) -> Answer {
     let mut headers = HeaderMap::new();

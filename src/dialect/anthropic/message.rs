@@ -1,37 +1,23 @@
-//! How far an answer has come: blocks that are open, tokens counted, the reason it gave for its end.
+//! How far an answer has come: its beginning, the tokens counted, the reason it gave for its end.
 //!
-//! Blocks come one after another, but each event names its block by an index, and the index decides
-//! what a fragment is: the arguments of a tool that the provider runs itself look like those of a
-//! call. An answer may also stand whole in its `message_start`, as when a program in the provider's
-//! container calls a tool.
-
-use serde_json::value::RawValue;
-use smallvec::SmallVec;
+//! What comes between is [`Blocks`]. An answer may also stand whole in its `message_start`, as when a
+//! program in the provider's container calls a tool.
 
 use super::decode::broken;
+use super::open::Blocks;
 use super::usage::Counted;
-use super::wire::{self, Block, Delta};
-use crate::chat::{Call, Calls, Event, Finish, Reason, Thought, Usage};
+use super::wire::{self, Block};
+use crate::chat::{Event, Finish, Reason, Usage};
 use crate::outcome::Failure;
-
-/// The most blocks that may be open at once: one is usual.
-const MAX_OPEN: usize = 16;
-/// The most thinking of one block, in bytes, signature included: more than the longest answer holds.
-const MAX_THOUGHT: usize = 4 << 20;
 
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
-    rng: fastrand::Rng,
     phase: Phase,
-    /// Whether any block has begun.
-    begun: bool,
-    open: SmallVec<[(u64, Open); 2]>,
-    calls: Calls,
+    blocks: Blocks,
     counted: Counted,
     stop: Option<Finish>,
     /// Why the answer was refused, in the provider's words.
     explanation: Option<String>,
-    meaningful: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,31 +30,14 @@ enum Phase {
     Done,
 }
 
-/// A block that has begun and not ended.
-#[derive(Debug, Clone)]
-enum Open {
-    Text,
-    Thinking(Thought),
-    /// What its beginning held of its arguments: they are so if no fragment follows.
-    Call {
-        given: Option<Box<str>>,
-    },
-    /// Of no interest here: the provider's own tools, and what is newer than us.
-    Passed,
-}
-
 impl Progress {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            rng: fastrand::Rng::with_seed(seed),
             phase: Phase::Waiting,
-            begun: false,
-            open: SmallVec::new(),
-            calls: Calls::default(),
+            blocks: Blocks::new(seed),
             counted: Counted::default(),
             stop: None,
             explanation: None,
-            meaningful: false,
         }
     }
 
@@ -78,7 +47,7 @@ impl Progress {
 
     /// Whether nothing but the end itself is missing.
     pub(super) fn is_complete(&self) -> bool {
-        self.stop.is_some() && self.open.is_empty()
+        self.stop.is_some() && self.blocks.are_closed()
     }
 
     /// Takes one event of a stream.
@@ -93,15 +62,17 @@ impl Progress {
         match &*event.kind {
             "content_block_delta" => {
                 let delta = event.delta.ok_or_else(|| broken("a delta of nothing"))?;
-                self.delta(event.index, &delta, out)
+                self.go_on();
+                self.blocks.delta(event.index, &delta, out)
             }
             "content_block_start" => {
                 let block = event
                     .content_block
                     .ok_or_else(|| broken("a beginning of no block"))?;
-                self.begin(event.index, &block, out)
+                self.go_on();
+                self.blocks.begin(event.index, &block, out)
             }
-            "content_block_stop" => self.close(event.index, out),
+            "content_block_stop" => self.blocks.close(event.index, out),
             "message_start" => {
                 let message = event
                     .message
@@ -143,7 +114,7 @@ impl Progress {
     ) -> Result<(), Failure> {
         let first = self.phase == Phase::Waiting;
         if !first && self.phase != Phase::Headless {
-            return if self.begun {
+            return if self.blocks.have_begun() {
                 Err(broken("a second answer begins in the middle of the first"))
             } else {
                 Ok(())
@@ -160,8 +131,8 @@ impl Progress {
         for (index, text) in (0..).zip(message.content.iter().flatten()) {
             match serde_json::from_str::<Block<'_>>(text.get()) {
                 Ok(block) => {
-                    self.begin(index, &block, out)?;
-                    self.close(index, out)?;
+                    self.blocks.begin(index, &block, out)?;
+                    self.blocks.close(index, out)?;
                 }
                 Err(_) if wire::is_newer_block(text.get()) => {}
                 Err(_) => return Err(broken("a block of the answer is not JSON of the schema")),
@@ -175,75 +146,13 @@ impl Progress {
         Ok(())
     }
 
-    fn begin(
-        &mut self,
-        index: u64,
-        block: &Block<'_>,
-        out: &mut Vec<Event>,
-    ) -> Result<(), Failure> {
-        self.make_room(index, out)?;
-        let open = match &*block.kind {
-            "text" => {
-                self.say(block.text.as_ref(), Event::Text, out);
-                Open::Text
-            }
-            "thinking" => {
-                self.say(block.thinking.as_ref(), Event::Reasoning, out);
-                let mut thought = Thought::default();
-                think(&mut thought, block.thinking.as_ref())?;
-                sign(&mut thought, block.signature.as_ref());
-                Open::Thinking(thought)
-            }
-            "redacted_thinking" => Open::Thinking(Thought {
-                redacted: block.data.as_ref().map(|text| text.0.to_string()),
-                ..Thought::default()
-            }),
-            "tool_use" => {
-                let call = Call {
-                    id: self.id_of(block),
-                    name: string(block.name.as_ref()),
-                    arguments: String::new(),
-                    whole: true,
-                    signature: None,
-                };
-                self.calls.begin(index, call, out)?;
-                self.meaningful = true;
-                let given = block.input.map(RawValue::get);
-                Open::Call {
-                    given: given.filter(|given| !is_empty(given)).map(Box::from),
-                }
-            }
-            _ => Open::Passed,
-        };
-        self.open.push((index, open));
-        Ok(())
-    }
-
     /// A block begins that is of no kind we know.
     ///
     /// # Errors
     /// As of any other block.
     pub(super) fn pass(&mut self, index: u64, out: &mut Vec<Event>) -> Result<(), Failure> {
-        self.make_room(index, out)?;
-        self.open.push((index, Open::Passed));
-        Ok(())
-    }
-
-    fn make_room(&mut self, index: u64, out: &mut Vec<Event>) -> Result<(), Failure> {
         self.go_on();
-        self.begun = true;
-        // The answer went on behind it, so no limit has cut it.
-        if !self
-            .open
-            .iter()
-            .any(|(_, open)| matches!(open, Open::Call { .. }))
-        {
-            self.calls.end_all(out)?;
-        }
-        if self.open.len() == MAX_OPEN || self.place(index).is_some() {
-            return Err(broken("a block begins within another of its place"));
-        }
-        Ok(())
+        self.blocks.pass(index, out)
     }
 
     /// Something of the answer comes, whether or not it has begun: proxies have lost beginnings.
@@ -251,66 +160,6 @@ impl Progress {
         if self.phase == Phase::Waiting {
             self.phase = Phase::Headless;
         }
-    }
-
-    fn delta(
-        &mut self,
-        index: u64,
-        delta: &Delta<'_>,
-        out: &mut Vec<Event>,
-    ) -> Result<(), Failure> {
-        self.go_on();
-        let place = self.place(index);
-        let open = place.map(|at| &mut self.open[at].1);
-        match (&*delta.kind, open) {
-            (_, Some(Open::Passed)) => {}
-            // Of a block that nobody began: proxies have lost its beginning.
-            ("text_delta", Some(Open::Text) | None) => {
-                self.say(delta.text.as_ref(), Event::Text, out);
-            }
-            ("thinking_delta", Some(Open::Thinking(thought))) => {
-                think(thought, delta.thinking.as_ref())?;
-                self.say(delta.thinking.as_ref(), Event::Reasoning, out);
-            }
-            // It stands for the one before, as the SDKs have it.
-            ("signature_delta", Some(Open::Thinking(thought))) => {
-                sign(thought, delta.signature.as_ref());
-                think(thought, None)?;
-            }
-            ("input_json_delta", Some(Open::Call { given })) => {
-                let text = delta.partial_json.as_ref();
-                if let Some(text) = text.filter(|text| !text.0.is_empty()) {
-                    *given = None;
-                    self.calls.append(index, &text.0)?;
-                }
-            }
-            ("text_delta" | "thinking_delta" | "signature_delta" | "input_json_delta", _) => {
-                return Err(broken("a delta does not fit its block"));
-            }
-            // Citations, and what is newer than us.
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn close(&mut self, index: u64, out: &mut Vec<Event>) -> Result<(), Failure> {
-        let Some(at) = self.place(index) else {
-            return Ok(());
-        };
-        match self.open.remove(at).1 {
-            Open::Thinking(thought) if thought != Thought::default() => {
-                out.push(Event::Thought(thought));
-            }
-            Open::Call { given } => {
-                if let Some(given) = given {
-                    self.calls.append(index, &given)?;
-                }
-                // One that is not seen to be whole waits for the reason of the end.
-                self.calls.end_if_whole(index, out);
-            }
-            Open::Text | Open::Thinking(_) | Open::Passed => {}
-        }
-        Ok(())
     }
 
     /// Takes the reason of the end. Null says that it has not come.
@@ -341,27 +190,28 @@ impl Progress {
         let Some(mut finish) = self.stop.take() else {
             return Err(broken("the answer ended without a reason"));
         };
-        if !self.open.is_empty() && !matches!(finish.reason, Reason::Length | Reason::ContentFilter)
+        if !self.blocks.are_closed()
+            && !matches!(finish.reason, Reason::Length | Reason::ContentFilter)
         {
             return Err(broken("the answer ended within a block"));
         }
         match finish.reason {
-            Reason::Length => self.calls.cut(out),
+            Reason::Length => self.blocks.calls.cut(out),
             // What was begun is withheld.
-            Reason::ContentFilter => self.calls.withhold(),
-            Reason::Stop | Reason::ToolCalls => self.calls.end_all(out)?,
+            Reason::ContentFilter => self.blocks.calls.withhold(),
+            Reason::Stop | Reason::ToolCalls => self.blocks.calls.end_all(out)?,
         }
         finish.reason = match finish.reason {
             // Only the provider's own tools were used, or the server says `end_turn` for calls.
-            Reason::Stop | Reason::ToolCalls if self.calls.any() => Reason::ToolCalls,
+            Reason::Stop | Reason::ToolCalls if self.blocks.calls.any() => Reason::ToolCalls,
             Reason::ToolCalls => Reason::Stop,
             reason @ (Reason::Stop | Reason::Length | Reason::ContentFilter) => reason,
         };
         match finish.reason {
-            Reason::Stop | Reason::ToolCalls if !self.meaningful => {
+            Reason::Stop | Reason::ToolCalls if !self.blocks.mean_something() => {
                 return Err(broken("the answer is empty"));
             }
-            Reason::ContentFilter if !self.meaningful => {
+            Reason::ContentFilter if !self.blocks.mean_something() => {
                 let explanation = self.explanation.take();
                 out.extend(explanation.map(Event::Refusal));
             }
@@ -375,31 +225,6 @@ impl Progress {
         self.phase = Phase::Done;
         Ok(())
     }
-
-    fn say(
-        &mut self,
-        text: Option<&wire::Text<'_>>,
-        event: impl Fn(String) -> Event,
-        out: &mut Vec<Event>,
-    ) {
-        if let Some(text) = text.filter(|text| !text.0.is_empty()) {
-            self.meaningful = true;
-            out.push(event(text.0.to_string()));
-        }
-    }
-
-    fn place(&self, index: u64) -> Option<usize> {
-        self.open.iter().position(|(open, _)| *open == index)
-    }
-
-    fn id_of(&mut self, block: &Block<'_>) -> String {
-        let id = string(block.id.as_ref());
-        if id.is_empty() {
-            format!("toolu_{:024x}", self.rng.u128(..) >> 32)
-        } else {
-            id
-        }
-    }
 }
 
 fn reason_of(theirs: &str) -> Reason {
@@ -410,33 +235,4 @@ fn reason_of(theirs: &str) -> Reason {
         // `end_turn`, `stop_sequence`, `pause_turn`, `compaction`, and what is newer than us.
         _ => Reason::Stop,
     }
-}
-
-fn think(thought: &mut Thought, text: Option<&wire::Text<'_>>) -> Result<(), Failure> {
-    if let Some(text) = text {
-        thought.text.push_str(&text.0);
-    }
-    let signature = thought.signature.as_ref().map_or(0, String::len);
-    if thought.text.len() + signature > MAX_THOUGHT {
-        return Err(broken("a block of thinking is too long to hold"));
-    }
-    Ok(())
-}
-
-fn sign(thought: &mut Thought, signature: Option<&wire::Text<'_>>) {
-    if let Some(signature) = signature.filter(|signature| !signature.0.is_empty()) {
-        thought.signature = Some(signature.0.to_string());
-    }
-}
-
-fn string(text: Option<&wire::Text<'_>>) -> String {
-    text.map(|text| text.0.to_string()).unwrap_or_default()
-}
-
-/// Whether a call's `input` is what every stream begins with: an object of nothing.
-fn is_empty(input: &str) -> bool {
-    let inner = input
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'));
-    input == "null" || inner.is_some_and(|inner| inner.trim().is_empty())
 }

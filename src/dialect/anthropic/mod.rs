@@ -9,6 +9,7 @@ mod decode;
 mod encode;
 mod ids;
 mod message;
+mod open;
 mod request;
 pub mod surface;
 mod thinking;

@@ -303,19 +303,8 @@ async fn come_to(scene: &Scene, when: When, ask: &Request, before: usize, gate: 
 /// Until the gateway works on it.
 async fn under_way(scene: &Scene, ask: &Request) {
     let body: serde_json::Value = serde_json::from_slice(&ask.body).unwrap();
-    let sample = format!("pillion_in_flight{{route={}}} 1", body["model"]);
-    soon("the request is under way", async {
-        while !scene
-            .gateway
-            .ask_admin("/metrics")
-            .await
-            .text()
-            .contains(&sample)
-        {
-            sleep(std::time::Duration::from_millis(2)).await;
-        }
-    })
-    .await;
+    let route = body["model"].as_str().unwrap();
+    scene.gateway.under_way(route, 1).await;
 }
 
 /// Until the provider's writes stand still.

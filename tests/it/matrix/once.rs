@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
-
 use crate::support::surface::{Finish, SURFACES};
 use crate::support::wire::Wire;
-use crate::support::{Answer, Gate, Reply, soon};
+use crate::support::{Answer, Gate, Reply};
 
 use super::asked::provider;
 use super::parts::{HELLO, hello};
@@ -161,7 +159,7 @@ async fn run(scene: &Arc<Scene>, known: &Known, row: Row, case: &Case) {
             known.asked();
             let follower = scene.open(&two).await;
             if row.becomes == Becomes::Joined {
-                under_way(scene, id).await;
+                scene.gateway.under_way(id, 2).await;
             }
             let leader = if row.comes == Comes::Meanwhile {
                 Some(leader)
@@ -190,23 +188,6 @@ async fn run(scene: &Arc<Scene>, known: &Known, row: Row, case: &Case) {
     };
     known.left();
     check(scene, row, case, before, first.as_ref(), &second);
-}
-
-/// Until both are under way.
-async fn under_way(scene: &Scene, id: &str) {
-    let sample = format!("pillion_in_flight{{route=\"{id}\"}} 2");
-    soon("both are under way", async {
-        while !scene
-            .gateway
-            .ask_admin("/metrics")
-            .await
-            .text()
-            .contains(&sample)
-        {
-            sleep(Duration::from_millis(2)).await;
-        }
-    })
-    .await;
 }
 
 fn check(

@@ -7,6 +7,7 @@ pub(crate) mod fixture;
 pub(crate) mod gate;
 pub(crate) mod gateway;
 pub(crate) mod kind;
+pub(crate) mod metrics;
 pub(crate) mod redis;
 pub(crate) mod reply;
 pub(crate) mod stage;

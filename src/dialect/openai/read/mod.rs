@@ -1,10 +1,11 @@
 //! A chat request as a [`Conversation`], for a target that speaks another dialect.
 //!
-//! Read in one pass into the types of [`wire`]; where a value has the wrong type, a second walk
+//! Read in one pass into [`fields`] and the types of [`wire`]; where a value has the wrong type, a second walk
 //! finds out which field it was. What is not a chat completion's field but is sent to chat servers
 //! all the same (`thinking`, `cache_control`, `top_k`, `thinking_blocks`) is understood here, too.
 //! <https://platform.openai.com/docs/api-reference/chat/create> (read 2026-11).
 
+mod fields;
 mod media;
 mod message;
 mod path;
@@ -17,9 +18,10 @@ use crate::chat::{
     Conversation, Effort, Format, Lifetime, Part, Role, Thinking, Tool, ToolChoice, Turn,
     Unsupported,
 };
+use fields::Fields;
 use wire::{
-    AllowedTools, CacheControl, ChoiceObject, ChoiceType, Fields, Form, FormatObject, FormatType,
-    Mode, ThinkingObject, ThinkingType, ToolObject, ToolType,
+    AllowedTools, CacheControl, ChoiceObject, ChoiceType, Form, FormatObject, FormatType, Mode,
+    ThinkingObject, ThinkingType, ToolObject, ToolType,
 };
 
 /// Reads the body of a chat request.

@@ -1,0 +1,102 @@
+//! Where the process listens and under which names, where its audit goes, and what it simulates.
+
+use super::*;
+use crate::simulate::{FaultClass, Feature, ToolCall};
+
+#[test]
+fn audit_goes_where_it_is_sent() {
+    for (audit, stdout, file) in [
+        ("", true, None),
+        ("audit:\n", true, None),
+        ("audit: { file: /a }\n", false, Some("/a")),
+        (
+            "audit: { to: [stdout, file], file: /a }\n",
+            true,
+            Some("/a"),
+        ),
+        ("audit: { to: [stdout], file: /a }\n", true, None),
+    ] {
+        let config = loaded(&small_with(audit)).process.audit;
+        assert_eq!(
+            (config.stdout, config.file),
+            (stdout, file.map(PathBuf::from)),
+            "{audit}"
+        );
+    }
+    assert!(problem("audit: { to: [file] }\n").contains("audit.file: is missing"));
+    assert!(problem("audit: { to: [] }\n").contains("audit.to: is empty"));
+}
+
+#[test]
+fn addresses_are_each_taken_once() {
+    let said = problem("admin: 127.0.0.1:4100\nsimulate: { s: { listen: 127.0.0.1:4100 } }\n");
+    assert!(
+        said.contains("admin: 127.0.0.1:4100 is already the address of listen"),
+        "{said}"
+    );
+    assert!(
+        said.contains("simulate.s.listen: 127.0.0.1:4100 is already"),
+        "{said}"
+    );
+    loaded(&small_with("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n"));
+}
+
+#[test]
+fn hosts_are_names() {
+    let hosts = "hosts: [Pillion.Support.svc, 10.0.0.1, \"FD00:0::1\"]\n";
+    let snapshot = loaded(&small_with(hosts)).snapshot;
+    for host in ["pillion.support.svc", "10.0.0.1", "fd00::1"] {
+        assert!(snapshot.hosts.contains(host), "{host}");
+    }
+    assert!(
+        problem("hosts: [\"http://a\"]\n").contains("hosts[0]: `http://a` is not a host's name")
+    );
+}
+
+#[test]
+fn simulated_providers_behave_as_written() {
+    let text = "
+simulate:
+  primary:
+    listen: 127.0.0.1:4201
+    models:
+      plain:
+      gpt-5:
+        pace: 0s
+        tokens: 3
+        tool: { name: look_up }
+        rejects: [json_schema]
+        ignores: [stream_usage]
+        context: 8192
+        fail: [{ class: rate_limited, share: 20%, wait: 2s }, { class: cut, share: 5% }]
+        script: [ok, overloaded]
+";
+    let process = loaded(&small_with(text)).process;
+    let [primary] = &*process.simulate else {
+        panic!("there is one");
+    };
+    assert_eq!(
+        primary.models["plain"],
+        crate::simulate::Behaviour::default()
+    );
+    let behaviour = &primary.models["gpt-5"];
+    assert_eq!(behaviour.first_token, Duration::from_millis(150));
+    assert_eq!(behaviour.pace, Duration::ZERO);
+    let look_up = ToolCall::Named {
+        name: "look_up".into(),
+        arguments: "{}".into(),
+    };
+    assert_eq!(behaviour.tool, Some(look_up));
+    assert_eq!(behaviour.rejects, [Feature::JsonSchema]);
+    assert_eq!(behaviour.ignores, [Feature::StreamUsage]);
+    assert_eq!(behaviour.context, Some(8192));
+    assert_eq!(behaviour.fail[0].wait, Some(Duration::from_secs(2)));
+    assert_eq!(behaviour.fail[1].class, FaultClass::Cut);
+    assert_eq!(behaviour.script, [FaultClass::Ok, FaultClass::Overloaded]);
+    let said = problem(&text.replace("20%", "99%").replace("overloaded", "overload"));
+    assert!(
+        said.contains("fail: has shares of more than `100%`"),
+        "{said}"
+    );
+    assert!(said.contains("did you mean `overloaded`?"), "{said}");
+}
