@@ -1,7 +1,9 @@
 //! A circuit breaker: when a target is left after failures, and when it is tried again.
 //!
 //! *Closed*, requests flow. It *opens* after some failures in a row, for a cooldown. Then it is
-//! *half-open*: exactly one request is let through, and how that ends closes or opens it. A request
+//! *half-open*: exactly one request is let through, and how that ends closes or opens it. Where that is
+//! a stream, its beginning closes it, on trial: until an answer has been whole, one failure opens it
+//! again, for longer than before. A request
 //! that has nowhere else to go may be let through an open one as a last resort, also one at a time,
 //! and at a pace that slackens while it fails. One that keeps silent for longer than answers of the
 //! target ever take is not waited for: the next last resort takes its place.
@@ -25,6 +27,16 @@ pub(super) struct Breaker {
     open: Option<Open>,
     /// Since when the one request is on its way that it let through while it was open.
     probing: Option<Instant>,
+    /// It was closed by an answer that has only begun, and none has been whole since.
+    trial: Option<Trial>,
+}
+
+#[derive(Debug)]
+struct Trial {
+    /// When the request began that closed it.
+    began: Instant,
+    /// How long it had been open, without the jitter.
+    cooldown: Duration,
 }
 
 #[derive(Debug)]
@@ -102,18 +114,28 @@ impl Breaker {
         self.next_resort(silence).into_iter().chain(probe).min()
     }
 
-    /// A request that began then came back with an answer, or with an error that is not the target's
+    /// The answer to a request that went to find out, and began then, has begun: the target is there.
+    /// Says whether that closed the breaker.
+    pub(super) fn begun(&mut self, began: Instant) -> bool {
+        self.released(began);
+        let open = self.open.take();
+        self.trial = open.as_ref().map(|open| Trial {
+            began,
+            cooldown: open.cooldown,
+        });
+        self.forget();
+        open.is_some()
+    }
+
+    /// A request that began then came back with a whole answer, or with an error that is not the target's
     /// fault. Says whether that closed the breaker. What was on its way when it opened proves nothing.
     pub(super) fn answered(&mut self, probe: Option<Probe>, began: Instant) -> bool {
-        if probe.is_some() {
-            self.released(began);
-            return self.close();
-        }
+        let closed = probe.is_some() && self.begun(began);
         if self.open.is_none() {
-            self.failures = 0;
-            self.last_failure = None;
+            self.forget();
+            self.trial = self.trial.take().filter(|trial| began < trial.began);
         }
-        false
+        closed
     }
 
     /// A request that began then failed. Says whether that opened the breaker. `jitter` is a random
@@ -129,6 +151,14 @@ impl Breaker {
         let waited_for = probe.is_some() && self.released(began);
         match (&mut self.open, probe) {
             (None, _) => {
+                let trial = self.trial.take_if(|trial| began >= trial.began);
+                if let Some(trial) = trial
+                    && now.saturating_duration_since(trial.began) <= policy.window
+                {
+                    let cooldown = (trial.cooldown * 2).clamp(policy.cooldown, policy.longest);
+                    self.open = Some(Open::new(now, cooldown, jitter));
+                    return true;
+                }
                 let stale = self
                     .last_failure
                     .is_some_and(|last| now.saturating_duration_since(last) > policy.window);
@@ -200,10 +230,9 @@ impl Breaker {
         }
     }
 
-    fn close(&mut self) -> bool {
+    fn forget(&mut self) {
         self.failures = 0;
         self.last_failure = None;
-        self.open.take().is_some()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Health;
+use super::vitals::Empty;
 use crate::snapshot::Target;
 
 /// What one process can tell another of a target. That a key is refused is not among it: each has its
@@ -52,7 +53,7 @@ impl Health {
         let until = match hint {
             Hint::Breaker => vitals.breaker.found_out(),
             Hint::RateLimited => vitals.heard.beyond(vitals.limited),
-            Hint::Quota => account.heard.beyond(account.empty_until),
+            Hint::Quota => account.heard.beyond(account.empty.map(|empty| empty.until)),
         };
         until.filter(|until| now < *until)
     }
@@ -68,8 +69,8 @@ impl Health {
                 vitals.limited = Some(until);
                 vitals.heard.until = Some(until);
             }
-            Hint::Quota if account.empty_until.is_none_or(|known| known < until) => {
-                account.empty_until = Some(until);
+            Hint::Quota if account.empty.is_none_or(|known| known.until < until) => {
+                account.empty = Some(Empty { since: now, until });
                 account.heard.until = Some(until);
             }
             Hint::RateLimited | Hint::Quota => {}

@@ -78,9 +78,17 @@ pub struct Ask {
     pub tokens: u64,
     pub priority: Priority,
     pub policy: Policy,
-    /// Whether its caller waits for less than the route would: that a target did not answer so soon
-    /// says nothing of it, where it usually takes longer.
-    pub hurried: bool,
+    pub hurry: Hurry,
+}
+
+/// Where the caller's own patience ends before the route's. That a target was too slow for it says
+/// little of the target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hurry {
+    /// Until the first token of a stream, or the end of a plain answer.
+    pub begin: bool,
+    /// Between two events of a stream.
+    pub go_on: bool,
 }
 
 impl Health {
@@ -342,7 +350,7 @@ mod tests {
             tokens: 1,
             priority: Priority::Interactive,
             policy: Policy::DEFAULT,
-            hurried: false,
+            hurry: Hurry::default(),
         }
     }
 }

@@ -91,11 +91,12 @@ impl Permit {
         let mut state = self.health.lock();
         let (vitals, account) = state.of(&self.target, now);
         vitals.sample(Kind::Streamed, took, now, &self.ask.policy);
-        account.marked = None;
+        vitals.excused = 0;
+        account.let_in(self.began);
         // A probe has found out what it went for. Of an ordinary request, a good beginning does not
         // outweigh failures: a target that breaks off every answer would never be left.
         let probe = self.probe();
-        let closed = probe.is_some() && vitals.breaker.answered(probe, self.began);
+        let closed = probe.is_some() && vitals.breaker.begun(self.began);
         drop(state);
         self.pass = Pass::Ordinary;
         self.tell_closed(closed);
@@ -123,8 +124,8 @@ impl Permit {
             (Kind::Streamed, None) => {}
         }
         let closed = vitals.breaker.answered(self.probe(), self.began);
-        account.marked = None;
-        account.empty_until = None;
+        vitals.excused = 0;
+        account.served(self.began);
         vitals.in_flight = vitals.in_flight.saturating_sub(1);
         account.load.end(more, now);
         drop(state);
@@ -137,16 +138,25 @@ impl Permit {
         if failure.class == Class::Cancelled {
             return;
         }
+        let probe = self.probe();
         let took = now.saturating_duration_since(self.began);
-        let silent = failure.class == Class::Timeout && self.first_token.is_none();
+        let timeout = failure.class == Class::Timeout;
+        let silent = timeout && (self.ask.kind == Kind::Plain || self.first_token.is_none());
         let mut state = self.health.lock();
         let jitter = state.rng.f64();
         let (vitals, account) = state.of(&self.target, now);
-        let expected = vitals.track(self.ask.kind).expected();
-        if silent && self.ask.hurried && expected.is_some_and(|expected| took < expected) {
-            // As if it had been given up. One caller in a hurry must not close a target to all.
+        // As if it had been given up: callers in a hurry must not close a target to all. A probe has an
+        // end, however it comes to it.
+        let hurry = self.ask.hurry;
+        let excused = if silent {
+            hurry.begin && probe.is_none() && vitals.excuse(self.ask.kind, took)
+        } else {
+            timeout && hurry.go_on
+        };
+        if excused {
             return;
         }
+        let expected = vitals.track(self.ask.kind).expected();
         self.over = true;
         vitals.in_flight = vitals.in_flight.saturating_sub(1);
         account.load.end(0, now);
@@ -242,6 +252,7 @@ impl Drop for Permit {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Hurry;
     use super::super::tests::{ask, health, target};
     use super::*;
 
@@ -291,7 +302,10 @@ mod tests {
         for (hurried, after, opens) in [(true, 300, false), (true, 700, true), (false, 300, true)] {
             let (health, target, mut now) = (health(), target(), Instant::now());
             let ask = Ask {
-                hurried,
+                hurry: Hurry {
+                    begin: hurried,
+                    go_on: false,
+                },
                 ..ask(Kind::Streamed)
             };
             for _ in 0..5 {

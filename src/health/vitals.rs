@@ -26,6 +26,10 @@ const MEASURED: Duration = Duration::from_secs(5);
 /// So many tokens of a stream decide how quick it feels: two or three sentences.
 const FELT: u32 = 100;
 
+/// So many requests in a hurry may go without an answer before the target is to blame: callers who
+/// always leave early cannot close it to others, and it cannot be dead for them unnoticed.
+const EXCUSED: u32 = 8;
+
 /// Why a target is not to be tried now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
@@ -88,6 +92,8 @@ pub(super) struct Vitals {
     pub(super) ledger: Ledger,
     pub(super) in_flight: u64,
     pub(super) announced: Announced,
+    /// Requests in a hurry that it was too slow for, since it last answered one.
+    pub(super) excused: u32,
     /// When it was last tried in spite of its slowness.
     pub(super) measured: Option<Instant>,
     /// The last failure: its class and when.
@@ -98,17 +104,38 @@ pub(super) struct Vitals {
 #[derive(Debug, Default)]
 pub(super) struct Account {
     pub(super) load: Load,
-    pub(super) empty_until: Option<Instant>,
+    pub(super) empty: Option<Empty>,
     /// How much of that another process said.
     pub(super) heard: Heard,
     pub(super) marked: Option<Marked>,
 }
 
+/// An account that has nothing left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Empty {
+    pub(super) since: Instant,
+    pub(super) until: Instant,
+}
+
 /// An account whose key was refused.
 #[derive(Debug)]
 pub(super) struct Marked {
+    pub(super) since: Instant,
     /// When the next request may ask whether it still is.
     pub(super) next: Instant,
+}
+
+impl Account {
+    /// A request that began then was let in. What was on its way when the key was refused proves nothing.
+    pub(super) fn let_in(&mut self, began: Instant) {
+        self.marked.take_if(|marked| began >= marked.since);
+    }
+
+    /// A request that began then was served.
+    pub(super) fn served(&mut self, began: Instant) {
+        self.let_in(began);
+        self.empty.take_if(|empty| began >= empty.since);
+    }
 }
 
 impl Marked {
@@ -141,6 +168,7 @@ impl Vitals {
             ledger: Ledger::new(now),
             in_flight: 0,
             announced: Announced::default(),
+            excused: 0,
             measured: None,
             last: None,
         }
@@ -162,6 +190,18 @@ impl Vitals {
             self.measured = Some(now);
         }
         due
+    }
+
+    /// Whether a request in a hurry, after so long in vain, is no failure of the target. If so, that is
+    /// one more that it is excused for.
+    pub(super) fn excuse(&mut self, kind: Kind, took: Duration) -> bool {
+        let track = self.track(kind);
+        let usual = track.p95().or_else(|| track.expected());
+        let excused = self.excused < EXCUSED && usual.is_some_and(|usual| took < usual);
+        if excused {
+            self.excused += 1;
+        }
+        excused
     }
 
     /// What keeps silent for longer is slow; `None` without a history.
@@ -230,8 +270,8 @@ pub(super) fn gate(
     {
         return out(Why::Auth, Some(marked.next));
     }
-    if let Some(until) = account.empty_until.filter(|until| now < *until) {
-        return out(Why::Quota, Some(until));
+    if let Some(empty) = account.empty.filter(|empty| now < empty.until) {
+        return out(Why::Quota, Some(empty.until));
     }
     if let Some(until) = vitals.limited.filter(|until| now < *until) {
         return out(Why::RateLimited, Some(until));
@@ -258,9 +298,17 @@ pub(super) fn learn(
             vitals.limited = vitals.limited.max(until);
         }
         Class::QuotaExhausted => {
-            account.empty_until = Some(now + failure.wait.unwrap_or(QUOTA));
+            account.empty = Some(Empty {
+                since: now,
+                until: now + failure.wait.unwrap_or(QUOTA),
+            });
         }
-        Class::Auth => account.marked = Some(Marked { next: now + MARKED }),
+        Class::Auth => {
+            account.marked = Some(Marked {
+                since: now,
+                next: now + MARKED,
+            });
+        }
         Class::TargetMissing => vitals.missing = Some(Arc::clone(target)),
         Class::Ok
         | Class::Connect

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use tokio::time::Instant;
 
+use crate::health::Hurry;
 use crate::snapshot::{Percent, Timeouts};
 
 /// What is left to the caller's own clock when we answer 504.
@@ -26,8 +27,8 @@ pub struct Deadline {
     reserve: Percent,
     /// How much longer than `at` the last attempt may take.
     beyond: Duration,
-    /// Whether an attempt gets less than the route would give it, since the caller waits no longer.
-    pub hurried: bool,
+    /// Where it is the caller who gives an attempt less than the route would.
+    pub hurry: Hurry,
 }
 
 impl Deadline {
@@ -54,7 +55,10 @@ impl Deadline {
             idle: within(timeouts.idle),
             reserve,
             beyond: Duration::ZERO,
-            hurried: share(whole) < share(timeouts.whole),
+            hurry: Hurry {
+                begin: share(whole) < share(timeouts.whole),
+                go_on: within(timeouts.idle) < timeouts.idle,
+            },
         }
     }
 
@@ -152,7 +156,9 @@ mod tests {
             (false, Some(29), true),
         ] {
             let (_, deadline) = deadline(streamed, patience);
-            assert_eq!(deadline.hurried, hurried, "{streamed} {patience:?}");
+            assert_eq!(deadline.hurry.begin, hurried, "{streamed} {patience:?}");
+            let impatient = patience.is_some_and(|patience| patience < 15);
+            assert_eq!(deadline.hurry.go_on, impatient);
         }
     }
 

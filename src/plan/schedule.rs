@@ -22,6 +22,10 @@ use crate::snapshot::{Hedge, Kind, Target};
 /// With every breaker open, a request waits so long for one to close; then it is told.
 const LAST_RESORT: Duration = Duration::from_millis(50);
 
+/// Between two looks whether the budget of second tries has room, once a rate limit is over; as much
+/// again by chance.
+const BUDGET_PAUSE: Duration = Duration::from_millis(250);
+
 /// By so much more do requests wait, at most, that wait for the same rate limit.
 const LONGEST_SPREAD: Duration = Duration::from_millis(250);
 
@@ -54,6 +58,8 @@ pub struct Schedule {
     attempts_left: u32,
     /// Those that have not had their turn.
     left: VecDeque<Arc<Target>>,
+    /// Passed over because another one is expected sooner.
+    late: VecDeque<Arc<Target>>,
     /// The target of the last step.
     current: Option<Arc<Target>>,
     /// That target is to be tried again, after a failure of this class.
@@ -63,6 +69,8 @@ pub struct Schedule {
     /// Those whose account's key had been refused before they were tried.
     doubtful: SmallVec<[Arc<Target>; 1]>,
     not_before: Option<Instant>,
+    /// How often a limit that named no time was waited for.
+    backoffs: u32,
     /// Passed over because their breakers were open: the last resort.
     open: VecDeque<Arc<Target>>,
     /// Passed over because they are at their rate limits until then.
@@ -84,11 +92,13 @@ impl Schedule {
             deadline,
             attempts_left: max_attempts,
             left: plan.targets.iter().cloned().collect(),
+            late: VecDeque::new(),
             current: None,
             again: None,
             retried: SmallVec::new(),
             doubtful: SmallVec::new(),
             not_before: None,
+            backoffs: 0,
             open: VecDeque::new(),
             limited: SmallVec::new(),
             patience: None,
@@ -109,12 +119,25 @@ impl Schedule {
             }
             self.not_before = None;
         }
-        if let (Some(class), Some(target)) = (self.again.take(), &self.current)
-            && let Some(permit) = health.retry(self.ask, target, class, now)
-        {
-            return self.step(permit, now, health);
+        if let (Some(class), Some(target)) = (self.again.take(), &self.current) {
+            if let Some(permit) = health.retry(self.ask, target, class, now) {
+                return self.step(permit, now, health);
+            }
+            if class == Class::RateLimited {
+                // Its wait is over, and so is the budget of second tries: a little later, perhaps.
+                let pause = BUDGET_PAUSE + health.jitter(BUDGET_PAUSE);
+                let target = Arc::clone(target);
+                self.await_limit(&target, now + pause);
+            }
         }
         while let Some(target) = self.left.pop_front() {
+            if self.may_follow(&target) && self.comes_too_late(&target, now, health) {
+                self.late.push_back(target);
+            } else if let Some(permit) = self.admit(&target, now, health) {
+                return self.step(permit, now, health);
+            }
+        }
+        while let Some(target) = self.late.pop_front() {
             if let Some(permit) = self.admit(&target, now, health) {
                 return self.step(permit, now, health);
             }
@@ -142,19 +165,26 @@ impl Schedule {
         self.current = Some(Arc::clone(target));
         let remedy = self.remedy(&failure, target, new_secret, now, health);
         let class = failure.class;
+        let told = failure.wait.filter(|_| class == Class::RateLimited);
         self.tale.failed(failure, &target.id, now);
         match remedy {
             Remedy::RetryHere => {
                 self.retried.push(Arc::clone(target));
                 self.again = Some(class);
             }
-            Remedy::NotBefore(until) => self.limited.push(Limited {
-                until,
-                target: Arc::clone(target),
-                tried: true,
-            }),
+            Remedy::NotBefore(until) => self.await_limit(target, until),
+            Remedy::Later => {
+                let most = BACKOFF * 2_u32.saturating_pow(self.backoffs);
+                self.backoffs += 1;
+                self.await_limit(target, now + health.jitter(most));
+            }
             Remedy::NextTarget => {
+                // Where all others fail, waiting for it may still be right.
+                if let Some(wait) = told {
+                    self.await_limit(target, now + wait);
+                }
                 self.left.retain(|next| suits(next, class, target));
+                self.late.retain(|next| suits(next, class, target));
                 self.open.retain(|next| suits(next, class, target));
                 self.limited
                     .retain(|next| suits(&next.target, class, target));
@@ -234,9 +264,6 @@ impl Schedule {
         if !self.may_follow(target) {
             return None;
         }
-        if self.comes_too_late(target, now, health) {
-            return None;
-        }
         match health.admit(self.ask, target, now) {
             Ok(permit) => Some(permit),
             Err(out) => {
@@ -244,6 +271,16 @@ impl Schedule {
                 None
             }
         }
+    }
+
+    /// `target` has said itself that it is at its rate limit. Where nobody else answers, it is tried again
+    /// from then on.
+    fn await_limit(&mut self, target: &Arc<Target>, until: Instant) {
+        self.limited.push(Limited {
+            until,
+            target: Arc::clone(target),
+            tried: true,
+        });
     }
 
     fn put_out(&mut self, target: &Arc<Target>, out: Out) {
@@ -268,12 +305,19 @@ impl Schedule {
         follows(self.only.as_ref(), target)
     }
 
-    /// Whether it cannot be expected to end in time, where another one may. A probe goes all the same.
+    /// Whether it is not expected to end in time, where another one is, or may be. A probe goes all the
+    /// same.
     fn comes_too_late(&self, target: &Arc<Target>, now: Instant, health: &Health) -> bool {
-        let expected = health.expected(target, self.ask.kind, now);
-        expected.is_some_and(|expected| now + expected > self.deadline.at)
+        let in_time = |target: &Arc<Target>| {
+            let expected = health.expected(target, self.ask.kind, now);
+            expected.is_none_or(|expected| now + expected <= self.deadline.at)
+        };
+        !in_time(target)
             && health.standing(target, now) == Ok(Standing::Well)
-            && self.backup(now, health).is_some()
+            && self.attempts_left > 1
+            && self.left.iter().any(|other| {
+                self.may_follow(other) && health.standing(other, now).is_ok() && in_time(other)
+            })
     }
 
     fn step(&mut self, permit: Permit, now: Instant, health: &Health) -> Next {
@@ -394,13 +438,12 @@ impl Schedule {
         match failure.class {
             Class::Connect | Class::Reset => once(true),
             Class::Timeout => once(self.deadline.fits_two(has_backup())),
-            Class::RateLimited => match failure.wait {
-                // Elsewhere is cheaper than waiting; with nowhere to go, waiting is all there is.
-                Some(wait) if !has_backup() && now + wait < self.deadline.at => {
-                    Remedy::NotBefore(now + wait)
-                }
-                _ => Remedy::NextTarget,
-            },
+            // Elsewhere is cheaper than waiting; with nowhere to go, waiting is all there is.
+            Class::RateLimited if has_backup() => Remedy::NextTarget,
+            Class::RateLimited => {
+                let wait = failure.wait.map(|wait| now + wait);
+                wait.map_or(Remedy::Later, Remedy::NotBefore)
+            }
             Class::QuotaExhausted
             | Class::Overloaded
             | Class::ServerError
@@ -418,11 +461,16 @@ impl Schedule {
     }
 }
 
+/// The longest wait for a limit that names no time, the first time; twice as long each time.
+const BACKOFF: Duration = Duration::from_millis(500);
+
 #[derive(Debug, PartialEq, Eq)]
 enum Remedy {
     RetryHere,
     /// The same target, when it takes requests again, unless another one does before.
     NotBefore(Instant),
+    /// The same, where it has not said when.
+    Later,
     NextTarget,
     /// The next target of another account of the same kind.
     NextAccount,

@@ -10,6 +10,9 @@ use crate::error::GatewayError;
 use crate::health::{Out, Why};
 use crate::outcome::{Class, Failure};
 
+/// Where a limit is over that a request has waited for, and its time, too: the next may go through.
+const SOON: Duration = Duration::from_secs(1);
+
 /// What became of the targets of one request.
 #[derive(Debug, Default)]
 pub(super) struct Tale {
@@ -53,7 +56,7 @@ impl Tale {
         }
         if let Some(wait) = self.least_wait(now) {
             return GatewayError::Unanswered(Failure {
-                wait: Some(wait).filter(|wait| !wait.is_zero()),
+                wait,
                 ..Failure::new(Class::RateLimited, "every target is at its rate limit")
             });
         }
@@ -68,8 +71,9 @@ impl Tale {
         untried(&self.outs, now)
     }
 
-    /// `None` unless rate limits are all that stands in the way, of some attempts or all targets.
-    fn least_wait(&self, now: Instant) -> Option<Duration> {
+    /// `None` unless rate limits are all that stands in the way, of some attempts or all targets; then the
+    /// wait, if it is known.
+    fn least_wait(&self, now: Instant) -> Option<Option<Duration>> {
         let mut failures = self.failures.iter();
         let others = failures.any(|failure| failure.class != Class::RateLimited)
             || self.outs.iter().any(|out| out.why != Why::RateLimited);
@@ -77,10 +81,13 @@ impl Tale {
             return None;
         }
         let waits = self.limits.iter().filter_map(|(_, until)| *until);
-        let least = waits
-            .min()
-            .map(|until| until.saturating_duration_since(now));
-        Some(least.unwrap_or_default())
+        let least = waits.min();
+        let wait = |until: Instant| until.saturating_duration_since(now);
+        Some(least.map(|until| {
+            Some(wait(until))
+                .filter(|wait| !wait.is_zero())
+                .unwrap_or(SOON)
+        }))
     }
 }
 

@@ -14,7 +14,7 @@ use super::routing::{self, Caller, Way};
 use super::{Answer, Gateway, usable};
 use crate::chat::{Named, Surface};
 use crate::error::GatewayError;
-use crate::health::{Ask, Kind, Priority};
+use crate::health::{Ask, Hurry, Kind, Priority};
 use crate::plan::{Plan, Selection, patience};
 use crate::record::Recorder;
 use crate::snapshot::{Route, Target};
@@ -115,7 +115,7 @@ fn first(gateway: &Gateway, route: &Route) -> Result<Arc<Target>, GatewayError> 
             tokens: 0,
             priority: Priority::default(),
             policy: route.health,
-            hurried: false,
+            hurry: Hurry::default(),
         },
         affinity: None,
         now,

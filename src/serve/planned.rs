@@ -62,7 +62,7 @@ impl Planned {
             tokens: request.body.len() as u64 / BYTES_PER_TOKEN,
             priority: caller.key.priority,
             policy: route.health,
-            hurried: deadline.hurried,
+            hurry: deadline.hurry,
         };
         let drawn = |route: &Route| {
             let mut places = route.places.iter();

@@ -5,6 +5,7 @@
 //! used where the environment of the process names one.
 
 mod address;
+mod alarm;
 mod attempt;
 mod body;
 mod client;
@@ -26,6 +27,7 @@ mod tried;
 mod visit;
 mod warm;
 
+pub(crate) use alarm::STOOD_STILL;
 pub use attempt::{Answered, Question, Upstream, attempt};
 pub use client::{Client, Clients};
 pub use count::count;

@@ -10,8 +10,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::attempt::Question;
 use super::body::Outgoing;
 use super::client::Client;
@@ -125,7 +126,7 @@ impl<'a> Call<'a> {
                     .exchange(client, request, end, |head| running.head(head))
                     .await?;
                 let read = reading::read(response.into_body(), left);
-                let answer = timeout_at(end, read).await.map_err(|_| unended())??;
+                let answer = Alarm::at(end).wait(read).await.map_err(|_| unended())??;
                 left = left.saturating_sub(answer.len());
                 answers.push(answer);
             }
@@ -164,7 +165,7 @@ impl<'a> Call<'a> {
         end: Instant,
         head: impl FnOnce(&HeaderMap),
     ) -> Result<Response<Incoming>, Failure> {
-        let response = match timeout_at(end, client.request(request)).await {
+        let response = match Alarm::at(end).wait(client.request(request)).await {
             Err(_) => return Err(Failure::new(Class::Timeout, "no answer began in time")),
             Ok(Err(error)) => return Err(unsent(&error)),
             Ok(Ok(response)) => response,
@@ -213,12 +214,13 @@ impl<'a> Call<'a> {
         } else {
             MAX_ANSWER
         };
-        let body = timeout_at(end, reading::read(incoming, limit))
-            .await
-            .map_err(|_| unended())??;
-        running.first_token();
+        let mut alarm = Alarm::at(end);
+        let body = alarm.wait(reading::read(incoming, limit)).await;
+        let body = body.map_err(|_| unended())??;
         let headers = super::headers::shown(&head.headers);
         let (body, usage) = reader.whole(self.request, &body)?;
+        // An error in the body of a success is no answer.
+        running.first_token();
         Ok(Sent::Whole(Whole {
             headers,
             body,
@@ -238,13 +240,13 @@ impl<'a> Call<'a> {
         let (head, mut incoming) = response.into_parts();
         let mut collector = reader.collector();
         let mut length = 0;
+        let mut alarm = Alarm::at(end);
         while !collector.done() {
-            if Instant::now() >= end {
+            if alarm.has_rung() {
                 return Err(unended());
             }
-            let frame = timeout_at(end, incoming.frame())
-                .await
-                .map_err(|_| unended())?;
+            let frame = alarm.wait(incoming.frame()).await;
+            let frame = frame.map_err(|_| unended())?;
             match frame {
                 Some(Ok(frame)) => {
                     if let Ok(chunk) = frame.into_data() {
@@ -281,7 +283,7 @@ impl<'a> Call<'a> {
     ) -> Result<Sent, Failure> {
         let (head, mut incoming) = response.into_parts();
         let mut decoder = reader.decoder(self.request);
-        let mut limit = end;
+        let mut alarm = Alarm::at(end);
         while !decoder.released() {
             let late = |decoder: &Decoder| {
                 let reason = if decoder.arrived() {
@@ -292,12 +294,11 @@ impl<'a> Call<'a> {
                 Failure::new(Class::Timeout, reason)
             };
             // Frames that are always ready would never let the timer have its say.
-            if Instant::now() >= limit {
+            if alarm.has_rung() {
                 return Err(late(&decoder));
             }
-            let frame = timeout_at(limit, incoming.frame())
-                .await
-                .map_err(|_| late(&decoder))?;
+            let frame = alarm.wait(incoming.frame()).await;
+            let frame = frame.map_err(|_| late(&decoder))?;
             match frame {
                 Some(Ok(frame)) => {
                     if let Ok(chunk) = frame.into_data() {
@@ -309,7 +310,7 @@ impl<'a> Call<'a> {
             }
             if decoder.arrived() {
                 running.first_token();
-                limit = self.deadline.min(Instant::now() + self.idle);
+                alarm = Alarm::at(self.deadline.min(Instant::now() + self.idle));
             }
         }
         let headers = super::headers::shown(&head.headers);

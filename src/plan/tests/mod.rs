@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{Deadline, Next, Plan, Schedule, Selection};
 use crate::error::GatewayError;
-use crate::health::{Ask, Capacity, Health, Kind, Permit, Policy, Priority};
+use crate::health::{Ask, Capacity, Health, Hurry, Kind, Permit, Policy, Priority};
 use crate::outcome::{Class, Failure};
 use crate::snapshot::{self, BaseUrl, Percent, Provider, Target, Timeouts};
 
@@ -59,7 +59,10 @@ const ASK: Ask = Ask {
     tokens: 100,
     priority: Priority::Interactive,
     policy: Policy::DEFAULT,
-    hurried: false,
+    hurry: Hurry {
+        begin: false,
+        go_on: false,
+    },
 };
 
 fn health() -> Health {

@@ -13,16 +13,12 @@ use tokio::time::Instant;
 use super::{Rest, Resume};
 use crate::outcome::{Class, Failure};
 use crate::record::Recorder;
-use crate::upstream::{Running, cut};
+use crate::upstream::{Running, STOOD_STILL, cut};
 
 /// What is ready together leaves together, up to so much.
 const BATCH: usize = 16 << 10;
 /// What came together is decoded in such pieces, so that no more than a batch is decoded at once.
 const PIECE: usize = 8 << 10;
-
-/// An alarm that rings so much later than it should tells that we stood still (a paused machine, no
-/// share of the processor): what the provider said meanwhile may lie unread.
-const STOOD_STILL: Duration = Duration::from_millis(100);
 
 pub(super) struct Flow {
     pub(super) incoming: Incoming,

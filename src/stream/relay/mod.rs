@@ -248,11 +248,32 @@ impl Relay {
     }
 }
 
+/// Whether another target may mend what ended an answer so.
+fn may_go_on(class: Class) -> bool {
+    match class {
+        Class::Connect
+        | Class::Timeout
+        | Class::Reset
+        | Class::RateLimited
+        | Class::QuotaExhausted
+        | Class::Overloaded
+        | Class::ServerError
+        | Class::Broken
+        | Class::TargetMissing => true,
+        Class::Ok
+        | Class::Auth
+        | Class::InvalidRequest
+        | Class::ContextLength
+        | Class::Policy
+        | Class::Cancelled => false,
+    }
+}
+
 impl Rest {
     /// The text that another target may go on with.
     fn resumable(&self, failure: &Failure) -> Option<String> {
-        let over = failure.class == Class::Cancelled || Instant::now() >= self.end;
-        self.decoder.said().filter(|_| !over).map(str::to_owned)
+        let goes_on = may_go_on(failure.class) && Instant::now() < self.end;
+        self.decoder.said().filter(|_| goes_on).map(str::to_owned)
     }
 
     /// What both streams have cost.

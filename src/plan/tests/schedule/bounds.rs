@@ -119,3 +119,37 @@ fn after_a_race_the_one_that_failed_last_is_tried_again() {
     };
     assert_eq!(&*again.target.id, "a/m");
 }
+
+#[test]
+fn what_is_expected_too_late_is_passed_over_only_for_what_is_not_and_comes_last() {
+    for (backup, backup_is_well, expected) in [
+        (Some(9.0), true, vec!["a/m"]),
+        (Some(1.0), true, vec!["b/m"]),
+        (None, true, vec!["b/m"]),
+        (Some(1.0), false, vec!["b/m", "a/m"]),
+    ] {
+        let (health, start) = (health(), Instant::now());
+        let both = targets(&["a/m", "b/m"]);
+        let usually = |target: &Arc<Target>, seconds| {
+            for _ in 0..20 {
+                let mut permit = health.admit(ASK, target, start).unwrap();
+                permit.first_token(start + secs(seconds));
+                answer(permit, start + secs(seconds));
+            }
+        };
+        usually(&both[0], 4.0);
+        backup
+            .into_iter()
+            .for_each(|seconds| usually(&both[1], seconds));
+        let now = start + secs(30.0);
+        let mut hurried = deadline(now);
+        hurried.at = now + secs(2.0);
+        let schedule = Schedule::new(&Plan::of(both), ASK, hurried, 4, false);
+        let ran = drive(schedule, &health, now, |id| match id {
+            "b/m" if !backup_is_well => ((0.1, Class::ServerError), None),
+            _ => ((0.2, Class::Ok), None),
+        });
+        assert_eq!(ran.tried, expected, "{backup:?} {backup_is_well}");
+        assert!(ran.verdict.is_none());
+    }
+}

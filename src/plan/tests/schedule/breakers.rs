@@ -1,7 +1,7 @@
 //! Open breakers, their probes, and the last resort.
 
 use super::*;
-use crate::health::Standing;
+use crate::health::{Standing, Why};
 
 #[test]
 fn an_open_breaker_sends_everybody_to_the_backup() {
@@ -41,12 +41,88 @@ fn a_target_that_breaks_off_what_it_begins_is_left_too() {
     broken_off(now);
     assert!(health.standing(&target, now).is_err());
 
-    // A probe has told enough with its first token. What follows counts anew.
+    // A probe that began well lets the others in, on trial: until an answer is whole, one that breaks
+    // off is enough, and the target is left for longer.
     let now = now + secs(5.0);
+    let mut probe = health.admit(ASK, &target, now).unwrap();
+    probe.first_token(now);
+    assert_eq!(health.standing(&target, now), Ok(Standing::Well));
+    probe.failed(&failure(Class::Reset, None), now);
+    let out = health.standing(&target, now + secs(7.9)).unwrap_err();
+    assert!(
+        out.until > Some(now + secs(7.9)),
+        "ten seconds, less the jitter"
+    );
+    let now = now + secs(10.0);
+    let mut probe = health.admit(ASK, &target, now).unwrap();
+    probe.first_token(now);
+    answer(probe, now);
     broken_off(now);
     assert_eq!(health.standing(&target, now), Ok(Standing::Well));
     broken_off(now);
-    assert!(health.standing(&target, now).is_err());
+    let out = health.standing(&target, now).unwrap_err();
+    assert!(out.until <= Some(now + secs(5.0)), "as the first time");
+}
+
+#[test]
+fn callers_in_a_hurry_leave_a_dead_target_too() {
+    let (health, mut now) = (health(), Instant::now());
+    let target = target("a/m", None);
+    let hurried = Ask {
+        hurry: Hurry {
+            begin: true,
+            go_on: true,
+        },
+        ..ASK
+    };
+    for _ in 0..20 {
+        let mut permit = health.admit(hurried, &target, now).unwrap();
+        now += secs(4.0);
+        permit.first_token(now);
+        answer(permit, now);
+    }
+    let silent = |now: &mut Instant| {
+        let permit = health.admit(hurried, &target, *now).ok()?;
+        *now += secs(1.0);
+        permit.failed(&failure(Class::Timeout, None), *now);
+        Some(())
+    };
+    let sent = (0..50).map_while(|_| silent(&mut now)).count();
+    assert_eq!(sent, 10, "eight are excused, two are enough");
+    now += secs(5.0);
+    silent(&mut now).unwrap();
+    let out = health.standing(&target, now).unwrap_err();
+    assert!(
+        out.until > Some(now + secs(6.0)),
+        "a probe in a hurry is a probe"
+    );
+    // One that pauses for longer than such a caller waits has done nothing wrong.
+    now += secs(11.0);
+    for _ in 0..5 {
+        let mut permit = health.admit(hurried, &target, now).unwrap();
+        permit.first_token(now);
+        permit.failed(&failure(Class::Timeout, None), now);
+    }
+    assert_eq!(health.standing(&target, now), Ok(Standing::Well));
+}
+
+#[test]
+fn what_was_on_its_way_brings_no_account_back() {
+    for (class, why) in [
+        (Class::Auth, Why::Auth),
+        (Class::QuotaExhausted, Why::Quota),
+    ] {
+        let (health, now) = (health(), Instant::now());
+        let target = target("a/m", None);
+        let mut before = health.admit(ASK, &target, now).unwrap();
+        let refused = health.admit(ASK, &target, now).unwrap();
+        let later = now + secs(1.0);
+        refused.failed(&failure(class, None), later);
+        before.first_token(later);
+        answer(before, later);
+        let out = health.standing(&target, later).unwrap_err();
+        assert_eq!(out.why, why);
+    }
 }
 
 #[test]

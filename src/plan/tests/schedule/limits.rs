@@ -6,15 +6,11 @@ use super::*;
 fn a_rate_limit_is_waited_out_only_when_there_is_nowhere_to_go() {
     let now = Instant::now();
     let two = targets(&["a/m", "b/m"]);
-    let mut waits = [9.0, 40.0].into_iter();
-    let ran = run(&two, &health(), now, |_| {
-        ((0.0, Class::RateLimited), waits.next())
+    let ran = run(&two, &health(), now, |id| {
+        let wait = if id == "a/m" { 9.0 } else { 40.0 };
+        ((0.0, Class::RateLimited), Some(wait))
     });
-    assert_eq!(
-        ran.tried,
-        ["a/m", "b/m"],
-        "9 s are over, then nothing is left"
-    );
+    assert_eq!(ran.tried, ["a/m", "b/m", "a/m", "a/m"], "each 9 s");
     let one = targets(&["a/m"]);
     let ran = run(&one, &health(), now, always(Class::RateLimited, Some(1.0)));
     assert_eq!(ran.tried, ["a/m"; 4], "bounded by the attempts");
@@ -25,6 +21,76 @@ fn a_rate_limit_is_waited_out_only_when_there_is_nowhere_to_go() {
     assert_eq!(ran.tried, ["a/m"]);
     assert!(ran.verdict.is_none());
     assert!(ran.at >= now + secs(31.0), "not before its time");
+}
+
+#[test]
+fn a_limit_that_was_told_is_waited_for_where_all_others_fail() {
+    let (health, now) = (health(), Instant::now());
+    let mut limited = true;
+    let ran = run(&targets(&["a/m", "b/m"]), &health, now, |id| match id {
+        "a/m" if std::mem::take(&mut limited) => ((0.0, Class::RateLimited), Some(2.0)),
+        "a/m" => ((0.0, Class::Ok), None),
+        _ => ((0.0, Class::ServerError), None),
+    });
+    assert_eq!(ran.tried, ["a/m", "b/m", "a/m"]);
+    assert!(ran.verdict.is_none());
+    assert!(ran.at >= now + secs(2.0) && ran.at < now + secs(3.0));
+}
+
+#[test]
+fn a_limit_without_a_time_is_tried_again_after_chances_pauses() {
+    let (health, now) = (health(), Instant::now());
+    let one = targets(&["a/m"]);
+    let ran = run(&one, &health, now, always(Class::RateLimited, None));
+    assert_eq!(ran.tried, ["a/m"; 4]);
+    assert!(ran.at > now && ran.at < now + secs(0.5 + 1.0 + 2.0 + 1.0));
+    assert_eq!(ran.verdict.unwrap().retry_after(), None);
+    // With somebody else to ask, nobody waits.
+    let two = targets(&["b/m", "c/m"]);
+    let ran = run(&two, &health, now, |id| match id {
+        "b/m" => ((0.0, Class::RateLimited), None),
+        _ => ((0.0, Class::Ok), None),
+    });
+    assert_eq!((ran.tried, ran.at), (vec!["b/m".into(), "c/m".into()], now));
+}
+
+#[test]
+fn those_who_waited_for_a_limit_wait_for_the_budget_too() {
+    let (health, start) = (health(), Instant::now());
+    let plan = Plan::of(targets(&["a/m"]));
+    let told = |schedule: &mut Schedule| {
+        let Next::Try(step) = schedule.next(start, &health) else {
+            panic!("it is well");
+        };
+        step.permit
+    };
+    let mut waiting: Vec<(Instant, Schedule)> = (0..25)
+        .map(|_| (start, Schedule::new(&plan, ASK, deadline(start), 4, false)))
+        .collect();
+    let permits: Vec<_> = waiting.iter_mut().map(|(_, one)| told(one)).collect();
+    for (permit, (_, schedule)) in permits.into_iter().zip(&mut waiting) {
+        let limited = failure(Class::RateLimited, Some(2.0));
+        let target = Arc::clone(permit.target());
+        permit.failed(&limited, start);
+        schedule.failed(limited, &target, false, start, &health);
+    }
+    let mut served = 0;
+    while !waiting.is_empty() {
+        waiting.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        let (now, mut schedule) = waiting.pop().unwrap();
+        match schedule.next(now, &health) {
+            Next::Try(step) => {
+                answer(step.permit, now);
+                served += 1;
+            }
+            Next::Wait(until) => waiting.push((until, schedule)),
+            Next::Over => {
+                let verdict = schedule.verdict(now);
+                assert!(verdict.retry_after().is_some(), "{verdict:?}");
+            }
+        }
+    }
+    assert_eq!(served, 25, "within the deadline there is room again");
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn every_class_has_its_remedy() {
         (Class::Connect, here),
         (Class::Timeout, here),
         (Class::Reset, here),
-        (Class::RateLimited, next),
+        (Class::RateLimited, &["a/m", "b/m", "b/m", "b/m"]),
         (Class::QuotaExhausted, next),
         (Class::Overloaded, next),
         (Class::ServerError, next),
