@@ -461,3 +461,43 @@ async fn a_target_that_drags_from_token_to_token_is_left_for_its_backup() {
         (true.into(), false.into())
     );
 }
+
+#[tokio::test]
+async fn an_error_in_the_body_of_a_success_lets_nobody_in() {
+    let error = r#"{"error":{"message":"oops","type":"server_error","code":null}}"#;
+    let first = Upstream::always(Reply::json(error)).await;
+    let second = Upstream::always(Reply::sse(streamed(&["Hello!"]))).await;
+    let config = Config::of(&[&first, &second]).knob("breaker: { cooldown: 1s..60s }");
+    let gateway = Gateway::start(config).await;
+    soon("a probe goes", async {
+        while first.hits() < 3 {
+            assert_eq!(gateway.chat(&ask_stream()).await.status, 200);
+            sleep(PAUSE).await;
+        }
+    })
+    .await;
+    for _ in 0..5 {
+        assert_eq!(gateway.chat(&ask_stream()).await.status, 200);
+    }
+    assert_eq!(first.hits(), 3, "the probe has failed");
+    assert!(!gateway.log().contains("a circuit breaker closed"));
+}
+
+#[tokio::test]
+async fn who_waits_for_less_than_a_pause_blames_nobody_for_it() {
+    let gate = Gate::new();
+    let pausing = Reply::sse(streamed(&["Hello, ", "world!"])).pause_after(2, &gate);
+    let first = Upstream::always(pausing).await;
+    let gateway = Gateway::start(Config::of(&[&first])).await;
+    let headers = [("x-stainless-read-timeout", "0.6")];
+    for _ in 0..3 {
+        let stream = gateway
+            .open("/v1/chat/completions", &headers, &ask_stream())
+            .await;
+        let answer = stream.rest().await;
+        assert!(answer.text().contains("stream_broken"), "{}", answer.text());
+    }
+    gate.open();
+    assert_eq!(gateway.chat(&ask_stream()).await.status, 200);
+    assert_eq!(first.hits(), 4);
+}

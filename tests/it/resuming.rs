@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::support::fixture::{ask_stream, role, streamed, text};
 use crate::support::kind::KINDS;
 use crate::support::reply::End;
 use crate::support::surface::SURFACES;
 use crate::support::wire::{Script, Tag, Wire};
-use crate::support::{Act, Kind, Reply, Stage, Surface};
+use crate::support::{Act, Config, Gateway, Kind, Reply, Stage, Surface, Upstream};
 
 const CONTINUE: &str = ", on_break: continue";
 
@@ -170,4 +171,22 @@ async fn nobody_goes_on_when_the_attempts_are_used_up() {
     let told = surface.read(&answer, true);
     assert_eq!(told.error.as_deref(), Some("stream_broken"), "{}", record.0);
     assert_eq!(stage.upstream(backup).hits(), 0);
+}
+
+#[tokio::test]
+async fn what_another_target_cannot_mend_is_not_gone_on_with() {
+    for (code, kind) in [
+        ("content_filter", "invalid_request_error"),
+        ("invalid_api_key", "authentication_error"),
+    ] {
+        let error = json!({ "error": { "message": "no", "type": kind, "code": code } });
+        let body = role() + &text("The first half, ") + &format!("data: {error}\n\n");
+        let first = Upstream::always(Reply::sse(body)).await;
+        let second = Upstream::always(Reply::sse(streamed(&["and the second."]))).await;
+        let config = Config::of(&[&first, &second]).knob("on_break: continue");
+        let gateway = Gateway::start(config).await;
+        let answer = gateway.chat(&ask_stream()).await;
+        assert!(answer.text().contains("stream_broken"), "{}", answer.text());
+        assert_eq!(second.hits(), 0, "{code}");
+    }
 }
