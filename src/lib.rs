@@ -20,6 +20,8 @@ pub mod once;
 pub mod outcome;
 pub mod plan;
 pub mod record;
+#[cfg(test)]
+mod recordings;
 pub mod secret;
 pub mod serve;
 pub mod simulate;

@@ -6,7 +6,7 @@
 
 use super::conversation::Call;
 use super::event::Event;
-use crate::outcome::{Class, Failure};
+use crate::outcome::{Failure, broken};
 use crate::wire::json;
 
 /// The most calls in one answer.
@@ -150,10 +150,6 @@ fn complete(call: &mut Call) -> Result<(), Failure> {
     } else {
         Err(broken("the arguments of a tool call are no JSON object"))
     }
-}
-
-fn broken(reason: &'static str) -> Failure {
-    Failure::new(Class::Broken, reason)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod decoder;
 pub mod embed;
 pub mod gemini;
 pub mod naming;
+mod object;
 pub mod openai;
 pub mod request;
 pub mod responses;

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
-use crate::outcome::{Class, Failure};
+use crate::outcome::{Failure, broken};
 use crate::wire::json::quote;
 
 /// The form of the list.
@@ -86,13 +86,10 @@ fn push(vector: &str, base64: bool, text: &mut String) -> Result<(), Failure> {
     Ok(())
 }
 
-fn broken(reason: &'static str) -> Failure {
-    Failure::new(Class::Broken, reason)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Class;
 
     fn write(vectors: &[&str], base64: bool, tokens: Option<u64>) -> Result<String, Failure> {
         let raw: Vec<Box<RawValue>> = vectors

@@ -96,6 +96,11 @@ impl Failure {
     }
 }
 
+/// What is no answer, or no longer one.
+pub fn broken(reason: impl Into<Cow<'static, str>>) -> Failure {
+    Failure::new(Class::Broken, reason)
+}
+
 /// A provider's own error, brought to OpenAI's four fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Said {

@@ -2,7 +2,6 @@
 //! the folder that `PILLION_RECORDINGS` names, and the test passes without it.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -13,6 +12,7 @@ use super::Class::{
     TargetMissing,
 };
 use super::{Class, Failure, judge, judge_reported};
+use crate::recordings::{self, OPENAI};
 
 const EXPECTED: &[(&str, Class)] = &[
     ("azure-error-401", Auth),
@@ -88,20 +88,11 @@ const EXPECTED: &[(&str, Class)] = &[
 
 #[test]
 fn every_recorded_error_has_the_class_it_should() {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test finds the recordings by the environment"
-    )]
-    let Ok(folder) = std::env::var("PILLION_RECORDINGS") else {
-        eprintln!("skipped: PILLION_RECORDINGS names no folder");
+    let Some(samples) = recordings::samples(OPENAI, |_| true) else {
         return;
     };
-    let samples = samples(&Path::new(&folder).join("openai/samples"));
-    assert!(!samples.is_empty(), "no recordings in {folder}");
     let mut judged = BTreeSet::new();
-    for (name, path) in &samples {
-        let text = std::fs::read(path).unwrap();
-        let sample: Value = serde_json::from_slice(&text).unwrap();
+    for (name, sample) in &samples {
         let response = &sample["response"];
         let expected = EXPECTED.iter().find(|(of, _)| of == name);
         let Some((_, class)) = expected else {
@@ -128,14 +119,6 @@ fn every_recorded_error_has_the_class_it_should() {
             "{name} is in the table and not in the folder"
         );
     }
-}
-
-fn samples(folder: &Path) -> Vec<(String, PathBuf)> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let paths = entries.map(|entry| entry.unwrap().path());
-    let json = paths.filter(|path| path.extension().is_some_and(|end| end == "json"));
-    json.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), path))
-        .collect()
 }
 
 /// The judgement of a recorded answer; for a stream, of each event in it that carries an error.

@@ -9,3 +9,10 @@ mod relay;
 
 pub use passing::Passing;
 pub use relay::{Broken, Limits, Relay, Resume, Resumed};
+
+use crate::outcome::{Class, Failure};
+
+/// Whose answer is cut because the process ends.
+fn shutting_down() -> Failure {
+    Failure::new(Class::Cancelled, "the sidecar is shutting down")
+}

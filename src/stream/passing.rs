@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::shutting_down;
 use crate::body::BoxError;
 use crate::limit::Seat;
 use crate::outcome::{Class, Failure};
@@ -76,10 +77,6 @@ impl Passing {
         self.finish(End::Broken(self.status, &failure));
         failure.reason.into()
     }
-}
-
-fn shutting_down() -> Failure {
-    Failure::new(Class::Cancelled, "the sidecar is shutting down")
 }
 
 impl Body for Passing {

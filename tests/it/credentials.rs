@@ -421,7 +421,7 @@ async fn a_dead_source_of_credentials_is_a_target_that_cannot_be_reached() {
         (dead, reason),
         (
             Config::new().env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1"),
-            "the metadata service of AWS cannot be reached",
+            "the metadata service of AWS cannot be reached: Connection refused (os error 111)",
         ),
         (
             Config::new().env("AWS_PROFILE", "absent"),

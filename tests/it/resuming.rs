@@ -7,7 +7,7 @@ use crate::support::kind::KINDS;
 use crate::support::reply::End;
 use crate::support::surface::SURFACES;
 use crate::support::wire::{Script, Tag, Wire};
-use crate::support::{Act, Config, Gateway, Kind, Reply, Stage, Surface, Upstream};
+use crate::support::{Act, Config, Gate, Gateway, Kind, Reply, Stage, Surface, Upstream};
 
 const CONTINUE: &str = ", on_break: continue";
 
@@ -181,11 +181,14 @@ async fn what_another_target_cannot_mend_is_not_gone_on_with() {
     ] {
         let error = json!({ "error": { "message": "no", "type": kind, "code": code } });
         let body = role() + &text("The first half, ") + &format!("data: {error}\n\n");
-        let first = Upstream::always(Reply::sse(body)).await;
+        let gate = Gate::new();
+        let first = Upstream::always(Reply::sse(body).pause_after(2, &gate)).await;
         let second = Upstream::always(Reply::sse(streamed(&["and the second."]))).await;
         let config = Config::of(&[&first, &second]).knob("on_break: continue");
         let gateway = Gateway::start(config).await;
-        let answer = gateway.chat(&ask_stream()).await;
+        let stream = gateway.stream(&ask_stream()).await;
+        gate.open();
+        let answer = stream.rest().await;
         assert!(answer.text().contains("stream_broken"), "{}", answer.text());
         assert_eq!(second.hits(), 0, "{code}");
     }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::recordings::{self, OPENAI};
 
 fn body(message: &Value) -> Value {
     json!({
@@ -209,24 +210,12 @@ fn an_event_is_meaningful_once_it_holds_what_is_waited_for() {
 /// What OpenAI itself has sent is read: strictness that its own answers do not meet is none.
 #[test]
 fn what_openai_really_sends_is_read() {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test finds the recordings by the environment"
-    )]
-    let Ok(folder) = std::env::var("PILLION_RECORDINGS") else {
-        eprintln!("skipped: PILLION_RECORDINGS names no folder");
+    let Some(samples) = recordings::samples(OPENAI, |name| name.starts_with("openai-chat-")) else {
         return;
     };
-    let folder = std::path::Path::new(&folder).join("openai/samples");
     let mut refused = Vec::new();
     let mut read = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        if !name.starts_with("openai-chat-") {
-            continue;
-        }
-        let sample: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for (name, sample) in samples {
         let response = &sample["response"];
         if response["status"] != 200 {
             continue;

@@ -3,7 +3,7 @@
 use super::message::Progress;
 use super::wire::{self, Newer};
 use crate::chat::{Event, Usage};
-use crate::outcome::{Class, Failure, judge_reported};
+use crate::outcome::{Failure, broken, judge_reported};
 use crate::wire::sse::{self, Framer, Kind};
 
 /// One answer being decoded. Pure: bytes in, events out.
@@ -126,8 +126,4 @@ fn read(progress: &mut Progress, json: &str, out: &mut Vec<Event>) -> Result<(),
             None => Err(broken("a stream event is not JSON of the schema")),
         },
     }
-}
-
-pub(super) fn broken(reason: &'static str) -> Failure {
-    Failure::new(Class::Broken, reason)
 }

@@ -9,7 +9,6 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::blocks::{Caches, Writer};
-use super::decode::broken;
 use super::ids::Ids;
 use super::request::{Block, Format, Message, Metadata, OutputConfig, Request};
 use super::thinking::{self, Limits};
@@ -19,7 +18,7 @@ use crate::chat::{self, Conversation, Unsupported};
 use crate::dialect::support::{Column, drop_field, limited, settle, stops, told};
 use crate::dialect::{Dropped, Encoded, Receiver, schema};
 use crate::facts::{self, Facts, Sampling};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, broken};
 
 /// How long an answer may be where nobody says, and nothing is known of the model.
 const MAX_TOKENS: u64 = 4096;

@@ -3,12 +3,11 @@
 //! What comes between is [`Blocks`]. An answer may also stand whole in its `message_start`, as when a
 //! program in the provider's container calls a tool.
 
-use super::decode::broken;
 use super::open::Blocks;
 use super::usage::Counted;
 use super::wire::{self, Block};
 use crate::chat::{Event, Finish, Reason, Usage};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, broken};
 
 #[derive(Debug, Clone)]
 pub(super) struct Progress {

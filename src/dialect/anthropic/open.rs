@@ -7,10 +7,9 @@
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
-use super::decode::broken;
 use super::wire::{self, Block, Delta};
 use crate::chat::{Call, Calls, Event, Thought};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, broken};
 
 /// The most blocks that may be open at once: one is usual.
 const MAX_OPEN: usize = 16;

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::exception::{broken, no_answer};
-use crate::outcome::Failure;
+use super::exception::no_answer;
+use crate::outcome::{Failure, broken};
 
 /// Reads an answer of `/count-tokens`. The question is [`super::encode_count`]'s.
 ///

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 
 use super::answer::{BlockDelta, BlockStart, BlockStop, MessageStop, Metadata, Whole};
-use super::exception::{self, Kind, broken};
+use super::exception::{self, Kind};
 use super::reading::Reading;
 use crate::chat::{Event, Usage};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, broken};
 use crate::wire::eventstream::{Framer, Message};
 
 /// One answer being read.

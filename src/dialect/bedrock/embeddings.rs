@@ -6,9 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::exception::{broken, no_answer};
+use super::exception::no_answer;
 use crate::chat::Unsupported;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, broken};
 
 /// The most texts of one call to Cohere.
 pub const MOST_TEXTS: usize = 96;

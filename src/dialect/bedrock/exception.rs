@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::answer::Exception;
-use crate::outcome::{Class, Failure, judge_reported};
+use crate::outcome::{Failure, broken, judge_reported};
 use crate::wire::eventstream::{Invalid, Message};
 
 /// What a message of a stream is.
@@ -70,10 +70,6 @@ fn reported(code: &str, message: &str, status: Option<u16>) -> Failure {
         status,
     };
     judge_reported(&serde_json::to_vec(&error).unwrap_or_default())
-}
-
-pub(super) fn broken(reason: &'static str) -> Failure {
-    Failure::new(Class::Broken, reason)
 }
 
 impl From<Invalid> for Failure {

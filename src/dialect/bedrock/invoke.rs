@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use super::exception::{self, Kind, broken};
-use crate::outcome::Failure;
+use super::exception::{self, Kind};
+use crate::outcome::{Failure, broken};
 use crate::wire::eventstream::{Framer, Message};
 
 /// Takes the events out of their frames.

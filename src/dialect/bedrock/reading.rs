@@ -5,9 +5,8 @@ use serde::Deserialize;
 use smallvec::SmallVec;
 
 use super::answer::{Block, Delta, MessageStop, ReasoningDelta, Start, TokenUsage, ToolUse};
-use super::exception::broken;
 use crate::chat::{Call, Calls, Event, Finish, Reason, Thought, Usage};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, broken};
 
 /// The most text of thinking that is held until its signature comes, in bytes.
 const MAX_THOUGHTS: usize = 4 << 20;

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::wire::{Called, Candidate, Chunk, SaidPart, UsageMetadata};
 use crate::chat::{Call, Calls, Event, Finish, Reason, Thought, Usage};
-use crate::outcome::{Class, Failure, judge_reported};
+use crate::outcome::{Failure, broken, judge_reported};
 use crate::wire::sse::{self, Framer};
 
 /// The most that is held back behind a call, in bytes: no application waits for more.
@@ -381,8 +381,4 @@ fn call_id(rng: &mut fastrand::Rng) -> String {
 
 fn not_json() -> Failure {
     broken("the provider's answer is not JSON of the schema")
-}
-
-fn broken(reason: &'static str) -> Failure {
-    Failure::new(Class::Broken, reason)
 }

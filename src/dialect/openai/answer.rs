@@ -7,10 +7,11 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::schema::{broken, call_id, finish_reason};
+use super::schema::{call_id, finish_reason};
 use super::{content, embeddings, usage};
 use crate::chat::{Surface, Usage};
-use crate::outcome::{Failure, judge_reported};
+use crate::dialect::object;
+use crate::outcome::{Failure, broken, judge_reported};
 use crate::wire::edit::{Added, Edits, Object};
 use crate::wire::json::{self, Cursor, Kind, quote};
 
@@ -39,18 +40,7 @@ pub struct Shown<'a> {
 /// It is no answer: `broken`, or the class of the error it carries.
 pub fn answer(body: &Bytes, shown: Shown<'_>) -> Result<Answer, Failure> {
     let text = std::str::from_utf8(body).map_err(|_| broken("the answer is not UTF-8"))?;
-    let mut cursor = Cursor::new(text);
-    match cursor.kind() {
-        Ok(Kind::Object) => {}
-        Ok(_) => return Err(broken("the answer is not a JSON object")),
-        Err(_) => {
-            return Err(broken(if text.trim().is_empty() {
-                "the answer is empty"
-            } else {
-                "the answer is not JSON"
-            }));
-        }
-    }
+    let mut cursor = object::begun(text)?;
     let top = Object::read(&mut cursor)?;
     cursor.end()?;
     let mut reading = Reading {

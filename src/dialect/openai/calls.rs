@@ -6,7 +6,7 @@
 //! a server gives it no index, a wrong one, or another call's.
 
 use crate::chat::calls::{MAX_ARGUMENTS, MAX_CALL, MAX_CALLS, MAX_HELD};
-use crate::outcome::{Class, Failure};
+use crate::outcome::{Failure, broken};
 use crate::wire::json;
 
 /// How often a call may be found unfinished when another one goes on. After that it waits for the
@@ -220,10 +220,6 @@ impl Call {
         self.looks_left = left;
         json::check(&self.arguments).is_ok()
     }
-}
-
-fn broken(reason: &'static str) -> Failure {
-    Failure::new(Class::Broken, reason)
 }
 
 #[cfg(test)]

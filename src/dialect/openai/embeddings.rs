@@ -7,8 +7,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::schema::broken;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, broken};
 use crate::wire::edit::{Edits, Object};
 use crate::wire::json::{Cursor, Kind};
 

@@ -9,10 +9,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::schema::broken;
 use super::stream::{self, Shape, Wanted};
 use crate::chat::{Call, Event, Finish, Reason, Usage};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, broken};
 use crate::wire::edit::Object;
 use crate::wire::json::{self, Cursor};
 

@@ -1,8 +1,6 @@
 //! What every answer of this dialect has in common: the schema's words, and how to say that it broke.
 
-use std::borrow::Cow;
-
-use crate::outcome::{Class, Failure};
+use crate::outcome::{Failure, broken};
 use crate::wire::json::Invalid;
 
 /// An id for a call whose server gave it none.
@@ -24,10 +22,6 @@ pub(super) fn finish_reason(theirs: &str) -> Result<&'static str, Failure> {
         // `stop`, and what servers say for it: eos, end_turn, stop_sequence, repetition, …
         _ => Ok("stop"),
     }
-}
-
-pub(super) fn broken(reason: impl Into<Cow<'static, str>>) -> Failure {
-    Failure::new(Class::Broken, reason)
 }
 
 impl From<Invalid> for Failure {

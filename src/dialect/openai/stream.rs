@@ -8,10 +8,9 @@
 use std::sync::Arc;
 
 use super::frames::{Frames, Phase};
-use super::schema::broken;
 use super::synthesis::as_frame;
 use crate::chat::Usage;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, broken};
 use crate::wire::sse::{self, Framer};
 
 /// The two shapes of a streamed choice: a `delta`, or a `text`.

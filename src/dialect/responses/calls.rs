@@ -6,9 +6,8 @@
 
 use smallvec::SmallVec;
 
-use super::broken;
 use crate::chat::calls::{MAX_ARGUMENTS, MAX_CALL, MAX_CALLS, MAX_HELD};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, broken};
 use crate::wire::edit::{Edits, Object};
 use crate::wire::json::{self, Cursor, Kind, quote};
 

@@ -1,11 +1,10 @@
 //! The frames of one stream, each read and let go or held back.
 
-use super::broken;
 use super::calls::{self, Calls, is_call, word};
 use super::judged::{End, edited, judge, object_text, splice_model};
 use super::synthesis;
 use crate::chat::Usage;
-use crate::outcome::{Failure, judge_reported};
+use crate::outcome::{Failure, broken, judge_reported};
 use crate::wire::edit::{Edits, Object};
 use crate::wire::json::{Cursor, quote};
 use crate::wire::sse::{self, Event};

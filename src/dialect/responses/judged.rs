@@ -4,11 +4,12 @@
 //! no JSON.
 
 use super::calls::{self, State, word};
-use super::{broken, usage};
+use super::usage;
 use crate::chat::Usage;
-use crate::outcome::{Failure, judge_reported};
+use crate::dialect::object;
+use crate::outcome::{Failure, broken, judge_reported};
 use crate::wire::edit::{Edits, Object};
-use crate::wire::json::{Cursor, Kind, quote};
+use crate::wire::json::{Cursor, quote};
 
 /// A response object that is an answer.
 #[derive(Debug)]
@@ -158,18 +159,7 @@ pub fn splice_answer(
 /// `body` as the text of one JSON object.
 pub(super) fn object_text(body: &[u8]) -> Result<&str, Failure> {
     let text = std::str::from_utf8(body).map_err(|_| broken("the answer is not UTF-8"))?;
-    let mut cursor = Cursor::new(text);
-    match cursor.kind() {
-        Ok(Kind::Object) => {}
-        Ok(_) => return Err(broken("the answer is not a JSON object")),
-        Err(_) => {
-            return Err(broken(if text.trim().is_empty() {
-                "the answer is empty"
-            } else {
-                "the answer is not JSON"
-            }));
-        }
-    }
+    let mut cursor = object::begun(text)?;
     cursor.skip()?;
     cursor.end()?;
     Ok(text)

@@ -36,7 +36,6 @@ pub use splice::Splicer;
 use serde::Deserialize;
 
 use crate::chat::Unsupported;
-use crate::outcome::{Class, Failure};
 
 /// A value of the request as what it should be.
 fn value<'a, T: Deserialize<'a>>(
@@ -56,10 +55,6 @@ fn kept_elsewhere(path: &str) -> Unsupported {
             "`{path}` needs a provider that keeps responses and files: the one that this route leads to is sent everything with each request, and keeps nothing."
         ),
     )
-}
-
-fn broken(reason: &'static str) -> Failure {
-    Failure::new(Class::Broken, reason)
 }
 
 #[cfg(test)]

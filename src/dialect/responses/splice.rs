@@ -6,10 +6,9 @@
 
 use std::sync::Arc;
 
-use super::broken;
 use super::frames::{Frames, Phase};
 use crate::chat::Usage;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, broken};
 use crate::wire::sse::Framer;
 
 /// One stream being passed on. Pure: bytes in, bytes out.

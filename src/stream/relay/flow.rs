@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::{Rest, Resume};
 use crate::outcome::{Class, Failure};
 use crate::record::Recorder;
+use crate::stream::shutting_down;
 use crate::upstream::{Running, STOOD_STILL, cut};
 
 /// What is ready together leaves together, up to so much.
@@ -119,10 +120,6 @@ impl Flow {
             return Poll::Ready(self.rest.decoder.cut().map_err(|_| gone));
         }
     }
-}
-
-pub(super) fn shutting_down() -> Failure {
-    Failure::new(Class::Cancelled, "the sidecar is shutting down")
 }
 
 fn too_long() -> Failure {

@@ -15,6 +15,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::shutting_down;
 use crate::body::BoxError;
 use crate::chat::{Surface, Usage};
 use crate::dialect::Decoder;
@@ -25,7 +26,7 @@ use crate::record::{End, Recorder};
 use crate::snapshot::Target;
 use crate::tasks::Tasks;
 use crate::upstream::{Running, Streaming};
-use flow::{Flow, Gone, shutting_down};
+use flow::{Flow, Gone};
 
 /// After `[DONE]` the provider has little more to say; hearing it out keeps its connection.
 const LAST_WORDS: Duration = Duration::from_secs(1);

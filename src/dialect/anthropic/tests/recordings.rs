@@ -1,7 +1,6 @@
 //! What the API really sent. The recordings are not ours to keep, so they are read from the folder
 //! that `PILLION_RECORDINGS` names, and the tests pass without it.
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -13,6 +12,7 @@ use super::{decode_every_way, decode_in};
 use crate::chat::{Event, Usage};
 use crate::dialect::anthropic::{Decoder, read_count};
 use crate::outcome::{Class, judge};
+use crate::recordings::{self, OTHERS};
 
 /// Answers that are no answer, and why.
 const FAILS: &[(&str, Class)] = &[
@@ -48,29 +48,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
 
 /// The recorded exchanges of this dialect, by name, if there are any.
 pub(super) fn samples() -> Option<Vec<(String, Value)>> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test finds the recordings by the environment"
-    )]
-    let Ok(folder) = std::env::var("PILLION_RECORDINGS") else {
-        eprintln!("skipped: PILLION_RECORDINGS names no folder");
-        return None;
-    };
-    let folder = Path::new(&folder).join("anthropic-gemini-bedrock/samples");
-    let entries = std::fs::read_dir(&folder).unwrap();
-    let paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    let mut samples = Vec::new();
-    for path in paths {
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+    recordings::samples(OTHERS, |name| {
         let ours = ["anthropic-", "x-anthropic-", "bedrock-invoke-anthropic"];
-        if ours.iter().any(|prefix| name.starts_with(prefix)) {
-            let sample = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            samples.push((name, sample));
-        }
-    }
-    samples.sort_by(|a, b| a.0.cmp(&b.0));
-    assert!(!samples.is_empty(), "no recordings in {}", folder.display());
-    Some(samples)
+        ours.iter().any(|start| name.starts_with(start))
+    })
 }
 
 /// What an answer must say, taken from the tree of it.

@@ -1,7 +1,6 @@
 //! What Gemini really sent and was sent. The recordings are not ours to keep, so they are read from
 //! the folder that `PILLION_RECORDINGS` names, and the tests pass without it.
 
-use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use http::{HeaderMap, StatusCode};
@@ -12,6 +11,7 @@ use crate::dialect::cuts;
 use crate::dialect::gemini::Decoder;
 use crate::dialect::gemini::count::read_count;
 use crate::outcome::{Class, Failure, judge};
+use crate::recordings::{self, OTHERS};
 
 /// Recordings of these kinds that are no answer of `generateContent`, and why.
 const OTHER: &[(&str, &str)] = &[
@@ -69,35 +69,14 @@ const ERRORS: &[(&str, Class, Option<u128>)] = &[
 ];
 
 fn recordings() -> Option<Vec<(String, Value)>> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test finds the recordings by the environment"
-    )]
-    let Ok(folder) = std::env::var("PILLION_RECORDINGS") else {
-        eprintln!("skipped: PILLION_RECORDINGS names no folder");
-        return None;
-    };
-    let folder = Path::new(&folder).join("anthropic-gemini-bedrock/samples");
-    let entries = std::fs::read_dir(&folder).unwrap();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let ours = |name: &str| {
+    let samples = recordings::samples(OTHERS, |name| {
         ["gemini", "vertex", "x-gemini"].iter().any(|kind| {
             name.strip_prefix(kind)
                 .is_some_and(|rest| rest.starts_with(['-', '3']))
         })
-    };
-    let named = paths.into_iter().filter_map(|path| {
-        let name = path.file_stem()?.to_str()?.to_owned();
-        let json = path.extension().is_some_and(|end| end == "json");
-        (json && ours(&name)).then(|| {
-            let text = std::fs::read(&path).unwrap();
-            (name, serde_json::from_slice(&text).unwrap())
-        })
-    });
-    let named: Vec<_> = named.collect();
-    assert!(named.len() > 70, "no recordings in {}", folder.display());
-    Some(named)
+    })?;
+    assert!(samples.len() > 70, "{} recordings", samples.len());
+    Some(samples)
 }
 
 fn read(chunks: &[&[u8]]) -> Result<Vec<Event>, Failure> {

@@ -12,10 +12,10 @@ use smallvec::SmallVec;
 
 use super::calls::{CallId, CallSet, Calls};
 use super::content;
-use super::schema::{broken, finish_reason};
+use super::schema::finish_reason;
 use super::stream::Shape;
 use crate::chat::Usage;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, broken};
 use crate::wire::edit::{Added, Edits, Object};
 use crate::wire::json::{Cursor, quote};
 

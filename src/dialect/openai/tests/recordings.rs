@@ -2,8 +2,6 @@
 //! recordings are not ours to keep, so they are read from the folder that `PILLION_RECORDINGS`
 //! names, and the tests pass without it.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 
 use super::show::{collect, shown};
@@ -13,6 +11,7 @@ use crate::dialect::cuts;
 use crate::dialect::openai::events::Decoder;
 use crate::dialect::openai::{Encoder, read, show};
 use crate::outcome::{Class, Failure};
+use crate::recordings::{self, OPENAI};
 
 /// Answers that are none, or none of chat, and why.
 const NO_ANSWERS: &[(&str, &str)] = &[
@@ -49,23 +48,7 @@ const NOT_WRITTEN: &[(&str, &str)] = &[
 ];
 
 fn recordings() -> Vec<(String, Value)> {
-    let Some(root) = std::env::var_os("PILLION_RECORDINGS") else {
-        eprintln!("PILLION_RECORDINGS is not set: skipped");
-        return Vec::new();
-    };
-    let folder = PathBuf::from(root).join("openai/samples");
-    let entries = std::fs::read_dir(folder).unwrap();
-    let paths = entries.map(|entry| entry.unwrap().path());
-    let json = paths.filter(|path| path.extension().is_some_and(|end| end == "json"));
-    let mut all: Vec<(String, Value)> = json
-        .map(|path| {
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            let text = std::fs::read_to_string(&path).unwrap();
-            (name, serde_json::from_str(&text).unwrap())
-        })
-        .collect();
-    all.sort_by(|(a, _), (b, _)| a.cmp(b));
-    all
+    recordings::samples(OPENAI, |_| true).unwrap_or_default()
 }
 
 /// Whether every name of a table was met; the table is checked with no recordings at all, too.

@@ -2,8 +2,6 @@
 //! are not ours to keep, so they are read from the folder that `PILLION_RECORDINGS` names, and the
 //! tests pass without it.
 
-use std::path::Path;
-
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -12,6 +10,7 @@ use crate::chat::{Answer, Event, Reason, Unsupported};
 use crate::dialect::responses::{Encoder, Splicer, answer, echo, read, splice_answer};
 use crate::dialect::{Shown, cuts};
 use crate::outcome::Class;
+use crate::recordings::{self, OPENAI};
 
 /// Exchanges of `/responses` whose answer is none, and of what class it is.
 const FAILED: &[(&str, Class)] = &[
@@ -38,41 +37,15 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 fn samples() -> Option<Vec<(String, Value)>> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test finds the recordings by the environment"
-    )]
-    let Ok(folder) = std::env::var("PILLION_RECORDINGS") else {
-        eprintln!("skipped: PILLION_RECORDINGS names no folder");
-        return None;
-    };
-    let folder = Path::new(&folder).join("openai/samples");
-    let entries = std::fs::read_dir(&folder).unwrap();
-    let mut samples: Vec<(String, Value)> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "json"))
-        .map(|path| {
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            (
-                name,
-                serde_json::from_slice::<Value>(&std::fs::read(&path).unwrap()).unwrap(),
-            )
-        })
-        .filter(|(name, sample)| {
-            let path = sample["request"]["path"].as_str().unwrap_or_default();
-            let ours = path.contains("/responses") || name.contains("responses");
-            ours && sample["response"]["status"].as_u64().unwrap_or(200) == 200
-        })
-        .filter(|(name, sample)| {
-            let chat = sample["request"]["path"]
-                .as_str()
-                .is_some_and(|path| path.contains("/chat/"));
-            let left_out = LEFT_OUT.iter().any(|(out, _)| out == name);
-            !chat && !left_out
-        })
-        .collect();
-    samples.sort_by(|(a, _), (b, _)| a.cmp(b));
-    assert!(!samples.is_empty(), "no recordings in {}", folder.display());
+    let mut samples =
+        recordings::samples(OPENAI, |name| !LEFT_OUT.iter().any(|(out, _)| *out == name))?;
+    samples.retain(|(name, sample)| {
+        let path = sample["request"]["path"].as_str().unwrap_or_default();
+        let ours = path.contains("/responses") || name.contains("responses");
+        let good = sample["response"]["status"].as_u64().unwrap_or(200) == 200;
+        ours && good && !path.contains("/chat/")
+    });
+    assert!(!samples.is_empty(), "no recordings of this surface");
     Some(samples)
 }
 

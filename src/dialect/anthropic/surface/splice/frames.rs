@@ -7,10 +7,10 @@
 use smallvec::SmallVec;
 
 use super::tally::Tally;
-use super::{broken, is_cut, is_pause};
+use super::{is_cut, is_pause};
 use crate::chat::calls::MAX_HELD;
 use crate::chat::{Call, Calls, Event};
-use crate::outcome::{Failure, judge_reported};
+use crate::outcome::{Failure, broken, judge_reported};
 use crate::wire::edit::Object;
 use crate::wire::json::{Cursor, Kind, quote};
 

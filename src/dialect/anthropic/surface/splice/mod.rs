@@ -15,14 +15,6 @@ pub use plain::splice_answer;
 pub use request::{Form, Spliced, splice_request};
 pub use stream::Splicer;
 
-use std::borrow::Cow;
-
-use crate::outcome::{Class, Failure};
-
-fn broken(reason: impl Into<Cow<'static, str>>) -> Failure {
-    Failure::new(Class::Broken, reason)
-}
-
 /// Whether an answer that ended so may be empty, and a call in it cut: the provider says that the
 /// end was not the model's.
 fn is_cut(stop_reason: &str) -> bool {

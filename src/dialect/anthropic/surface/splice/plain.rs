@@ -3,11 +3,12 @@
 use bytes::Bytes;
 
 use super::tally::Tally;
-use super::{broken, is_cut, is_pause};
+use super::{is_cut, is_pause};
 use crate::chat::Usage;
-use crate::outcome::{Failure, judge_reported};
+use crate::dialect::object;
+use crate::outcome::{Failure, broken, judge_reported};
 use crate::wire::edit::Object;
-use crate::wire::json::{Cursor, Kind, quote};
+use crate::wire::json::{Cursor, quote};
 
 /// Judges the body of a 2xx and makes the caller's answer of it. `model` is what the caller is to
 /// see; `None` leaves the provider's.
@@ -49,18 +50,7 @@ pub fn splice_answer(body: &Bytes, model: Option<&str>) -> Result<(Bytes, Usage)
 
 /// The members of a message, if `text` is one.
 pub(super) fn message(text: &str) -> Result<Object<'_>, Failure> {
-    let mut cursor = Cursor::new(text);
-    match cursor.kind() {
-        Ok(Kind::Object) => {}
-        Ok(_) => return Err(broken("the answer is not a JSON object")),
-        Err(_) => {
-            return Err(broken(if text.trim().is_empty() {
-                "the answer is empty"
-            } else {
-                "the answer is not JSON"
-            }));
-        }
-    }
+    let mut cursor = object::begun(text)?;
     let top = Object::read(&mut cursor)?;
     cursor.end()?;
     match top.get("type").map(|span| &text[span]) {

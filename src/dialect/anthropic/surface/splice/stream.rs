@@ -6,11 +6,10 @@
 
 use std::sync::Arc;
 
-use super::broken;
 use super::frames::{Frames, Phase};
 use super::whole::as_frames;
 use crate::chat::Usage;
-use crate::outcome::{Failure, judge_reported};
+use crate::outcome::{Failure, broken, judge_reported};
 use crate::wire::sse::{Framer, Kind};
 
 /// One stream being passed on. Pure: bytes in, bytes out.

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use super::broken;
 use super::plain::message;
-use crate::outcome::Failure;
+use crate::outcome::{Failure, broken};
 use crate::wire::edit::{Edits, Object};
 use crate::wire::json::{Cursor, quote};
 

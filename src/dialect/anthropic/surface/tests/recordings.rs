@@ -1,8 +1,6 @@
 //! What was really sent to Anthropic and what came back. The recordings are not ours to keep, so
 //! they are read from the folder that `PILLION_RECORDINGS` names, and the tests pass without it.
 
-use std::path::Path;
-
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -12,6 +10,7 @@ use crate::dialect::anthropic::surface::{Form, Splicer, read, splice_answer, spl
 use crate::dialect::{Receiver, cuts};
 use crate::facts::Families;
 use crate::outcome::{Class, Failure};
+use crate::recordings::{self, OTHERS};
 
 /// Requests that only Anthropic can serve, by the field that says so.
 const REFUSED: &[(&str, &str)] = &[
@@ -39,30 +38,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 fn samples() -> Option<Vec<(String, Value)>> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test finds the recordings by the environment"
-    )]
-    let Ok(folder) = std::env::var("PILLION_RECORDINGS") else {
-        eprintln!("skipped: PILLION_RECORDINGS names no folder");
-        return None;
-    };
-    let folder = Path::new(&folder).join("anthropic-gemini-bedrock/samples");
-    let mut samples = Vec::new();
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+    recordings::samples(OTHERS, |name| {
         let ours = ["anthropic-", "x-anthropic-", "bedrock-invoke-anthropic"];
-        if path.extension().is_some_and(|end| end == "json")
-            && ours.iter().any(|start| name.starts_with(start))
-        {
-            let text = std::fs::read(&path).unwrap();
-            samples.push((name, serde_json::from_slice(&text).unwrap()));
-        }
-    }
-    assert!(!samples.is_empty(), "no recordings in {}", folder.display());
-    samples.sort_by(|a, b| a.0.cmp(&b.0));
-    Some(samples)
+        ours.iter().any(|start| name.starts_with(start))
+    })
 }
 
 fn is_left_out(name: &str) -> bool {
