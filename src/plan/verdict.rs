@@ -54,9 +54,9 @@ impl Tale {
         {
             return GatewayError::Unanswered(as_failure(*refused, now));
         }
-        if let Some(wait) = self.least_wait(now) {
+        if self.is_limited() {
             return GatewayError::Unanswered(Failure {
-                wait,
+                wait: self.least_wait(now),
                 ..Failure::new(Class::RateLimited, "every target is at its rate limit")
             });
         }
@@ -71,23 +71,19 @@ impl Tale {
         untried(&self.outs, now)
     }
 
-    /// `None` unless rate limits are all that stands in the way, of some attempts or all targets; then the
-    /// wait, if it is known.
-    fn least_wait(&self, now: Instant) -> Option<Option<Duration>> {
+    /// Whether rate limits are all that stands in the way, of some attempts or all targets.
+    fn is_limited(&self) -> bool {
         let mut failures = self.failures.iter();
         let others = failures.any(|failure| failure.class != Class::RateLimited)
             || self.outs.iter().any(|out| out.why != Why::RateLimited);
-        if others || self.limits.is_empty() {
-            return None;
-        }
+        !others && !self.limits.is_empty()
+    }
+
+    /// `None` where no limit has named a time.
+    fn least_wait(&self, now: Instant) -> Option<Duration> {
         let waits = self.limits.iter().filter_map(|(_, until)| *until);
-        let least = waits.min();
-        let wait = |until: Instant| until.saturating_duration_since(now);
-        Some(least.map(|until| {
-            Some(wait(until))
-                .filter(|wait| !wait.is_zero())
-                .unwrap_or(SOON)
-        }))
+        let wait = waits.min()?.saturating_duration_since(now);
+        Some(if wait.is_zero() { SOON } else { wait })
     }
 }
 

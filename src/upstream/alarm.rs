@@ -1,6 +1,7 @@
 //! Waiting with a limit, on a machine that may stand still meanwhile.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -24,10 +25,12 @@ impl Alarm {
 
     /// Waits for `work` until the end, and a little longer where we stood still meanwhile. Cancel-safe as
     /// `work` is.
-    pub(super) async fn wait<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Late> {
-        tokio::pin!(work);
+    pub(super) async fn wait<F: Future>(
+        &mut self,
+        mut work: Pin<&mut F>,
+    ) -> Result<F::Output, Late> {
         loop {
-            if let Ok(done) = timeout_at(self.0, &mut work).await {
+            if let Ok(done) = timeout_at(self.0, work.as_mut()).await {
                 return Ok(done);
             }
             if self.has_rung() {
@@ -51,6 +54,7 @@ impl Alarm {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::pin::pin;
 
     use super::*;
 
@@ -58,13 +62,14 @@ mod tests {
     async fn what_comes_while_we_stand_still_is_taken() {
         let end = Instant::now() + Duration::from_secs(1);
         let mut alarm = Alarm::at(end);
-        assert!(alarm.wait(pending::<()>()).await.is_err());
+        assert!(alarm.wait(pin!(pending::<()>())).await.is_err());
         assert_eq!(Instant::now(), end);
         // The end lies long ago when we look at it: as after a pause.
         let mut alarm = Alarm::at(end);
         tokio::time::advance(Duration::from_secs(5)).await;
         let said = tokio::time::sleep(STOOD_STILL / 2);
-        assert!(alarm.wait(said).await.is_ok());
-        assert!(alarm.wait(pending::<()>()).await.is_err(), "once");
+        assert!(alarm.wait(pin!(said)).await.is_ok());
+        let never = alarm.wait(pin!(pending::<()>())).await;
+        assert!(never.is_err(), "once");
     }
 }

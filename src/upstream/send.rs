@@ -4,6 +4,7 @@
 //! here; a stream has reached its commit point: its first meaningful event is ready to go out.
 
 use std::error::Error;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -126,7 +127,10 @@ impl<'a> Call<'a> {
                     .exchange(client, request, end, |head| running.head(head))
                     .await?;
                 let read = reading::read(response.into_body(), left);
-                let answer = Alarm::at(end).wait(read).await.map_err(|_| unended())??;
+                let answer = Alarm::at(end)
+                    .wait(pin!(read))
+                    .await
+                    .map_err(|_| unended())??;
                 left = left.saturating_sub(answer.len());
                 answers.push(answer);
             }
@@ -165,7 +169,7 @@ impl<'a> Call<'a> {
         end: Instant,
         head: impl FnOnce(&HeaderMap),
     ) -> Result<Response<Incoming>, Failure> {
-        let response = match Alarm::at(end).wait(client.request(request)).await {
+        let response = match Alarm::at(end).wait(pin!(client.request(request))).await {
             Err(_) => return Err(Failure::new(Class::Timeout, "no answer began in time")),
             Ok(Err(error)) => return Err(unsent(&error)),
             Ok(Ok(response)) => response,
@@ -215,7 +219,7 @@ impl<'a> Call<'a> {
             MAX_ANSWER
         };
         let mut alarm = Alarm::at(end);
-        let body = alarm.wait(reading::read(incoming, limit)).await;
+        let body = alarm.wait(pin!(reading::read(incoming, limit))).await;
         let body = body.map_err(|_| unended())??;
         let headers = super::headers::shown(&head.headers);
         let (body, usage) = reader.whole(self.request, &body)?;
@@ -245,7 +249,7 @@ impl<'a> Call<'a> {
             if alarm.has_rung() {
                 return Err(unended());
             }
-            let frame = alarm.wait(incoming.frame()).await;
+            let frame = alarm.wait(pin!(incoming.frame())).await;
             let frame = frame.map_err(|_| unended())?;
             match frame {
                 Some(Ok(frame)) => {
@@ -297,7 +301,7 @@ impl<'a> Call<'a> {
             if alarm.has_rung() {
                 return Err(late(&decoder));
             }
-            let frame = alarm.wait(incoming.frame()).await;
+            let frame = alarm.wait(pin!(incoming.frame())).await;
             let frame = frame.map_err(|_| late(&decoder))?;
             match frame {
                 Some(Ok(frame)) => {

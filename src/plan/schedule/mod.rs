@@ -3,6 +3,9 @@
 //! A *retry* is the same target again, a *fallback* the next target: two rules, one deadline over
 //! both. The schedule decides and never waits; the loop in [`crate::upstream`] waits and never decides.
 
+mod remedy;
+mod waiting;
+
 use std::collections::VecDeque;
 use std::mem::discriminant;
 use std::sync::Arc;
@@ -11,6 +14,8 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
+use self::remedy::{Remedy, suits};
+use self::waiting::Limited;
 use super::verdict::Tale;
 use super::{Deadline, Plan};
 use crate::chat::Unsupported;
@@ -18,16 +23,6 @@ use crate::error::GatewayError;
 use crate::health::{Ask, Health, Out, Permit, Standing, Why};
 use crate::outcome::{Class, Failure};
 use crate::snapshot::{Hedge, Kind, Target};
-
-/// With every breaker open, a request waits so long for one to close; then it is told.
-const LAST_RESORT: Duration = Duration::from_millis(50);
-
-/// Between two looks whether the budget of second tries has room, once a rate limit is over; as much
-/// again by chance.
-const BUDGET_PAUSE: Duration = Duration::from_millis(250);
-
-/// By so much more do requests wait, at most, that wait for the same rate limit.
-const LONGEST_SPREAD: Duration = Duration::from_millis(250);
 
 /// One attempt to be made, now.
 #[derive(Debug)]
@@ -125,9 +120,8 @@ impl Schedule {
             }
             if class == Class::RateLimited {
                 // Its wait is over, and so is the budget of second tries: a little later, perhaps.
-                let pause = BUDGET_PAUSE + health.jitter(BUDGET_PAUSE);
                 let target = Arc::clone(target);
-                self.await_limit(&target, now + pause);
+                self.await_limit(&target, now + waiting::for_budget(health));
             }
         }
         while let Some(target) = self.left.pop_front() {
@@ -174,9 +168,9 @@ impl Schedule {
             }
             Remedy::NotBefore(until) => self.await_limit(target, until),
             Remedy::Later => {
-                let most = BACKOFF * 2_u32.saturating_pow(self.backoffs);
+                let pause = waiting::backoff(self.backoffs, health);
                 self.backoffs += 1;
-                self.await_limit(target, now + health.jitter(most));
+                self.await_limit(target, now + pause);
             }
             Remedy::NextTarget => {
                 // Where all others fail, waiting for it may still be right.
@@ -344,187 +338,8 @@ impl Schedule {
             .find(|target| self.may_follow(target) && health.standing(target, now).is_ok())
             .filter(|_| self.attempts_left > 0)
     }
-
-    /// Nobody else is left. Those whose breakers are open take one request each; the rest wait a
-    /// little for one to close. At a rate limit, waiting is right while the deadline allows it.
-    fn last_resort(&mut self, now: Instant, health: &Health) -> Next {
-        for _ in 0..self.open.len() {
-            let Some(target) = self.open.pop_front() else {
-                break;
-            };
-            if !self.may_follow(&target) {
-                continue;
-            }
-            let permit = health.admit(self.ask, &target, now);
-            let permit = permit
-                .ok()
-                .or_else(|| health.resort(self.ask, &target, now));
-            match permit {
-                Some(permit) => return self.step(permit, now, health),
-                None => self.open.push_back(target),
-            }
-        }
-        if self.open.is_empty() {
-            return self.wait_for_limit(now, health);
-        }
-        let patience = *self
-            .patience
-            .get_or_insert_with(|| self.deadline.at.min(now + LAST_RESORT));
-        if now >= patience {
-            return self.wait_for_limit(now, health);
-        }
-        // A pause between two last resorts ends without anybody being told.
-        let turns = self.open.iter();
-        let turns = turns.filter_map(|target| health.turn(&self.ask, target, now));
-        let next = turns.filter(|turn| *turn > now).min();
-        Next::Wait(next.map_or(patience, |turn| turn.min(patience)))
-    }
-
-    /// At a rate limit, waiting is right while the deadline allows it and nobody else is left.
-    fn wait_for_limit(&mut self, now: Instant, health: &Health) -> Next {
-        let only = self.only.clone();
-        self.limited
-            .retain(|limited| follows(only.as_ref(), &limited.target));
-        let soonest = self.limited.iter().enumerate();
-        let soonest = soonest.min_by_key(|(_, limited)| limited.until);
-        let Some((at, until)) = soonest
-            .map(|(at, limited)| (at, limited.until))
-            .filter(|(_, until)| *until < self.deadline.at)
-        else {
-            return Next::Over;
-        };
-        let reopens = self.open.iter().filter_map(|target| {
-            let out = health.standing(target, now).err()?;
-            out.until.filter(|reopens| *reopens > now)
-        });
-        if let Some(reopens) = reopens.min().filter(|reopens| *reopens < until) {
-            // Not for as long: a breaker is half-open before.
-            self.patience = None;
-            self.not_before = Some(reopens);
-            return Next::Wait(reopens);
-        }
-        let Limited { target, tried, .. } = self.limited.swap_remove(at);
-        if tried {
-            self.again = Some(Class::RateLimited);
-            self.current = Some(target);
-        } else {
-            self.left.push_back(target);
-        }
-        self.not_before = Some(until + spread(until.saturating_duration_since(now), health));
-        self.next(now, health)
-    }
-
-    fn remedy(
-        &self,
-        failure: &Failure,
-        target: &Arc<Target>,
-        new_secret: bool,
-        now: Instant,
-        health: &Health,
-    ) -> Remedy {
-        let is_in = |list: &[Arc<Target>]| list.iter().any(|one| Arc::ptr_eq(one, target));
-        let retried = is_in(&self.retried);
-        let once = |allowed: bool| {
-            if allowed && !retried {
-                Remedy::RetryHere
-            } else {
-                Remedy::NextTarget
-            }
-        };
-        if self.once && !never_began(failure) {
-            return Remedy::GiveUp;
-        }
-        let has_backup = || self.backup(now, health).is_some();
-        match failure.class {
-            Class::Connect | Class::Reset => once(true),
-            Class::Timeout => once(self.deadline.fits_two(has_backup())),
-            // Elsewhere is cheaper than waiting; with nowhere to go, waiting is all there is.
-            Class::RateLimited if has_backup() => Remedy::NextTarget,
-            Class::RateLimited => {
-                let wait = failure.wait.map(|wait| now + wait);
-                wait.map_or(Remedy::Later, Remedy::NotBefore)
-            }
-            Class::QuotaExhausted
-            | Class::Overloaded
-            | Class::ServerError
-            | Class::Broken
-            | Class::TargetMissing
-            | Class::ContextLength => Remedy::NextTarget,
-            // A refused key never sends the request to somebody else's account.
-            Class::Auth if new_secret && !retried => Remedy::RetryHere,
-            // It was to find out whether the key is still refused: another account of the kind serves.
-            Class::Auth if is_in(&self.doubtful) => Remedy::NextAccount,
-            Class::Auth | Class::InvalidRequest | Class::Policy | Class::Cancelled | Class::Ok => {
-                Remedy::GiveUp
-            }
-        }
-    }
-}
-
-/// The longest wait for a limit that names no time, the first time; twice as long each time.
-const BACKOFF: Duration = Duration::from_millis(500);
-
-#[derive(Debug, PartialEq, Eq)]
-enum Remedy {
-    RetryHere,
-    /// The same target, when it takes requests again, unless another one does before.
-    NotBefore(Instant),
-    /// The same, where it has not said when.
-    Later,
-    NextTarget,
-    /// The next target of another account of the same kind.
-    NextAccount,
-    GiveUp,
-}
-
-/// A target at its rate limit.
-#[derive(Debug)]
-struct Limited {
-    until: Instant,
-    target: Arc<Target>,
-    /// Whether this request has been told so itself.
-    tried: bool,
 }
 
 fn follows(only: Option<&Kind>, target: &Target) -> bool {
     only.is_none_or(|kind| discriminant(kind) == discriminant(&target.provider.kind))
-}
-
-/// All who wait for one limit would come back at once.
-fn spread(wait: Duration, health: &Health) -> Duration {
-    health.jitter(LONGEST_SPREAD.min(wait / 10))
-}
-
-/// Whether the provider cannot have begun with what it was asked to do.
-fn never_began(failure: &Failure) -> bool {
-    let refused = failure
-        .status
-        .is_some_and(|status| matches!(status.as_u16(), 429 | 503 | 529));
-    failure.class == Class::Connect
-        || refused && matches!(failure.class, Class::RateLimited | Class::Overloaded)
-}
-
-/// Whether `next` may do better than `failed`, which ended so.
-fn suits(next: &Target, class: Class, failed: &Target) -> bool {
-    match class {
-        // A context that nobody declared is not known to be larger, nor known to be exceeded.
-        Class::ContextLength => {
-            matches!((next.context, failed.context), (Some(next), Some(failed)) if next > failed)
-        }
-        // The account is empty, whatever the model.
-        Class::QuotaExhausted => !Arc::ptr_eq(&next.provider, &failed.provider),
-        Class::Ok
-        | Class::Connect
-        | Class::Timeout
-        | Class::Reset
-        | Class::RateLimited
-        | Class::Overloaded
-        | Class::ServerError
-        | Class::Broken
-        | Class::Auth
-        | Class::InvalidRequest
-        | Class::TargetMissing
-        | Class::Policy
-        | Class::Cancelled => true,
-    }
 }
