@@ -75,6 +75,10 @@ fn secs(seconds: f64) -> Duration {
 
 /// Within 30 s, 3 s for each attempt.
 fn deadline(now: Instant) -> Deadline {
+    deadline_of(now, Kind::Streamed, None)
+}
+
+fn deadline_of(now: Instant, kind: Kind, patience: Option<Duration>) -> Deadline {
     let timeouts = Timeouts {
         whole: secs(30.0),
         first_token: secs(3.0),
@@ -82,7 +86,8 @@ fn deadline(now: Instant) -> Deadline {
         idle: secs(15.0),
         stream: secs(600.0),
     };
-    Deadline::new(now, &timeouts, Percent::try_new(40).unwrap(), true, None)
+    let reserve = Percent::try_new(40).unwrap();
+    Deadline::new(now, &timeouts, reserve, kind == Kind::Streamed, patience)
 }
 
 fn failure(class: Class, wait: Option<f64>) -> Failure {
@@ -174,5 +179,19 @@ fn selection(health: &Health, now: Instant) -> Selection<'_> {
         affinity: None,
         now,
         deadline: now + secs(30.0),
+    }
+}
+
+fn route(targets: &[Arc<Target>]) -> snapshot::Route {
+    let places = targets.iter().map(|target| snapshot::Place {
+        members: vec![snapshot::Member {
+            target: Arc::clone(target),
+            weight: 1,
+        }],
+        select: snapshot::Select::Weighted,
+    });
+    snapshot::Route {
+        places: places.collect(),
+        ..snapshot::Route::to(Arc::clone(&targets[0]))
     }
 }

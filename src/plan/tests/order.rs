@@ -2,7 +2,7 @@ use super::*;
 use crate::health::BreakerPolicy;
 use crate::outcome::{Limit, Limits};
 use crate::plan::pick::order;
-use crate::snapshot::{Member, Place, Price, Route, Select};
+use crate::snapshot::{Member, Place, Price, Select};
 
 fn place(weights: &[u32], select: Select) -> Place {
     let member = |(i, &weight)| Member {
@@ -135,20 +135,6 @@ fn the_cheapest_goes_first_and_the_unpriced_last() {
         .map(|target| &*target.id)
         .collect();
     assert_eq!(ids, ["p2/m", "p1/m", "p0/m"]);
-}
-
-fn route(targets: &[Arc<Target>]) -> Route {
-    let places = targets.iter().map(|target| Place {
-        members: vec![Member {
-            target: Arc::clone(target),
-            weight: 1,
-        }],
-        select: Select::Weighted,
-    });
-    Route {
-        places: places.collect(),
-        ..Route::to(Arc::clone(&targets[0]))
-    }
 }
 
 fn planned(targets: &[Arc<Target>], by: &Selection<'_>) -> Result<Vec<String>, GatewayError> {

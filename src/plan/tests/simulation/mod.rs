@@ -58,7 +58,7 @@ struct Asking {
     waiting: bool,
     /// Whether it waits, or has waited, for a rate limit.
     at_a_limit: bool,
-    last: Option<usize>,
+    tried: Vec<usize>,
     /// Whether its answer is a stream with tool calls, and which of those have gone out.
     calls: bool,
     released: Vec<String>,

@@ -9,15 +9,33 @@ impl World {
             self.rng.shuffle(&mut order);
         }
         order.truncate(self.rng.usize(1..=3));
-        let plan = Plan::of(
-            order
-                .iter()
-                .map(|at| Arc::clone(&self.places[*at].target))
-                .collect(),
-        );
+        let targets = order.iter().map(|at| Arc::clone(&self.places[*at].target));
+        let targets: Vec<_> = targets.collect();
         let once = self.rng.u8(..20) == 0;
-        let deadline = deadline(self.now);
-        let schedule = Schedule::new(&plan, ASK, deadline, MAX_ATTEMPTS, once);
+        let kind = if self.rng.u8(..4) == 0 {
+            Kind::Plain
+        } else {
+            Kind::Streamed
+        };
+        let hurried = self.rng.u8(..6) == 0;
+        let patience = hurried.then(|| secs(0.3 + self.rng.f64() * 5.0));
+        let deadline = deadline_of(self.now, kind, patience);
+        let ask = Ask {
+            kind,
+            tokens: self.rng.u64(1..2000),
+            hurry: deadline.hurry,
+            ..ASK
+        };
+        let by = Selection {
+            health: &self.health,
+            ask,
+            affinity: None,
+            now: self.now,
+            deadline: deadline.at,
+        };
+        let plan = Plan::make(&route(&targets), |_| Ok(()), &by, &mut self.rng).unwrap();
+        assert_eq!(plan.targets().len(), targets.len(), "nobody is lost");
+        let schedule = Schedule::new(&plan, ask, deadline, MAX_ATTEMPTS, once);
         self.requests.push(Asking {
             schedule: Some(schedule),
             arrived: self.now,
@@ -26,7 +44,7 @@ impl World {
             running: Vec::new(),
             waiting: false,
             at_a_limit: false,
-            last: None,
+            tried: Vec::new(),
             calls: self.rng.u8(..20) == 0,
             released: Vec::new(),
             over: false,

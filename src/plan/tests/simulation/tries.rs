@@ -32,14 +32,14 @@ impl World {
             place.probes.push((id, self.now));
         }
         let second = (self.now - self.start).as_secs();
-        let is_second = asking.last == Some(at) || !asking.running.is_empty();
+        let is_second = asking.tried.contains(&at) || !asking.running.is_empty();
         let counts = if is_second {
             &mut place.seconds
         } else {
             &mut place.firsts
         };
         *counts.entry(second).or_default() += 1;
-        asking.last = Some(at);
+        asking.tried.push(at);
         let (takes, _) = self.fate(at);
         let end = step.end;
         let ends = (self.now + takes).min(end);
