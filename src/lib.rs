@@ -24,6 +24,7 @@ pub mod secret;
 pub mod serve;
 pub mod simulate;
 pub mod snapshot;
+pub mod source;
 pub mod stream;
 pub mod tasks;
 pub mod telemetry;
