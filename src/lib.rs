@@ -25,6 +25,7 @@ pub mod serve;
 pub mod simulate;
 pub mod snapshot;
 pub mod source;
+pub mod stores;
 pub mod stream;
 pub mod tasks;
 pub mod telemetry;

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::secret::Keyring;
+use crate::secret::{Keyring, StorePlaces};
 use crate::telemetry::log;
 
 /// The port is taken, a check failed, or something else that trying again may cure.
@@ -57,7 +57,10 @@ impl Cli {
             Command::Run(run) => run.run(),
             Command::Dev(dev) => dev.run(out),
             Command::Validate(validate) => validate.run(
-                |reference| match Keyring::default().load([reference]).pop() {
+                |reference| match Keyring::default()
+                    .load(&StorePlaces::new(), [reference])
+                    .pop()
+                {
                     Some((_, error)) => Err(error.to_string()),
                     None => Ok(()),
                 },

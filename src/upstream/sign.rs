@@ -92,22 +92,34 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {
 
 /// What AWS's signature covers, beside the headers.
 #[derive(Debug)]
-pub(super) struct ToSign<'a> {
-    pub(super) service: &'a str,
-    pub(super) region: &'a str,
-    pub(super) method: &'a Method,
-    pub(super) uri: &'a Uri,
+pub(crate) struct ToSign<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
     /// All of its bytes, in pieces.
-    pub(super) body: &'a [Bytes],
+    pub(crate) body: &'a [Bytes],
 }
 
-/// Adds the headers of AWS's Signature Version 4. Of those that are there only `content-type` is
-/// covered: what lies between may add and change others. The path is encoded once more for the
+/// What a service of AWS is asked for, where the path does not say it.
+pub(crate) const AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+
+/// The domain of the services in a region: China has one of its own.
+pub(crate) fn suffix(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    }
+}
+
+/// Adds the headers of AWS's Signature Version 4. Of those that are there only `content-type` and
+/// `x-amz-target` are covered: what lies between may add and change others. The path is encoded once more for the
 /// signature than on the wire, as for every service but S3.
 ///
 /// # Errors
 /// When the request cannot be signed.
-pub(super) fn aws(
+pub(crate) fn aws(
     headers: &mut HeaderMap,
     to_sign: &ToSign<'_>,
     keys: &AwsKeys,
@@ -131,14 +143,16 @@ pub(super) fn aws(
         .build()
         .map_err(|_| unsigned())?
         .into();
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
-    let covered = kind.map(|kind| (CONTENT_TYPE.as_str(), kind));
+    let covered = [CONTENT_TYPE, AMZ_TARGET].map(|name| {
+        let value = headers.get(&name).and_then(|value| value.to_str().ok());
+        value.map(|value| (name, value))
+    });
+    let covered = covered.iter().flatten();
+    let covered = covered.map(|(name, value)| (name.as_str(), *value));
     let signable = SignableRequest::new(
         to_sign.method.as_str(),
         to_sign.uri.to_string(),
-        covered.into_iter(),
+        covered,
         SignableBody::Precomputed(sha256(to_sign.body)),
     )
     .map_err(|_| unsigned())?;
