@@ -267,6 +267,7 @@ mod tests {
             "pillion_config_refusals_total 1",
             "pillion_config_stale 1",
             "pillion_secret_age_seconds{provider=\"openai\"} 0",
+            "pillion_secret_usable{provider=\"openai\"} 1",
             "pillion_audit_records_total 0",
             "pillion_audit_dropped_total 0",
         ] {

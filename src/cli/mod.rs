@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::secret::{Keyring, StorePlaces};
+use crate::secret::{Keyring, StorePlaces, close_memory};
 use crate::telemetry::log;
 
 /// The port is taken, a check failed, or something else that trying again may cure.
@@ -52,6 +52,10 @@ impl Cli {
         if let Err(problem) = start_log() {
             writeln!(io::stderr(), "pillion: {problem}")?;
             return Ok(ExitCode::from(BAD_CONFIGURATION));
+        }
+        // Before anything that is secret is read.
+        if let Err(error) = close_memory() {
+            tracing::warn!(%error, "other processes of this user can read this one's memory");
         }
         match self.command {
             Command::Run(run) => run.run(),

@@ -1,62 +1,37 @@
 //! The current value of every secret that the configuration names.
 //!
 //! A value that was good stays until a newer good one is read. Variables and files are read here,
-//! which blocks, so nothing is locked while one is; what is in a store, its [`Shelf`] reads. No lock
+//! which blocks, so nothing is locked while one is; what is in a store, [`Shelves`] read. No lock
 //! outlives a call. Never here: who a secret belongs to.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use moka::sync::Cache;
 use tokio::time::timeout;
 
 use super::entry::Entry;
-use super::shelf::{self, Shelf, Told};
+use super::shelf::Told;
+use super::shelves::{At, Shelves, Take, Versions};
 use super::source::{self, Reading, Stamp};
-use super::store::{Found, Store};
+use super::store::Store;
 use super::{Reference, Secret, SecretError, StorePlace, StorePlaces};
 use crate::tasks::Tasks;
 
 /// Between two readings of a file that refused requests ask for: one wrong key fails many at once.
 const REFRESH_PAUSE: Duration = Duration::from_secs(1);
-/// What the versions that stores have given may come to, in bytes.
-const VERSIONS: u64 = 4 << 20;
 
 /// Every secret in use. Clones are one.
 #[derive(Clone, Default)]
 pub struct Keyring {
     entries: Entries,
-    stores: Option<Arc<Stores>>,
+    shelves: Option<Arc<Shelves>>,
     /// Held by whoever has files read for a refused request.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Clone, Default)]
 struct Entries(Arc<RwLock<HashMap<Reference, Entry>>>);
-
-/// What is in stores, and how it is come by.
-struct Stores {
-    open: Box<Open>,
-    tasks: Tasks,
-    max_stale: Duration,
-    shelves: Mutex<Shelves>,
-    versions: Versions,
-}
-
-/// Of a store, whatever answers for it.
-type Open = dyn Fn(&StorePlace) -> Arc<dyn Store> + Send + Sync;
-
-/// What a reference was at a version of its path: one that has not changed, or has come back, is the
-/// same one.
-type Versions = Cache<(Reference, Arc<str>), Arc<Secret>>;
-
-#[derive(Default)]
-struct Shelves {
-    open: HashMap<Arc<str>, (Arc<StorePlace>, Arc<dyn Store>)>,
-    /// By store and path.
-    shelves: HashMap<(Arc<str>, Arc<str>), Shelf>,
-}
 
 impl Keyring {
     /// One that `open`s stores, and uses what they gave for `max_stale` after they last said so.
@@ -65,23 +40,9 @@ impl Keyring {
         tasks: Tasks,
         max_stale: Duration,
     ) -> Self {
-        let weight = |_: &_, secret: &Arc<Secret>| {
-            u32::try_from(secret.expose().len() + 64).unwrap_or(u32::MAX)
-        };
-        let versions = Cache::builder()
-            .max_capacity(VERSIONS)
-            .weigher(weight)
-            .time_to_idle(max_stale)
-            .build();
-        let stores = Stores {
-            open: Box::new(open),
-            tasks,
-            max_stale,
-            shelves: Mutex::default(),
-            versions,
-        };
+        let shelves = Shelves::new(Box::new(open), tasks, max_stale);
         Self {
-            stores: Some(Arc::new(stores)),
+            shelves: Some(Arc::new(shelves)),
             ..Self::default()
         }
     }
@@ -119,13 +80,20 @@ impl Keyring {
                 }
             }
         }
+        let mut new = BTreeSet::new();
         for reference in &stored {
-            let entry = entries.entry((*reference).clone());
-            entry.or_insert_with(Entry::unasked);
+            entries.entry((*reference).clone()).or_insert_with(|| {
+                new.insert(*reference);
+                Entry::unasked()
+            });
         }
         drop(entries);
-        if let Some(stores) = &self.stores {
-            stores.keep(&self.entries, places, &stored);
+        if let Some(shelves) = &self.shelves {
+            let entries = self.entries.clone();
+            let take =
+                move |at: &At, told: &Told, versions: &Versions| entries.told(at, told, versions);
+            let take: Arc<Take> = Arc::new(take);
+            shelves.keep(places, &stored, &new, &take);
         }
         problems
     }
@@ -133,18 +101,10 @@ impl Keyring {
     /// Waits until every path that is named has been read once, however that ended, or `patience` is
     /// over.
     pub async fn read_once(&self, patience: Duration) {
-        let Some(stores) = &self.stores else { return };
-        let readings: Vec<_> = {
-            let shelves = stores.shelves();
-            shelves.shelves.values().map(Shelf::first_read).collect()
-        };
-        let all = async {
-            for reading in readings {
-                reading.await;
-            }
-        };
-        // Who is late is read in the background.
-        let _ = timeout(patience, all).await;
+        if let Some(shelves) = &self.shelves {
+            // Who is late is read in the background.
+            let _ = timeout(patience, shelves.first_read()).await;
+        }
     }
 
     /// The value for the next attempt.
@@ -167,18 +127,8 @@ impl Keyring {
 
     /// Asks the secret's place again, unless that was done just now, and waits for the end of it.
     pub async fn read_again(&self, reference: &Reference) {
-        match (reference.stored(), &self.stores) {
-            (Some(stored), Some(stores)) => {
-                let place = (Arc::clone(&stored.store), Arc::clone(&stored.path));
-                let read = {
-                    let shelves = stores.shelves();
-                    let shelf = shelves.shelves.get(&place);
-                    shelf.map(|shelf| shelf.read_again(tokio::time::Instant::now()))
-                };
-                if let Some(read) = read {
-                    read.await;
-                }
-            }
+        match (reference.stored(), &self.shelves) {
+            (Some(place), Some(shelves)) => shelves.read_again(place).await,
             (Some(_), None) => {}
             (None, _) => self.read_file_again(reference).await,
         }
@@ -246,43 +196,6 @@ impl Keyring {
     }
 }
 
-impl Stores {
-    /// Opens a shelf for each path that is named and has none, and lets go of the others. A store that
-    /// is another one now has its paths read anew; what the one before gave is used meanwhile.
-    fn keep(self: &Arc<Self>, entries: &Entries, places: &StorePlaces, stored: &[&Reference]) {
-        let Shelves { open, shelves } = &mut *self.shelves();
-        open.retain(|store, (place, _)| places.get(store) == Some(place));
-        let named = stored.iter().filter_map(|reference| reference.stored());
-        let named: BTreeSet<_> = named
-            .map(|it| (it.store.clone(), it.path.clone()))
-            .collect();
-        shelves.retain(|at, shelf| named.contains(at) && places.get(&at.0) == Some(&shelf.place));
-        for (store, path) in named {
-            let Some(place) = places.get(&store) else {
-                continue;
-            };
-            let (_, opened) = open
-                .entry(store.clone())
-                .or_insert_with(|| (Arc::clone(place), (self.open)(place)));
-            let opened = Arc::clone(opened);
-            shelves.entry((store, path)).or_insert_with_key(|at| {
-                let (entries, versions, at) = (entries.clone(), self.versions.clone(), at.clone());
-                let reading = shelf::Reading {
-                    store: opened,
-                    path: at.1.clone(),
-                    max_stale: self.max_stale,
-                    take: Box::new(move |told| entries.told(&at, told, &versions)),
-                };
-                Shelf::open(Arc::clone(place), reading, &self.tasks)
-            });
-        }
-    }
-
-    fn shelves(&self) -> std::sync::MutexGuard<'_, Shelves> {
-        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Entries {
     fn read_again(&self, reference: &Reference) -> bool {
         let reading = source::read(reference);
@@ -293,7 +206,7 @@ impl Entries {
         match reading {
             Ok(reading) => take(entry, reference, reading, Instant::now()),
             Err(problem) => {
-                fail(entry, reference, problem);
+                fail(entry, reference, &problem);
                 false
             }
         }
@@ -301,22 +214,21 @@ impl Entries {
 
     /// What became of a reading of the path `at`, for everything there that is named. True when one
     /// of them has another value.
-    fn told(&self, at: &(Arc<str>, Arc<str>), told: Told, versions: &Versions) -> bool {
+    fn told(&self, at: &At, told: &Told, versions: &Versions) -> bool {
         let now = Instant::now();
         let mut changed = false;
         for (reference, entry) in self.write().iter_mut() {
-            let is_there = |it: &super::Stored| it.store == at.0 && it.path == at.1;
-            if !reference.stored().is_some_and(is_there) {
+            if !reference.stored().is_some_and(|it| at.is_of(it)) {
                 continue;
             }
-            match &told {
-                Told::Found(found) => match secret(reference, found, versions) {
+            match told {
+                Told::Found(found) => match versions.secret(reference, found) {
                     Ok(secret) => changed |= entry.take(reference, secret, now),
-                    Err(problem) => fail(entry, reference, problem),
+                    Err(problem) => fail(entry, reference, &problem),
                 },
-                Told::Failed(problem) => fail(entry, reference, problem.clone()),
+                Told::Failed(problem) => fail(entry, reference, problem),
                 Told::Stale(problem) => {
-                    fail(entry, reference, problem.clone());
+                    fail(entry, reference, problem);
                     if entry.forget() {
                         tracing::error!(%reference, %problem, "a secret has not been confirmed for too long; its provider is left out until it is");
                     }
@@ -335,25 +247,6 @@ impl Entries {
     }
 }
 
-/// What `reference` is in what was found.
-fn secret(
-    reference: &Reference,
-    found: &Found,
-    versions: &Versions,
-) -> Result<Arc<Secret>, SecretError> {
-    let key = (reference.clone(), Arc::clone(&found.version));
-    if let Some(known) = versions.get(&key) {
-        return Ok(known);
-    }
-    let field = reference
-        .stored()
-        .and_then(|stored| stored.field.as_deref());
-    let secret = found.secret(field, matches!(reference, Reference::Document(_)))?;
-    let secret = Arc::new(secret);
-    versions.insert(key, Arc::clone(&secret));
-    Ok(secret)
-}
-
 /// Takes over what was read of a variable or a file; true when there is another value.
 fn take(entry: &mut Entry, reference: &Reference, reading: Reading, now: Instant) -> bool {
     let Reading { secret, stamp } = reading;
@@ -362,7 +255,7 @@ fn take(entry: &mut Entry, reference: &Reference, reading: Reading, now: Instant
 }
 
 /// Said once, however often it is tried again.
-fn fail(entry: &mut Entry, reference: &Reference, problem: SecretError) {
+fn fail(entry: &mut Entry, reference: &Reference, problem: &SecretError) {
     let in_use = entry.current().is_some();
     if entry.fail(problem.clone()) {
         tracing::warn!(%reference, %problem, in_use, "a secret cannot be read");
@@ -561,6 +454,56 @@ mod tests {
     fn read_all_again(keyring: &Keyring, file: &Scratch) {
         keyring.refresh_files();
         keyring.load(&StorePlaces::new(), [&file.0]);
+    }
+
+    /// Counts how often it is asked; what it has is numbered by that.
+    #[derive(Default)]
+    struct Counting(std::sync::atomic::AtomicU64);
+
+    impl Store for Counting {
+        fn read<'a>(&'a self, path: &'a str) -> crate::secret::Asking<'a> {
+            let number = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+            let object = format!(r#"{{"a":"{path}-a-{number}","b":"{path}-b-{number}"}}"#);
+            let version = number.to_string().into();
+            let found = crate::secret::Found::fields(version, zeroize::Zeroizing::new(object));
+            Box::pin(std::future::ready(Ok(found)))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn fields_of_one_path_are_read_together() {
+        let store = Arc::new(Counting::default());
+        let opened = Arc::clone(&store);
+        let open = move |_: &StorePlace| Arc::<Counting>::clone(&opened) as Arc<dyn Store>;
+        let keyring = Keyring::with_stores(open, Tasks::default(), Duration::from_hours(12));
+        let place = StorePlace {
+            kind: crate::secret::StoreKind::AwsSm(crate::secret::AwsPlace {
+                region: None,
+                address: None,
+            }),
+            ca: None,
+            refresh: Duration::from_mins(5),
+        };
+        let places = StorePlaces::from([("bank".into(), Arc::new(place))]);
+        let [a, b, other] =
+            ["bank:p#a", "bank:p#b", "bank:q#a"].map(|it| Reference::try_new(it).unwrap());
+        keyring.load(&places, [&a, &b]);
+        assert_eq!(keyring.problem(&a), Some(SecretError::Unasked));
+        keyring.read_once(Duration::from_secs(1)).await;
+        assert_eq!(value(&keyring, &a).as_deref(), Some("p-a-1"));
+        assert_eq!(value(&keyring, &b).as_deref(), Some("p-b-1"));
+        // One that is named later does not wait for the next round, nor does it have others read.
+        keyring.load(&places, [&a, &other]);
+        keyring.read_once(Duration::from_secs(1)).await;
+        assert_eq!(value(&keyring, &other).as_deref(), Some("q-a-2"));
+        keyring.load(&places, [&a, &b, &other]);
+        keyring.read_once(Duration::from_secs(1)).await;
+        assert_eq!(value(&keyring, &b).as_deref(), Some("p-b-3"));
+        assert_eq!(value(&keyring, &a).as_deref(), Some("p-a-3"));
+        let used = keyring.current(&b).unwrap();
+        assert!(keyring.refresh(&b, &used).await);
+        assert_eq!(value(&keyring, &a).as_deref(), Some("p-a-4"));
+        assert_eq!(keyring.take_changed().len(), 2);
     }
 
     #[cfg(unix)]

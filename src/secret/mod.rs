@@ -7,15 +7,18 @@
 
 mod ambient;
 mod entry;
+mod guard;
 mod keyring;
 mod place;
 mod reference;
 mod shelf;
+mod shelves;
 mod source;
 mod store;
 mod value;
 
 pub use ambient::Ambient;
+pub use guard::close_memory;
 pub use keyring::Keyring;
 pub use place::{AwsPlace, StoreKind, StorePlace, StorePlaces, VaultAuth, VaultPlace};
 pub use reference::{RESERVED, Reference, Stored, is_store};

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The stores of a configuration by their names.
 pub type StorePlaces = BTreeMap<Arc<str>, Arc<StorePlace>>;
@@ -15,6 +16,8 @@ pub struct StorePlace {
     pub kind: StoreKind,
     /// A PEM file of authorities trusted beside the usual ones.
     pub ca: Option<PathBuf>,
+    /// How often each path is read again.
+    pub refresh: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

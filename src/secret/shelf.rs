@@ -1,7 +1,7 @@
 //! One path of a store, read in the background for as long as somebody names it.
 //!
-//! One task reads it, however many wait: every five minutes, sooner after a failure, and at once when
-//! a provider has refused what lay there. Requests never wait for a reading, but for those that were
+//! One task reads it, however many wait: as often as configured, give or take a tenth, so that a thousand
+//! processes do not ask together for ever; sooner after a failure; and at once when a provider has refused what lay there. Requests never wait for a reading, but for those that were
 //! refused. Never here: what is done with what was read.
 
 use std::sync::Arc;
@@ -15,9 +15,6 @@ use super::store::{Found, Store};
 use super::{SecretError, StorePlace};
 use crate::tasks::Tasks;
 
-/// Between two readings, give or take a tenth: a thousand processes that started together do not ask
-/// together for ever.
-const REFRESH: Duration = Duration::from_mins(5);
 /// After a failure, twice as long each time, and half of it or more.
 const AGAIN: Duration = Duration::from_secs(1);
 /// The longest of those pauses, and the longest where the store has answered that we may not.
@@ -46,6 +43,8 @@ pub(super) struct Shelf {
     /// In this store.
     pub(super) place: Arc<StorePlace>,
     asks: watch::Sender<u64>,
+    /// The ask of the field that was named last.
+    first: u64,
     reads: watch::Receiver<Reads>,
     asked_at: Mutex<Option<Instant>>,
 }
@@ -64,6 +63,7 @@ struct Reads {
 pub(super) struct Reading {
     pub(super) store: Arc<dyn Store>,
     pub(super) path: Arc<str>,
+    pub(super) refresh: Duration,
     pub(super) max_stale: Duration,
     pub(super) take: Take,
 }
@@ -77,15 +77,25 @@ impl Shelf {
         Self {
             place,
             asks,
+            first: 0,
             reads,
             asked_at: Mutex::default(),
         }
     }
 
-    /// A wait for the first reading's end, however it ends.
+    /// A field more is named of what lies here.
+    pub(super) fn read_for_another(&mut self) {
+        self.asks.send_modify(|asks| *asks += 1);
+        self.first = *self.asks.borrow();
+    }
+
+    /// A wait for the end of the first reading for each field that is named, however it ends.
     pub(super) fn first_read(&self) -> impl Future<Output = ()> + use<> {
-        let mut reads = self.reads.clone();
-        async move { drop(reads.wait_for(|reads| reads.count > 0).await) }
+        let (mut reads, first) = (self.reads.clone(), self.first);
+        async move {
+            let has_been = |reads: &Reads| reads.count > 0 && reads.answered >= first;
+            let _ = reads.wait_for(has_been).await;
+        }
     }
 
     /// Has it read again because what lay there was refused, unless that was done just now, and
@@ -111,10 +121,12 @@ async fn keep(reading: Reading, mut asks: watch::Receiver<u64>, told: watch::Sen
     let Reading {
         store,
         path,
+        refresh,
         max_stale,
         take,
     } = reading;
-    let mut confirmed: Option<Instant> = None;
+    // What another store gave under this name may be in use.
+    let mut confirmed = Some(Instant::now());
     let mut failures = 0_u32;
     loop {
         let answered = *asks.borrow_and_update();
@@ -131,7 +143,7 @@ async fn keep(reading: Reading, mut asks: watch::Receiver<u64>, told: watch::Sen
                 (confirmed, failures) = (Some(now), 0);
                 (
                     Told::Found(found),
-                    REFRESH.mul_f64(0.9 + 0.2 * fastrand::f64()),
+                    refresh.mul_f64(0.9 + 0.2 * fastrand::f64()),
                 )
             }
             Err(error) => {
@@ -240,11 +252,13 @@ mod tests {
                 address: None,
             }),
             ca: None,
+            refresh: Duration::from_mins(5),
         };
         let words = Arc::clone(&told);
         let reading = Reading {
             store: Arc::<Slow>::clone(&store),
             path: "p".into(),
+            refresh: place.refresh,
             max_stale,
             take: Box::new(move |told| {
                 let (word, changed) = match told {

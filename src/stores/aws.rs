@@ -187,13 +187,9 @@ impl Aws {
         region: &str,
         keys: &AwsKeys,
     ) -> Result<(StatusCode, Wiped), SecretError> {
-        let url = match &self.endpoint {
-            Some(endpoint) => format!("{endpoint}/"),
-            None => {
-                let (service, suffix) = (self.service.name(), aws_suffix(region));
-                format!("https://{service}.{region}.{suffix}/")
-            }
-        };
+        let (service, suffix) = (self.service.name(), aws_suffix(region));
+        let own = || format!("https://{service}.{region}.{suffix}");
+        let url = self.endpoint.as_deref().map_or_else(own, str::to_owned) + "/";
         let uri: Uri = url
             .parse()
             .map_err(|_| ask::away("the store has an address that is no URL"))?;
@@ -202,7 +198,7 @@ impl Aws {
         headers.insert(CONTENT_TYPE, JSON);
         headers.insert(AMZ_TARGET, self.service.target());
         let to_sign = ToSign {
-            service: self.service.name(),
+            service,
             region,
             method: &Method::POST,
             uri: &uri,

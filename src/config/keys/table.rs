@@ -63,6 +63,7 @@ const SECRET_STORE: &[Key] = &[
     key("kind", Word(&["vault", "aws-sm", "aws-ssm"]), Required, "HashiCorp Vault or OpenBao (version 2 of the key-value engine), AWS Secrets Manager, or AWS Systems Manager's Parameter Store."),
     key("address", Url, Optional, "Of a Vault, without `/v1`; of AWS, instead of the region's endpoint."),
     key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
+    key("refresh", SPAN, Default("5m"), "How often each path is read again, give or take a tenth; a refused key is looked for at once."),
     key("auth", Word(&["token", "approle", "kubernetes", "jwt"]), Optional, "Vault only: how to log in."),
     key("auth_mount", Text, Optional, "Vault only: where that method is mounted; its own name when absent."),
     key("token_file", File, Optional, "Vault only: the token for `token` and `jwt`; for `kubernetes`, another one than the pod's own."),

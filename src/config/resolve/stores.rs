@@ -70,7 +70,8 @@ fn store(table: &Table, report: &mut Report) -> Option<StorePlace> {
         report.warning(&table.at("address"), message);
     }
     let ca = table.text("ca").map(|file| PathBuf::from(&*file));
-    Some(StorePlace { kind, ca })
+    let refresh = table.duration("refresh")?;
+    Some(StorePlace { kind, ca, refresh })
 }
 
 fn vault(table: &Table, report: &mut Report) -> Option<VaultPlace> {

@@ -123,7 +123,7 @@ impl Keeping {
                 Err(SecretError::Refused(why)) => {
                     tracing::debug!(%why, "a store does not renew its token: logging in");
                 }
-                Err(_) => return Some(self.put_off(grant)),
+                Err(_) => return Some(put_off(grant)),
             }
         }
         match self.door.log_in().await {
@@ -141,7 +141,7 @@ impl Keeping {
             Err(error) => match before {
                 // Nobody has complained of the one before.
                 Some(grant) if !is_asked && !grant.lease.is_over(Instant::now()) => {
-                    Some(self.put_off(grant))
+                    Some(put_off(grant))
                 }
                 Some(_) | None => {
                     self.tell(asked, Err(error));
@@ -151,16 +151,16 @@ impl Keeping {
         }
     }
 
-    fn put_off(&self, grant: &Grant) -> Grant {
-        Grant {
-            lease: grant.lease.put_off(Instant::now()),
-            ..grant.clone()
-        }
-    }
-
     fn tell(&self, answered: u64, token: Result<Held, SecretError>) {
         self.told
             .send_modify(|state| *state = State { answered, token });
+    }
+}
+
+fn put_off(grant: &Grant) -> Grant {
+    Grant {
+        lease: grant.lease.put_off(Instant::now()),
+        ..grant.clone()
     }
 }
 
