@@ -7,6 +7,7 @@ mod healthcheck;
 mod keys;
 mod run;
 mod schema;
+mod secrets;
 mod validate;
 
 use std::io::{self, Write};
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::secret::{Keyring, StorePlaces, close_memory};
+use crate::secret::close_memory;
 use crate::telemetry::log;
 
 /// The port is taken, a check failed, or something else that trying again may cure.
@@ -60,16 +61,7 @@ impl Cli {
         match self.command {
             Command::Run(run) => run.run(),
             Command::Dev(dev) => dev.run(out),
-            Command::Validate(validate) => validate.run(
-                |reference| match Keyring::default()
-                    .load(&StorePlaces::new(), [reference])
-                    .pop()
-                {
-                    Some((_, error)) => Err(error.to_string()),
-                    None => Ok(()),
-                },
-                out,
-            ),
+            Command::Validate(validate) => validate.run(secrets::unread, out),
             Command::Check(check) => check.run(out),
             Command::Drill(drill) => drill.run(out),
             Command::Schema => schema::run(out),

@@ -353,6 +353,30 @@ mod tests {
         );
     }
 
+    /// As botocore 1.43 signs the same request.
+    #[test]
+    fn what_a_service_is_asked_for_is_signed() {
+        let mut headers = HeaderMap::new();
+        let kind = HeaderValue::from_static("application/x-amz-json-1.1");
+        headers.insert(CONTENT_TYPE, kind);
+        let target = HeaderValue::from_static("secretsmanager.GetSecretValue");
+        headers.insert(AMZ_TARGET, target);
+        let to_sign = ToSign {
+            service: "secretsmanager",
+            region: "eu-central-1",
+            method: &Method::POST,
+            uri: &Uri::from_static("https://secretsmanager.eu-central-1.amazonaws.com/"),
+            body: &[Bytes::from_static(b"{\"SecretId\":\"llm/openai\"}")],
+        };
+        aws(&mut headers, &to_sign, &keys(None), then()).unwrap();
+        assert_eq!(
+            headers[AUTHORIZATION],
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/eu-central-1/secretsmanager/aws4_request, \
+             SignedHeaders=content-type;host;x-amz-date;x-amz-target, \
+             Signature=5c372beace8332b057b25249f2a93c6c9a5032d1f7a69e205fff4c93ad7c062d"
+        );
+    }
+
     /// Reckoned by hand from the specification, with the path encoded once more.
     #[test]
     fn a_path_is_signed_as_it_is_sent_and_encoded_once_more() {

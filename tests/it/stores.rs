@@ -157,7 +157,9 @@ async fn a_vault_is_logged_in_to_by_each_of_its_methods() {
     let kubernetes = Upstream::always(Reply::json(review.to_string())).await;
     bao.write("sys/auth/kubernetes", &json!({ "type": "kubernetes" }))
         .await;
-    let host = json!({ "kubernetes_host": kubernetes.root_url(), "disable_local_ca_jwt": true, "token_reviewer_jwt": jwt });
+    let authority = rcgen::generate_simple_self_signed(["kubernetes".to_owned()]);
+    let authority = authority.unwrap().cert.pem();
+    let host = json!({ "kubernetes_host": kubernetes.root_url(), "disable_local_ca_jwt": true, "token_reviewer_jwt": jwt, "kubernetes_ca_cert": authority });
     bao.write("auth/kubernetes/config", &host).await;
     let role = json!({ "bound_service_account_names": ["chat"], "bound_service_account_namespaces": ["prod"], "token_policies": "llm" });
     bao.write("auth/kubernetes/role/chat", &role).await;
