@@ -144,8 +144,9 @@ async fn a_vault_is_logged_in_to_by_each_of_its_methods() {
     bao.write("auth/ci/config", &keys).await;
     let role = json!({ "role_type": "jwt", "user_claim": "sub", "bound_audiences": ["pillion"], "token_policies": "llm" });
     bao.write("auth/ci/role/chat", &role).await;
-    let end = jiff::Timestamp::now().as_second() + 3600;
-    let jwt = issuer.token(&json!({ "sub": "chat", "aud": "pillion", "exp": end }));
+    let now = jiff::Timestamp::now().as_second();
+    let end = now + 3600;
+    let jwt = issuer.token(&json!({ "sub": "chat", "aud": "pillion", "iat": now, "exp": end }));
 
     let account =
         json!({ "namespace": "prod", "serviceaccount": { "name": "chat", "uid": "u-1" } });
@@ -164,7 +165,7 @@ async fn a_vault_is_logged_in_to_by_each_of_its_methods() {
     let role = json!({ "bound_service_account_names": ["chat"], "bound_service_account_namespaces": ["prod"], "token_policies": "llm" });
     bao.write("auth/kubernetes/role/chat", &role).await;
     let pod = issuer.token(&json!({
-        "sub": "system:serviceaccount:prod:chat", "aud": ["pillion"], "exp": end,
+        "sub": "system:serviceaccount:prod:chat", "aud": ["pillion"], "iat": now, "exp": end,
         "iss": "https://kubernetes.default.svc", "kubernetes.io": account
     }));
 
@@ -341,6 +342,41 @@ async fn a_key_is_rotated_under_load_and_no_request_fails() {
         "{}",
         gateway.log()
     );
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_beneath_many_fails_none_of_them() {
+    const AT_ONCE: usize = 60;
+    let Some(bao) = Bao::start().await else {
+        return;
+    };
+    let provider = Picky::accepting("sk-1").await;
+    bao.put("llm/openai", &json!({ "key": "sk-1" })).await;
+    let gateway = Arc::new(Gateway::start(by_token(&bao, &provider, "")).await);
+    assert_eq!(gateway.chat(&ask()).await.status, 200);
+    bao.put("llm/openai", &json!({ "key": "sk-2" })).await;
+    provider.accept("sk-2");
+    provider.revoke("sk-1");
+    // None of them can be answered before the store is: they all have been refused by then.
+    bao.stop();
+    let mut requests = JoinSet::new();
+    for number in 0..AT_ONCE {
+        let gateway = Arc::clone(&gateway);
+        requests.spawn(async move {
+            let body = if number % 2 == 0 { ask() } else { ask_stream() };
+            gateway.chat(&body).await
+        });
+    }
+    provider.upstream.request(AT_ONCE).await;
+    assert_eq!(provider.refused(), AT_ONCE + 1);
+    bao.go_on();
+    while let Some(answer) = requests.join_next().await {
+        let answer = answer.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let record = gateway.audit(answer.id()).await;
+        assert_eq!(record.classes(), ["auth", "ok"], "{}", record.0);
+    }
+    assert_eq!(provider.upstream.hits(), 1 + 2 * AT_ONCE);
 }
 
 #[tokio::test]
