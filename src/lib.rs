@@ -26,6 +26,8 @@ pub mod secret;
 pub mod serve;
 pub mod simulate;
 pub mod snapshot;
+pub mod source;
+pub mod stores;
 pub mod stream;
 pub mod tasks;
 pub mod telemetry;

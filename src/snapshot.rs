@@ -19,7 +19,7 @@ use crate::chat::Surface;
 use crate::dialect::Dialect;
 use crate::facts::{Extras, Facts, Families};
 use crate::health::{self, Capacity, Priority};
-use crate::secret::Reference;
+use crate::secret::{Reference, StorePlaces};
 
 /// One configuration, resolved.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct Snapshot {
     /// Other model strings that mean a route (`accepts`).
     pub aliases: HashMap<Arc<str>, Arc<Route>>,
     pub providers: BTreeMap<Arc<str>, Arc<Provider>>,
+    /// Where the secrets are that are in a store.
+    pub secret_stores: StorePlaces,
     pub callers: Callers,
     /// The largest request body, in bytes.
     pub body_limit: usize,

@@ -110,7 +110,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::secret::{Ambient, Reference};
+    use crate::secret::{Ambient, Reference, StorePlaces};
     use crate::snapshot::{BaseUrl, Callers, Identity, Kind, Provider, Snapshot};
     use crate::tasks::Tasks;
     use crate::upstream::{Clients, Egress};
@@ -148,6 +148,7 @@ mod tests {
             routes: BTreeMap::new(),
             aliases: HashMap::new(),
             providers: secrets.iter().map(provider).collect(),
+            secret_stores: StorePlaces::new(),
             callers: Callers::Keys(HashMap::new()),
             body_limit: 0,
             hosts: BTreeSet::new(),
@@ -231,7 +232,7 @@ mod tests {
         let path = PathBuf::from("/nowhere/secret");
         let reference = Reference::File(path);
         let state = state();
-        state.keyring.load([&reference]);
+        state.keyring.load(&StorePlaces::new(), [&reference]);
         let snapshot = snapshot("v1", &[("openai", &reference)]);
         state.status.config_applied(&snapshot, Instant::now());
         state.status.listener_up();
@@ -250,7 +251,7 @@ mod tests {
         fs::write(&path, "canary-4711").unwrap();
         let reference = Reference::File(path.clone());
         let state = state();
-        state.keyring.load([&reference]);
+        state.keyring.load(&StorePlaces::new(), [&reference]);
         fs::write(&path, "canary-4712\ncanary-4713").unwrap();
         state.keyring.refresh_files();
         fs::remove_file(&path).unwrap();
@@ -266,6 +267,7 @@ mod tests {
             "pillion_config_refusals_total 1",
             "pillion_config_stale 1",
             "pillion_secret_age_seconds{provider=\"openai\"} 0",
+            "pillion_secret_usable{provider=\"openai\"} 1",
             "pillion_audit_records_total 0",
             "pillion_audit_dropped_total 0",
         ] {

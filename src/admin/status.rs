@@ -86,6 +86,7 @@ impl Status {
         self.metrics.config_stale.set(0);
         // Providers that are gone have no age.
         self.metrics.secret_age_seconds.clear();
+        self.metrics.secret_usable.clear();
     }
 
     /// A newer configuration was refused; the live one stays. The message is shown to anyone who
@@ -166,11 +167,17 @@ impl Status {
             .set(whole_seconds(live.age(now)));
         targets::gauge(&self.metrics, &live.snapshot, &state.health, now.into());
         for (provider, reference) in live.secrets() {
-            if let Some(age) = state.keyring.age(reference) {
-                self.metrics
-                    .secret_age_seconds
-                    .get_or_create(&[(names::PROVIDER, provider.into())])
-                    .set(whole_seconds(age));
+            let label = [(names::PROVIDER, provider.into())];
+            let age = state.keyring.age(reference);
+            if reference.is_held() {
+                let usable = self.metrics.secret_usable.get_or_create(&label);
+                usable.set(age.is_some().into());
+            }
+            let ages = &self.metrics.secret_age_seconds;
+            match age {
+                Some(age) => drop(ages.get_or_create(&label).set(whole_seconds(age))),
+                // What is left out has no age.
+                None => drop(ages.remove(&label)),
             }
         }
     }

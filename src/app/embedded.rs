@@ -4,12 +4,13 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{StartError, keep_warm, service};
+use super::{FIRST_READ, StartError, keep_warm, service};
 use crate::health::Health;
 use crate::limit::Seats;
 use crate::listen::{self, Connections, Phase, Settings};
@@ -20,12 +21,16 @@ use crate::secret::{Ambient, Keyring};
 use crate::serve::Gateway;
 use crate::simulate::{Outage, SimulatedProvider, Simulator};
 use crate::snapshot::{BaseUrl, Snapshot};
+use crate::stores::Stores;
 use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
 use crate::upstream::{Clients, Credentials, Egress, Upstream};
 
 /// Requests and connections: a command has far fewer.
 const AT_ONCE: usize = 1024;
+
+/// A command is over long before anything is stale.
+const MAX_STALE: Duration = Duration::from_hours(12);
 
 /// A running one. It ends with its owner.
 pub struct Embedded {
@@ -50,17 +55,23 @@ impl Embedded {
         let listener = listen::bind((Ipv4Addr::LOCALHOST, 0).into()).map_err(StartError::Bind)?;
         let base_url = base_url(&listener).map_err(StartError::Embedded)?;
         let simulators = simulators(simulate).await?;
-        let keyring = Keyring::default();
-        let providers = snapshot.providers.values();
-        for (reference, error) in keyring.load(providers.filter_map(|p| p.secret.as_ref())) {
-            tracing::warn!(secret = %reference, %error, "a secret cannot be read");
-        }
         let metrics = Arc::new(Metrics::new());
         let seats = Seats::new(AT_ONCE, AT_ONCE, metrics.queue_waiting.clone());
         let (records, kept) = Records::kept(snapshot.identity.clone(), metrics);
-        let (publisher, live) = Live::new(Arc::new(snapshot));
         let tasks = Tasks::default();
         let clients = Clients::cuttable(tasks.clone(), Egress::of(env));
+        let stores = Stores::new(env, clients.clone(), tasks.clone());
+        let keyring =
+            Keyring::with_stores(move |place| stores.open(place), tasks.clone(), MAX_STALE);
+        let named = snapshot
+            .providers
+            .values()
+            .filter_map(|p| p.secret.as_ref());
+        for (reference, error) in keyring.load(&snapshot.secret_stores, named) {
+            tracing::warn!(secret = %reference, %error, "a secret cannot be read");
+        }
+        keyring.read_once(FIRST_READ).await;
+        let (publisher, live) = Live::new(Arc::new(snapshot));
         let credentials = Credentials::new(
             Ambient::of(env),
             keyring.clone(),

@@ -33,6 +33,7 @@ use crate::secret::{Ambient, Keyring};
 use crate::serve::{self, Gateway};
 use crate::simulate::Simulator;
 use crate::snapshot::Snapshot;
+use crate::stores::Stores;
 use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
 use crate::upstream::{Clients, Credentials, Egress, Upstream};
@@ -43,6 +44,10 @@ pub use self::embedded::Embedded;
 
 /// How long a connection that is kept open for a `warm` route may wait for its use.
 const WARM_AGAIN: Duration = Duration::from_secs(20);
+
+/// How long a start and a reload wait for the stores of secrets. A provider whose key comes later is
+/// left out until then.
+const FIRST_READ: Duration = Duration::from_secs(2);
 
 /// Connections of probes and scrapers: many more than there are of them.
 const PROBES: usize = 256;
@@ -109,7 +114,6 @@ pub async fn run(
         None => Metrics::new(),
     });
     let status = Arc::new(Status::new(Arc::clone(&metrics)));
-    let keyring = Keyring::default();
     let sinks = AuditSinks {
         stdout: process.audit.stdout,
         file: process.audit.file.clone(),
@@ -132,6 +136,12 @@ pub async fn run(
     let (publisher, live) = Live::new(Arc::clone(&snapshot));
     let clients = Clients::new(background.clone(), Egress::of(&sources.env));
     let ambient = Ambient::of(&sources.env);
+    let stores = Stores::new(&sources.env, clients.clone(), background.clone());
+    let keyring = Keyring::with_stores(
+        move |place| stores.open(place),
+        background.clone(),
+        process.secret_max_stale,
+    );
     let upstream = Upstream {
         health: Health::new(fastrand::Rng::new()),
         clients: clients.clone(),
@@ -169,6 +179,7 @@ pub async fn run(
         Arc::clone(&status),
     ));
     reloader.read_secrets(&snapshot);
+    keyring.read_once(FIRST_READ).await;
     status.config_applied(&snapshot, Instant::now());
 
     let settings = Settings {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use jiff::Timestamp;
+use tokio::runtime::Handle;
 
 use crate::admin::Status;
 use crate::config::{self, Document, Loaded, Problem, Process, Sources};
@@ -100,7 +101,7 @@ impl Reloader {
             .values()
             .filter_map(|provider| provider.secret.as_ref())
             .collect();
-        for (reference, error) in self.keyring.load(named) {
+        for (reference, error) in self.keyring.load(&snapshot.secret_stores, named) {
             tracing::error!(secret = %reference, %error, "a secret cannot be read; its provider is left out until it can");
         }
     }
@@ -129,6 +130,8 @@ impl Reloader {
         let snapshot = Arc::new(snapshot);
         // Before the snapshot, so that no request finds a provider without its key.
         self.read_secrets(&snapshot);
+        // On a thread aside, which may wait; what was read before is not waited for.
+        Handle::current().block_on(self.keyring.read_once(super::FIRST_READ));
         if self.live.current().version == snapshot.version && !self.status.is_stale() {
             return;
         }

@@ -7,6 +7,7 @@ mod healthcheck;
 mod keys;
 mod run;
 mod schema;
+mod secrets;
 mod validate;
 
 use std::io::{self, Write};
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::secret::Keyring;
+use crate::secret::close_memory;
 use crate::telemetry::log;
 
 /// The port is taken, a check failed, or something else that trying again may cure.
@@ -53,16 +54,14 @@ impl Cli {
             writeln!(io::stderr(), "pillion: {problem}")?;
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         }
+        // Before anything that is secret is read.
+        if let Err(error) = close_memory() {
+            tracing::warn!(%error, "other processes of this user can read this one's memory");
+        }
         match self.command {
             Command::Run(run) => run.run(),
             Command::Dev(dev) => dev.run(out),
-            Command::Validate(validate) => validate.run(
-                |reference| match Keyring::default().load([reference]).pop() {
-                    Some((_, error)) => Err(error.to_string()),
-                    None => Ok(()),
-                },
-                out,
-            ),
+            Command::Validate(validate) => validate.run(secrets::unread, out),
             Command::Check(check) => check.run(out),
             Command::Drill(drill) => drill.run(out),
             Command::Schema => schema::run(out),

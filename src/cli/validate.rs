@@ -1,6 +1,7 @@
 //! `pillion validate`: what `run` would say of a configuration, without running it.
 //!
-//! It reads under the environment that it is called in, as `run` does, and opens no connection.
+//! It reads under the environment that it is called in, as `run` does, and opens no connection but to
+//! stores of secrets, when it is asked to.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -12,7 +13,7 @@ use clap::Args;
 use super::BAD_CONFIGURATION;
 use crate::config::{self, Loaded, Problem, Sources};
 use crate::secret::Reference;
-use crate::snapshot::{Place, Route, Select};
+use crate::snapshot::{Place, Route, Select, Snapshot};
 
 /// Check configurations offline: every problem at once, or the routes that were found.
 #[derive(Debug, Args)]
@@ -26,31 +27,28 @@ pub(super) struct Validate {
 }
 
 impl Validate {
-    /// `read_secret` says why a secret cannot be read; it is asked with `--resolve` only.
+    /// `read_secrets` says which of a configuration's secrets cannot be read under an environment, and
+    /// why; it is asked with `--resolve` only.
     ///
     /// # Errors
     /// Those of `out`.
     pub(super) fn run(
         self,
-        read_secret: impl Fn(&Reference) -> Result<(), String>,
+        read_secrets: impl Fn(&Snapshot, &[(String, String)]) -> io::Result<Unread>,
         out: &mut impl Write,
     ) -> io::Result<ExitCode> {
         let mut fine = true;
         for file in self.files {
             let name = file.display().to_string();
-            let result = config::load(&Sources::from_process(file, Vec::new()));
-            let result = result.and_then(|loaded| {
-                let unread = if self.resolve {
-                    unread_secrets(&name, &loaded, &read_secret)
-                } else {
-                    Vec::new()
-                };
-                if unread.is_empty() {
-                    Ok(loaded)
-                } else {
-                    Err(unread)
+            let sources = Sources::from_process(file, Vec::new());
+            let mut result = config::load(&sources);
+            if let (true, Ok(loaded)) = (self.resolve, &result) {
+                let unread = read_secrets(&loaded.snapshot, &sources.env)?;
+                let problems = unread_secrets(&name, loaded, &unread);
+                if !problems.is_empty() {
+                    result = Err(problems);
                 }
-            });
+            }
             match result {
                 Ok(loaded) => tell(&name, &loaded, out)?,
                 Err(problems) => {
@@ -69,16 +67,15 @@ impl Validate {
     }
 }
 
-fn unread_secrets(
-    file: &str,
-    loaded: &Loaded,
-    read_secret: &impl Fn(&Reference) -> Result<(), String>,
-) -> Vec<Problem> {
+/// Secrets that cannot be read, each with why.
+pub(super) type Unread = Vec<(Reference, String)>;
+
+fn unread_secrets(file: &str, loaded: &Loaded, unread: &Unread) -> Vec<Problem> {
     let providers = loaded.snapshot.providers.values();
     providers
         .filter_map(|provider| {
             let reference = provider.secret.as_ref()?;
-            let why = read_secret(reference).err()?;
+            let (_, why) = unread.iter().find(|(it, _)| it == reference)?;
             Some(Problem {
                 path: format!("providers.{}.secret", provider.name),
                 at: None,
@@ -143,7 +140,13 @@ mod tests {
             resolve,
         };
         let mut out = Vec::new();
-        let refuse = |_: &Reference| Err("is not there".to_owned());
+        let refuse = |snapshot: &Snapshot, _: &[(String, String)]| {
+            let named = snapshot
+                .providers
+                .values()
+                .filter_map(|it| it.secret.clone());
+            Ok(named.map(|it| (it, "is not there".to_owned())).collect())
+        };
         let code = command.run(refuse, &mut out).unwrap();
         (String::from_utf8(out).unwrap(), code)
     }

@@ -131,6 +131,8 @@ pub struct Process {
     pub connections: usize,
     /// Where the instances of a fleet tell each other what they know; each is alone without it.
     pub shared_state: Option<SharedState>,
+    /// For how long a secret of a store is used after the store last confirmed it.
+    pub secret_max_stale: Duration,
     pub audit: AuditConfig,
     pub simulate: Vec<SimulatedProvider>,
 }

@@ -82,7 +82,7 @@ fn of(shape: &Shape) -> Value {
         Shape::Date => pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
         Shape::Address => pattern("^([0-9.]+|\\[[0-9A-Fa-f:.%]+\\]):[0-9]{1,5}$"),
         Shape::Url => pattern("^https?://[^@?#]+$"),
-        Shape::Reference => pattern("^(env:[A-Za-z0-9_]+|file:.+|aws|google)$"),
+        Shape::Reference => pattern("^(env:[A-Za-z0-9_]+|[A-Za-z0-9_-]+:.+|aws|google)$"),
         Shape::Hash => pattern("^sha256:[0-9A-Fa-f]{64}$"),
         Shape::SharedState => pattern("^rediss?://[^?#]+$"),
         Shape::List {

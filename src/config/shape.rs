@@ -139,7 +139,8 @@ impl Shape {
             Self::Address => "an IP address and a port such as `127.0.0.1:4100`".into(),
             Self::Url => "a URL such as `https://api.openai.com/v1`".into(),
             Self::Reference => {
-                "a reference to a secret: `env:NAME`, `file:/path`, `aws` or `google`".into()
+                "a reference to a secret: `env:NAME`, `file:/path`, `STORE:path#field`, `aws` or `google`"
+                    .into()
             }
             Self::Hash => "`sha256:` and 64 hexadecimal digits".into(),
             Self::SharedState => "a URL such as `redis://redis.internal:6379`".into(),

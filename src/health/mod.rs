@@ -139,6 +139,8 @@ impl Health {
     }
 
     /// Lets a request go to `target` again, after a failure of `class`, if the retry budget allows it.
+    /// One whose key was refused goes with another key: of the target that asks no more than a first
+    /// try, and each request does so once, so that a revoked key costs none of those under way.
     pub fn retry(
         &self,
         ask: Ask,
@@ -155,11 +157,27 @@ impl Health {
         let Ok(pass @ Pass::Ordinary) = gate(target, vitals, account, now) else {
             return None;
         };
-        let cost = if class == Class::Timeout { 2 } else { 1 };
-        vitals
-            .retries
-            .spend(cost, now)
-            .then(|| self.permit(ask, target, pass, vitals, account, now))
+        let within = match class {
+            Class::Auth => {
+                vitals.retries.receive(now);
+                true
+            }
+            Class::Timeout => vitals.retries.spend(2, now),
+            Class::Ok
+            | Class::Connect
+            | Class::Reset
+            | Class::RateLimited
+            | Class::QuotaExhausted
+            | Class::Overloaded
+            | Class::ServerError
+            | Class::Broken
+            | Class::InvalidRequest
+            | Class::TargetMissing
+            | Class::ContextLength
+            | Class::Policy
+            | Class::Cancelled => vitals.retries.spend(1, now),
+        };
+        within.then(|| self.permit(ask, target, pass, vitals, account, now))
     }
 
     /// Lets a request go to `target` though its breaker is open, since it has nowhere else to go: one

@@ -110,6 +110,7 @@ mod tests {
             routes: BTreeMap::new(),
             aliases: HashMap::new(),
             providers: BTreeMap::new(),
+            secret_stores: BTreeMap::new(),
             callers,
             body_limit: 0,
             hosts: BTreeSet::new(),

@@ -54,6 +54,7 @@ fn read_as(reference: &Reference, form: Form) -> Result<Reading, SecretError> {
         Reference::Env(name) => read_variable(name, form),
         Reference::File(path) => read_file(path, form),
         Reference::Document(inner) => read_as(inner, Secret::document),
+        Reference::Stored(_) => Err(SecretError::Unasked),
         Reference::Aws | Reference::Google => Err(SecretError::Issued),
     }
 }

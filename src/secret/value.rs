@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -68,9 +69,9 @@ impl Secret {
 }
 
 /// Why there is no (new) value. It never holds one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretError {
-    /// The variable is not set, or there is no such file.
+    /// The variable is not set, or there is no such file or path.
     Missing,
     Unreadable(io::ErrorKind),
     /// A folder, a pipe or a device.
@@ -83,6 +84,16 @@ pub enum SecretError {
     ByteOrderMark,
     /// A service issues it; there is nothing to be read.
     Issued,
+    /// Its store has not been asked yet.
+    Unasked,
+    /// Its store gives no answer, or none that can be read.
+    Away(Arc<str>),
+    /// Its store does not give it to us.
+    Refused(Arc<str>),
+    /// What its store has there is no object with such a field.
+    NoField,
+    /// What its store has there are several fields, and the reference names none.
+    Fields,
 }
 
 impl fmt::Display for SecretError {
@@ -100,6 +111,11 @@ impl fmt::Display for SecretError {
                 f.write_str("begins with a byte order mark; save it as plain ASCII")
             }
             Self::Issued => f.write_str("is issued by a service and cannot be read"),
+            Self::Unasked => f.write_str("has not been read yet"),
+            Self::Away(why) => write!(f, "cannot be read now: {why}"),
+            Self::Refused(why) => write!(f, "is not given to us: {why}"),
+            Self::NoField => f.write_str("has no such field"),
+            Self::Fields => f.write_str("has several fields; name one behind a `#`"),
         }
     }
 }
@@ -131,7 +147,7 @@ mod tests {
             (b"\xff\xfes\0k\0", Err(SecretError::ByteOrderMark)),
         ] {
             let secret = Secret::try_new(source);
-            let secret = secret.as_ref().map(Secret::expose).map_err(|error| *error);
+            let secret = secret.as_ref().map(Secret::expose).map_err(Clone::clone);
             assert_eq!(secret, value, "{}", source.escape_ascii());
         }
         let long = vec![b'k'; LENGTH_LIMIT + 1];
@@ -153,7 +169,7 @@ mod tests {
             (b"", Err(SecretError::Empty)),
         ] {
             let secret = Secret::document(source);
-            let secret = secret.as_ref().map(Secret::expose).map_err(|error| *error);
+            let secret = secret.as_ref().map(Secret::expose).map_err(Clone::clone);
             assert_eq!(secret, value, "{}", source.escape_ascii());
         }
         let long = [b"{", vec![b' '; LENGTH_LIMIT].as_slice(), b"}"].concat();

@@ -52,6 +52,8 @@ pub struct Metrics {
     pub(crate) config_refusals: Counter,
     pub(crate) config_stale: Gauge,
     pub(crate) secret_age_seconds: Gauges<1>,
+    /// By provider: 0 while there is no secret that may be used.
+    pub(crate) secret_usable: Gauges<1>,
     pub(crate) audit_records: Counter,
     pub(crate) audit_dropped: Counter,
     pub(crate) tasks: Gauge,
@@ -86,6 +88,7 @@ impl Metrics {
             config_refusals: add(all, n::CONFIG_REFUSALS, "Configurations refused"),
             config_stale: add(all, n::CONFIG_STALE, "1 while the newest one is refused"),
             secret_age_seconds: add(all, n::SECRET_AGE_SECONDS, "Since a secret changed"),
+            secret_usable: add(all, n::SECRET_USABLE, "0 while its provider is left out"),
             audit_records: add(all, n::AUDIT_RECORDS, "Audit records made, one a request"),
             audit_dropped: add(all, n::AUDIT_DROPPED, "Audit records that a sink lost"),
             tasks: add(all, n::TASKS, "Pieces of work under way in the process"),

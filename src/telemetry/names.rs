@@ -20,6 +20,7 @@ pub const CONFIG_AGE_SECONDS: &str = "pillion_config_age_seconds";
 pub const CONFIG_REFUSALS: &str = "pillion_config_refusals";
 pub const CONFIG_STALE: &str = "pillion_config_stale";
 pub const SECRET_AGE_SECONDS: &str = "pillion_secret_age_seconds";
+pub const SECRET_USABLE: &str = "pillion_secret_usable";
 pub const AUDIT_RECORDS: &str = "pillion_audit_records";
 pub const AUDIT_DROPPED: &str = "pillion_audit_dropped";
 pub const TASKS: &str = "pillion_tasks";

@@ -120,6 +120,12 @@ pub(super) fn shown_passed(mut headers: HeaderMap, credential: &Credential) -> H
     if let Some(length) = length {
         headers.insert(header::CONTENT_LENGTH, length);
     }
+    drop_leaking(&mut headers, credential);
+    headers
+}
+
+/// A provider that repeats its key in a header is not repeated.
+pub(super) fn drop_leaking(headers: &mut HeaderMap, credential: &Credential) {
     let leaking: Vec<HeaderName> = headers
         .iter()
         .filter(|(_, value)| sign::leaks(value, credential))
@@ -128,7 +134,6 @@ pub(super) fn shown_passed(mut headers: HeaderMap, credential: &Credential) -> H
     for name in leaking {
         headers.remove(name);
     }
-    headers
 }
 
 fn strip_connection(headers: &mut HeaderMap) {

@@ -14,6 +14,18 @@ use crate::outcome::{self, Failure};
 use crate::record::AttemptLog;
 use crate::snapshot::Target;
 
+/// An attempt whose key was refused. Dropped, its target is taught nothing.
+#[derive(Debug)]
+#[must_use = "whether the refusal stands is yet to be found out"]
+pub(super) struct Refused(Permit);
+
+impl Refused {
+    /// There is no other key.
+    pub(super) fn stands(self, failure: &Failure) {
+        self.0.failed(failure, Instant::now());
+    }
+}
+
 /// One attempt, from its start to its end. Dropped before, it was given up.
 #[derive(Debug)]
 pub struct Running {
@@ -69,6 +81,13 @@ impl Running {
         let now = Instant::now();
         self.log.failed(failure, now.into_std());
         self.permit.failed(failure, now);
+    }
+
+    /// Its key was refused, which may have been replaced meanwhile: until that is found out, nobody is
+    /// kept from its account.
+    pub(super) fn refused(self, failure: &Failure) -> Refused {
+        self.log.failed(failure, Instant::now().into_std());
+        Refused(self.permit)
     }
 
     /// We ended a chosen answer: the record says why, and of the target nothing is learned.

@@ -103,8 +103,15 @@ impl<'a> Call<'a> {
         running: &mut Running,
     ) -> Result<Sent, Failure> {
         let sent = self.answer(client, target, prepared, credential, end, running);
-        sent.await
-            .map_err(|failure| sign::hide(failure, credential))
+        let mut sent = sent
+            .await
+            .map_err(|failure| sign::hide(failure, credential))?;
+        let headers = match &mut sent {
+            Sent::Whole(whole) => &mut whole.headers,
+            Sent::Streaming(streaming) => &mut streaming.headers,
+        };
+        super::headers::drop_leaking(headers, credential);
+        Ok(sent)
     }
 
     async fn answer(

@@ -92,22 +92,34 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {
 
 /// What AWS's signature covers, beside the headers.
 #[derive(Debug)]
-pub(super) struct ToSign<'a> {
-    pub(super) service: &'a str,
-    pub(super) region: &'a str,
-    pub(super) method: &'a Method,
-    pub(super) uri: &'a Uri,
+pub(crate) struct ToSign<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
     /// All of its bytes, in pieces.
-    pub(super) body: &'a [Bytes],
+    pub(crate) body: &'a [Bytes],
 }
 
-/// Adds the headers of AWS's Signature Version 4. Of those that are there only `content-type` is
-/// covered: what lies between may add and change others. The path is encoded once more for the
+/// What a service of AWS is asked for, where the path does not say it.
+pub(crate) const AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+
+/// The domain of the services in a region: China has one of its own.
+pub(crate) fn suffix(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    }
+}
+
+/// Adds the headers of AWS's Signature Version 4. Of those that are there only `content-type` and
+/// `x-amz-target` are covered: what lies between may add and change others. The path is encoded once more for the
 /// signature than on the wire, as for every service but S3.
 ///
 /// # Errors
 /// When the request cannot be signed.
-pub(super) fn aws(
+pub(crate) fn aws(
     headers: &mut HeaderMap,
     to_sign: &ToSign<'_>,
     keys: &AwsKeys,
@@ -131,14 +143,16 @@ pub(super) fn aws(
         .build()
         .map_err(|_| unsigned())?
         .into();
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
-    let covered = kind.map(|kind| (CONTENT_TYPE.as_str(), kind));
+    let covered = [CONTENT_TYPE, AMZ_TARGET].map(|name| {
+        let value = headers.get(&name).and_then(|value| value.to_str().ok());
+        value.map(|value| (name, value))
+    });
+    let covered = covered.iter().flatten();
+    let covered = covered.map(|(name, value)| (name.as_str(), *value));
     let signable = SignableRequest::new(
         to_sign.method.as_str(),
         to_sign.uri.to_string(),
-        covered.into_iter(),
+        covered,
         SignableBody::Precomputed(sha256(to_sign.body)),
     )
     .map_err(|_| unsigned())?;
@@ -336,6 +350,30 @@ mod tests {
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
              SignedHeaders=host;x-amz-date, \
              Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"
+        );
+    }
+
+    /// As botocore 1.43 signs the same request.
+    #[test]
+    fn what_a_service_is_asked_for_is_signed() {
+        let mut headers = HeaderMap::new();
+        let kind = HeaderValue::from_static("application/x-amz-json-1.1");
+        headers.insert(CONTENT_TYPE, kind);
+        let target = HeaderValue::from_static("secretsmanager.GetSecretValue");
+        headers.insert(AMZ_TARGET, target);
+        let to_sign = ToSign {
+            service: "secretsmanager",
+            region: "eu-central-1",
+            method: &Method::POST,
+            uri: &Uri::from_static("https://secretsmanager.eu-central-1.amazonaws.com/"),
+            body: &[Bytes::from_static(b"{\"SecretId\":\"llm/openai\"}")],
+        };
+        aws(&mut headers, &to_sign, &keys(None), then()).unwrap();
+        assert_eq!(
+            headers[AUTHORIZATION],
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/eu-central-1/secretsmanager/aws4_request, \
+             SignedHeaders=content-type;host;x-amz-date;x-amz-target, \
+             Signature=5c372beace8332b057b25249f2a93c6c9a5032d1f7a69e205fff4c93ad7c062d"
         );
     }
 

@@ -86,17 +86,24 @@ impl Upstream {
             Ok(sent) => return Ok(running.answer(sent)),
             Err(failure) => failure,
         };
-        running.failed(&failure);
         let new_secret = match credential {
             Ok(used) if failure.class == Class::Auth => {
+                let refused = running.refused(&failure);
                 let renewed = self.credentials.renewed(provider, &used);
-                timeout_at(end, renewed).await.unwrap_or(false)
+                let new_secret = timeout_at(end, renewed).await.unwrap_or(false);
+                if new_secret {
+                    // Of the account nothing is known but that its key was another one.
+                    self.health.key_changed(provider);
+                } else {
+                    refused.stands(&failure);
+                }
+                new_secret
             }
-            Ok(_) | Err(_) => false,
+            Ok(_) | Err(_) => {
+                running.failed(&failure);
+                false
+            }
         };
-        if new_secret {
-            self.health.key_changed(provider);
-        }
         Err(Lost {
             target,
             failure,

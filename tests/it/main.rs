@@ -38,6 +38,7 @@ mod resuming;
 mod secrets;
 mod shared;
 mod standin;
+mod stores;
 mod streams;
 mod surfaces;
 mod tidy;

@@ -78,3 +78,39 @@ async fn a_replaced_key_is_used_without_a_refusal() {
     .await;
     assert!(!gateway.log().contains("sk-"));
 }
+
+/// Root sees everything; anybody else, and the process's own user too, sees nothing.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_the_process_has_in_memory_is_closed_to_its_own_user() {
+    use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+    use std::process::{Command, Stdio};
+
+    let mut gateway =
+        Gateway::start(Config::new().provider("first", "http://127.0.0.1:1/v1", "")).await;
+    let owner = |path| {
+        let found = std::fs::metadata(path).unwrap();
+        std::os::unix::fs::MetadataExt::uid(&found)
+    };
+    for file in ["mem", "environ", "maps"] {
+        assert_eq!(owner(gateway.proc(file)), 0, "{file}");
+    }
+    let me = owner("/proc/self/stat".into());
+    let mut reader = Command::new("cat");
+    reader
+        .arg(gateway.proc("environ"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if me == 0 {
+        reader.uid(65534).gid(65534);
+    }
+    assert!(!reader.status().unwrap().success());
+    let id = gateway.id().to_string();
+    let unlimited = Command::new("prlimit")
+        .args(["--pid", &id, "--core=unlimited"])
+        .status();
+    assert!(me != 0 || unlimited.unwrap().success());
+    gateway.signal("ABRT");
+    let ended = gateway.ended().await;
+    assert_eq!((ended.signal(), ended.core_dumped()), (Some(6), false));
+}

@@ -22,6 +22,8 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("queue", AT_ONCE, Default("1024"), "Requests that may wait until one of those has ended; what comes on top is refused at once."),
     key("connections", AT_ONCE, Default("16384"), "Connections of applications that may be open at once."),
     key("shared_state", SharedState, Optional, "A Redis where the instances of a fleet share what they know; `PILLION_SHARED_STATE` keeps its password out of the file."),
+    key("secret_max_stale", SPAN, Default("12h"), "For so long a secret of a store is used after the store last confirmed it."),
+    key("secret_stores", Map { name: "store of secrets", of: &Table(SECRET_STORE) }, Optional, "Where secrets are that `STORE:path#field` names."),
     key("hosts", list(&Text), Optional, "`Host` names accepted beside the loopback ones."),
     key("h2c", Bool, Default("false"), "Whether HTTP/2 without TLS is accepted."),
     key("allow_anonymous", Bool, Default("false"), "Whether anyone who can connect may call; on loopback only, and only without `keys`."),
@@ -45,7 +47,7 @@ const IDENTITY: &[Key] = &[
 const PROVIDER: &[Key] = &[
     key("kind", Word(&["openai", "openai-compatible", "azure", "anthropic", "gemini", "vertex", "bedrock"]), Required, "How the provider is addressed."),
     key("base_url", Url, Optional, "Ends where `/v1` would; every kind but `openai-compatible` and `azure` has a default."),
-    key("secret", Reference, Optional, "Where its key is: `env:NAME`, `file:/path` (may change at run time), `aws` for bedrock, `google` for vertex."),
+    key("secret", Reference, Optional, "Where its key is: `env:NAME`, `file:/path` or `STORE:path#field` (may change at run time), `aws` for bedrock, `google` for vertex."),
     key("api_version", Text, Optional, "Azure only: its `api-version`, for the classic form with deployments in the path."),
     key("anthropic_version", Text, Optional, "Anthropic only: its `anthropic-version`; 2023-06-01 when absent."),
     key("project", Text, Optional, "Vertex only: the Google Cloud project."),
@@ -55,6 +57,22 @@ const PROVIDER: &[Key] = &[
     key("headers", Map { name: "header", of: &Text }, Optional, "Headers sent to this provider beside our own; none that carries a credential."),
     key("responses", Bool, Optional, "Whether it serves `/responses` itself: by default `openai` and `azure` do."),
     key("capacity", Table(CAPACITY), Optional, "What the account takes; what would be too much goes to the next target before it is refused."),
+];
+
+const SECRET_STORE: &[Key] = &[
+    key("kind", Word(&["vault", "aws-sm", "aws-ssm"]), Required, "HashiCorp Vault or OpenBao (version 2 of the key-value engine), AWS Secrets Manager, or AWS Systems Manager's Parameter Store."),
+    key("address", Url, Optional, "Of a Vault, without `/v1`; of AWS, instead of the region's endpoint."),
+    key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
+    key("refresh", SPAN, Default("5m"), "How often each path is read again, give or take a tenth; a refused key is looked for at once."),
+    key("auth", Word(&["token", "approle", "kubernetes", "jwt"]), Optional, "Vault only: how to log in."),
+    key("auth_mount", Text, Optional, "Vault only: where that method is mounted; its own name when absent."),
+    key("token_file", File, Optional, "Vault only: the token for `token` and `jwt`; for `kubernetes`, another one than the pod's own."),
+    key("role", Text, Optional, "Vault only: the role for `kubernetes` and `jwt`."),
+    key("role_id", Text, Optional, "Vault only: the role for `approle`."),
+    key("secret_id_file", File, Optional, "Vault only: the secret id for `approle`."),
+    key("namespace", Text, Optional, "Vault only: its namespace."),
+    key("mount", Text, Optional, "Vault only: where the engine is mounted; `secret` when absent."),
+    key("region", Text, Optional, "AWS only: the environment's region when absent."),
 ];
 
 const CAPACITY: &[Key] = &[

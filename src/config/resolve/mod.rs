@@ -10,6 +10,7 @@ mod knobs;
 mod process;
 mod providers;
 mod routes;
+mod stores;
 
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
@@ -36,6 +37,7 @@ pub(super) struct Facts<'a> {
 /// Meaningless unless the report is without problems.
 pub(super) fn resolve(root: &Table, facts: &Facts<'_>, report: &mut Report) -> (Snapshot, Process) {
     let process = process::resolve(root, report);
+    let secret_stores = stores::resolve(root, report);
     let providers = providers::resolve(root, report);
     let mut targets = routes::Targets::of(root, &providers, facts.families, report);
     let (routes, aliases) = routes::resolve(root, &mut targets, report);
@@ -46,6 +48,7 @@ pub(super) fn resolve(root: &Table, facts: &Facts<'_>, report: &mut Report) -> (
         routes,
         aliases,
         providers,
+        secret_stores,
         callers,
         body_limit: usize::try_from(root.integer("body_limit").unwrap_or(0)).unwrap_or(usize::MAX),
         hosts: hosts(root, report),

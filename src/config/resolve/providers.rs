@@ -28,6 +28,7 @@ const KEYS_OF_KINDS: &[(&str, &[&str])] = &[
 ];
 
 pub(super) fn resolve(root: &Table, report: &mut Report) -> BTreeMap<Arc<str>, Arc<Provider>> {
+    let stores = root.names("secret_stores");
     let mut providers = BTreeMap::new();
     for (name, table) in root.map("providers") {
         let name: Arc<str> = name.into();
@@ -36,14 +37,19 @@ pub(super) fn resolve(root: &Table, report: &mut Report) -> BTreeMap<Arc<str>, A
                 "has a slash in its name, which ends at the first one in `provider/model`";
             report.problem(&table.path, message);
         }
-        if let Some(provider) = provider(name.clone(), table, report) {
+        if let Some(provider) = provider(name.clone(), table, &stores, report) {
             providers.insert(name, Arc::new(provider));
         }
     }
     providers
 }
 
-fn provider(name: Arc<str>, table: &Table, report: &mut Report) -> Option<Provider> {
+fn provider(
+    name: Arc<str>,
+    table: &Table,
+    stores: &[&str],
+    report: &mut Report,
+) -> Option<Provider> {
     let word = table.text("kind")?;
     for (key, kinds) in KEYS_OF_KINDS {
         if table.has(key) && !kinds.contains(&&*word) {
@@ -76,7 +82,7 @@ fn provider(name: Arc<str>, table: &Table, report: &mut Report) -> Option<Provid
         let hint = "the path after `/v1` is appended to it";
         report.problem_with_hint(&at, "goes beyond `/v1`", hint);
     }
-    let secret = secret(&kind, table, report);
+    let secret = secret(&kind, table, stores, report);
     // Of AWS's keys what is signed with them is sent, and a session's token that is good for nothing
     // without them.
     let is_sent = secret.as_ref().is_some_and(|it| *it != Reference::Aws);
@@ -115,12 +121,24 @@ fn base_url(table: &Table, default: &str) -> Option<BaseUrl> {
 }
 
 /// Where the secret is. Two of the kinds know places that no other does.
-fn secret(kind: &Kind, table: &Table, report: &mut Report) -> Option<Reference> {
+fn secret(kind: &Kind, table: &Table, stores: &[&str], report: &mut Report) -> Option<Reference> {
     let reference = table.reference("secret")?;
+    if let Some(stored) = reference.stored()
+        && !stores.contains(&&*stored.store)
+    {
+        // Not repeated: what has no store's name before its colon may be the secret itself.
+        let message = "is in a store that `secret_stores` does not name";
+        let known = stores.iter().copied();
+        report.unknown(&table.at("secret"), message, &stored.store, known);
+        return None;
+    }
     let only = match (&reference, kind) {
         (Reference::Aws, Kind::Bedrock { .. })
         | (Reference::Google, Kind::Vertex { .. })
-        | (Reference::Env(_) | Reference::File(_) | Reference::Document(_), _) => None,
+        | (
+            Reference::Env(_) | Reference::File(_) | Reference::Stored(_) | Reference::Document(_),
+            _,
+        ) => None,
         (Reference::Aws, _) => Some("bedrock"),
         (Reference::Google, _) => Some("vertex"),
     };
@@ -232,7 +250,7 @@ fn need(table: &Table, key: &str, kind: &str, report: &mut Report) {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || bare

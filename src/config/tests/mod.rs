@@ -6,6 +6,7 @@ mod meaning;
 mod problems;
 mod reliability;
 mod reliability_problems;
+mod secret_stores;
 mod tables;
 
 use super::*;

@@ -75,7 +75,8 @@ fn never_began(failure: &Failure) -> bool {
     let refused = failure
         .status
         .is_some_and(|status| matches!(status.as_u16(), 429 | 503 | 529));
-    failure.class == Class::Connect
+    // A key that is refused is looked at before anything is done with it.
+    matches!(failure.class, Class::Connect | Class::Auth)
         || refused && matches!(failure.class, Class::RateLimited | Class::Overloaded)
 }
 

@@ -42,7 +42,7 @@ pub(super) enum Credential {
 }
 
 #[derive(PartialEq, Eq)]
-pub(super) struct AwsKeys {
+pub(crate) struct AwsKeys {
     pub(super) id: Secret,
     pub(super) secret: Secret,
     /// Belongs to keys that expire.
@@ -50,6 +50,14 @@ pub(super) struct AwsKeys {
 }
 
 impl Credential {
+    /// The one secret that it is, if it is one.
+    fn key(&self) -> Option<&Arc<Secret>> {
+        match self {
+            Self::Key(secret) | Self::Bearer(secret) => Some(secret),
+            Self::None | Self::Aws(_) => None,
+        }
+    }
+
     /// What must not be seen in an answer.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let (first, second) = match self {
@@ -123,6 +131,28 @@ impl Credentials {
         }
     }
 
+    /// AWS's keys for a service that is no provider; of the standard chain, in `region`.
+    ///
+    /// # Errors
+    /// As for a provider's.
+    pub(crate) async fn aws(&self, region: &Arc<str>) -> Result<Arc<AwsKeys>, Failure> {
+        let region = Arc::clone(region);
+        match self.issued(&Source::Aws { region }, None).await? {
+            Credential::Aws(keys) => Ok(keys),
+            // The chain gives nothing else.
+            Credential::None | Credential::Key(_) | Credential::Bearer(_) => Err(Failure::new(
+                Class::Connect,
+                "the AWS credential chain gave no keys",
+            )),
+        }
+    }
+
+    /// Fetches others in the background, now that `used` were refused.
+    pub(crate) fn doubt_aws(&self, region: &Arc<str>, used: &Arc<AwsKeys>) {
+        let region = Arc::clone(region);
+        self.doubt_of(Source::Aws { region }, &Credential::Aws(Arc::clone(used)));
+    }
+
     /// Fetches in the background what `provider` will need, unless it is there and fresh.
     pub fn prepare(&self, provider: &Provider) {
         if let Ok(Held::Issued(source, document)) = self.held(provider) {
@@ -136,8 +166,16 @@ impl Credentials {
 
     /// Whether there is another credential than `used`, which was refused. The source is asked.
     pub(super) async fn renewed(&self, provider: &Provider, used: &Credential) -> bool {
-        if let Some(reference) = &provider.secret {
-            self.places.keyring.refresh(reference);
+        let Some(reference) = &provider.secret else {
+            return false;
+        };
+        let keyring = &self.places.keyring;
+        match (self.held(provider), used.key()) {
+            (Ok(Held::Credential(now)), _) if now != *used => return true,
+            (Ok(Held::Credential(_)), Some(key)) => return keyring.refresh(reference, key).await,
+            // What a token was issued for may be another document now.
+            (Ok(Held::Issued(..)), _) if reference.is_held() => keyring.read_again(reference).await,
+            (Ok(_) | Err(_), _) => {}
         }
         match self.held(provider) {
             Ok(Held::Credential(now)) => now != *used,
@@ -152,8 +190,16 @@ impl Credentials {
 
     /// Fetches another credential in the background, now that `used` was refused.
     pub(super) fn doubt(&self, provider: &Provider, used: &Credential) {
-        if let Ok(Held::Issued(source, _)) = self.held(provider) {
-            self.doubt_of(source, used);
+        match (self.held(provider), &provider.secret, used.key()) {
+            (Ok(Held::Issued(source, _)), _, _) => drop(self.doubt_of(source, used)),
+            (Ok(Held::Credential(_)), Some(reference), Some(key)) => {
+                let (places, reference) = (Arc::clone(&self.places), reference.clone());
+                let key = Arc::clone(key);
+                self.tasks.spawn(async move {
+                    places.keyring.refresh(&reference, &key).await;
+                });
+            }
+            (Ok(_) | Err(_), _, _) => {}
         }
     }
 
@@ -191,8 +237,9 @@ impl Credentials {
             | Kind::Gemini
             | Kind::Vertex { .. } => None,
         };
-        // A reload may have forgotten it since the plan was made. Nothing leaves unsigned.
-        let unknown = || Failure::new(Class::Connect, "the provider's key is no longer known");
+        // Forgotten since the plan was made, by a reload or because nothing has confirmed it for too
+        // long. Nothing leaves unsigned.
+        let unknown = || Failure::new(Class::Connect, "the provider's key cannot be had");
         let current = || self.places.keyring.current(reference).ok_or_else(unknown);
         Ok(match (reference, region) {
             (Reference::Aws, region) => {
@@ -208,10 +255,10 @@ impl Credentials {
                     Held::Credential(Credential::Bearer(document))
                 }
             }
-            (Reference::Env(_) | Reference::File(_), Some(_)) => {
+            (Reference::Env(_) | Reference::File(_) | Reference::Stored(_), Some(_)) => {
                 Held::Credential(Credential::Bearer(current()?))
             }
-            (Reference::Env(_) | Reference::File(_), None) => {
+            (Reference::Env(_) | Reference::File(_) | Reference::Stored(_), None) => {
                 Held::Credential(Credential::Key(current()?))
             }
         })
@@ -310,7 +357,7 @@ impl Places {
             Source::Google => google::fetch(&self.ambient, &self.clients).await,
             Source::Document(reference) => {
                 let document = self.keyring.current(reference).ok_or_else(|| {
-                    Failure::new(Class::Connect, "the provider's key is no longer known")
+                    Failure::new(Class::Connect, "the provider's key cannot be had")
                 })?;
                 google::exchange(document, &self.clients).await
             }

@@ -301,7 +301,11 @@ async fn until(gateway: &Gateway, status: u16) -> usize {
 
 /// Connections until none is accepted any more; they are then let go by whoever drops them.
 async fn exhaust(gateway: &Gateway) -> Vec<Client> {
-    let limit = gateway.descriptors() + 4;
+    let limit = match gateway.descriptors() {
+        // More than are open, where nobody says how many.
+        0 => 64,
+        open => open + 4,
+    };
     let id = gateway.id().to_string();
     let set = Command::new("prlimit")
         .args(["--pid", &id, &format!("--nofile={limit}:{limit}")])

@@ -11,6 +11,7 @@ pub(crate) mod metrics;
 pub(crate) mod redis;
 pub(crate) mod reply;
 pub(crate) mod stage;
+pub(crate) mod store;
 pub(crate) mod surface;
 pub(crate) mod tls;
 pub(crate) mod twice;

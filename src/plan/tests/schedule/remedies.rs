@@ -53,6 +53,30 @@ fn a_refused_key_is_tried_again_only_when_it_is_new() {
 }
 
 #[test]
+fn a_key_that_was_replaced_beneath_many_costs_none_of_them() {
+    let (health, now) = (health(), Instant::now());
+    let plan = Plan::of(targets(&["a/m"]));
+    let begin = |once| {
+        let mut schedule = Schedule::new(&plan, ASK, deadline(now), 4, once);
+        let Next::Try(step) = schedule.next(now, &health) else {
+            panic!()
+        };
+        (schedule, step)
+    };
+    // What is sent once at most has not begun with a key that is refused.
+    let running: Vec<_> = (0..100).map(|number| begin(number % 2 == 0)).collect();
+    for (mut schedule, step) in running {
+        let failure = failure(Class::Auth, None);
+        drop(step.permit);
+        schedule.failed(failure, &step.target, true, now, &health);
+        let Next::Try(again) = schedule.next(now, &health) else {
+            panic!("it is not tried with the new key")
+        };
+        answer(again.permit, now);
+    }
+}
+
+#[test]
 fn what_is_too_long_goes_only_to_a_larger_context() {
     let three = [
         target("a/m", Some(8_000)),

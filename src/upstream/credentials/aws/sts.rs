@@ -12,7 +12,7 @@ use crate::secret::Ambient;
 use crate::upstream::client::Clients;
 use crate::upstream::credentials::AwsKeys;
 use crate::upstream::credentials::ask::{self, Question};
-use crate::upstream::sign::{self, ToSign};
+use crate::upstream::sign::{self, ToSign, suffix};
 
 const WHOM: &str = "the AWS STS endpoint";
 const VERSION: (&str, &str) = ("Version", "2011-06-15");
@@ -104,15 +104,6 @@ impl<'a> Sts<'a> {
         };
         sign::aws(&mut question.headers, &to_sign, keys, SystemTime::now())?;
         read(&question.ask(&self.clients.far()).await?)
-    }
-}
-
-/// China has a domain of its own.
-fn suffix(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "amazonaws.com.cn"
-    } else {
-        "amazonaws.com"
     }
 }
 
