@@ -74,7 +74,8 @@ pub enum Standing {
 #[derive(Debug, Clone, Copy)]
 pub struct Ask {
     pub kind: Kind,
-    /// About how many tokens it will be, prompt and completion together.
+    /// About how many tokens its prompt is. That much is reserved of a target's capacity when it goes
+    /// there; what it took, its answer included, is put in the place of that when it is known.
     pub tokens: u64,
     pub priority: Priority,
     pub policy: Policy,

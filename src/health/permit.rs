@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::breaker::Probe;
-use super::vitals::{Kind, Pass, is_of_the_target, learn};
+use super::load::Reserved;
+use super::vitals::{Account, Kind, Pass, Vitals, is_of_the_target, is_refused, learn};
 use super::{Ask, Health};
 use crate::chat::Usage;
 use crate::outcome::{Class, Failure, Limits};
@@ -107,7 +108,7 @@ impl Permit {
         self.first_token(now);
         let Self { ask, began, .. } = self;
         let (prompt, completion) = (usage.prompt, usage.completion.unwrap_or_default());
-        let more = prompt.map_or(0, |prompt| (prompt + completion).saturating_sub(ask.tokens));
+        let used = prompt.map(|prompt| prompt + completion);
         let mut state = self.health.lock();
         let (vitals, account) = state.of(&self.target, now);
         match (ask.kind, self.first_token) {
@@ -126,8 +127,7 @@ impl Permit {
         let closed = vitals.breaker.answered(self.probe(), self.began);
         vitals.excused = 0;
         account.served(self.began);
-        vitals.in_flight = vitals.in_flight.saturating_sub(1);
-        account.load.end(more, now);
+        self.settle(vitals, account, used, now);
         drop(state);
         self.over = true;
         self.tell_closed(closed);
@@ -158,8 +158,8 @@ impl Permit {
         }
         let expected = vitals.track(self.ask.kind).expected();
         self.over = true;
-        vitals.in_flight = vitals.in_flight.saturating_sub(1);
-        account.load.end(0, now);
+        let used = is_refused(failure.class).then_some(0);
+        self.settle(vitals, account, used, now);
         let was_marked = account.marked.is_some();
         learn(failure, &self.target, vitals, account, now);
         if !is_of_the_target(failure.class) {
@@ -189,6 +189,19 @@ impl Permit {
         }
         if self.is_probe() {
             self.health.tell_freed();
+        }
+    }
+
+    /// It is no longer on its way, and took so many tokens, if that is known.
+    fn settle(&self, vitals: &mut Vitals, account: &mut Account, used: Option<u64>, now: Instant) {
+        let reserved = Reserved {
+            tokens: self.ask.tokens,
+            at: self.began,
+        };
+        vitals.in_flight = vitals.in_flight.saturating_sub(1);
+        account.load.end(reserved, used, now);
+        if let Some(used) = used {
+            vitals.announced.settle(reserved, used);
         }
     }
 
@@ -253,8 +266,54 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::super::Hurry;
+    use super::super::load::Capacity;
     use super::super::tests::{ask, health, target};
     use super::*;
+
+    #[test]
+    fn what_an_attempt_was_thought_to_take_is_settled_when_it_ends() {
+        type End = Box<dyn Fn(Permit, Instant)>;
+        let used = |prompt, completion| Usage {
+            prompt,
+            completion,
+            ..Usage::default()
+        };
+        let answered =
+            |usage| move |permit: Permit, now| permit.answered(usage, Duration::ZERO, now);
+        let failed =
+            |class| move |permit: Permit, now| permit.failed(&Failure::new(class, ""), now);
+        let ends: [(&str, End, u64); 8] = [
+            ("less", Box::new(answered(used(Some(100), Some(50)))), 850),
+            ("more", Box::new(answered(used(Some(700), Some(100)))), 200),
+            ("unknown", Box::new(answered(used(None, None))), 500),
+            ("unreached", Box::new(failed(Class::Connect)), 1000),
+            ("limited", Box::new(failed(Class::RateLimited)), 1000),
+            ("refused", Box::new(failed(Class::InvalidRequest)), 1000),
+            ("late", Box::new(failed(Class::Timeout)), 500),
+            ("given up", Box::new(|permit, _| drop(permit)), 500),
+        ];
+        for (name, end, left) in ends {
+            let (health, mut target, now) = (health(), target(), Instant::now());
+            let provider = &mut Arc::get_mut(&mut target).unwrap().provider;
+            Arc::get_mut(provider).unwrap().capacity = Capacity {
+                tpm: Some(1000),
+                ..Capacity::default()
+            };
+            let of = |tokens| Ask {
+                tokens,
+                ..ask(Kind::Plain)
+            };
+            let permit = health.admit(of(500), &target, now).unwrap();
+            assert!(health.is_full(&of(501), &target, now));
+            let later = now + Duration::from_secs(20);
+            end(permit, later);
+            assert!(!health.is_full(&of(left), &target, later), "{name}");
+            let more = health.is_full(&of(left + 1), &target, later);
+            assert_eq!(more, left < 1000, "{name}");
+            let minute = now + Duration::from_secs(80);
+            assert!(!health.is_full(&of(1000), &target, minute), "{name}");
+        }
+    }
 
     #[test]
     fn the_pace_is_what_lies_between_the_first_token_and_the_end() {

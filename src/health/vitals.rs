@@ -344,3 +344,24 @@ pub(super) fn is_of_the_target(class: Class) -> bool {
         | Class::Cancelled => false,
     }
 }
+
+/// Whether a failure of this class leaves no doubt that the provider has generated nothing.
+pub(super) fn is_refused(class: Class) -> bool {
+    match class {
+        Class::Connect
+        | Class::RateLimited
+        | Class::QuotaExhausted
+        | Class::Overloaded
+        | Class::Auth
+        | Class::InvalidRequest
+        | Class::TargetMissing
+        | Class::ContextLength => true,
+        Class::Ok
+        | Class::Timeout
+        | Class::Reset
+        | Class::ServerError
+        | Class::Broken
+        | Class::Policy
+        | Class::Cancelled => false,
+    }
+}

@@ -31,6 +31,21 @@ impl<const N: usize> Window<N> {
         }
     }
 
+    /// Takes back some of what was counted at `at`, unless that is forgotten already.
+    pub(super) fn take_back(&mut self, counts: [u64; 2], at: Instant, now: Instant) {
+        self.advance(now);
+        let second = at.saturating_duration_since(self.from).as_secs();
+        if at < self.from || second + N as u64 <= self.newest {
+            return;
+        }
+        let index = Self::index(second);
+        for (which, count) in counts.into_iter().enumerate() {
+            let taken = count.min(self.seconds[index][which]);
+            self.seconds[index][which] -= taken;
+            self.sums[which] -= taken;
+        }
+    }
+
     pub(super) fn sums(&mut self, now: Instant) -> [u64; 2] {
         self.advance(now);
         self.sums
@@ -74,5 +89,24 @@ mod tests {
         assert_eq!(window.sums(at(39)), [0, 0]);
         window.add([1, 1], at(1_000_000));
         assert_eq!(window.sums(at(1_000_009)), [1, 1]);
+    }
+
+    #[test]
+    fn what_is_taken_back_is_missing_from_its_own_second_alone() {
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut window = Window::<10>::new(at(5));
+        window.add([1, 100], at(5));
+        window.add([1, 100], at(8));
+        window.take_back([0, 70], at(8), at(12));
+        assert_eq!(window.sums(at(12)), [2, 130]);
+        window.take_back([0, 1000], at(8), at(12));
+        window.take_back([0, 50], at(1), at(12));
+        assert_eq!(window.sums(at(14)), [2, 100], "no more than there was");
+        assert_eq!(window.sums(at(15)), [1, 0]);
+        window.take_back([0, 100], at(5), at(15));
+        window.add([1, 30], at(15));
+        assert_eq!(window.sums(at(15)), [2, 30], "what is forgotten is gone");
+        assert_eq!(window.sums(at(25)), [0, 0]);
     }
 }

@@ -7,10 +7,6 @@ use tokio::time::Instant;
 
 use crate::health::Priority;
 
-/// A share of the seats that batch requests leave free, so that an interactive one finds a seat the
-/// moment it comes, however long the batch requests take.
-const LEFT_FREE: usize = 5;
-
 /// The seats and the queue before them. Interactive requests come before batch requests, and within
 /// a priority who came first.
 ///
@@ -58,7 +54,7 @@ impl<T> Queue<T> {
 
     /// Takes a seat, if one is free for such a request.
     pub(super) fn sit(&mut self, priority: Priority) -> bool {
-        let free = self.taken < self.seats_for(priority);
+        let free = self.taken < priority.share(self.seats);
         if free {
             self.taken += 1;
         }
@@ -107,7 +103,7 @@ impl<T> Queue<T> {
         }
         let now = now();
         for priority in [Priority::Interactive, Priority::Batch] {
-            if self.taken >= self.seats_for(priority) {
+            if self.taken >= priority.share(self.seats) {
                 continue;
             }
             while let Some((_, waiter)) = self.line(priority).pop_first() {
@@ -122,13 +118,6 @@ impl<T> Queue<T> {
 
     fn waiting(&self) -> usize {
         self.interactive.len() + self.batch.len()
-    }
-
-    fn seats_for(&self, priority: Priority) -> usize {
-        match priority {
-            Priority::Interactive => self.seats,
-            Priority::Batch => self.seats - self.seats / LEFT_FREE,
-        }
     }
 
     fn line(&mut self, priority: Priority) -> &mut BTreeMap<u64, Waiter<T>> {
@@ -295,7 +284,7 @@ mod tests {
                 }
                 assert_eq!(queue.taken, sitting, "round {round}");
                 assert!(queue.taken <= seats && queue.waiting() <= room);
-                let free = |priority| queue.taken < queue.seats_for(priority);
+                let free = |priority: Priority| queue.taken < priority.share(queue.seats);
                 assert!(queue.interactive.is_empty() || !free(Interactive));
                 assert!(queue.batch.is_empty() || !free(Batch));
             }

@@ -15,9 +15,6 @@ use crate::plan::{Deadline, Plan, Selection, patience};
 use crate::record::Recorder;
 use crate::snapshot::{Route, Select};
 
-/// Of JSON with text in it, about so many bytes are a token.
-const BYTES_PER_TOKEN: u64 = 4;
-
 pub(super) struct Planned {
     pub(super) route: Arc<Route>,
     pub(super) plan: Plan,
@@ -59,7 +56,7 @@ impl Planned {
             } else {
                 Kind::Plain
             },
-            tokens: request.body.len() as u64 / BYTES_PER_TOKEN,
+            tokens: request.tokens,
             priority: caller.key.priority,
             policy: route.health,
             hurry: deadline.hurry,

@@ -269,6 +269,9 @@ async fn what_a_provider_executes_is_never_asked_of_two() {
     let mut hosted = body();
     hosted["web_search_options"] = json!({});
     assert_eq!(asked_beside(&race, &hosted).await, 0);
+    let mut hosted = body();
+    hosted["tools"] = json!([{ "type": "browser_search" }]);
+    assert_eq!(asked_beside(&race, &hosted).await, 0);
     assert_eq!(asked_beside(&race, &body()).await, 1, "of the others it is");
 }
 

@@ -14,6 +14,7 @@
 mod support;
 
 mod brownout;
+mod capacity;
 mod check;
 mod credentials;
 mod dialects;
@@ -23,6 +24,7 @@ mod errors;
 mod fallback;
 mod health;
 mod hedge;
+mod hosted;
 mod leaving;
 mod life;
 mod load;

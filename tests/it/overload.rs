@@ -14,11 +14,11 @@ const LOOK: Duration = Duration::from_millis(2);
 /// A refusal takes milliseconds; this much only a machine that is busy with something else.
 const AT_ONCE: Duration = Duration::from_millis(250);
 /// Two keys: an interactive one and a batch one.
-const KEYS: &str = "keys:
+pub(crate) const KEYS: &str = "keys:
   - { id: chat, hash: \"sha256:9ed9e0109703909c9750c6ea7db9e40ab5984662c8e812264fe790f174f00122\" }
   - { id: nightly, hash: \"sha256:3e86efb633f0cc9d043331c557c41d7d1aba230fce05d190ce1e8bc543dc9428\", priority: batch }";
 const INTERACTIVE: &str = "Bearer pillion_demo_support_chat";
-const BATCH: &str = "Bearer pillion_demo_summaries";
+pub(crate) const BATCH: &str = "Bearer pillion_demo_summaries";
 
 fn seats(upstream: &Upstream, seats: usize, queue: usize) -> Config {
     Config::of(&[upstream]).root(&format!("concurrency: {seats}\nqueue: {queue}"))

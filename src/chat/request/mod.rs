@@ -5,11 +5,16 @@
 //! error from here rather than a puzzling one from far away.
 //! <https://platform.openai.com/docs/api-reference/chat/create> (fields as of 2026-11).
 
+mod hosted;
+mod weight;
+
 use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
 
+use self::hosted::Hosted;
+use self::weight::Media;
 use super::{LONGEST_MODEL, Surface};
 use crate::error::GatewayError;
 use crate::wire::json::{Cursor, Invalid, Kind};
@@ -41,6 +46,8 @@ pub struct Request {
     pub executes: bool,
     /// Whether the model is offered tools, of whatever kind: a list that is not empty.
     pub tools: bool,
+    /// About how many tokens the prompt is, with an image, a file or a recording as a thousand.
+    pub tokens: u64,
 }
 
 /// `stream_options.include_usage`, and where to put it when it is not set.
@@ -71,7 +78,7 @@ impl Request {
                 format!("The request body is not UTF-8 (byte {at})."),
             )
         })?;
-        let facts = Facts::walk(text)?;
+        let facts = Facts::walk(surface, text)?;
         let (model, model_span) = facts.model.ok_or_else(|| missing("model"))?;
         if let Some(field) = required(surface).filter(|_| !facts.input) {
             return Err(missing(field));
@@ -85,8 +92,9 @@ impl Request {
             usage: facts.usage,
             moderation: facts.moderation,
             base64: facts.base64,
-            executes: facts.executes,
-            tools: facts.tools || facts.executes,
+            executes: facts.hosted.executes,
+            tools: facts.hosted.tools || facts.hosted.executes,
+            tokens: facts.media.tokens(body.len()),
             body,
         })
     }
@@ -103,6 +111,7 @@ impl Request {
     reason = "each is a fact about one field of the request"
 )]
 struct Facts {
+    surface: Surface,
     model: Option<(String, Range<usize>)>,
     /// Whether `messages`, `prompt` or `input` is there.
     input: bool,
@@ -111,13 +120,14 @@ struct Facts {
     usage: UsageOption,
     moderation: bool,
     base64: bool,
-    executes: bool,
-    tools: bool,
+    hosted: Hosted,
+    media: Media,
 }
 
 impl Facts {
-    fn walk(text: &str) -> Result<Self, GatewayError> {
+    fn walk(surface: Surface, text: &str) -> Result<Self, GatewayError> {
         let mut facts = Self {
+            surface,
             model: None,
             input: false,
             stream: false,
@@ -125,8 +135,8 @@ impl Facts {
             usage: UsageOption::Absent { null: None },
             moderation: false,
             base64: false,
-            executes: false,
-            tools: false,
+            hosted: Hosted::default(),
+            media: Media::default(),
         };
         let mut cursor = Cursor::new(text);
         if cursor.kind()? != Kind::Object {
@@ -183,26 +193,21 @@ impl Facts {
             "messages" => {
                 expect(cursor, key, &[Kind::Array], "an array")?;
                 self.input = true;
+                self.media.pass(self.surface, cursor)?;
             }
-            "prompt" | "input" => self.input = true,
+            "prompt" => {
+                self.input = true;
+                self.hosted.member(self.surface, text, cursor, key)?;
+                self.media.pass(self.surface, cursor)?;
+            }
+            "input" => {
+                self.input = true;
+                self.items(cursor)?;
+            }
             "tools" => {
-                let kind = expect(cursor, key, &[Kind::Array, Kind::Null], "an array")?;
-                if kind == Kind::Array {
-                    let list = tools(cursor)?;
-                    self.tools |= list.any;
-                    self.executes |= list.hosted;
-                }
+                expect(cursor, key, &[Kind::Array, Kind::Null], "an array")?;
+                self.hosted.member(self.surface, text, cursor, key)?;
             }
-            // What tools were before they were tools.
-            "functions" => self.tools |= cursor.kind()? != Kind::Null,
-            "web_search_options"
-            | "mcp_servers"
-            | "container"
-            | "previous_response_id"
-            | "conversation" => {
-                self.executes |= cursor.kind()? != Kind::Null;
-            }
-            "background" => self.executes |= &text[cursor.skip()?] == "true",
             "n" => self.choices = cursor.integer_or_skip()?.unwrap_or(1).max(1),
             "moderation" => self.moderation = cursor.kind()? != Kind::Null,
             "encoding_format" => {
@@ -210,55 +215,35 @@ impl Facts {
                     .string_or_skip()?
                     .is_some_and(|format| format.says("base64"));
             }
-            _ => {}
+            _ => self.hosted.member(self.surface, text, cursor, key)?,
         }
         Ok(())
     }
-}
 
-/// Tools that a provider runs itself, by the beginnings of their types on any surface.
-const HOSTED: [&str; 12] = [
-    "advisor",
-    "code_execution",
-    "code_interpreter",
-    "file_search",
-    "image_generation",
-    "mcp",
-    "programmatic_tool_calling",
-    "shell",
-    "tool_search",
-    "web_fetch",
-    "web_search",
-    "x_search",
-];
-
-/// What there is in a list of tools.
-#[derive(Default)]
-struct Tools {
-    any: bool,
-    /// One that the provider runs.
-    hosted: bool,
-}
-
-/// Reads the list of tools that comes next.
-fn tools(cursor: &mut Cursor<'_>) -> Result<Tools, Invalid> {
-    let mut tools = Tools::default();
-    cursor.array(|cursor| {
-        tools.any = true;
-        if cursor.kind()? == Kind::Object {
+    /// Passes over `input`. Items of Responses may offer tools in the middle of a conversation.
+    fn items(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
+        let (surface, hosted, media) = (self.surface, &mut self.hosted, &mut self.media);
+        if surface != Surface::Responses || cursor.kind()? != Kind::Array {
+            return media.pass(surface, cursor);
+        }
+        cursor.array(|cursor| {
+            if cursor.kind()? != Kind::Object {
+                return media.pass(surface, cursor);
+            }
             cursor.object(|cursor, key| {
-                if key.says("type")
-                    && let Some(kind) = cursor.string_or_skip()?
-                {
-                    let kind = kind.decode();
-                    tools.hosted |= HOSTED.iter().any(|begin| kind.starts_with(begin));
+                match cursor.kind()? {
+                    Kind::Array if key.says("tools") => hosted.list(surface, cursor)?,
+                    Kind::String => media.see(surface, Some(key), cursor.string()?),
+                    Kind::Array | Kind::Object | Kind::Number | Kind::Bool | Kind::Null => {
+                        media.pass(surface, cursor)?;
+                    }
                 }
                 Ok::<(), Invalid>(())
             })?;
-        }
-        Ok::<(), Invalid>(())
-    })?;
-    Ok(tools)
+            Ok(())
+        })?;
+        Ok(())
+    }
 }
 
 fn stream_options(text: &str, cursor: &mut Cursor<'_>) -> Result<UsageOption, GatewayError> {

@@ -129,35 +129,72 @@ fn bytes_that_are_not_utf8_are_refused() {
 
 #[test]
 fn what_the_provider_is_to_run_or_to_keep_is_seen() {
-    for (more, expected) in [
-        (
-            r#""tools":[{"type":"function","function":{"name":"web_search"}}]"#,
-            false,
-        ),
-        (
-            r#""tools":[{"name":"bash","type":"bash_20250124"},{"name":"x","input_schema":{}}]"#,
-            false,
-        ),
-        (
-            r#""tools":[{"type":"web_search_20260318","name":"web_search"}]"#,
-            true,
-        ),
-        (
-            r#""tools":[{"type":"function","name":"f"},{"type":"mcp","server_label":"s"}]"#,
-            true,
-        ),
-        (
-            r#""tools":null,"background":false,"previous_response_id":null"#,
-            false,
-        ),
-        (r#""previous_response_id":"resp_1""#, true),
-        (r#""background":true"#, true),
-        (r#""web_search_options":{}"#, true),
+    use Surface::{Chat, Messages, Responses};
+    let search = r#""tools":[{"type":"browser_search"}]"#;
+    let function = r#""tools":[{"type":"function","name":"f"}]"#;
+    let later = |tool: &str| {
+        format!(r#""input":["x",{{"type":"additional_tools","tools":[{{"type":"{tool}"}}]}}]"#)
+    };
+    for (surface, more, expected) in [
+        (Chat, function, false),
+        (Chat, search, true),
+        (Chat, r#""search_parameters":{"mode":"on"}"#, true),
+        (Responses, function, false),
+        (Responses, search, true),
+        (Responses, r#""prompt":{"id":"pmpt_1"}"#, true),
+        (Responses, r#""previous_response_id":"resp_1""#, true),
+        (Responses, r#""store":true"#, false),
+        (Responses, &later("function"), false),
+        (Responses, &later("mcp"), true),
+        (Messages, r#""tools":[{"name":"f"}]"#, false),
+        (Messages, search, true),
+        (Messages, r#""mcp_servers":[{}]"#, true),
     ] {
         let body = format!(r#"{{"model":"m","messages":[],{more}}}"#);
-        let request = Request::read(Surface::Chat, body.into()).unwrap();
-        assert_eq!(request.executes, expected, "{more}");
+        let request = Request::read(surface, body.into()).unwrap();
+        assert_eq!(request.executes, expected, "{surface:?} {more}");
     }
+    let text = br#"{"model":"m","prompt":"Once"}"#;
+    let request = Request::read(Surface::Completions, Bytes::from_static(text)).unwrap();
+    assert!(!request.executes && !request.tools);
+}
+
+#[test]
+fn an_image_is_not_weighed_by_its_length() {
+    let data = "A".repeat(1_000_000);
+    for (surface, turns) in [
+        (
+            Surface::Chat,
+            format!(
+                r#""messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{data}"}}}}]}}]"#
+            ),
+        ),
+        (
+            Surface::Responses,
+            format!(
+                r#""input":[{{"role":"user","content":[{{"type":"input_image","image_url":"data:image/png;base64,{data}"}}]}}]"#
+            ),
+        ),
+        (
+            Surface::Responses,
+            format!(r#""input":[{{"type":"image_generation_call","result":"{data}"}}]"#),
+        ),
+        (
+            Surface::Messages,
+            format!(
+                r#""messages":[{{"role":"user","content":[{{"type":"tool_result","content":[{{"type":"image","source":{{"type":"base64","data":"{data}"}}}}]}}]}}]"#
+            ),
+        ),
+    ] {
+        let body = format!(r#"{{"model":"m",{turns}}}"#);
+        let tokens = Request::read(surface, body.into()).unwrap().tokens;
+        assert!((1000..1100).contains(&tokens), "{surface:?}: {tokens}");
+    }
+    let text = "word ".repeat(1000);
+    let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{text}"}}]}}"#);
+    let expected = body.len() as u64 / 4;
+    let request = Request::read(Surface::Chat, body.into()).unwrap();
+    assert_eq!(request.tokens, expected);
 }
 
 #[test]

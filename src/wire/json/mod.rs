@@ -77,6 +77,24 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Where a string stands, with its quotes. What is only passed over is not cut out.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    start: usize,
+    end: usize,
+    escaped: bool,
+}
+
+impl Place {
+    fn of(self, text: &str) -> Text<'_> {
+        Text {
+            raw: &text[self.start + 1..self.end - 1],
+            start: self.start,
+            escaped: self.escaped,
+        }
+    }
+}
+
 /// A position in a JSON text.
 #[derive(Debug)]
 pub struct Cursor<'a> {
@@ -169,13 +187,7 @@ impl<'a> Cursor<'a> {
         if self.peek() != Some(b'"') {
             return self.fail("a string should start here");
         }
-        let start = self.at;
-        let escaped = self.skip_string()?;
-        Ok(Text {
-            raw: &self.text[start + 1..self.at - 1],
-            start,
-            escaped,
-        })
+        Ok(self.place()?.of(self.text))
     }
 
     /// The string that comes next, or `None` after skipping a value of another kind.
@@ -195,8 +207,23 @@ impl<'a> Cursor<'a> {
 
     /// Passes over the value that comes next and returns where it stands.
     pub fn skip(&mut self) -> Result<Range<usize>> {
+        self.pass(|_, _| {})
+    }
+
+    /// Passes over the value that comes next, as [`skip`](Self::skip) does, and shows `each` the strings
+    /// in it at whatever depth, with the key that they are a member by.
+    pub fn strings(
+        &mut self,
+        mut each: impl FnMut(Option<Text<'a>>, Text<'a>),
+    ) -> Result<Range<usize>> {
+        let text = self.text;
+        self.pass(|key, string| each(key.map(|key| key.of(text)), string.of(text)))
+    }
+
+    fn pass(&mut self, mut each: impl FnMut(Option<Place>, Place)) -> Result<Range<usize>> {
         self.space();
         let start = self.at;
+        let mut key = None;
         // One bit per open level: 1 for an object. 127 levels fit, so there is no stack to overflow.
         let mut objects: u128 = 0;
         let mut open: u8 = 0;
@@ -216,14 +243,14 @@ impl<'a> Cursor<'a> {
                         open -= 1;
                         objects >>= 1;
                     } else {
-                        if kind == Kind::Object {
-                            self.key()?;
-                        }
+                        let in_object = kind == Kind::Object;
+                        key = if in_object { Some(self.key()?) } else { None };
                         continue;
                     }
                 }
                 Kind::String => {
-                    self.skip_string()?;
+                    let string = self.place()?;
+                    each(key, string);
                 }
                 Kind::Number => self.skip_number()?,
                 Kind::Bool if self.peek() == Some(b't') => self.literal("true")?,
@@ -240,9 +267,7 @@ impl<'a> Cursor<'a> {
                 match self.peek() {
                     Some(b',') => {
                         self.at += 1;
-                        if in_object {
-                            self.key()?;
-                        }
+                        key = if in_object { Some(self.key()?) } else { None };
                         break;
                     }
                     Some(b'}') if in_object => self.at += 1,
@@ -316,13 +341,25 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn key(&mut self) -> Result<()> {
+    fn key(&mut self) -> Result<Place> {
         self.space();
         if self.peek() != Some(b'"') {
             return self.fail("a key should start here");
         }
-        self.skip_string()?;
-        self.expect(b':', "a key is followed by `:`")
+        let key = self.place()?;
+        self.expect(b':', "a key is followed by `:`")?;
+        Ok(key)
+    }
+
+    /// Passes the string at the cursor.
+    fn place(&mut self) -> Result<Place> {
+        let start = self.at;
+        let escaped = self.skip_string()?;
+        Ok(Place {
+            start,
+            end: self.at,
+            escaped,
+        })
     }
 }
 

@@ -122,3 +122,30 @@ fn a_string_decodes_to_what_it_says() {
     let decoded = Cursor::new(text).string().unwrap().decode().into_owned();
     assert_eq!(decoded, "a\"\\/\u{8}\u{c}\n\r\t\u{416}\u{1f600}");
 }
+
+#[test]
+fn every_string_is_shown_with_its_key() {
+    let text = r#" {"a":"1","b":[ "2",{"c":"3","d":{}},"4"],"e":{"f":[],"g":5},"h":"\u0036"} "7" "#;
+    let mut cursor = Cursor::new(text);
+    let mut shown = Vec::new();
+    let mut each = |key: Option<Text<'_>>, string: Text<'_>| {
+        shown.push((
+            key.map(|key| key.raw().to_owned()),
+            string.decode().into_owned(),
+        ));
+    };
+    let span = cursor.strings(&mut each).unwrap();
+    assert_eq!(&text[span], &text[1..text.len() - 5]);
+    cursor.strings(&mut each).unwrap();
+    cursor.end().unwrap();
+    let expected = [
+        (Some("a"), "1"),
+        (None, "2"),
+        (Some("c"), "3"),
+        (None, "4"),
+        (Some("h"), "6"),
+        (None, "7"),
+    ];
+    let expected = expected.map(|(key, string)| (key.map(str::to_owned), string.to_owned()));
+    assert_eq!(shown, expected);
+}
