@@ -142,7 +142,8 @@ pub async fn run(
     let place = (process.shared_state.as_ref()).and_then(|state| Place::of(state.expose()));
     let fleet = place.map(|place| {
         let up = metrics.shared_state_up.clone();
-        let fleet = Fleet::start(place, &snapshot.identity, &background, up);
+        let waiters = process.concurrency;
+        let fleet = Fleet::start(place, &snapshot.identity, waiters, &background, up);
         background.spawn(fleet.clone().keep_up(live.clone(), upstream.health.clone()));
         fleet
     });
@@ -212,6 +213,9 @@ pub async fn run(
         cut: &cut,
     };
     drain.run(&mut signals).await;
+    if let Some(fleet) = &gateway.fleet {
+        fleet.settle().await;
+    }
     life::close(records).await;
     tracing::info!("ended");
     Ok(ExitCode::SUCCESS)

@@ -23,11 +23,21 @@ const STALLED: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
+/// What a command takes beside its bytes.
+pub(super) const ORDER: usize = 64;
+
 /// A command on its way.
 pub(super) struct Order {
     pub(super) bytes: Bytes,
     /// Absent where nobody waits for the reply.
     pub(super) reply: Option<oneshot::Sender<Reply>>,
+}
+
+impl Order {
+    /// What it takes of the room, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.bytes.len() + ORDER
+    }
 }
 
 /// One that was sent.
@@ -60,7 +70,7 @@ pub(super) async fn run(place: Place, mut orders: mpsc::Receiver<Order>, state: 
         }
         while let Ok(order) = orders.try_recv() {
             // Whoever waits for it learns that it is gone.
-            state.sent(order.bytes.len());
+            state.sent(order.size());
         }
         sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -95,6 +105,7 @@ async fn write(
     state: &State,
 ) -> io::Result<()> {
     while let Some(order) = orders.recv().await {
+        let size = order.size();
         lock(waiting).push_back(Sent {
             reply: order.reply,
             at: Instant::now(),
@@ -104,7 +115,7 @@ async fn write(
             writer.flush().await
         };
         let written = written.await;
-        state.sent(order.bytes.len());
+        state.sent(size);
         written?;
     }
     Ok(())

@@ -387,7 +387,7 @@ impl Schedule {
                 Remedy::NextTarget
             }
         };
-        if self.once && !never_began(failure) {
+        if self.once && !failure.class.never_began(failure.status) {
             return Remedy::GiveUp;
         }
         let has_backup = || self.backup(now, health).is_some();
@@ -445,15 +445,6 @@ fn follows(only: Option<&Kind>, target: &Target) -> bool {
 /// All who wait for one limit would come back at once.
 fn spread(wait: Duration, health: &Health) -> Duration {
     health.jitter(LONGEST_SPREAD.min(wait / 10))
-}
-
-/// Whether the provider cannot have begun with what it was asked to do.
-fn never_began(failure: &Failure) -> bool {
-    let refused = failure
-        .status
-        .is_some_and(|status| matches!(status.as_u16(), 429 | 503 | 529));
-    failure.class == Class::Connect
-        || refused && matches!(failure.class, Class::RateLimited | Class::Overloaded)
 }
 
 /// Whether `next` may do better than `failed`, which ended so.
