@@ -124,7 +124,7 @@ impl Claim {
         };
         if !self.looks {
             self.fleet.redis.tell(&self.words(Joins::Window).each());
-            return self.mine(stake);
+            return self.mine(stake, Some(Instant::now()));
         }
         // One in its window joins whatever is there; so does one that is a retry, or has a key.
         let mut joins = match self.kind {
@@ -138,7 +138,9 @@ impl Claim {
             match self.fleet.redis.ask(&self.words(joins).each()).await {
                 Ok(Reply::Text(found)) => match self.name.read(&found) {
                     // Of a look that came too late for us.
-                    Found::Claim if found == self.value => return self.mine(stake),
+                    Found::Claim if found == self.value => {
+                        return self.mine(stake, Some(Instant::now()));
+                    }
                     Found::Claim => lost = 0,
                     Found::Answer(answer) => {
                         let waited = place.is_some();
@@ -149,16 +151,16 @@ impl Claim {
                         return Taken::Failed(Box::new(failure), self.kind.name());
                     }
                     Found::Other => return Taken::Conflict,
-                    Found::Nothing => return self.mine(stake),
+                    Found::Nothing => return self.mine(stake, Some(Instant::now())),
                 },
                 Ok(Reply::Nil | Reply::Number(_) | Reply::List(_) | Reply::Error(_)) => {
-                    return self.mine(stake);
+                    return self.mine(stake, Some(Instant::now()));
                 }
                 Err(_) => {
                     lost += 1;
                     // What must not be done twice is known to run elsewhere, or to have run.
                     if place.is_none() || lost >= LOST && !self.executes {
-                        return self.mine(stake);
+                        return self.mine(stake, None);
                     }
                 }
             }
@@ -185,12 +187,13 @@ impl Claim {
     }
 
     /// From here on it is renewed.
-    fn mine(self, stake: Stake) -> Taken {
+    fn mine(self, stake: Stake, claimed: Option<Instant>) -> Taken {
         let keyed = self.kind == Kind::Key;
         Taken::Mine(Lease::new(
             stake,
             self.lives,
             keyed,
+            claimed,
             self.executes,
             self.ending,
         ))

@@ -30,8 +30,8 @@ pub(super) struct Renewable {
     pub(super) claim: Bytes,
     /// Whether it is that of an `Idempotency-Key`.
     pub(super) keyed: bool,
-    /// Since when this is so.
-    pub(super) claimed: Instant,
+    /// When it was claimed last; absent where it is not known that it was.
+    pub(super) claimed: Option<Instant>,
 }
 
 impl Held {
@@ -70,7 +70,7 @@ impl Held {
             let mut held = lock(&self.0);
             for number in numbers {
                 if let Some(renewed) = held.get_mut(number) {
-                    renewed.claimed = now;
+                    renewed.claimed = Some(now);
                 }
             }
         }
@@ -80,9 +80,10 @@ impl Held {
     /// those that will lapse first.
     fn due(&self, now: Instant, span: Duration) -> Vec<u64> {
         let held = lock(&self.0);
-        let due = held
-            .iter()
-            .filter(|(_, held)| now.saturating_duration_since(held.claimed) >= span);
+        let due = held.iter().filter(|(_, held)| {
+            let claimed = held.claimed;
+            claimed.is_none_or(|at| now.saturating_duration_since(at) >= span)
+        });
         let mut due: Vec<_> = due
             .map(|(number, held)| (Reverse(held.keyed), held.claimed, *number))
             .collect();
@@ -106,21 +107,28 @@ mod tests {
         let held = Held::default();
         let start = Instant::now();
         let secs = Duration::from_secs;
-        for (number, keyed, at) in [(1, false, 0), (2, true, 2), (3, true, 1), (4, true, 6)] {
+        let all = [
+            (1, false, Some(0)),
+            (2, true, Some(2)),
+            (3, true, Some(1)),
+            (4, true, Some(6)),
+            (5, false, None),
+        ];
+        for (number, keyed, at) in all {
             let renewable = Renewable {
                 name: number.to_string(),
                 claim: Bytes::new(),
                 keyed,
-                claimed: start + secs(at),
+                claimed: at.map(|at| start + secs(at)),
             };
             held.hold(number, renewable);
         }
         let due = |at, span| held.due(start + secs(at), span);
-        assert_eq!(due(4, RENEWED), [0; 0]);
-        assert_eq!(due(6, RENEWED), [3, 1]);
-        assert_eq!(due(7, RENEWED), [3, 2, 1]);
-        assert_eq!(due(7, Duration::ZERO), [3, 2, 4, 1]);
+        assert_eq!(due(4, RENEWED), [5]);
+        assert_eq!(due(6, RENEWED), [3, 5, 1]);
+        assert_eq!(due(7, RENEWED), [3, 2, 5, 1]);
+        assert_eq!(due(7, Duration::ZERO), [3, 2, 4, 5, 1]);
         held.release(3);
-        assert_eq!(due(7, RENEWED), [2, 1]);
+        assert_eq!(due(7, RENEWED), [2, 5, 1]);
     }
 }

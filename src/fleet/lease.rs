@@ -52,6 +52,7 @@ impl Lease {
         stake: Stake,
         lives: Lives,
         keyed: bool,
+        claimed: Option<Instant>,
         executes: bool,
         ending: Arc<Ending>,
     ) -> Self {
@@ -60,7 +61,7 @@ impl Lease {
             name: stake.name.key.clone(),
             claim: stake.claim.clone(),
             keyed,
-            claimed: Instant::now(),
+            claimed,
         };
         stake.fleet.held.hold(number, renewable);
         Self {

@@ -9,7 +9,7 @@ use super::*;
 /// A million where the code is optimized, as `cargo test --release` has it. Where it is not, each takes
 /// many times as long, and there are as many as are over in about 20 seconds.
 const REQUESTS: u32 = if cfg!(debug_assertions) {
-    100_000
+    200_000
 } else {
     1_000_000
 };
