@@ -22,6 +22,7 @@ pub mod plan;
 pub mod record;
 #[cfg(test)]
 mod recordings;
+pub mod redis;
 pub mod secret;
 pub mod serve;
 pub mod simulate;

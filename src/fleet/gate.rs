@@ -40,9 +40,14 @@ impl Gate {
 
     pub(super) fn failed(&mut self, now: Instant) {
         self.failures = self.failures.saturating_add(1);
-        if self.failures >= FAILURES && self.look.is_none() {
-            self.look = Some(now + PAUSE);
+        if self.failures >= FAILURES {
+            self.shut(now);
         }
+    }
+
+    /// There is no hope, however few have failed.
+    pub(super) fn shut(&mut self, now: Instant) {
+        self.look.get_or_insert(now + PAUSE);
     }
 }
 

@@ -1,8 +1,6 @@
 //! The body of an answer that goes out and is written down for the fleet, if it comes to its end.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -11,23 +9,19 @@ use http::response::Parts;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 
-use super::claim::Lease;
+use super::lease::Lease;
 use super::name::Answer;
 use crate::body::{Body, BoxError};
-use crate::record::{Ended, Ending};
+use crate::record::Ended;
 
 /// The longest body that is, and all that go out at a time together.
 const LONGEST: usize = 1 << 20;
-const TOGETHER: usize = 32 << 20;
-
-/// What the bodies that go out take of the memory.
-#[derive(Debug, Default)]
-pub(super) struct Room(AtomicUsize);
+pub(super) const TOGETHER: usize = 32 << 20;
 
 impl Lease {
-    /// The answer, as it was. How its call ended is known from `ending` by its last byte.
-    pub fn over(self, response: Response<Body>, ending: Arc<Ending>) -> Response<Body> {
-        if matches!(ending.ended(), Some(Ended::Failed(_))) {
+    /// The answer, as it was. How its call ended is known by its last byte.
+    pub fn over(self, response: Response<Body>) -> Response<Body> {
+        if matches!(self.ending.ended(), Some(Ended::Failed(_))) {
             return response;
         }
         let (head, body) = response.into_parts();
@@ -36,7 +30,6 @@ impl Lease {
         } = &head;
         let mut keeping = Keeping {
             source: body,
-            ending,
             kept: Some(Kept {
                 lease: self,
                 answer: Answer {
@@ -56,8 +49,8 @@ impl Lease {
 }
 
 struct Keeping {
+    // Dropped before the lease, which asks how the call has ended.
     source: Body,
-    ending: Arc<Ending>,
     /// Absent once it is over, or too long.
     kept: Option<Kept>,
 }
@@ -75,10 +68,9 @@ impl Keeping {
         let Some(kept) = &mut self.kept else {
             return;
         };
-        let room = &kept.lease.fleet.room.0;
-        let together = room.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len();
+        let fits = kept.lease.stake.fleet.room.take(chunk.len());
         kept.taken += chunk.len();
-        if kept.taken > LONGEST || together > TOGETHER {
+        if kept.taken > LONGEST || !fits {
             self.kept = None;
         } else {
             kept.body.extend_from_slice(chunk);
@@ -89,7 +81,7 @@ impl Keeping {
         let Some(mut kept) = self.kept.take() else {
             return;
         };
-        if let Some(Ended::Answered(_)) = self.ending.ended() {
+        if let Some(Ended::Answered(_)) = kept.lease.ending.ended() {
             kept.answer.body = std::mem::take(&mut kept.body).freeze();
             kept.lease.keep(&kept.answer);
         }
@@ -98,8 +90,7 @@ impl Keeping {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        let room = &self.lease.fleet.room.0;
-        room.fetch_sub(self.taken, Ordering::Relaxed);
+        self.lease.stake.fleet.room.give_back(self.taken);
     }
 }
 
@@ -138,15 +129,18 @@ impl http_body::Body for Keeping {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use prometheus_client::metrics::gauge::Gauge;
     use tokio::time::Instant;
 
     use super::*;
     use crate::body::full;
     use crate::chat::Surface;
-    use crate::config::SharedState;
-    use crate::fleet::{Fleet, Place, Taken};
+    use crate::fleet::{Arriving, Fleet, Taken};
+    use crate::health::Priority;
     use crate::once::{Asked, Identity};
+    use crate::redis::Place;
     use crate::tasks::Tasks;
 
     /// Of a fleet whose Redis is not there: what it does here it does all the same.
@@ -159,10 +153,21 @@ mod tests {
             dedupe: None,
         };
         let now = Instant::now();
-        let claim = fleet.claim(&Asked::default(), &identity, now).unwrap();
-        match claim.take(now).await {
+        let arriving = Arriving {
+            asked: &Asked::default(),
+            identity: &identity,
+            executes: false,
+            priority: Priority::Interactive,
+            ending: Arc::default(),
+            came: now,
+        };
+        match fleet.claim(arriving).unwrap().take(now).await {
             Taken::Mine(lease) => lease,
-            Taken::Answered(..) | Taken::Conflict | Taken::Late => panic!("nobody else is there"),
+            Taken::Answered(..)
+            | Taken::Failed(..)
+            | Taken::Conflict
+            | Taken::Crowded
+            | Taken::Late => panic!("nobody else is there"),
         }
     }
 
@@ -176,19 +181,17 @@ mod tests {
 
     #[tokio::test]
     async fn what_goes_out_takes_no_more_than_its_room_and_gives_it_back() {
-        let url = SharedState::try_new("redis://127.0.0.1:1").unwrap();
-        let place = Place::of(&url).unwrap();
+        let place = Place::of("redis://127.0.0.1:1").unwrap();
         let identity = crate::snapshot::Identity::default();
-        let fleet = Fleet::start(place, &identity, &Tasks::default(), Gauge::default());
-        let taken = || fleet.inner.room.0.load(Ordering::Relaxed);
+        let fleet = Fleet::start(place, &identity, 1, &Tasks::default(), Gauge::default());
+        let taken = || fleet.inner.room.taken();
         let mut bodies = Vec::new();
         for number in 0..40 {
             let lease = lease(&fleet, &number.to_string()).await;
             let size = if number == 0 { LONGEST + 1 } else { LONGEST };
             // Behind its one chunk the body is over, but its call is not known to have ended well.
             let body = full(vec![b'x'; size]);
-            let ending = Arc::new(Ending::default());
-            let mut body = lease.over(Response::new(body), ending).into_body();
+            let mut body = lease.over(Response::new(body)).into_body();
             assert_eq!(poll(&mut body), size, "kept or not");
             assert_eq!(taken(), 0, "it is over");
             bodies.push(body);
@@ -197,22 +200,15 @@ mod tests {
             let lease = lease(&fleet, &number.to_string()).await;
             let piece = Bytes::from(vec![b'x'; LONGEST]);
             let body = Unended(Some(piece)).boxed_unsync();
-            let mut body = lease.over(Response::new(body), Arc::default()).into_body();
+            let mut body = lease.over(Response::new(body)).into_body();
             assert_eq!(poll(&mut body), LONGEST, "kept or not");
             assert_eq!(taken(), (number + 1).min(32) << 20);
             bodies.push(body);
         }
-        assert_eq!(
-            lock_len(&fleet),
-            32,
-            "claims of what is not kept are given up"
-        );
+        let held = || fleet.inner.held.len();
+        assert_eq!(held(), 32, "claims of what is not kept are given up");
         drop(bodies);
-        assert_eq!((taken(), lock_len(&fleet)), (0, 0));
-    }
-
-    fn lock_len(fleet: &Fleet) -> usize {
-        crate::fleet::lock(&fleet.inner.held).len()
+        assert_eq!((taken(), held()), (0, 0));
     }
 
     /// One chunk, and then silence.

@@ -7,19 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use rustls::pki_types::ServerName;
-use tokio::io::{
-    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf, split,
-};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncWriteExt as _, ReadHalf, WriteHalf, split};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
-use tokio_rustls::TlsConnector;
 
 use super::lock;
-use super::place::Place;
 use super::redis::State;
-use super::resp::{self, Reply};
+use crate::redis::{Place, Reply, Socket, connect, next};
 
 /// To connect and to be let in.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -29,11 +23,21 @@ const STALLED: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
+/// What a command takes beside its bytes.
+pub(super) const ORDER: usize = 64;
+
 /// A command on its way.
 pub(super) struct Order {
     pub(super) bytes: Bytes,
     /// Absent where nobody waits for the reply.
     pub(super) reply: Option<oneshot::Sender<Reply>>,
+}
+
+impl Order {
+    /// What it takes of the room, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.bytes.len() + ORDER
+    }
 }
 
 /// One that was sent.
@@ -44,14 +48,11 @@ struct Sent {
 
 type Waiting = Mutex<VecDeque<Sent>>;
 
-trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
-
 /// Keeps the connection until nobody can give a command any more.
 pub(super) async fn run(place: Place, mut orders: mpsc::Receiver<Order>, state: Arc<State>) {
     let mut pause = PAUSE;
     loop {
-        let connecting = timeout(CONNECT, connect(&place));
+        let connecting = timeout(CONNECT, plain(&place));
         let connected = connecting
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
@@ -69,57 +70,17 @@ pub(super) async fn run(place: Place, mut orders: mpsc::Receiver<Order>, state: 
         }
         while let Ok(order) = orders.try_recv() {
             // Whoever waits for it learns that it is gone.
-            state.sent(order.bytes.len());
+            state.sent(order.size());
         }
         sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-async fn connect(place: &Place) -> io::Result<Box<dyn Socket>> {
-    let stream = TcpStream::connect((&*place.host, place.port)).await?;
-    stream.set_nodelay(true)?;
-    let mut socket: Box<dyn Socket> = if place.tls {
-        let config = crate::upstream::tls_config(None).map_err(io::Error::other)?;
-        let name = ServerName::try_from(place.host.clone()).map_err(io::Error::other)?;
-        Box::new(
-            TlsConnector::from(Arc::new(config))
-                .connect(name, stream)
-                .await?,
-        )
-    } else {
-        Box::new(stream)
-    };
-    for command in greeting(place) {
-        socket.write_all(&command).await?;
-        socket.flush().await?;
-        let mut buffer = BytesMut::new();
-        if let Reply::Error(error) = next(&mut socket, &mut buffer).await? {
-            // Its first word says what it is.
-            let word = error.split(|byte| *byte == b' ').next().unwrap_or_default();
-            return Err(io::Error::other(String::from_utf8_lossy(word).into_owned()));
-        }
-    }
-    Ok(socket)
-}
-
-fn greeting(place: &Place) -> Vec<Bytes> {
-    let mut commands = Vec::new();
-    if let Some(password) = &place.password {
-        let words = [
-            Some(&b"AUTH"[..]),
-            place.user.as_ref().map(|user| user.as_bytes()),
-            Some(password.as_bytes()),
-        ];
-        commands.push(resp::encode(
-            &words.into_iter().flatten().collect::<Vec<_>>(),
-        ));
-    }
-    commands.push(resp::encode(&[
-        b"SELECT",
-        place.database.to_string().as_bytes(),
-    ]));
-    commands
+/// With the usual authorities.
+async fn plain(place: &Place) -> io::Result<Box<dyn Socket>> {
+    let trusted = || crate::upstream::tls_config(None).map_err(io::Error::other);
+    connect(place, place.tls.then(trusted).transpose()?).await
 }
 
 /// `Ok` when nobody can give a command any more.
@@ -144,6 +105,7 @@ async fn write(
     state: &State,
 ) -> io::Result<()> {
     while let Some(order) = orders.recv().await {
+        let size = order.size();
         lock(waiting).push_back(Sent {
             reply: order.reply,
             at: Instant::now(),
@@ -153,7 +115,7 @@ async fn write(
             writer.flush().await
         };
         let written = written.await;
-        state.sent(order.bytes.len());
+        state.sent(size);
         written?;
     }
     Ok(())
@@ -177,19 +139,6 @@ async fn read(
             // Whoever waited may have given up.
             Some(to) => drop(to.send(reply)),
             None => state.judge(&reply, sent.at.elapsed()),
-        }
-    }
-}
-
-async fn next(reader: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<Reply> {
-    loop {
-        match resp::decode(buffer) {
-            Ok(Some(reply)) => return Ok(reply),
-            Ok(None) => {}
-            Err(resp::Broken) => return Err(io::ErrorKind::InvalidData.into()),
-        }
-        if reader.read_buf(buffer).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
 }

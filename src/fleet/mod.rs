@@ -6,43 +6,42 @@
 //! or failed nobody asks any more, until a look every few seconds finds Redis well again; while it is
 //! not connected nobody asks at all. Then a request is one call within its process, as without it.
 //!
-//! The client is our own: RESP2 over one connection, for the few commands that are needed. The `redis`
-//! crate alone adds half a MiB to the binary, all of this room a fifth of one.
+//! One connection carries it all, over our own [client](crate::redis).
 //! Never here: a request's or an answer's text in clear, or a decision where a request goes.
 
 mod claim;
+mod failure;
 mod gate;
+mod held;
 mod hints;
 mod keeping;
+mod lease;
 mod link;
 mod name;
-mod place;
 mod redis;
-mod resp;
+mod words;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use prometheus_client::metrics::gauge::Gauge;
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 
+use self::held::Held;
 use self::hints::Hints;
-use self::keeping::Room;
-use self::name::Name;
 use self::redis::Redis;
 use crate::health::Health;
+use crate::limit::{Room, Seats};
 use crate::live::Live;
-use crate::once::{Asked, Identity};
+use crate::redis::Place;
 use crate::snapshot::{self, Snapshot};
 use crate::tasks::Tasks;
 
-pub use self::claim::{Claim, Lease, Taken};
+pub use self::claim::{Arriving, Claim, Taken};
+pub use self::lease::Lease;
 pub use self::name::Answer;
-pub use self::place::Place;
 
 /// How often hints are exchanged.
 const EXCHANGE: Duration = Duration::from_secs(1);
@@ -59,14 +58,24 @@ struct Inner {
     realm: String,
     random: SystemRandom,
     /// The claims of the calls that run here.
-    held: Mutex<HashMap<u64, (String, Bytes)>>,
+    held: Held,
     next: AtomicU64,
+    /// For the answers that go out and are written down.
     room: Room,
+    /// The places of those who wait for what other processes run. Without a free one nobody waits.
+    waiters: Seats,
 }
 
 impl Fleet {
-    /// Connects, as one of `tasks`; `up` says whether it is.
-    pub fn start(place: Place, identity: &snapshot::Identity, tasks: &Tasks, up: Gauge) -> Self {
+    /// Connects, as one of `tasks`; `up` says whether it is. So many wait at most for what other
+    /// processes run.
+    pub fn start(
+        place: Place,
+        identity: &snapshot::Identity,
+        waiters: usize,
+        tasks: &Tasks,
+        up: Gauge,
+    ) -> Self {
         let fact = |fact: &Option<Arc<str>>| fact.as_deref().unwrap_or_default().to_owned();
         Self {
             inner: Arc::new(Inner {
@@ -77,16 +86,24 @@ impl Fleet {
                     fact(&identity.environment)
                 ),
                 random: SystemRandom::new(),
-                held: Mutex::default(),
+                held: Held::default(),
                 next: AtomicU64::new(0),
-                room: Room::default(),
+                room: Room::new(keeping::TOGETHER),
+                waiters: Seats::new(waiters, 0, Gauge::default()),
             }),
         }
     }
 
     /// What a request has to do before its call is run here; `None` for one that cannot come twice.
-    pub fn claim(&self, asked: &Asked, identity: &Identity, now: Instant) -> Option<Claim> {
-        Claim::new(Arc::clone(&self.inner), asked, identity, now)
+    pub fn claim(&self, arriving: Arriving<'_>) -> Option<Claim> {
+        Claim::new(Arc::clone(&self.inner), arriving)
+    }
+
+    /// Returns once Redis has what it was told, for as long as there is hope of that: a process that
+    /// ends leaves word of its calls.
+    pub async fn settle(&self) {
+        // Replies come in the order of what they are to.
+        let _ = self.inner.redis.ask(&[b"PING"]).await;
     }
 
     /// Renews what is held, and exchanges hints, for as long as the process lives.
@@ -94,17 +111,15 @@ impl Fleet {
         let mut ticks = interval(EXCHANGE);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut hints = Hints::new(self.inner.token());
-        let mut renewed = Instant::now();
+        let mut was_up = false;
         loop {
             ticks.tick().await;
             self.inner.redis.look().await;
-            if !self.inner.redis.is_up() {
+            let back = !std::mem::replace(&mut was_up, self.inner.redis.is_up());
+            if !was_up {
                 continue;
             }
-            if renewed.elapsed() >= claim::RENEWED {
-                renewed = Instant::now();
-                self.inner.renew();
-            }
+            self.inner.held.renew(&self.inner.redis, back).await;
             hints.exchange(&self.inner, &live.current(), &health).await;
         }
     }
@@ -115,7 +130,7 @@ impl Inner {
     fn token(&self) -> u128 {
         let mut bytes = [0; 16];
         if self.random.fill(&mut bytes).is_err() {
-            return u128::from(self.next.fetch_add(1, Ordering::Relaxed));
+            return u128::from(self.number());
         }
         u128::from_be_bytes(bytes)
     }
@@ -125,18 +140,9 @@ impl Inner {
         self.random.fill(&mut bytes).ok().map(|()| bytes)
     }
 
-    /// Renews this claim from now on; the number is that of its end.
-    fn hold(&self, name: &Name, value: &Bytes) -> u64 {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        lock(&self.held).insert(number, (name.key.clone(), value.clone()));
-        number
-    }
-
-    fn renew(&self) {
-        // Under the lock: none is renewed behind its end.
-        for (key, value) in lock(&self.held).values() {
-            claim::renew(&self.redis, key, value);
-        }
+    /// One that nothing else here has.
+    fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
     }
 }
 

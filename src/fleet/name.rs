@@ -8,11 +8,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{Context, SHA256};
 
+use super::failure;
 use crate::once::Identity;
+use crate::outcome::Failure;
 
-/// Tells a claim from an answer, at the beginning of a value.
+/// Tells a claim from an answer and a failure, at the beginning of a value.
 const CLAIM: u8 = b'c';
 const ANSWER: u8 = b'a';
+pub(super) const FAILED: u8 = b'f';
 /// Behind it: by what two requests of one key are told apart.
 const CHECK: usize = 16;
 
@@ -34,6 +37,8 @@ pub(super) enum Found {
     /// The call runs.
     Claim,
     Answer(Answer),
+    /// Why there is no answer, and for those who have waited there is to be none.
+    Failure(Failure),
     /// Another request has the name.
     Other,
     /// Nothing that can be read.
@@ -84,14 +89,23 @@ impl Name {
             .iter()
             .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
             .collect();
-        let mut sealed = serde_json::to_vec(&(answer.status.as_u16(), headers)).ok()?;
-        sealed.push(b'\n');
-        sealed.extend_from_slice(&answer.body);
+        let mut plain = serde_json::to_vec(&(answer.status.as_u16(), headers)).ok()?;
+        plain.push(b'\n');
+        plain.extend_from_slice(&answer.body);
+        self.sealed(ANSWER, plain, nonce)
+    }
+
+    /// The same of a failure.
+    pub(super) fn failure(&self, failure: &Failure, nonce: [u8; NONCE_LEN]) -> Option<Bytes> {
+        self.sealed(FAILED, failure::write(failure)?, nonce)
+    }
+
+    fn sealed(&self, kind: u8, mut sealed: Vec<u8>, nonce: [u8; NONCE_LEN]) -> Option<Bytes> {
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &self.seal).ok()?);
         let nonce_of = Nonce::assume_unique_for_key(nonce);
         key.seal_in_place_append_tag(nonce_of, Aad::empty(), &mut sealed)
             .ok()?;
-        let mut value = vec![ANSWER];
+        let mut value = vec![kind];
         value.extend_from_slice(&self.check);
         value.extend_from_slice(&nonce);
         value.append(&mut sealed);
@@ -105,14 +119,20 @@ impl Name {
         match rest.split_at_checked(CHECK) {
             Some((check, _)) if check != self.check => Found::Other,
             Some(_) if *kind == CLAIM => Found::Claim,
-            Some((_, sealed)) if *kind == ANSWER => {
-                self.open(sealed).map_or(Found::Nothing, Found::Answer)
+            Some((_, sealed)) => {
+                let opened = self.open(sealed);
+                let found = opened.and_then(|opened| match *kind {
+                    ANSWER => Some(Found::Answer(answer(&opened)?)),
+                    FAILED => Some(Found::Failure(failure::read(&opened)?)),
+                    _ => None,
+                });
+                found.unwrap_or(Found::Nothing)
             }
-            Some(_) | None => Found::Nothing,
+            None => Found::Nothing,
         }
     }
 
-    fn open(&self, sealed: &[u8]) -> Option<Answer> {
+    fn open(&self, sealed: &[u8]) -> Option<Bytes> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &self.seal).ok()?);
         let mut opened = sealed.to_vec();
@@ -122,23 +142,26 @@ impl Name {
             .ok()?
             .len();
         opened.truncate(length);
-        let opened = Bytes::from(opened);
-        let head = memchr::memchr(b'\n', &opened)?;
-        let (status, pairs): (u16, Vec<(String, String)>) =
-            serde_json::from_slice(&opened[..head]).ok()?;
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(
-                HeaderName::try_from(name).ok()?,
-                HeaderValue::try_from(value).ok()?,
-            );
-        }
-        Some(Answer {
-            status: StatusCode::from_u16(status).ok()?,
-            headers,
-            body: opened.slice(head + 1..),
-        })
+        Some(opened.into())
     }
+}
+
+fn answer(opened: &Bytes) -> Option<Answer> {
+    let head = memchr::memchr(b'\n', opened)?;
+    let (status, pairs): (u16, Vec<(String, String)>) =
+        serde_json::from_slice(&opened[..head]).ok()?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.append(
+            HeaderName::try_from(name).ok()?,
+            HeaderValue::try_from(value).ok()?,
+        );
+    }
+    Some(Answer {
+        status: StatusCode::from_u16(status).ok()?,
+        headers,
+        body: opened.slice(head + 1..),
+    })
 }
 
 /// Of several parts, each of which keeps its borders.

@@ -1,26 +1,26 @@
 //! Redis, for those who ask it: never for longer than they can spare, and not at all while it is away.
 
+use std::future::Future;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::gate::Gate;
-use super::link::{self, Order};
+use super::link::{self, ORDER, Order};
 use super::lock;
-use super::place::Place;
-use super::resp::{Reply, encode};
+use crate::limit::Room;
+use crate::redis::{Place, Reply, encode};
 use crate::tasks::Tasks;
 
 /// How long a command may take.
 const DEADLINE: Duration = Duration::from_millis(50);
-/// So many commands, and so many bytes of them, wait for the connection; others are not sent.
-const QUEUE: usize = 256;
+/// What waits for the connection, in bytes. One for which there is no room says that Redis is away.
 const QUEUED: usize = 8 << 20;
 
 /// A handle to the one connection.
@@ -34,10 +34,17 @@ pub(super) struct Redis {
 pub(super) struct State {
     connected: AtomicBool,
     gate: Mutex<Gate>,
-    queued: AtomicUsize,
+    queued: Room,
     /// Whether it was there when somebody last heard of it, and whether anybody has.
     told: Mutex<Option<bool>>,
     up: Gauge,
+}
+
+/// A command that is on its way, since then.
+struct Asking {
+    receiver: oneshot::Receiver<Reply>,
+    at: Instant,
+    state: Arc<State>,
 }
 
 /// There is no reply: Redis is away, slow or refuses, or was not asked.
@@ -47,11 +54,12 @@ pub(super) struct Away;
 impl Redis {
     /// Connects, and stays connected, as one of `tasks`.
     pub(super) fn start(place: Place, tasks: &Tasks, up: Gauge) -> Self {
-        let (sender, orders) = mpsc::channel(QUEUE);
+        // There is no room for more of even the smallest.
+        let (sender, orders) = mpsc::channel(QUEUED / ORDER);
         let state = Arc::new(State {
             connected: AtomicBool::new(false),
             gate: Mutex::default(),
-            queued: AtomicUsize::new(0),
+            queued: Room::new(QUEUED),
             told: Mutex::default(),
             up,
         });
@@ -62,18 +70,24 @@ impl Redis {
         }
     }
 
-    /// Asks, where there is hope of a reply.
-    pub(super) async fn ask(&self, words: &[&[u8]]) -> Result<Reply, Away> {
-        if !self.state.is_up() {
-            return Err(Away);
-        }
-        self.ask_anyway(encode(words)).await
+    /// Asks, where there is hope of a reply. Once this has returned the command is on its way, before
+    /// all that come later; what it returns waits for the reply.
+    pub(super) fn ask(
+        &self,
+        words: &[&[u8]],
+    ) -> impl Future<Output = Result<Reply, Away>> + Send + use<> {
+        let asked = if self.state.is_up() {
+            self.send(encode(words))
+        } else {
+            Err(Away)
+        };
+        async move { asked?.reply().await }
     }
 
     /// The same without waiting for the reply.
     pub(super) fn tell(&self, words: &[&[u8]]) {
         if self.state.is_up() {
-            // One that cannot be sent is as one that is lost.
+            // One for which there is no room has said so.
             let _ = self.order(encode(words), None);
         }
     }
@@ -82,7 +96,9 @@ impl Redis {
     pub(super) async fn look(&self) {
         if lock(&self.state.gate).is_look_due(Instant::now()) {
             let look = encode(&[b"SET", b"pillion:look", b"", b"PX", b"1000"]);
-            let _ = self.ask_anyway(look).await;
+            if let Ok(asked) = self.send(look) {
+                let _ = asked.reply().await;
+            }
         }
     }
 
@@ -90,44 +106,57 @@ impl Redis {
         self.state.is_up()
     }
 
-    async fn ask_anyway(&self, bytes: Bytes) -> Result<Reply, Away> {
-        let (sender, mut receiver) = oneshot::channel();
-        let asked = Instant::now();
+    fn send(&self, bytes: Bytes) -> Result<Asking, Away> {
+        let (sender, receiver) = oneshot::channel();
+        let at = Instant::now();
         self.order(bytes, Some(sender))?;
-        let reply = match timeout(DEADLINE, &mut receiver).await {
-            Ok(Ok(reply)) => Some(reply),
-            // The connection was lost.
-            Ok(Err(_)) => return Err(Away),
-            Err(_) => {
-                // On a busy machine the time may be up before what has come was looked at.
-                tokio::task::yield_now().await;
-                receiver.try_recv().ok()
-            }
-        };
-        let Some(reply) = reply else {
-            self.state.failed("it is slow");
-            return Err(Away);
-        };
-        self.state.judge(&reply, asked.elapsed().min(DEADLINE));
-        match reply {
-            Reply::Error(_) => Err(Away),
-            Reply::Nil | Reply::Number(_) | Reply::Text(_) | Reply::List(_) => Ok(reply),
-        }
+        Ok(Asking {
+            receiver,
+            at,
+            state: Arc::clone(&self.state),
+        })
     }
 
     fn order(&self, bytes: Bytes, reply: Option<oneshot::Sender<Reply>>) -> Result<(), Away> {
         if !self.state.connected.load(Ordering::Acquire) {
             return Err(Away);
         }
-        let size = bytes.len();
-        if self.state.queued.fetch_add(size, Ordering::AcqRel) + size > QUEUED {
+        let order = Order { bytes, reply };
+        let size = order.size();
+        if !self.state.queued.take(size) {
             self.state.sent(size);
+            self.state.overrun();
             return Err(Away);
         }
-        self.orders.try_send(Order { bytes, reply }).map_err(|_| {
+        // It fails only when the process ends: there is a place for all that there is room for.
+        self.orders.try_send(order).map_err(|_| {
             self.state.sent(size);
             Away
         })
+    }
+}
+
+impl Asking {
+    async fn reply(mut self) -> Result<Reply, Away> {
+        let reply = match timeout_at(self.at + DEADLINE, &mut self.receiver).await {
+            Ok(Ok(reply)) => Some(reply),
+            // The connection was lost.
+            Ok(Err(_)) => return Err(Away),
+            Err(_) => {
+                // On a busy machine the time may be up before what has come was looked at.
+                tokio::task::yield_now().await;
+                self.receiver.try_recv().ok()
+            }
+        };
+        let Some(reply) = reply else {
+            self.state.failed("it is slow");
+            return Err(Away);
+        };
+        self.state.judge(&reply, self.at.elapsed().min(DEADLINE));
+        match reply {
+            Reply::Error(_) => Err(Away),
+            Reply::Nil | Reply::Number(_) | Reply::Text(_) | Reply::List(_) => Ok(reply),
+        }
     }
 }
 
@@ -149,7 +178,7 @@ impl State {
 
     /// So many bytes wait no more.
     pub(super) fn sent(&self, size: usize) {
-        self.queued.fetch_sub(size, Ordering::AcqRel);
+        self.queued.give_back(size);
     }
 
     /// What a reply says of Redis itself.
@@ -167,6 +196,12 @@ impl State {
                 self.say(None);
             }
         }
+    }
+
+    /// So much waits that something was not sent: it is as good as away until it has caught up.
+    fn overrun(&self) {
+        lock(&self.gate).shut(Instant::now());
+        self.say(Some("more waits for it than there is room for"));
     }
 
     fn failed(&self, why: &str) {
@@ -195,5 +230,56 @@ impl State {
             }
             (Some(true), true, _) | (Some(false), false, _) | (None | Some(true), false, None) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Something that lets us in, and then neither reads nor answers.
+    async fn silent(listener: TcpListener) {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut word = [0; 1];
+        socket.read_exact(&mut word).await.unwrap();
+        socket.write_all(b"+OK\r\n").await.unwrap();
+        std::future::pending::<()>().await;
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_by_its_bytes_and_what_is_not_sent_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let tasks = Tasks::default();
+        tasks.spawn(silent(listener));
+        let place = Place::of(&format!("redis://127.0.0.1:{port}")).unwrap();
+        let up = Gauge::default();
+        let redis = Redis::start(place, &tasks, up.clone());
+        let connected = async {
+            while !redis.is_up() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout_at(Instant::now() + Duration::from_secs(10), connected)
+            .await
+            .unwrap();
+        // Nothing is awaited from here on, so nothing is taken out.
+        for _ in 0..10_000 {
+            redis.tell(&[b"SET", b"key", b"value"]);
+        }
+        assert!(redis.is_up(), "they are many, and small");
+        let long = vec![b'x'; 1 << 20];
+        let mut sent = 0;
+        while redis.is_up() {
+            redis.tell(&[b"SET", b"key", &long]);
+            sent += 1;
+            assert!(sent < 9, "there is room for 8 MiB");
+        }
+        assert_eq!(up.get(), 0);
+        assert!(sent > 5);
+        assert!(redis.ask(&[b"PING"]).await.is_err());
     }
 }

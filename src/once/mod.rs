@@ -33,8 +33,8 @@ use self::call::Call;
 use self::linger::Lingering;
 use self::store::{Name, Store};
 use self::table::{Found, Table};
-use self::tape::Room;
 use crate::error::GatewayError;
+use crate::limit::Room;
 use crate::tasks::Tasks;
 
 pub use self::asked::{Asked, Identity};
@@ -42,6 +42,9 @@ pub use self::call::{Handed, Vacancy, Waiter, Work};
 pub use self::linger::LONGEST as LINGER;
 pub use self::reader::Reader;
 pub use self::table::{Kind, Ticket};
+
+/// The metric's label of a request that was answered by what had ended.
+pub const REPLAY: &str = "replay";
 
 /// Every call that others may join. Clones are one.
 #[derive(Clone)]

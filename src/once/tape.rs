@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 
@@ -18,6 +17,7 @@ use super::fan::Fan;
 use super::lock;
 use super::table::Ticket;
 use crate::body::Body;
+use crate::limit::Room;
 
 /// The longest answer that is kept whole, and how far two readers may be apart.
 pub(super) const LONGEST: usize = 8 << 20;
@@ -25,37 +25,6 @@ pub(super) const LONGEST: usize = 8 << 20;
 pub(super) const TOGETHER: usize = 64 << 20;
 /// What a chunk takes beside its bytes.
 const CHUNK: usize = 64;
-
-/// What tapes take of the memory that they share. Clones are one.
-#[derive(Debug, Clone)]
-pub(super) struct Room(Arc<Shares>);
-
-#[derive(Debug)]
-struct Shares {
-    taken: AtomicUsize,
-    most: usize,
-}
-
-impl Room {
-    pub(super) fn new(most: usize) -> Self {
-        let taken = AtomicUsize::new(0);
-        Self(Arc::new(Shares { taken, most }))
-    }
-
-    /// Takes so much, whether or not there is as much: false when there is not.
-    fn take(&self, size: usize) -> bool {
-        self.0.taken.fetch_add(size, Ordering::Relaxed) + size <= self.0.most
-    }
-
-    fn give_back(&self, size: usize) {
-        self.0.taken.fetch_sub(size, Ordering::Relaxed);
-    }
-
-    #[cfg(test)]
-    pub(super) fn taken(&self) -> usize {
-        self.0.taken.load(Ordering::Relaxed)
-    }
-}
 
 pub(super) struct Tape {
     reel: Mutex<Reel>,

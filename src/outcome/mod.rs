@@ -21,13 +21,15 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
+use serde::{Deserialize, Serialize};
 
 pub use judge::{judge, judge_reported};
 pub use limits::{Limit, Limits, limits};
 pub use wait::wait;
 
 /// How an attempt ended. The order of the variants is that of the table in `ARCHITECTURE.md`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Class {
     Ok,
     Connect,
@@ -66,6 +68,15 @@ impl Class {
             Self::Policy => "policy",
             Self::Cancelled => "cancelled",
         }
+    }
+
+    /// Whether a provider that ended an attempt so, with this status if it sent one, cannot have begun
+    /// with what it was asked to do.
+    pub fn never_began(self, status: Option<StatusCode>) -> bool {
+        let refused = status.is_some_and(|status| matches!(status.as_u16(), 429 | 503 | 529));
+        // A key that is refused is looked at before anything is done with it.
+        matches!(self, Self::Connect | Self::Auth)
+            || refused && matches!(self, Self::RateLimited | Self::Overloaded)
     }
 }
 

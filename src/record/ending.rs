@@ -42,7 +42,8 @@ impl From<End<'_>> for Ended {
 /// Between the record of a request and those who share its answer.
 #[derive(Debug, Default)]
 pub struct Ending {
-    ended: OnceLock<Ended>,
+    /// And whether a provider may have begun with it.
+    ended: OnceLock<(Ended, bool)>,
     /// With what the caller left: `None` when it hung up, else what it was told.
     left: OnceLock<Option<GatewayError>>,
 }
@@ -50,7 +51,12 @@ pub struct Ending {
 impl Ending {
     /// How the call ended, once it has.
     pub fn ended(&self) -> Option<&Ended> {
-        self.ended.get()
+        self.ended.get().map(|(ended, _)| ended)
+    }
+
+    /// Whether a provider may have begun with what the call asks for. While it runs, one may have.
+    pub fn began(&self) -> bool {
+        self.ended.get().is_none_or(|(_, began)| *began)
     }
 
     /// The caller of the request went away, or was `told` that there is no answer in its time. The
@@ -65,7 +71,7 @@ impl Ending {
         Some(left.as_ref().map_or(End::Cancelled, End::Failed))
     }
 
-    pub(super) fn set(&self, end: End<'_>) {
-        let _ = self.ended.set(end.into());
+    pub(super) fn set(&self, end: End<'_>, began: bool) {
+        let _ = self.ended.set((end.into(), began));
     }
 }

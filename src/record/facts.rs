@@ -266,6 +266,12 @@ impl Facts {
         }
     }
 
+    /// Whether a provider may have begun with what the request asks for.
+    pub(super) fn began(&self) -> bool {
+        let mut attempts = self.attempts.iter().map(AttemptLog::lock);
+        attempts.any(|attempt| !attempt.class.never_began(attempt.status))
+    }
+
     /// The target whose answer is the caller's, and when its first token came.
     pub(super) fn answering(&self) -> Option<(Arc<Target>, Option<Instant>)> {
         let mut attempts = self.attempts.iter().rev().map(AttemptLog::lock);

@@ -104,7 +104,7 @@ impl Records {
         let now = Instant::now();
         let mut verdict = facts.end(end, now);
         if let Some(ending) = ending {
-            ending.set(end);
+            ending.set(end, facts.began());
             if let Some(left) = ending.left() {
                 // The answer was no longer this caller's. What the attempts came to stays.
                 verdict = facts.end(left, now);

@@ -6,12 +6,13 @@ use http::Response;
 use tokio::time::Instant;
 
 use super::once::{join, joined, route, work};
-use super::{Asking, Gateway, Refusal, deliver, or_cut};
+use super::{Asking, Gateway, Refusal, deliver, or_cut, refuse};
 use crate::body::{Body, full};
 use crate::error::GatewayError;
 use crate::fleet::{Answer, Claim, Taken};
+use crate::listen::respond;
 use crate::once::{Conflict, Ticket};
-use crate::record::{End, Ending, Recorder};
+use crate::record::{End, Recorder};
 use crate::snapshot::Timeouts;
 
 /// What is to be found out before a call is run here.
@@ -19,7 +20,6 @@ pub(super) struct Claiming {
     pub(super) claim: Claim,
     /// Of the call, by which others find it here.
     pub(super) ticket: Arc<Ticket>,
-    pub(super) ending: Arc<Ending>,
     /// Whether its answer is for those who bear a key.
     pub(super) keyed: bool,
     /// What the caller is told when it has waited for too long.
@@ -54,7 +54,7 @@ impl Claiming {
         let error = match or_cut(&gateway.cut, taking).await {
             Ok(Taken::Mine(lease)) => {
                 let response = work(gateway, asking, lasts, recorder).await;
-                return lease.over(response, self.ending);
+                return lease.over(response);
             }
             Ok(Taken::Answered(answer, kind)) => {
                 if !self.keyed {
@@ -66,6 +66,14 @@ impl Claiming {
                 recorder.finish(End::Answered(answer.status));
                 return joined(surface, &id, replayed(*answer));
             }
+            Ok(Taken::Failed(failure, kind)) => {
+                join(&mut recorder, &asking, route, kind);
+                let id = recorder.id().to_owned();
+                let error = GatewayError::Unanswered(*failure);
+                let response = refuse(surface, recorder, &error, respond::error);
+                return joined(surface, &id, response);
+            }
+            Ok(Taken::Crowded) => Refusal::Error(GatewayError::Overloaded),
             Ok(Taken::Conflict) => Refusal::Error(Conflict.into()),
             Ok(Taken::Late) => Refusal::Error(self.told),
             Err(refusal) => refusal,

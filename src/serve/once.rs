@@ -14,15 +14,14 @@ use super::{Asking, Gateway, REQUEST_ID, Refusal, deliver, judged, name_request,
 use crate::body::Body;
 use crate::chat::Surface;
 use crate::error::GatewayError;
+use crate::fleet::Arriving;
 use crate::listen::respond;
-use crate::once::{Asked, Entered, Handed, Identity, Waiter};
+use crate::once::{Asked, Entered, Handed, Identity, REPLAY, Waiter};
 use crate::plan::patience;
 use crate::record::Recorder;
 use crate::snapshot::Route;
 
 const JOINED: HeaderName = HeaderName::from_static("x-pillion-joined");
-/// The metric's label of a request that was answered by what had ended.
-const REPLAY: &str = "replay";
 
 pub(super) async fn answer(
     gateway: Arc<Gateway>,
@@ -54,16 +53,23 @@ pub(super) async fn answer(
         dedupe,
     };
     let fleet = gateway.fleet.as_ref();
-    let claim = fleet.map(|fleet| (fleet.clone(), asked.clone(), identity.clone()));
+    let fleet = fleet.map(|fleet| (fleet.clone(), asked.clone(), identity.clone()));
     match gateway.calls.enter(asked, identity, now) {
         Ok(Entered::First(vacancy)) => {
             let ending = vacancy.ending();
             recorder.shared(Arc::clone(&ending));
-            let claim = claim.and_then(|(fleet, asked, identity)| {
-                Some(Claiming {
-                    claim: fleet.claim(&asked, &identity, now)?,
-                    ticket: vacancy.ticket(),
+            let claim = fleet.and_then(|(fleet, asked, identity)| {
+                let arriving = Arriving {
+                    asked: &asked,
+                    identity: &identity,
+                    executes: asking.request.executes,
+                    priority: asking.key.priority,
                     ending,
+                    came: now,
+                };
+                Some(Claiming {
+                    claim: fleet.claim(arriving)?,
+                    ticket: vacancy.ticket(),
                     keyed: identity.key.is_some(),
                     told: told.clone(),
                     now,

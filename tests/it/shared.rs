@@ -351,6 +351,284 @@ async fn the_call_of_a_process_that_died_is_run_by_the_one_who_waits() {
     assert_eq!(paid.classes(), ["ok"]);
 }
 
+/// What a provider is to do something for: more than to answer.
+fn hosted(body: &str) -> String {
+    body.replacen('{', "{\"web_search_options\":{},", 1)
+}
+
+#[tokio::test]
+async fn what_a_provider_may_have_done_is_not_asked_for_again_by_the_one_who_waits() {
+    for breaks in [false, true] {
+        let gate = Gate::new();
+        let whole = streamed(&["Hel", "lo", "!"]);
+        let (body, bad, good) = if breaks {
+            let cut = Reply::sse(whole.clone()).pause_after(3, &gate);
+            let good = Reply::sse(whole);
+            (hosted(&ask_stream()), cut.cut_after(4, End::Rst), good)
+        } else {
+            let bad = Reply::error(500, "server_error", None, "no").pause_at(1, &gate);
+            (hosted(&ask()), bad, Reply::json(plain("x")))
+        };
+        let first = Upstream::script([bad, good]).await;
+        let Some(fleet) = Fleet::start(Config::of(&[&first])).await else {
+            return;
+        };
+        let one = sent(&fleet.one, &[KEY], &body).await;
+        first.request(0).await;
+        let two = sent(&fleet.two, &[KEY], &body).await;
+        fleet.two.under_way("chat", 1).await;
+        gate.open();
+        let one = one.answer().await.rest().await;
+        let two = two.answer().await.rest().await;
+        assert_ne!(fleet.one.audit(one.id()).await.outcome(), "ok");
+        assert_eq!((two.status, &*two.code()), (502, "upstream_failed"));
+        assert_eq!(two.header("x-pillion-joined"), Some("true"));
+        assert_ne!(one.id(), two.id());
+        if !breaks {
+            assert_eq!((one.status, one.text()), (two.status, two.text()));
+        }
+        let free = fleet.two.audit(two.id()).await;
+        assert_eq!((free.outcome(), free.classes().len()), ("error", 0));
+        assert_eq!(first.hits(), 1);
+        // Nothing of it can be read, and it is for nobody who comes when it is over.
+        let [name] = &fleet.redis.names(CALLS).await[..] else {
+            panic!("one name");
+        };
+        let value = fleet.redis.ask(&["GET", name]).await;
+        assert!(
+            value.starts_with('f') && !value.contains("class"),
+            "{value}"
+        );
+        let again = fleet.two.post(CHAT, &[KEY], &body).await;
+        assert_eq!((again.status, first.hits()), (200, 2));
+        assert_eq!(again.header("x-pillion-joined"), None);
+    }
+}
+
+#[tokio::test]
+async fn what_a_provider_refused_to_begin_is_run_by_the_one_who_waits() {
+    let gate = Gate::new();
+    let bad = Reply::error(503, "server_error", None, "no").pause_at(1, &gate);
+    let first = Upstream::script([bad, Reply::json(plain("x"))]).await;
+    let Some(fleet) = Fleet::start(Config::of(&[&first])).await else {
+        return;
+    };
+    let body = hosted(&ask());
+    let one = sent(&fleet.one, &[KEY], &body).await;
+    first.request(0).await;
+    let two = sent(&fleet.two, &[KEY], &body).await;
+    fleet.two.under_way("chat", 1).await;
+    gate.open();
+    assert_eq!(one.answer().await.rest().await.status, 502);
+    let two = two.answer().await.rest().await;
+    assert_eq!((two.status, first.hits()), (200, 2));
+    assert_eq!(two.header("x-pillion-joined"), None);
+}
+
+#[tokio::test]
+async fn what_a_process_cuts_as_it_ends_is_not_asked_for_again() {
+    let gate = Gate::new();
+    let (body, reply) = held(false, &gate);
+    let body = hosted(&body);
+    let first = Upstream::always(reply).await;
+    let Some(mut fleet) = Fleet::start(long(Config::of(&[&first]))).await else {
+        return;
+    };
+    let one = sent(&fleet.one, &[KEY], &body).await;
+    first.request(0).await;
+    let two = sent(&fleet.two, &[KEY], &body).await;
+    fleet.two.under_way("chat", 1).await;
+    fleet.one.signal("TERM");
+    fleet.one.signal("INT");
+    fleet.one.ended().await;
+    drop(one);
+    let two = two.answer().await.rest().await;
+    assert_eq!((two.status, &*two.code()), (502, "upstream_failed"));
+    assert_eq!(first.hits(), 1);
+}
+
+#[tokio::test]
+async fn who_clicked_within_the_window_gets_what_comes_behind_its_end() {
+    let gate = Gate::new();
+    let (body, reply) = held(false, &gate);
+    let first = Upstream::always(reply).await;
+    let config = Config::of(&[&first]).knob("dedupe: 1s");
+    let Some(fleet) = Fleet::start(config).await else {
+        return;
+    };
+    let one = sent(&fleet.one, &[], &body).await;
+    first.request(0).await;
+    let two = sent(&fleet.two, &[], &body).await;
+    fleet.two.under_way("chat", 1).await;
+    soon("the window is over", async {
+        while !fleet.redis.names(WINDOWS).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+    gate.open();
+    let one = one.answer().await.rest().await;
+    let two = two.answer().await.rest().await;
+    is_joined(&fleet, &one, &two).await;
+    assert_eq!(first.hits(), 1);
+    // One that comes now has not clicked within it.
+    let three = fleet.two.post(CHAT, &[], &body).await;
+    assert_eq!((three.status, first.hits()), (200, 2));
+}
+
+#[tokio::test]
+async fn no_more_wait_for_other_processes_than_are_served_at_once() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let gate = Gate::new();
+    let (body, reply) = held(false, &gate);
+    let first = Upstream::always(reply).await;
+    let shared = format!("shared_state: {}", redis.url());
+    let config = long(Config::of(&[&first])).root(&shared);
+    let one = Gateway::start(config.clone()).await;
+    let two = Gateway::start(config.root("concurrency: 2")).await;
+    is_up(&one, true).await;
+    is_up(&two, true).await;
+    let keys = ["order-1", "order-2", "order-3"];
+    let mut calls = Vec::new();
+    for key in keys {
+        calls.push(sent(&one, &[("idempotency-key", key)], &body).await);
+    }
+    first.request(2).await;
+    for key in &keys[..2] {
+        calls.push(sent(&two, &[("idempotency-key", key)], &body).await);
+    }
+    two.under_way("chat", 2).await;
+    // Both have found that another runs their calls: they look again.
+    let before = scripts(&redis).await;
+    soon("they look again", async {
+        while scripts(&redis).await < before + 20 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let third = ("idempotency-key", keys[2]);
+    let refused = two.post(CHAT, &[third], &body).await;
+    assert_eq!((refused.status, &*refused.code()), (503, "overloaded"));
+    assert!(refused.header("retry-after").is_some());
+    // Who waits takes nobody's seat.
+    let others = sent(&two, &[], &body).await;
+    first.request(3).await;
+    gate.open();
+    calls.push(others);
+    for call in calls {
+        assert_eq!(call.answer().await.rest().await.status, 200);
+    }
+    assert_eq!(first.hits(), 4);
+    // And there is room again.
+    is_free(&two, &two.post(CHAT, &[third], &body).await).await;
+}
+
+/// How many scripts it has run.
+async fn scripts(redis: &Redis) -> u64 {
+    let told = redis.ask(&["INFO", "commandstats"]).await;
+    let count = told.lines().find_map(|line| {
+        let rest = line.strip_prefix("cmdstat_eval:calls=")?;
+        rest.split_once(',').map(|(count, _)| count)
+    });
+    count.map_or(0, |count| count.parse().unwrap())
+}
+
+#[tokio::test]
+async fn those_of_one_process_who_wait_for_one_call_look_together() {
+    const CROWD: usize = 50;
+    let gate = Gate::new();
+    let (body, reply) = held(false, &gate);
+    let first = Upstream::always(reply).await;
+    let Some(fleet) = Fleet::start(long(Config::of(&[&first]))).await else {
+        return;
+    };
+    let one = sent(&fleet.one, &[KEY], &body).await;
+    first.request(0).await;
+    let mut crowd = Vec::new();
+    for _ in 0..CROWD {
+        crowd.push(sent(&fleet.two, &[KEY], &body).await);
+    }
+    fleet.two.under_way("chat", CROWD).await;
+    let (before, start) = (scripts(&fleet.redis).await, Instant::now());
+    soon("some looks", async {
+        while start.elapsed() < Duration::from_secs(2) || scripts(&fleet.redis).await == before {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    // Four looks a second, and each process its hints and renewals.
+    let (looks, seconds) = (scripts(&fleet.redis).await - before, start.elapsed());
+    assert!(
+        looks < seconds.as_secs() * 10 + 20,
+        "{looks} in {seconds:?}"
+    );
+    gate.open();
+    let one = one.answer().await.rest().await;
+    for two in crowd {
+        let two = two.answer().await.rest().await;
+        is_joined(&fleet, &one, &two).await;
+    }
+    assert_eq!(first.hits(), 1);
+}
+
+#[tokio::test]
+async fn calls_by_the_hundred_are_each_one_for_longer_than_their_claims_live() {
+    const HUNDREDS: usize = 600;
+    let gate = Gate::new();
+    let (body, reply) = held(false, &gate);
+    let first = Upstream::always(reply).await;
+    let Some(fleet) = Fleet::start(long(Config::of(&[&first]))).await else {
+        return;
+    };
+    let mut ones = Vec::new();
+    for number in 0..HUNDREDS {
+        let key = ("idempotency-key", &*format!("order-{number}"));
+        ones.push(sent(&fleet.one, &[key], &body).await);
+        // One by one: of a crowd that comes at once some would find Redis slow.
+        first.request(number).await;
+    }
+    let count = async |test: &str| -> usize {
+        let script = format!(
+            "local n = 0 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do \
+             if {test} then n = n + 1 end end return n"
+        );
+        let counted = fleet.redis.ask(&["EVAL", &script, "0", CALLS]).await;
+        counted.parse().unwrap()
+    };
+    // Cut down as one is that was not renewed for long, and each of them seen to grow again.
+    soon("every call has its claim", async {
+        while count("redis.call('PEXPIRE', key, 9000) == 1").await < HUNDREDS {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    soon("every claim is renewed", async {
+        while count("redis.call('PTTL', key) > 9000").await < HUNDREDS {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let mut twos = Vec::new();
+    for number in [0, HUNDREDS / 2, HUNDREDS - 1] {
+        let key = ("idempotency-key", &*format!("order-{number}"));
+        twos.push((number, sent(&fleet.two, &[key], &body).await));
+    }
+    fleet.two.under_way("chat", twos.len()).await;
+    gate.open();
+    let mut answers = Vec::new();
+    for one in ones {
+        answers.push(one.answer().await.rest().await);
+    }
+    for (number, two) in twos {
+        let two = two.answer().await.rest().await;
+        is_joined(&fleet, &answers[number], &two).await;
+    }
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert_eq!(first.hits(), HUNDREDS);
+}
+
 #[tokio::test]
 async fn a_call_is_one_for_longer_than_its_claim_lives() {
     let Held { body, gate, first } = Held::begun(false).await;

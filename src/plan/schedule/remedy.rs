@@ -40,7 +40,7 @@ impl Schedule {
                 Remedy::NextTarget
             }
         };
-        if self.once && !never_began(failure) {
+        if self.once && !failure.class.never_began(failure.status) {
             return Remedy::GiveUp;
         }
         let has_backup = || self.backup(now, health).is_some();
@@ -68,16 +68,6 @@ impl Schedule {
             }
         }
     }
-}
-
-/// Whether the provider cannot have begun with what it was asked to do.
-fn never_began(failure: &Failure) -> bool {
-    let refused = failure
-        .status
-        .is_some_and(|status| matches!(status.as_u16(), 429 | 503 | 529));
-    // A key that is refused is looked at before anything is done with it.
-    matches!(failure.class, Class::Connect | Class::Auth)
-        || refused && matches!(failure.class, Class::RateLimited | Class::Overloaded)
 }
 
 /// Whether `next` may do better than `failed`, which ended so.
