@@ -43,7 +43,6 @@ pub struct Lease {
     lives: Lives,
     /// Whether its name has what it came to.
     settled: bool,
-    // Given back behind all else.
     pub(super) stake: Stake,
 }
 

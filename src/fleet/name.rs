@@ -189,6 +189,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::chat::Surface;
+    use crate::outcome::Class;
 
     fn identity(caller: &str, key: Option<&str>, surface: Surface, body: &'static str) -> Identity {
         Identity {
@@ -244,6 +245,15 @@ mod tests {
         // The same body, another caller: it could not be found there, nor opened.
         let other = Name::of("", &identity("b", Some("k"), Surface::Chat, "one"));
         assert_eq!(other.read(&value), Found::Nothing);
+        let why = Failure::new(Class::ServerError, "canary");
+        let failed = name.failure(&why, [8; NONCE_LEN]).unwrap();
+        assert_eq!(name.read(&failed), Found::Failure(why));
+        assert_eq!(failed[0], FAILED);
+        assert!(memchr::memmem::find(&failed, b"canary").is_none());
+        // One is not taken for the other.
+        let mut other = failed.to_vec();
+        other[0] = ANSWER;
+        assert_eq!(name.read(&other), Found::Nothing);
         let mut broken = value.to_vec();
         broken[40] ^= 1;
         for broken in [&broken[..], &value[..20], b"", b"x", &[b'x'; 99]] {

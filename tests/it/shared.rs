@@ -406,6 +406,28 @@ async fn what_a_provider_may_have_done_is_not_asked_for_again_by_the_one_who_wai
 }
 
 #[tokio::test]
+async fn what_a_provider_has_done_is_not_asked_for_again_when_it_is_too_long_for_the_fleet() {
+    let gate = Gate::new();
+    let long = "x".repeat(3 << 20);
+    let reply = Reply::json(plain(&long)).pause_at(5, &gate);
+    let first = Upstream::always(reply).await;
+    let Some(fleet) = Fleet::start(Config::of(&[&first])).await else {
+        return;
+    };
+    let body = hosted(&ask());
+    let one = sent(&fleet.one, &[KEY], &body).await;
+    first.request(0).await;
+    let two = sent(&fleet.two, &[KEY], &body).await;
+    under_way(&fleet.two, 1).await;
+    gate.open();
+    let one = one.answer().await.rest().await;
+    assert!(one.complete && one.text().contains(&long));
+    let two = two.answer().await.rest().await;
+    assert_eq!((two.status, &*two.code()), (502, "upstream_failed"));
+    assert_eq!(first.hits(), 1);
+}
+
+#[tokio::test]
 async fn what_a_provider_refused_to_begin_is_run_by_the_one_who_waits() {
     let gate = Gate::new();
     let bad = Reply::error(503, "server_error", None, "no").pause_at(1, &gate);
