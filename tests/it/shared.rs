@@ -418,7 +418,7 @@ async fn what_a_provider_has_done_is_not_asked_for_again_when_it_is_too_long_for
     let one = sent(&fleet.one, &[KEY], &body).await;
     first.request(0).await;
     let two = sent(&fleet.two, &[KEY], &body).await;
-    under_way(&fleet.two, 1).await;
+    fleet.two.under_way("chat", 1).await;
     gate.open();
     let one = one.answer().await.rest().await;
     assert!(one.complete && one.text().contains(&long));

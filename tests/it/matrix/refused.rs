@@ -21,7 +21,7 @@ pub(super) fn another_target() -> Vec<Row> {
         row("U5", "a rate limit", Head, fails(Fault::Rate), Backup, &["rate_limited"]).never(ONCE),
         row("U5a", "a rate limit everywhere", Head, fails(Fault::Rate), Error(429, "rate_limit_exceeded"), &["rate_limited", "rate_limited"])
             .then(Then::Same).short().never(ONCE),
-        row("U5b", "a rate limit without a wait, everywhere", Head, plays(move |_| limited()), Error(429, "rate_limit_exceeded"), &["rate_limited", "rate_limited"])
+        row("U5b", "a rate limit without a wait, everywhere", Head, plays(move |_| limited()), Error(429, "rate_limit_exceeded"), &["rate_limited"; 4])
             .then(Then::Same).never(&[Never::Twice, Never::Again]),
         row("U6", "a rate limit for an hour", Head, plays(move |_| limited().header("retry-after", 3600)), Backup, &["rate_limited"]).never(ONCE),
         row("U6a", "a rate limit for an hour, everywhere", Head, plays(move |_| limited().header("retry-after", 3600)), Error(429, "rate_limit_exceeded"), &["rate_limited", "rate_limited"])
