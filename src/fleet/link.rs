@@ -138,7 +138,7 @@ async fn read(
         match sent.reply {
             // Whoever waited may have given up.
             Some(to) => drop(to.send(reply)),
-            None => state.judge(&reply, sent.at.elapsed()),
+            None => state.heard(&reply),
         }
     }
 }

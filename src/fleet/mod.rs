@@ -3,8 +3,8 @@
 //! second meets another process; and which targets are better left.
 //!
 //! All of it is a help and none of it a need. A command has 50 ms; after five in a row that were slow
-//! or failed nobody asks any more, until a look every few seconds finds Redis well again; while it is
-//! not connected nobody asks at all. Then a request is one call within its process, as without it.
+//! or failed nobody asks any more, until a look every few seconds finds Redis well again; what nobody
+//! waits for, it is told also then. While it is not connected nobody asks or tells at all. Then a request is one call within its process, as without it.
 //!
 //! One connection carries it all, over our own [client](crate::redis).
 //! Never here: a request's or an answer's text in clear, or a decision where a request goes.
@@ -102,8 +102,7 @@ impl Fleet {
     /// Returns once Redis has what it was told, for as long as there is hope of that: a process that
     /// ends leaves word of its calls.
     pub async fn settle(&self) {
-        // Replies come in the order of what they are to.
-        let _ = self.inner.redis.ask(&[b"PING"]).await;
+        self.inner.redis.settle().await;
     }
 
     /// Renews what is held, and exchanges hints, for as long as the process lives.

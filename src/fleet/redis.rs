@@ -84,11 +84,17 @@ impl Redis {
         async move { asked?.reply().await }
     }
 
-    /// The same without waiting for the reply.
+    /// Tells it something, also while it is slow: nobody waits for the reply.
     pub(super) fn tell(&self, words: &[&[u8]]) {
-        if self.state.is_up() {
-            // One for which there is no room has said so.
-            let _ = self.order(encode(words), None);
+        // Not where it is not connected; and one for which there is no room has said so.
+        let _ = self.order(encode(words), None);
+    }
+
+    /// Returns once it has what it was told, or has had its time for that.
+    pub(super) async fn settle(&self) {
+        // Replies come in the order of what they are to.
+        if let Ok(asked) = self.send(encode(&[b"PING"])) {
+            let _ = asked.reply().await;
         }
     }
 
@@ -181,8 +187,17 @@ impl State {
         self.queued.give_back(size);
     }
 
+    /// What a reply says of Redis itself that nobody has waited for. How long it took may be our own
+    /// doing: of many calls that end at once, we are busy with their answers.
+    pub(super) fn heard(&self, reply: &Reply) {
+        match reply {
+            Reply::Error(_) => self.judge(reply, Duration::ZERO),
+            Reply::Nil | Reply::Number(_) | Reply::Text(_) | Reply::List(_) => {}
+        }
+    }
+
     /// What a reply says of Redis itself.
-    pub(super) fn judge(&self, reply: &Reply, took: Duration) {
+    fn judge(&self, reply: &Reply, took: Duration) {
         match reply {
             Reply::Error(error) => {
                 let word = error.split(|byte| *byte == b' ').next();

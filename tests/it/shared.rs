@@ -522,14 +522,7 @@ async fn no_more_wait_for_other_processes_than_are_served_at_once() {
         calls.push(sent(&two, &[("idempotency-key", key)], &body).await);
     }
     two.under_way("chat", 2).await;
-    // Both have found that another runs their calls: they look again.
-    let before = scripts(&redis).await;
-    soon("they look again", async {
-        while scripts(&redis).await < before + 20 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    more_scripts(&redis).await;
     let third = ("idempotency-key", keys[2]);
     let refused = two.post(CHAT, &[third], &body).await;
     assert_eq!((refused.status, &*refused.code()), (503, "overloaded"));
@@ -557,6 +550,17 @@ async fn scripts(redis: &Redis) -> u64 {
     count.map_or(0, |count| count.parse().unwrap())
 }
 
+/// Waits until whoever waits for another process has looked, and looks again.
+async fn more_scripts(redis: &Redis) {
+    let before = scripts(redis).await;
+    soon("they look again", async {
+        while scripts(redis).await < before + 20 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn those_of_one_process_who_wait_for_one_call_look_together() {
     const CROWD: usize = 50;
@@ -568,8 +572,10 @@ async fn those_of_one_process_who_wait_for_one_call_look_together() {
     };
     let one = sent(&fleet.one, &[KEY], &body).await;
     first.request(0).await;
-    let mut crowd = Vec::new();
-    for _ in 0..CROWD {
+    let mut crowd = vec![sent(&fleet.two, &[KEY], &body).await];
+    fleet.two.under_way("chat", 1).await;
+    more_scripts(&fleet.redis).await;
+    for _ in 1..CROWD {
         crowd.push(sent(&fleet.two, &[KEY], &body).await);
     }
     fleet.two.under_way("chat", CROWD).await;
@@ -768,6 +774,41 @@ async fn a_redis_that_is_slow_costs_the_first_few_and_nobody_else() {
     is_up(&fleet.one, true).await;
     let answer = fleet.two.post(CHAT, &[KEY], &ask()).await;
     assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn what_a_call_came_to_while_redis_was_slow_is_there_when_it_goes_on() {
+    let gate = Gate::new();
+    let (body, reply) = held(false, &gate);
+    let others = std::iter::repeat_n(Reply::json(plain("x")), 5);
+    let first = Upstream::script(std::iter::once(reply).chain(others)).await;
+    let Some(fleet) = Fleet::start(long(Config::of(&[&first]))).await else {
+        return;
+    };
+    let one = sent(&fleet.one, &[KEY], &body).await;
+    first.request(0).await;
+    let [name] = &fleet.redis.names(CALLS).await[..] else {
+        panic!("one name");
+    };
+    fleet.redis.stop();
+    for number in 0..5 {
+        let key = ("idempotency-key", &*format!("slow-{number}"));
+        assert_eq!(fleet.one.post(CHAT, &[key], &body).await.status, 200);
+    }
+    is_up(&fleet.one, false).await;
+    gate.open();
+    let one = one.answer().await.rest().await;
+    fleet.redis.go_on();
+    soon("the answer is there", async {
+        while !fleet.redis.ask(&["GET", name]).await.starts_with('a') {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    is_up(&fleet.two, true).await;
+    let two = fleet.two.post(CHAT, &[KEY], &body).await;
+    is_joined(&fleet, &one, &two).await;
+    assert_eq!(first.hits(), 6);
 }
 
 #[tokio::test]
