@@ -10,6 +10,9 @@ use tokio::time::{Instant, timeout_at};
 /// share of the processor): what the provider said meanwhile may lie unread.
 pub(crate) const STOOD_STILL: Duration = Duration::from_millis(100);
 
+/// So long does it take to read what lies there, and more.
+const GRACE: Duration = Duration::from_millis(50);
+
 /// When something is given up.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Alarm(Instant);
@@ -45,7 +48,7 @@ impl Alarm {
         let now = Instant::now();
         let stood_still = now.saturating_duration_since(self.0) > STOOD_STILL;
         if stood_still {
-            self.0 = now + STOOD_STILL;
+            self.0 = now + GRACE;
         }
         now >= self.0
     }
@@ -67,7 +70,7 @@ mod tests {
         // The end lies long ago when we look at it: as after a pause.
         let mut alarm = Alarm::at(end);
         tokio::time::advance(Duration::from_secs(5)).await;
-        let said = tokio::time::sleep(STOOD_STILL / 2);
+        let said = tokio::time::sleep(GRACE / 2);
         assert!(alarm.wait(pin!(said)).await.is_ok());
         let never = alarm.wait(pin!(pending::<()>())).await;
         assert!(never.is_err(), "once");

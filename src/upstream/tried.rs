@@ -126,7 +126,10 @@ impl Upstream {
         tokio::select! {
             biased;
             sent = &mut sending => return sent,
-            () = sleep_until(slow) => self.clients.warm(&backup.provider),
+            // Where we stood still, it is too late for that.
+            () = sleep_until(slow) => if Instant::now() < end {
+                self.clients.warm(&backup.provider);
+            },
         }
         sending.await
     }
