@@ -20,6 +20,7 @@ pub mod once;
 pub mod outcome;
 pub mod plan;
 pub mod record;
+pub mod redis;
 pub mod secret;
 pub mod serve;
 pub mod simulate;

@@ -22,13 +22,14 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, AdminState, Status};
 use crate::body::Body;
 use crate::config::{Loaded, Process, Sources};
-use crate::fleet::{self, Fleet};
+use crate::fleet::Fleet;
 use crate::health::Health;
 use crate::limit::Seats;
 use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
 use crate::live::Live;
 use crate::once::Calls;
 use crate::record::{AuditSinks, Records};
+use crate::redis::Place;
 use crate::secret::{Ambient, Keyring};
 use crate::serve::{self, Gateway};
 use crate::simulate::Simulator;
@@ -138,7 +139,7 @@ pub async fn run(
         keyring: keyring.clone(),
         credentials: Credentials::new(ambient, keyring.clone(), clients, background.clone()),
     };
-    let place = process.shared_state.as_ref().and_then(fleet::Place::of);
+    let place = (process.shared_state.as_ref()).and_then(|state| Place::of(state.expose()));
     let fleet = place.map(|place| {
         let up = metrics.shared_state_up.clone();
         let fleet = Fleet::start(place, &snapshot.identity, &background, up);

@@ -11,9 +11,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::name::{Answer, Found, Name};
 use super::redis::Redis;
-use super::resp::Reply;
 use super::{Inner, lock};
 use crate::once::{Asked, Identity, Kind};
+use crate::redis::Reply;
 
 /// A claim is good for so long, and renewed well before.
 const CLAIMED: Duration = Duration::from_secs(15);

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use super::Inner;
 use super::name::{digest, hex};
-use super::resp::Reply;
 use crate::health::{Health, Hint};
+use crate::redis::Reply;
 use crate::snapshot::{Snapshot, Target};
 
 /// No hint is taken over for longer.

@@ -144,9 +144,9 @@ mod tests {
     use super::*;
     use crate::body::full;
     use crate::chat::Surface;
-    use crate::config::SharedState;
-    use crate::fleet::{Fleet, Place, Taken};
+    use crate::fleet::{Fleet, Taken};
     use crate::once::{Asked, Identity};
+    use crate::redis::Place;
     use crate::tasks::Tasks;
 
     /// Of a fleet whose Redis is not there: what it does here it does all the same.
@@ -176,8 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_goes_out_takes_no_more_than_its_room_and_gives_it_back() {
-        let url = SharedState::try_new("redis://127.0.0.1:1").unwrap();
-        let place = Place::of(&url).unwrap();
+        let place = Place::of("redis://127.0.0.1:1").unwrap();
         let identity = crate::snapshot::Identity::default();
         let fleet = Fleet::start(place, &identity, &Tasks::default(), Gauge::default());
         let taken = || fleet.inner.room.0.load(Ordering::Relaxed);

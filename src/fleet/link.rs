@@ -7,19 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use rustls::pki_types::ServerName;
-use tokio::io::{
-    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf, split,
-};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncWriteExt as _, ReadHalf, WriteHalf, split};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
-use tokio_rustls::TlsConnector;
 
 use super::lock;
-use super::place::Place;
 use super::redis::State;
-use super::resp::{self, Reply};
+use crate::redis::{Place, Reply, Socket, connect, next};
 
 /// To connect and to be let in.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -44,14 +38,11 @@ struct Sent {
 
 type Waiting = Mutex<VecDeque<Sent>>;
 
-trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
-
 /// Keeps the connection until nobody can give a command any more.
 pub(super) async fn run(place: Place, mut orders: mpsc::Receiver<Order>, state: Arc<State>) {
     let mut pause = PAUSE;
     loop {
-        let connecting = timeout(CONNECT, connect(&place));
+        let connecting = timeout(CONNECT, plain(&place));
         let connected = connecting
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
@@ -76,50 +67,10 @@ pub(super) async fn run(place: Place, mut orders: mpsc::Receiver<Order>, state: 
     }
 }
 
-async fn connect(place: &Place) -> io::Result<Box<dyn Socket>> {
-    let stream = TcpStream::connect((&*place.host, place.port)).await?;
-    stream.set_nodelay(true)?;
-    let mut socket: Box<dyn Socket> = if place.tls {
-        let config = crate::upstream::tls_config(None).map_err(io::Error::other)?;
-        let name = ServerName::try_from(place.host.clone()).map_err(io::Error::other)?;
-        Box::new(
-            TlsConnector::from(Arc::new(config))
-                .connect(name, stream)
-                .await?,
-        )
-    } else {
-        Box::new(stream)
-    };
-    for command in greeting(place) {
-        socket.write_all(&command).await?;
-        socket.flush().await?;
-        let mut buffer = BytesMut::new();
-        if let Reply::Error(error) = next(&mut socket, &mut buffer).await? {
-            // Its first word says what it is.
-            let word = error.split(|byte| *byte == b' ').next().unwrap_or_default();
-            return Err(io::Error::other(String::from_utf8_lossy(word).into_owned()));
-        }
-    }
-    Ok(socket)
-}
-
-fn greeting(place: &Place) -> Vec<Bytes> {
-    let mut commands = Vec::new();
-    if let Some(password) = &place.password {
-        let words = [
-            Some(&b"AUTH"[..]),
-            place.user.as_ref().map(|user| user.as_bytes()),
-            Some(password.as_bytes()),
-        ];
-        commands.push(resp::encode(
-            &words.into_iter().flatten().collect::<Vec<_>>(),
-        ));
-    }
-    commands.push(resp::encode(&[
-        b"SELECT",
-        place.database.to_string().as_bytes(),
-    ]));
-    commands
+/// With the usual authorities.
+async fn plain(place: &Place) -> io::Result<Box<dyn Socket>> {
+    let trusted = || crate::upstream::tls_config(None).map_err(io::Error::other);
+    connect(place, place.tls.then(trusted).transpose()?).await
 }
 
 /// `Ok` when nobody can give a command any more.
@@ -177,19 +128,6 @@ async fn read(
             // Whoever waited may have given up.
             Some(to) => drop(to.send(reply)),
             None => state.judge(&reply, sent.at.elapsed()),
-        }
-    }
-}
-
-async fn next(reader: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<Reply> {
-    loop {
-        match resp::decode(buffer) {
-            Ok(Some(reply)) => return Ok(reply),
-            Ok(None) => {}
-            Err(resp::Broken) => return Err(io::ErrorKind::InvalidData.into()),
-        }
-        if reader.read_buf(buffer).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
 }

@@ -6,8 +6,7 @@
 //! or failed nobody asks any more, until a look every few seconds finds Redis well again; while it is
 //! not connected nobody asks at all. Then a request is one call within its process, as without it.
 //!
-//! The client is our own: RESP2 over one connection, for the few commands that are needed. The `redis`
-//! crate alone adds half a MiB to the binary, all of this room a fifth of one.
+//! One connection carries it all, over our own [client](crate::redis).
 //! Never here: a request's or an answer's text in clear, or a decision where a request goes.
 
 mod claim;
@@ -16,9 +15,7 @@ mod hints;
 mod keeping;
 mod link;
 mod name;
-mod place;
 mod redis;
-mod resp;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,12 +34,12 @@ use self::redis::Redis;
 use crate::health::Health;
 use crate::live::Live;
 use crate::once::{Asked, Identity};
+use crate::redis::Place;
 use crate::snapshot::{self, Snapshot};
 use crate::tasks::Tasks;
 
 pub use self::claim::{Claim, Lease, Taken};
 pub use self::name::Answer;
-pub use self::place::Place;
 
 /// How often hints are exchanged.
 const EXCHANGE: Duration = Duration::from_secs(1);

@@ -13,8 +13,7 @@ use tokio::time::{Instant, timeout};
 use super::gate::Gate;
 use super::link::{self, Order};
 use super::lock;
-use super::place::Place;
-use super::resp::{Reply, encode};
+use crate::redis::{Place, Reply, encode};
 use crate::tasks::Tasks;
 
 /// How long a command may take.

@@ -22,7 +22,7 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
             "drill/tally.rs",
             "fleet/gate.rs",
             "fleet/name.rs",
-            "fleet/resp.rs",
+            "redis/resp.rs",
             "once/asked.rs",
             "once/fan.rs",
             "once/store.rs",
@@ -122,12 +122,13 @@ const ONLY: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         // A document is exposed to be read: what it holds is asked a token for, and never sent on.
-        // `shared_state` is exposed where its user and password are told from its place.
+        // A URL that may hold a password is exposed where its user is told from its place.
         &[
             "upstream/sign.rs",
             "upstream/credentials/google",
             "secret",
-            "fleet/place.rs",
+            "app/mod.rs",
+            "source/url.rs",
         ],
         &[".expose()"],
         "a secret is exposed where it is used",
@@ -143,7 +144,7 @@ const ONLY: &[(&[&str], &[&str], &str)] = &[
         "drain waits for what `tasks` holds",
     ),
     (
-        &["app", "cli", "config", "fleet/place.rs"],
+        &["app", "cli", "config", "source"],
         &["crate::config"],
         "the process runs on the snapshot",
     ),

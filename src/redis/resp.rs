@@ -12,7 +12,7 @@ const MOST: usize = 1 << 16;
 const DEEPEST: u32 = 4;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Nil,
     Number(i64),
     /// A status, or a value.
@@ -23,7 +23,7 @@ pub(super) enum Reply {
 
 /// It is no RESP2, or more than is taken.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Broken;
+pub(crate) struct Broken;
 
 enum Stop {
     More,
@@ -31,7 +31,7 @@ enum Stop {
 }
 
 /// A command: its name and what it is told.
-pub(super) fn encode(words: &[&[u8]]) -> Bytes {
+pub(crate) fn encode(words: &[&[u8]]) -> Bytes {
     let size: usize = words.iter().map(|word| word.len() + 16).sum();
     let mut bytes = BytesMut::with_capacity(size + 16);
     bytes.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
@@ -44,7 +44,7 @@ pub(super) fn encode(words: &[&[u8]]) -> Bytes {
 }
 
 /// Takes the next reply out of what has come; `None` while it is not whole.
-pub(super) fn decode(buffer: &mut BytesMut) -> Result<Option<Reply>, Broken> {
+pub(crate) fn decode(buffer: &mut BytesMut) -> Result<Option<Reply>, Broken> {
     let mut rest = &buffer[..];
     match read(&mut rest, DEEPEST) {
         Ok(reply) => {

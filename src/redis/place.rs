@@ -5,25 +5,23 @@ use std::fmt;
 use http::Uri;
 use zeroize::Zeroizing;
 
-use crate::config::SharedState;
-
 const PORT: u16 = 6379;
 
 /// What a URL of Redis says. Its password cannot be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Place {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) tls: bool,
-    pub(super) user: Option<Zeroizing<String>>,
-    pub(super) password: Option<Zeroizing<String>>,
-    pub(super) database: u16,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) tls: bool,
+    pub(crate) user: Option<Zeroizing<String>>,
+    pub(crate) password: Option<Zeroizing<String>>,
+    pub(crate) database: u16,
 }
 
 impl Place {
-    /// `None` for what is no URL, which a [`SharedState`] is not.
-    pub fn of(url: &SharedState) -> Option<Self> {
-        let uri: Uri = url.expose().parse().ok()?;
+    /// `None` for what is no URL of a Redis.
+    pub fn of(url: &str) -> Option<Self> {
+        let uri: Uri = url.parse().ok()?;
         let authority = uri.authority()?;
         let user = authority.as_str().split_once('@').map(|(user, _)| user);
         let (user, password) = match user.map(|user| user.split_once(':').unwrap_or((user, ""))) {
@@ -92,7 +90,7 @@ mod tests {
             ),
             ("redis://u@h/2", "h", 6379, false, Some("u"), None, 2),
         ] {
-            let place = Place::of(&SharedState::try_new(url).unwrap()).unwrap();
+            let place = Place::of(url).unwrap();
             let text = |text: Option<&str>| text.map(|text| Zeroizing::new(text.to_owned()));
             let expected = Place {
                 host: host.into(),
