@@ -128,6 +128,7 @@ const ONLY: &[(&[&str], &[&str], &str)] = &[
             "upstream/credentials/google",
             "secret",
             "app/mod.rs",
+            "redis/place.rs",
             "source/url.rs",
         ],
         &[".expose()"],
