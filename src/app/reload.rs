@@ -125,6 +125,7 @@ impl Reloader {
             snapshot,
             process,
             warnings,
+            ..
         } = loaded;
         let snapshot = Arc::new(snapshot);
         // Before the snapshot, so that no request finds a provider without its key.

@@ -15,7 +15,7 @@ use super::problem::{Problem, nearest};
 use super::shape::Shape;
 use super::text::Document;
 
-const PREFIX: &str = "PILLION_";
+pub(super) const PREFIX: &str = "PILLION_";
 
 /// Read by the command line, not by the configuration.
 const READ_ELSEWHERE: &[&str] = &[
@@ -144,6 +144,7 @@ pub(super) fn from_text(shape: &Shape, text: &str) -> Value {
                 .into()
         }
         Shape::Text
+        | Shape::PrivateText
         | Shape::File
         | Shape::Word(_)
         | Shape::Duration { .. }
@@ -157,6 +158,8 @@ pub(super) fn from_text(shape: &Shape, text: &str) -> Value {
         | Shape::Reference
         | Shape::Hash
         | Shape::SharedState
+        | Shape::SourceUrl
+        | Shape::PublicKey
         | Shape::Map { .. }
         | Shape::Table(_)
         | Shape::AnyOf(_) => text.into(),

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::path::{Path, Position, Positions};
 
@@ -55,11 +56,17 @@ impl fmt::Display for Problem {
 /// Which layer had the last word on a key.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
-    /// What the text is called.
-    pub(super) file: String,
-    pub(super) positions: Positions,
-    /// Keys that a later layer set, and the name of what set them.
+    /// The texts, the one with the last word at the end.
+    pub(super) written: Vec<Written>,
+    /// Keys that a layer above the texts set, and the name of what set them.
     pub(super) overrides: BTreeMap<Path, String>,
+}
+
+/// What a text is called, and where its keys are.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) name: Arc<str>,
+    pub(super) positions: Positions,
 }
 
 impl Origins {
@@ -70,12 +77,24 @@ impl Origins {
             if let Some(name) = self.overrides.get(&path) {
                 return (name, None);
             }
-            if let Some(position) = self.positions.get(&path) {
-                return (&self.file, Some(*position));
+            for text in self.written.iter().rev() {
+                if let Some(position) = text.positions.get(&path) {
+                    return (&text.name, Some(*position));
+                }
             }
             nearest = path.parent();
         }
-        (&self.file, None)
+        // Nobody wrote any of it: the one who should have is the one who says what there is.
+        (self.written.last().map_or("", |text| &text.name), None)
+    }
+
+    /// Problems of one text stand together, and in its order.
+    fn rank(&self, problem: &Problem) -> (bool, Option<usize>, Option<(usize, usize)>) {
+        let text = self
+            .written
+            .iter()
+            .position(|text| *text.name == *problem.file);
+        (problem.at.is_none(), text, problem.at)
     }
 }
 
@@ -135,10 +154,10 @@ impl Report {
         self.warnings.extend(warnings);
     }
 
-    /// Problems, then warnings; each in the order of the text, with those that have no place last.
+    /// Problems, then warnings; each in the order of the texts, with those that have no place last.
     pub(super) fn into_parts(mut self) -> (Vec<Problem>, Vec<Problem>) {
         for list in [&mut self.problems, &mut self.warnings] {
-            list.sort_by_key(|problem| (problem.at.is_none(), problem.at));
+            list.sort_by_key(|problem| self.origins.rank(problem));
         }
         (self.problems, self.warnings)
     }
@@ -187,14 +206,16 @@ mod tests {
             .key("targets")
             .index(0);
         let origins = Origins {
-            file: "pillion.yaml".into(),
-            positions: Positions::from([(
-                path.clone(),
-                Position {
-                    line: 12,
-                    column: 7,
-                },
-            )]),
+            written: vec![Written {
+                name: "pillion.yaml".into(),
+                positions: Positions::from([(
+                    path.clone(),
+                    Position {
+                        line: 12,
+                        column: 7,
+                    },
+                )]),
+            }],
             overrides: BTreeMap::from([(Path::root().key("listen"), "PILLION_LISTEN".into())]),
         };
         let mut report = Report::new(origins);

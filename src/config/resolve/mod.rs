@@ -5,6 +5,7 @@
 //! be read is left out, and nobody sees a result that has problems.
 
 mod callers;
+mod central;
 mod headers;
 mod knobs;
 mod process;
@@ -17,9 +18,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Process;
+pub(super) use self::central::source;
+
 use super::node::Table;
 use super::problem::Report;
+use super::{Process, Release};
 use crate::facts::Families;
 use crate::snapshot::{Identity, Snapshot};
 
@@ -34,7 +37,11 @@ pub(super) struct Facts<'a> {
 }
 
 /// Meaningless unless the report is without problems.
-pub(super) fn resolve(root: &Table, facts: &Facts<'_>, report: &mut Report) -> (Snapshot, Process) {
+pub(super) fn resolve(
+    root: &Table,
+    facts: &Facts<'_>,
+    report: &mut Report,
+) -> (Snapshot, Process, Release) {
     let process = process::resolve(root, report);
     let providers = providers::resolve(root, report);
     let mut targets = routes::Targets::of(root, &providers, facts.families, report);
@@ -50,7 +57,17 @@ pub(super) fn resolve(root: &Table, facts: &Facts<'_>, report: &mut Report) -> (
         body_limit: usize::try_from(root.integer("body_limit").unwrap_or(0)).unwrap_or(usize::MAX),
         hosts: hosts(root, report),
     };
-    (snapshot, process)
+    (snapshot, process, central::release(root))
+}
+
+/// What can be told of a sidecar before it has a central document.
+pub(super) fn process_alone(
+    root: &Table,
+    variable: &dyn Fn(&str) -> Option<String>,
+    report: &mut Report,
+) -> (Process, Identity) {
+    let process = process::resolve(root, report);
+    (process, identity(root, variable, report))
 }
 
 fn hosts(root: &Table, report: &mut Report) -> BTreeSet<String> {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::config::keys::{PROFILES, ROOT};
+use crate::config::problem::Origins;
 use crate::config::shape::{Key, Presence, Shape};
 use crate::simulate::{FaultClass, Feature};
 
