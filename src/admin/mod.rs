@@ -263,7 +263,7 @@ mod tests {
         for sample in [
             "pillion_config_version{version=\"v2\"} 1",
             "pillion_config_age_seconds 0",
-            "pillion_config_refusals_total 1",
+            "pillion_config_refusals_total{reason=\"invalid\"} 1",
             "pillion_config_stale 1",
             "pillion_secret_age_seconds{provider=\"openai\"} 0",
             "pillion_audit_records_total 0",

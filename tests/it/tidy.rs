@@ -12,6 +12,9 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
             "wire",
             "plan",
             "outcome",
+            "central/pace.rs",
+            "central/signature.rs",
+            "central/standing.rs",
             "chat",
             "check/judge",
             "check/probe.rs",
@@ -145,7 +148,7 @@ const ONLY: &[(&[&str], &[&str], &str)] = &[
         "drain waits for what `tasks` holds",
     ),
     (
-        &["app", "cli", "config", "source"],
+        &["app", "central", "cli", "config", "source"],
         &["crate::config"],
         "the process runs on the snapshot",
     ),
