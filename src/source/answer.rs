@@ -35,13 +35,13 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap) -> SourceError {
 pub(super) fn undone(undone: &Undone) -> SourceError {
     match undone {
         Undone::TooLong => seen::too_long(),
-        Undone::NotAUrl | Undone::Unreachable(_) | Undone::Late => away(undone),
+        Undone::NotAUrl | Undone::Unreachable(_) | Undone::Late => away(undone.to_string()),
     }
 }
 
-pub(super) fn away(why: impl ToString) -> SourceError {
+pub(super) fn away(why: impl Into<String>) -> SourceError {
     SourceError::Away {
-        why: why.to_string(),
+        why: why.into(),
         again: None,
     }
 }

@@ -103,7 +103,8 @@ impl Consul {
         let mut wait = Duration::ZERO;
         if index.0 > 0 {
             wait = patience.min(LONGEST_WAIT);
-            url += &format!("&index={}&wait={}ms", index.0, wait.as_millis().max(1));
+            let millis = wait.as_millis().max(1);
+            url = format!("{url}&index={}&wait={millis}ms", index.0);
         }
         // It adds up to a sixteenth to the time, so that not all come at once.
         let errand = Errand::get(&url, LARGEST, wait + wait / 16 + ANSWER);

@@ -222,8 +222,8 @@ impl Credential {
             Self::None => Ok(errand),
             Self::Bearer(file) => Ok(errand.bearer(&channel::token(file).await?)),
             Self::Aws(signer) => {
-                let signed = signer.sign(&mut errand).await;
-                signed.map_err(|failure| answer::unsigned(&failure))?;
+                let put = signer.sign(&mut errand).await;
+                put.map_err(|failure| answer::unsigned(&failure))?;
                 Ok(errand)
             }
         }

@@ -131,9 +131,9 @@ pub fn open(
             let bucket = Bucket::new(&bucket, region.as_deref(), ambient)?;
             let (ambient, clients) = (ambient.clone(), clients.clone());
             let channel = channel(bucket.is_secure())?;
-            let signer = AwsSigner::new(ambient, clients, "s3", bucket.region.clone());
+            let keys = AwsSigner::new(ambient, clients, "s3", bucket.region.clone());
             let beside = signed.then(|| bucket.object(&format!("{key}.sig")));
-            let credential = Credential::Aws(Box::new(signer));
+            let credential = Credential::Aws(Box::new(keys));
             Box::new(Http::new(
                 channel,
                 credential,

@@ -35,21 +35,16 @@ impl Bucket {
             // A store that is not Amazon's has hardly ever a region, and this one is understood.
             .or(endpoint.map(|_| "us-east-1"))
             .ok_or("needs a region: `?region=NAME` behind its key, or AWS_REGION")?;
+        let domain = if region.starts_with("cn-") {
+            "amazonaws.com.cn"
+        } else {
+            "amazonaws.com"
+        };
         let base = match endpoint {
             Some(endpoint) => format!("{}/{name}", endpoint.trim_end_matches('/')),
-            None => {
-                let domain = if region.starts_with("cn-") {
-                    "amazonaws.com.cn"
-                } else {
-                    "amazonaws.com"
-                };
-                // The certificate is for one name before the service's.
-                if name.contains('.') {
-                    format!("https://s3.{region}.{domain}/{name}")
-                } else {
-                    format!("https://{name}.s3.{region}.{domain}")
-                }
-            }
+            // The certificate is for one name before the service's.
+            None if name.contains('.') => format!("https://s3.{region}.{domain}/{name}"),
+            None => format!("https://{name}.s3.{region}.{domain}"),
         };
         Ok(Self {
             base,
