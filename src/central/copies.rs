@@ -9,7 +9,6 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -31,8 +30,6 @@ pub(super) struct Copies {
     folder: PathBuf,
     /// Whose documents they are: its address, without a password.
     source: String,
-    /// A write on a disk that hangs may outlast whoever waits for it.
-    writing: Arc<Mutex<()>>,
 }
 
 /// A document that was live here.
@@ -58,11 +55,7 @@ struct Head {
 
 impl Copies {
     pub(super) fn new(folder: PathBuf, source: String) -> Self {
-        Self {
-            folder,
-            source,
-            writing: Arc::default(),
-        }
+        Self { folder, source }
     }
 
     /// Those that are whole, the newest first; beside them, why another is of no use. Blocks.
@@ -109,14 +102,11 @@ impl Copies {
         })
     }
 
-    /// Keeps `document`, and the one before it. Blocks until both are on disk.
+    /// Keeps `document`, and the one before it. Blocks until both are on disk; one at a time.
     ///
     /// # Errors
     /// It could not be written; what was there is there still.
     pub(super) fn keep(&self, document: &Document, version: Option<u64>) -> io::Result<()> {
-        let Ok(_one_at_a_time) = self.writing.try_lock() else {
-            return Err(io::Error::other("an earlier one is still being written"));
-        };
         let newest = self.folder.join(NEWEST);
         let known = self.read_one(&newest).ok();
         if known

@@ -3,18 +3,18 @@
 //! Order of a start: the source, for [`START`]; then the last good documents; then nothing, and the
 //! source again and again. It never ends the process, and never gives up.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::copies::{Copies, Copy};
 use super::digest::Digest;
 use super::following::{Following, Origin, Reason};
+use super::keeping::{Good, keep};
 use super::pace::Pace;
 use super::signature::verify;
 use super::standing::{Standing, Stay};
@@ -26,6 +26,9 @@ use crate::source::{Document, Fetched, LARGEST, Place, Source, SourceError};
 const START: Duration = Duration::from_secs(5);
 /// How long a source that watches is let wait for a change: below what proxies between cut.
 const WATCH: Duration = Duration::from_secs(30);
+/// The same of one that is not known to watch: long enough to see that it does, and too short for an
+/// outage to go unnoticed.
+const PROBE: Duration = Duration::from_secs(2);
 /// A question that is not answered so long after it should be is given up.
 const LATE: Duration = Duration::from_secs(15);
 /// A document and its signature are two; one may be seen before the other has been written.
@@ -48,6 +51,8 @@ pub struct Follower {
     source: Box<dyn Source>,
     place: Place,
     copies: Option<Copies>,
+    /// What is to be kept there.
+    good: watch::Sender<Option<Good>>,
     instance: Option<Arc<str>>,
     again: Arc<Notify>,
     rng: Rng,
@@ -84,6 +89,7 @@ impl Follower {
         Self {
             source,
             copies,
+            good: watch::Sender::new(None),
             instance,
             again,
             rng,
@@ -97,7 +103,18 @@ impl Follower {
     }
 
     /// Follows for as long as it is not dropped.
-    pub async fn run(mut self) {
+    pub async fn run(self) {
+        match self.copies.clone() {
+            Some(copies) => {
+                let newest = self.good.subscribe();
+                let keeping = keep(copies, newest, Arc::clone(&self.following));
+                tokio::join!(self.follow(), keeping);
+            }
+            None => self.follow().await,
+        }
+    }
+
+    async fn follow(mut self) {
         let mut pause = self.start().await;
         loop {
             if !pause.is_zero() {
@@ -157,7 +174,8 @@ impl Follower {
                 "there is no configuration to start with: not ready until the source has one"
             );
         }
-        if self.source.watches() && self.following.detail(now()).away.is_none() {
+        if self.following.detail(now()).away.is_none() {
+            // Only when it is asked for a change is it seen whether it watches.
             return Duration::ZERO;
         }
         pause
@@ -165,8 +183,7 @@ impl Follower {
 
     /// Asks the source, and offers what it gives; returns how long to wait before the next time.
     async fn turn(&mut self) -> Duration {
-        let watches = self.source.watches();
-        let patience = if watches { WATCH } else { Duration::ZERO };
+        let patience = if self.source.watches() { WATCH } else { PROBE };
         let began = Instant::now();
         let again = Arc::clone(&self.again);
         let fetched = tokio::select! {
@@ -199,7 +216,7 @@ impl Follower {
                 return self.pace.failed(None, &mut self.rng);
             }
         };
-        if watches {
+        if self.source.watches() {
             self.pace.watched(new, took, &mut self.rng)
         } else {
             self.pace.answered(&mut self.rng)
@@ -298,13 +315,13 @@ impl Follower {
             let version = live.version;
             self.following.live(Origin::Source, version);
             // It may have been signed anew.
-            self.keep(document, version).await;
+            self.keep(document, version);
             return;
         }
         match self.take(name.clone(), &document, standing).await {
             Verdict::Live(release) => {
                 self.following.live(Origin::Source, release.version);
-                self.keep(document, release.version).await;
+                self.keep(document, release.version);
             }
             Verdict::Stays(stay) => {
                 match &stay {
@@ -383,19 +400,8 @@ impl Follower {
         verdict
     }
 
-    async fn keep(&mut self, document: Document, version: Option<u64>) {
-        let Some(copies) = self.copies.clone() else {
-            return;
-        };
-        let keeping = tokio::task::spawn_blocking(move || copies.keep(&document, version));
-        // A folder on a mount that hangs keeps nobody from following.
-        let kept = match timeout(START, keeping).await {
-            Ok(kept) => kept.unwrap_or_else(|error| Err(io::Error::other(error))),
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
-        };
-        if let Err(error) = kept {
-            self.following.not_kept(&error);
-        }
+    fn keep(&self, document: Document, version: Option<u64>) {
+        self.good.send_replace(Some(Good { document, version }));
     }
 
     /// On a thread of its own, and for as long as a start may take: a folder on a mount that hangs is

@@ -12,6 +12,7 @@ mod copies;
 mod digest;
 mod follow;
 mod following;
+mod keeping;
 mod pace;
 mod signature;
 mod standing;

@@ -14,6 +14,7 @@
 mod support;
 
 mod brownout;
+mod central;
 mod check;
 mod credentials;
 mod dialects;

@@ -1,6 +1,7 @@
 //! What the tests stand on: the gateway as a process, providers that follow a script, a client
 //! that hides nothing, and answers of our own making.
 
+pub(crate) mod centre;
 pub(crate) mod client;
 pub(crate) mod crowd;
 pub(crate) mod fixture;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+pub(crate) use centre::Centre;
 pub(crate) use client::{Answer, Client, Stream};
 pub(crate) use gate::Gate;
 pub(crate) use gateway::{Config, Folder, Gateway, Record};
