@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::AdminState;
 use super::targets::{self, Targets};
 use crate::central::{Following, Reason, SourceDetail};
+use crate::config::Effective;
 use crate::health::Health;
 use crate::secret::Reference;
 use crate::snapshot::{Provider, Snapshot};
@@ -35,6 +36,7 @@ struct Config {
 #[derive(Debug)]
 struct Live {
     snapshot: Arc<Snapshot>,
+    effective: Effective,
     since: Instant,
 }
 
@@ -85,11 +87,12 @@ impl Status {
     }
 
     /// This configuration is live.
-    pub fn config_applied(&self, snapshot: &Arc<Snapshot>, now: Instant) {
+    pub fn config_applied(&self, snapshot: &Arc<Snapshot>, effective: Effective, now: Instant) {
         let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
         *config = Config {
             live: Some(Live {
                 snapshot: Arc::clone(snapshot),
+                effective,
                 since: now,
             }),
             refused: None,
@@ -147,6 +150,19 @@ impl Status {
             secrets: live.map(|live| live.unreadable(state)).unwrap_or_default(),
             draining,
         }
+    }
+
+    /// The live configuration, and where each value of it is from; null before there is one.
+    pub(super) fn config(&self) -> serde_json::Value {
+        let (snapshot, effective) = {
+            let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(live) = &config.live else {
+                return serde_json::Value::Null;
+            };
+            (Arc::clone(&live.snapshot), live.effective.clone())
+        };
+        // It takes as long as reading the texts does; nobody is to wait for that lock meanwhile.
+        effective.show(&snapshot)
     }
 
     /// How the targets of the live configuration stand.

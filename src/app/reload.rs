@@ -168,6 +168,7 @@ impl Reloader {
         let Loaded {
             snapshot,
             process,
+            effective,
             warnings,
             ..
         } = loaded;
@@ -211,7 +212,8 @@ impl Reloader {
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        self.status.config_applied(&snapshot, Instant::now());
+        self.status
+            .config_applied(&snapshot, effective, Instant::now());
         tracing::info!(version = %snapshot.version, "the configuration is live");
     }
 

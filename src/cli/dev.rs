@@ -105,7 +105,10 @@ impl Dev {
             let (document, about) = built_in(&token)?;
             (document, Some(token), Some(about))
         };
-        let sources = Sources::from_process(document, flags);
+        let sources = Sources {
+            local: config::Local::Free,
+            ..Sources::from_process(document, flags)
+        };
         let start = match Start::of(&sources) {
             Ok(start) => start,
             Err(problems) => return Ok(refuse(&problems)),

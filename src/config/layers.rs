@@ -17,6 +17,9 @@ use super::text::Document;
 
 pub(super) const PREFIX: &str = "PILLION_";
 
+/// What set a key that a flag set.
+pub(super) const COMMAND_LINE: &str = "command line";
+
 /// Read by the command line, not by the configuration.
 const READ_ELSEWHERE: &[&str] = &[
     "PILLION_CONFIG",
@@ -64,11 +67,9 @@ pub(super) fn environment(variables: &[(String, String)]) -> Layer {
 pub(super) fn flags(flags: &[(String, String)]) -> Layer {
     let mut layer = Layer::default();
     for (dotted, value) in flags {
-        if layer.set(dotted, "command line", value).is_none() {
+        if layer.set(dotted, COMMAND_LINE, value).is_none() {
             let message = format!("`{dotted}` cannot be set here");
-            layer
-                .problems
-                .push(Problem::of_text("command line", message));
+            layer.problems.push(Problem::of_text(COMMAND_LINE, message));
         }
     }
     layer
@@ -93,6 +94,18 @@ pub(super) fn merged(figment: &Figment) -> Result<Dict, String> {
 }
 
 impl Layer {
+    /// What a text says.
+    pub(super) fn of(keys: Dict) -> Self {
+        Self {
+            keys,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn keys(&self) -> &Dict {
+        &self.keys
+    }
+
     pub(super) fn provider(&self) -> Document {
         Document::of(self.keys.clone())
     }

@@ -5,11 +5,14 @@
 //! (`resolve`, pure).
 //! Never here: reading a secret, opening a socket, or a configuration that is half right.
 
+mod authority;
 mod check;
+mod effective;
 mod keys;
 mod layers;
 mod node;
 mod path;
+mod pattern;
 mod problem;
 mod release;
 mod resolve;
@@ -27,6 +30,7 @@ use std::time::Duration;
 
 use ring::digest;
 
+pub use effective::Effective;
 pub use problem::Problem;
 pub use release::{Release, Rollout};
 pub use schema::schema;
@@ -38,6 +42,8 @@ use crate::facts::Families;
 use crate::simulate::SimulatedProvider;
 use crate::snapshot::{Identity, Snapshot};
 use crate::source::Place;
+use authority::Standing;
+use path::Path;
 use problem::Report;
 use sources::read_file;
 use stack::{Given, Merged};
@@ -49,6 +55,8 @@ pub struct Loaded {
     pub process: Process,
     /// What the central document says of itself; empty where there is none.
     pub release: Release,
+    /// What it was made of, to be shown.
+    pub effective: Effective,
     pub warnings: Vec<Problem>,
 }
 
@@ -100,14 +108,29 @@ pub struct AuditConfig {
 /// be read is one.
 pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
     let given = Given::read(sources)?;
-    let Merged { tree, mut report } = given.merge()?;
+    let Merged {
+        tree,
+        mut report,
+        standing,
+    } = given.merge()?;
+    if standing == Standing::Waiting {
+        bootstrap(sources)?;
+        let at = Path::root().key("source");
+        report.problem(
+            &at,
+            "has the routes and the keys, and was not asked for them",
+        );
+        return Err(report.into_parts().0);
+    }
     let root = check::check(&tree, keys::ROOT, &mut report);
+    authority::know_overrides(&root, &mut report);
     let families = families(&root, &mut report);
     let facts = resolve::Facts {
         version: given.version().into(),
         families: &families,
         now: sources.now,
         variable: &|name| sources.variable(name),
+        standing,
     };
     let (snapshot, process, release) = resolve::resolve(&root, &facts, &mut report);
     let (problems, warnings) = report.into_parts();
@@ -118,6 +141,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
         snapshot,
         process,
         release,
+        effective: Effective(given),
         warnings,
     })
 }
@@ -131,14 +155,21 @@ pub fn bootstrap(sources: &Sources) -> Result<Bootstrap, Vec<Problem>> {
         central: None,
         ..sources.clone()
     })?;
-    let Merged { tree, mut report } = given.merge()?;
+    let Merged {
+        tree,
+        mut report,
+        standing,
+    } = given.merge()?;
     let root = check::check(&tree, keys::ROOT, &mut report);
-    let (process, identity) =
-        resolve::process_alone(&root, &|name| sources.variable(name), &mut report);
+    let variable = |name: &str| sources.variable(name);
+    let (process, identity) = resolve::process_alone(&root, &variable, standing, &mut report);
     let source = resolve::source(&root, &mut report);
     let (problems, warnings) = report.into_parts();
     if !problems.is_empty() {
-        return Err(problems);
+        return Err(match standing {
+            Standing::Alone => load(sources).err().unwrap_or(problems),
+            Standing::Waiting | Standing::Led | Standing::Free => problems,
+        });
     }
     Ok(Bootstrap {
         source,

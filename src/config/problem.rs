@@ -63,26 +63,40 @@ pub(super) struct Origins {
 }
 
 /// What a text is called, and where its keys are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Written {
+    pub(super) by: Writer,
     pub(super) name: Arc<str>,
     pub(super) positions: Positions,
 }
 
+/// Whose text it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// The sidecar's own.
+    Own,
+    Central,
+}
+
 impl Origins {
+    /// Of this very key; `None` where nobody wrote it.
+    pub(super) fn exactly(&self, path: &Path) -> Option<Origin<'_>> {
+        if let Some(name) = self.overrides.get(path) {
+            return Some(Origin::Named(name));
+        }
+        let mut texts = self.written.iter().rev();
+        texts.find_map(|text| Some(Origin::Text(text, *text.positions.get(path)?)))
+    }
+
     /// Of the key itself, else of the nearest one above it.
     fn of(&self, path: &Path) -> (&str, Option<Position>) {
         let mut nearest = Some(path.clone());
         while let Some(path) = nearest {
-            if let Some(name) = self.overrides.get(&path) {
-                return (name, None);
+            match self.exactly(&path) {
+                Some(Origin::Named(name)) => return (name, None),
+                Some(Origin::Text(text, position)) => return (&text.name, Some(position)),
+                None => nearest = path.parent(),
             }
-            for text in self.written.iter().rev() {
-                if let Some(position) = text.positions.get(&path) {
-                    return (&text.name, Some(*position));
-                }
-            }
-            nearest = path.parent();
         }
         // Nobody wrote any of it: the one who should have is the one who says what there is.
         (self.written.last().map_or("", |text| &text.name), None)
@@ -96,6 +110,14 @@ impl Origins {
             .position(|text| *text.name == *problem.file);
         (problem.at.is_none(), text, problem.at)
     }
+}
+
+/// Who had the last word on a key.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Origin<'a> {
+    /// A variable, or the command line.
+    Named(&'a str),
+    Text(&'a Written, Position),
 }
 
 /// Every problem and warning found so far.
@@ -148,10 +170,32 @@ impl Report {
         self.warnings.push(warning);
     }
 
+    /// A problem with a key in the text of `by`, whoever has the last word on it.
+    pub(super) fn problem_of(
+        &mut self,
+        by: Writer,
+        path: &Path,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        let problem = self.make_of(by, path, message.into(), hint);
+        self.problems.push(problem);
+    }
+
+    /// As [`problem_of`](Self::problem_of), of something that is allowed.
+    pub(super) fn warning_of(&mut self, by: Writer, path: &Path, message: impl Into<String>) {
+        let warning = self.make_of(by, path, message.into(), None);
+        self.warnings.push(warning);
+    }
+
     /// What was found before there were paths to speak of.
     pub(super) fn extend(&mut self, problems: Vec<Problem>, warnings: Vec<Problem>) {
         self.problems.extend(problems);
         self.warnings.extend(warnings);
+    }
+
+    pub(super) fn origins(&self) -> &Origins {
+        &self.origins
     }
 
     /// Problems, then warnings; each in the order of the texts, with those that have no place last.
@@ -160,6 +204,19 @@ impl Report {
             list.sort_by_key(|problem| self.origins.rank(problem));
         }
         (self.problems, self.warnings)
+    }
+
+    fn make_of(&self, by: Writer, path: &Path, message: String, hint: Option<String>) -> Problem {
+        let mut texts = self.origins.written.iter();
+        let text = texts.find(|text| text.by == by);
+        let position = text.and_then(|text| text.positions.get(path));
+        Problem {
+            path: path.to_string(),
+            at: position.map(|at| (at.line, at.column)),
+            file: text.map_or_else(String::new, |text| text.name.to_string()),
+            message,
+            hint,
+        }
     }
 
     fn make(&self, path: &Path, message: String, hint: Option<String>) -> Problem {
@@ -207,6 +264,7 @@ mod tests {
             .index(0);
         let origins = Origins {
             written: vec![Written {
+                by: Writer::Own,
                 name: "pillion.yaml".into(),
                 positions: Positions::from([(
                     path.clone(),

@@ -113,6 +113,7 @@ mod tests {
             callers,
             body_limit: 0,
             hosts: BTreeSet::new(),
+            instances: None,
         }
     }
 

@@ -8,18 +8,21 @@ mod callers;
 mod central;
 mod headers;
 mod knobs;
+mod privilege;
 mod process;
 mod providers;
 mod routes;
 
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 pub(super) use self::central::source;
 
+use super::authority::Standing;
 use super::node::Table;
 use super::problem::Report;
 use super::{Process, Release};
@@ -34,6 +37,7 @@ pub(super) struct Facts<'a> {
     pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
     /// What the operator knows of model families.
     pub(super) families: &'a Families,
+    pub(super) standing: Standing,
 }
 
 /// Meaningless unless the report is without problems.
@@ -49,25 +53,46 @@ pub(super) fn resolve(
     let callers = callers::resolve(root, &process, &routes, &providers, facts.now, report);
     let snapshot = Snapshot {
         version: facts.version.clone(),
-        identity: identity(root, facts.variable, report),
+        identity: identity(root, facts.variable, facts.standing, report),
         routes,
         aliases,
         providers,
         callers,
         body_limit: usize::try_from(root.integer("body_limit").unwrap_or(0)).unwrap_or(usize::MAX),
         hosts: hosts(root, report),
+        instances: instances(root, facts.standing),
     };
+    source(root, report);
+    if !facts.standing.is_led() {
+        return (snapshot, process, Release::default());
+    }
+    let snapshot = privilege::least(snapshot);
+    if privilege::is_nobody(&snapshot.callers) {
+        let message = "has no key for this sidecar's `identity`, so nobody can call here";
+        report.warning(&root.at("keys"), message);
+    }
     (snapshot, process, central::release(root))
+}
+
+/// How many share a limit where no state is shared. A file of one's own is for one.
+fn instances(root: &Table, standing: Standing) -> Option<NonZeroU32> {
+    let said = root.integer("instances");
+    let said = said.and_then(|count| NonZeroU32::new(u32::try_from(count).ok()?));
+    match standing {
+        Standing::Alone => Some(said.unwrap_or(NonZeroU32::MIN)),
+        Standing::Waiting | Standing::Led | Standing::Free => said,
+    }
 }
 
 /// What can be told of a sidecar before it has a central document.
 pub(super) fn process_alone(
     root: &Table,
     variable: &dyn Fn(&str) -> Option<String>,
+    standing: Standing,
     report: &mut Report,
 ) -> (Process, Identity) {
     let process = process::resolve(root, report);
-    (process, identity(root, variable, report))
+    (process, identity(root, variable, standing, report))
 }
 
 fn hosts(root: &Table, report: &mut Report) -> BTreeSet<String> {
@@ -92,6 +117,7 @@ fn hosts(root: &Table, report: &mut Report) -> BTreeSet<String> {
 fn identity(
     root: &Table,
     variable: &dyn Fn(&str) -> Option<String>,
+    standing: Standing,
     report: &mut Report,
 ) -> Identity {
     let Some(table) = root.table("identity") else {
@@ -102,6 +128,14 @@ fn identity(
         match expand(&text, variable) {
             Ok(text) if text.is_empty() => None,
             Ok(text) => Some(Arc::from(text)),
+            // A fact that is not known excludes no key of a central document.
+            Err(Unexpanded::Unset(name)) if standing != Standing::Alone && key != "instance" => {
+                let message = format!(
+                    "the variable `{name}` is not set, and the keys that this sidecar gets go by it"
+                );
+                report.problem(&table.at(key), message);
+                None
+            }
             Err(Unexpanded::Unset(name)) => {
                 let message = format!("the variable `{name}` is not set: this fact stays unknown");
                 report.warning(&table.at(key), message);
