@@ -49,6 +49,11 @@ pub(super) fn has_source(keys: &Dict) -> bool {
         .is_some_and(|source| source.to_empty().is_none())
 }
 
+/// Whether a text is a central document, by its keys.
+pub(super) fn is_central(keys: &Dict) -> bool {
+    !has_source(keys) && keys.keys().any(|name| author(name) == Author::Release)
+}
+
 /// What a central document leaves to the sidecars; [`know_overrides`] says what is wrong with it.
 pub(super) fn left_to_own(central: &Dict) -> Patterns {
     let listed = central.get("local_overrides");

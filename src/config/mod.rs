@@ -180,6 +180,17 @@ pub fn bootstrap(sources: &Sources) -> Result<Bootstrap, Vec<Problem>> {
     })
 }
 
+/// The text of `document` as a central document, if it says of itself that it is one: by `version`,
+/// `rollout` and the like, and no `source` of its own.
+///
+/// # Errors
+/// It cannot be read.
+pub fn central_text(document: &Document) -> Result<Option<CentralText>, Vec<Problem>> {
+    let text = CentralText::read(document)?;
+    let is_central = stack::keys_of(&text).is_ok_and(|keys| authority::is_central(&keys));
+    Ok(is_central.then_some(text))
+}
+
 /// What the operator's own file says of model families.
 fn families(root: &node::Table, report: &mut Report) -> Families {
     let Some(file) = root.text("model_families") else {

@@ -106,6 +106,25 @@ impl Sources {
     }
 }
 
+impl CentralText {
+    /// What a file holds now, to be taken for a central document.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(document: &Document) -> Result<Self, Vec<Problem>> {
+        let Text {
+            name,
+            format,
+            content,
+        } = Text::read(document)?;
+        Ok(Self {
+            name,
+            format,
+            text: content,
+        })
+    }
+}
+
 impl From<PathBuf> for Document {
     fn from(file: PathBuf) -> Self {
         Self::File(file)

@@ -13,7 +13,7 @@ use super::layers::{self, Layer};
 use super::path::Path;
 use super::pattern::Patterns;
 use super::problem::{Origins, Problem, Report, Writer, Written};
-use super::sources::{Local, Sources, Text};
+use super::sources::{CentralText, Local, Sources, Text};
 use super::text::{self, Parsed};
 
 /// What the sources hold at one moment, to be merged as often as one likes.
@@ -136,6 +136,11 @@ impl Given {
             standing,
         })
     }
+}
+
+/// What a text says of itself, as long as it can be read.
+pub(super) fn keys_of(text: &CentralText) -> Result<Dict, Vec<Problem>> {
+    Ok(read(&text.into(), Writer::Central)?.tree)
 }
 
 fn read(text: &Text, by: Writer) -> Result<Read, Vec<Problem>> {
