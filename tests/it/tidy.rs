@@ -148,19 +148,15 @@ const ONLY: &[(&[&str], &[&str], &str)] = &[
         "drain waits for what `tasks` holds",
     ),
     (
-<<<<<<< HEAD
-        &["app", "central", "cli", "config", "source"],
-=======
         // The admin port shows it; where a document is, is a source's to know, and what format it has.
         &[
             "admin/status.rs",
             "app",
+            "central",
             "cli",
             "config",
-            "fleet/place.rs",
             "source",
         ],
->>>>>>> 5a4871e (What a sidecar's own file may say beside a central document, and where each value is from)
         &["crate::config"],
         "the process runs on the snapshot",
     ),
