@@ -13,12 +13,12 @@ use tokio::sync::{Notify, watch};
 use super::reload::Reloader;
 use super::{PROBES, Start, StartError};
 use crate::admin::{self, AdminState, Status};
-use crate::central::{Follower, Following, Opened};
+use crate::central::{self, Follower, Following, Opened};
 use crate::config::Bootstrap;
 use crate::health::Health;
 use crate::listen::{self, Connections, Peer, Phase, Settings};
 use crate::secret::{Ambient, Keyring};
-use crate::source::{self, Place};
+use crate::source::{self, Place, Reports};
 use crate::tasks::Tasks;
 use crate::telemetry::Metrics;
 use crate::upstream::{Clients, Credentials, Egress, Upstream};
@@ -111,6 +111,16 @@ impl Core {
         }
         let source = source::open(&place, &self.upstream.clients, &self.ambient)
             .map_err(|error| StartError::Source(error.to_string()))?;
+        if let Some(url) = &bootstrap.report {
+            let reports = Reports::open(url, &place, &self.upstream.clients)
+                .map_err(|why| StartError::Source(format!("`report` {why}")))?;
+            self.background.spawn(central::report(
+                reports,
+                bootstrap.identity.clone(),
+                Arc::clone(following),
+                fastrand::Rng::new(),
+            ));
+        }
         let opened = Opened {
             source,
             place,

@@ -16,6 +16,15 @@ impl Digest {
     }
 }
 
+impl Digest {
+    /// As it stands in `config_version`.
+    pub(super) fn short(&self) -> String {
+        let mut digits = self.to_string();
+        digits.truncate(12);
+        digits
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

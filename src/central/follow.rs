@@ -309,18 +309,19 @@ impl Follower {
             self.following.refused(reason, &[format!("{name}: {why}")]);
             return;
         }
+        let digest = Digest::of(&document.text);
         if let Some(live) = &self.live
-            && live.digest == Digest::of(&document.text)
+            && live.digest == digest
         {
             let version = live.version;
-            self.following.live(Origin::Source, version);
+            self.following.live(Origin::Source, digest, version);
             // It may have been signed anew.
             self.keep(document, version);
             return;
         }
         match self.take(name.clone(), &document, standing).await {
             Verdict::Live(release) => {
-                self.following.live(Origin::Source, release.version);
+                self.following.live(Origin::Source, digest, release.version);
                 self.keep(document, release.version);
             }
             Verdict::Stays(stay) => {
@@ -360,7 +361,8 @@ impl Follower {
             .await
         {
             Verdict::Live(release) => {
-                self.following.live(Origin::Copy, release.version);
+                let digest = Digest::of(&copy.document.text);
+                self.following.live(Origin::Copy, digest, release.version);
                 if self.following.detail(now()).away.is_some() {
                     self.following.kept_for(copy.age, now());
                 }

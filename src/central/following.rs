@@ -4,12 +4,14 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
+use super::digest::Digest;
 use crate::telemetry::Metrics;
 
 /// Where the live document came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     Source,
@@ -48,6 +50,7 @@ pub struct Following {
     /// The source's address, without a password.
     source: String,
     state: Mutex<State>,
+    changes: Notify,
 }
 
 #[derive(Debug)]
@@ -61,14 +64,23 @@ struct State {
     refused: Option<(Reason, String)>,
     /// It will be taken later.
     waits: Option<String>,
-    live: Option<(Origin, Option<u64>)>,
+    live: Option<Live>,
+}
+
+#[derive(Debug)]
+struct Live {
+    origin: Origin,
+    digest: Digest,
+    version: Option<u64>,
 }
 
 /// What `/readyz` and reports say of the source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceDetail {
     pub url: String,
-    /// The live document's `version`.
+    /// The live document: the first 12 digits of its SHA-256.
+    pub document: Option<String>,
+    /// Its `version`.
     pub version: Option<u64>,
     pub from: Option<Origin>,
     /// Since the source was last heard.
@@ -92,6 +104,7 @@ impl Following {
                 waits: None,
                 live: None,
             }),
+            changes: Notify::new(),
         }
     }
 
@@ -99,13 +112,19 @@ impl Following {
         let state = self.state();
         SourceDetail {
             url: self.source.clone(),
-            version: state.live.and_then(|(_, version)| version),
-            from: state.live.map(|(origin, _)| origin),
+            document: state.live.as_ref().map(|live| live.digest.short()),
+            version: state.live.as_ref().and_then(|live| live.version),
+            from: state.live.as_ref().map(|live| live.origin),
             age_seconds: now.saturating_duration_since(state.current).as_secs(),
             away: state.away.clone(),
             refused: (state.refused.as_ref()).map(|(_, why)| why.clone()),
             waits: state.waits.clone(),
         }
+    }
+
+    /// Returns when something has changed since it last did. For one who waits at a time.
+    pub(super) async fn changed(&self) {
+        self.changes.notified().await;
     }
 
     /// Why the newest document is not live, where it was refused.
@@ -142,9 +161,14 @@ impl Following {
     }
 
     /// The newest document that is known of is live.
-    pub(super) fn live(&self, origin: Origin, version: Option<u64>) {
+    pub(super) fn live(&self, origin: Origin, digest: Digest, version: Option<u64>) {
         let mut state = self.state();
-        state.live = Some((origin, version));
+        state.live = Some(Live {
+            origin,
+            digest,
+            version,
+        });
+        self.changes.notify_one();
         if origin == Origin::Source {
             state.refused = None;
             state.waits = None;
@@ -171,6 +195,7 @@ impl Following {
         state.refused = Some((reason, summary(problems)));
         state.waits = None;
         self.metrics.config_refused(reason.name());
+        self.changes.notify_one();
     }
 
     /// The newest document is sound, and not for us yet.
@@ -181,6 +206,7 @@ impl Following {
         }
         state.waits = Some(why);
         state.refused = None;
+        self.changes.notify_one();
     }
 
     /// What the source has is what it had before there was something unusable in its place.

@@ -10,10 +10,12 @@
 
 mod copies;
 mod digest;
+mod fetch;
 mod follow;
 mod following;
 mod keeping;
 mod pace;
+mod report;
 mod signature;
 mod standing;
 #[cfg(test)]
@@ -24,9 +26,11 @@ use std::sync::Arc;
 use crate::config::Release;
 use crate::source::Document;
 
+pub use self::fetch::fetch;
 pub use self::follow::{Follower, Opened};
 pub(crate) use self::following::summary;
 pub use self::following::{Following, Origin, Reason, SourceDetail};
+pub use self::report::{Lag, Report, judged, report};
 pub use self::standing::{Standing, Stay};
 
 /// Who makes a document live.

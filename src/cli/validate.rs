@@ -1,6 +1,7 @@
 //! `pillion validate`: what `run` would say of a configuration, without running it.
 //!
-//! It reads under the environment that it is called in, as `run` does, and opens no connection.
+//! It reads under the environment that it is called in, as `run` does, and opens no connection unless
+//! `--resolve` asks for it.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -29,7 +30,7 @@ pub(super) struct Validate {
     /// The central document to check a sidecar's own files with, as if their `source` held it
     #[arg(long, value_name = "FILE")]
     central: Option<PathBuf>,
-    /// Also read the secrets that the providers name
+    /// Also fetch the central document of a `source`, and read the secrets that the providers name
     #[arg(long)]
     resolve: bool,
 }
@@ -45,19 +46,21 @@ enum Found {
 }
 
 impl Validate {
-    /// `read_secret` says why a secret cannot be read; it is asked with `--resolve` only.
+    /// `fetch` gives the document of a source under an environment, or says why it cannot; `read_secret`
+    /// says why a secret cannot be read. They are asked with `--resolve` only.
     ///
     /// # Errors
     /// Those of `out`.
     pub(super) fn run(
         self,
+        fetch: impl Fn(&Place, &[(String, String)]) -> Result<CentralText, String>,
         read_secret: impl Fn(&Reference) -> Result<(), String>,
         out: &mut impl Write,
     ) -> io::Result<ExitCode> {
         let mut fine = true;
         for file in &self.files {
             let name = file.display().to_string();
-            let found = self.look(file).and_then(|found| {
+            let found = self.look(file, &fetch).and_then(|found| {
                 let unread = match &found {
                     Found::Whole(loaded) | Found::Central(loaded) if self.resolve => {
                         unread_secrets(&name, loaded, &read_secret)
@@ -87,7 +90,11 @@ impl Validate {
         })
     }
 
-    fn look(&self, file: &Path) -> Result<Found, Vec<Problem>> {
+    fn look(
+        &self,
+        file: &Path,
+        fetch: &impl Fn(&Place, &[(String, String)]) -> Result<CentralText, String>,
+    ) -> Result<Found, Vec<Problem>> {
         let sources = Sources::from_process(file.to_owned(), Vec::new());
         if let Some(central) = config::central_text(&sources.document)? {
             let alone = Sources {
@@ -110,6 +117,22 @@ impl Validate {
         }
         let mut start = config::bootstrap(&sources)?;
         match start.source.take() {
+            Some(place) if self.resolve => {
+                let central = fetch(&place, &sources.env).map_err(|why| {
+                    vec![Problem {
+                        path: "source.url".to_owned(),
+                        at: None,
+                        file: file.display().to_string(),
+                        message: format!("{} {why}", place.url),
+                        hint: None,
+                    }]
+                })?;
+                let both = Sources {
+                    central: Some(central),
+                    ..sources
+                };
+                config::load(&both).map(Found::Whole)
+            }
             Some(place) => Ok(Found::Own(start, place)),
             None => config::load(&sources).map(Found::Whole),
         }
@@ -221,7 +244,8 @@ mod tests {
         };
         let mut out = Vec::new();
         let refuse = |_: &Reference| Err("is not there".to_owned());
-        let code = command.run(refuse, &mut out).unwrap();
+        let nowhere = |_: &Place, _: &[_]| Err("cannot be reached".to_owned());
+        let code = command.run(nowhere, refuse, &mut out).unwrap();
         (String::from_utf8(out).unwrap(), code)
     }
 
@@ -284,6 +308,11 @@ mod tests {
         assert_eq!(code, ExitCode::from(BAD_CONFIGURATION));
         assert!(said.contains("providers.claude.secret: "), "{said}");
         assert!(!said.contains("providers.inside"), "{said}");
+        // Without the document at hand, the one at the source is what counts.
+        let (said, code) = run(&[OWN], true);
+        assert_eq!(code, ExitCode::from(BAD_CONFIGURATION));
+        let unreachable = "examples/central/local.yaml: source.url: https://config.internal/pillion/prod.yaml cannot be reached\n";
+        assert_eq!(said, unreachable);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub use text::Format;
 use crate::facts::Families;
 use crate::simulate::SimulatedProvider;
 use crate::snapshot::{Identity, Snapshot};
-use crate::source::Place;
+use crate::source::{Place, SourceUrl};
 use authority::Standing;
 use path::Path;
 use problem::Report;
@@ -65,6 +65,8 @@ pub struct Loaded {
 pub struct Bootstrap {
     /// Where the central document is. `None`: there is none, and [`load`] gives all there is.
     pub source: Option<Place>,
+    /// Where this sidecar tells how it stands.
+    pub report: Option<SourceUrl>,
     /// Where the last good central document is kept.
     pub cache_dir: Option<PathBuf>,
     /// By what the sidecar itself says. `listen`, `admin`, `workers` and `simulate` stay as they are;
@@ -164,6 +166,7 @@ pub fn bootstrap(sources: &Sources) -> Result<Bootstrap, Vec<Problem>> {
     let variable = |name: &str| sources.variable(name);
     let (process, identity) = resolve::process_alone(&root, &variable, standing, &mut report);
     let source = resolve::source(&root, &mut report);
+    let reports_to = resolve::reports_to(&root, &mut report);
     let (problems, warnings) = report.into_parts();
     if !problems.is_empty() {
         return Err(match standing {
@@ -173,6 +176,7 @@ pub fn bootstrap(sources: &Sources) -> Result<Bootstrap, Vec<Problem>> {
     }
     Ok(Bootstrap {
         source,
+        report: reports_to,
         cache_dir: root.text("cache_dir").map(|folder| folder.as_ref().into()),
         process,
         identity,

@@ -12,6 +12,7 @@ mod file;
 mod http;
 mod place;
 mod redis;
+mod reports;
 mod s3;
 mod seen;
 mod url;
@@ -36,6 +37,7 @@ use crate::secret::Ambient;
 use crate::upstream::{AwsSigner, Clients};
 
 pub use self::place::{Auth, Place, PublicKey};
+pub use self::reports::{KEPT, Reports};
 pub use self::url::SourceUrl;
 
 /// A larger document is no configuration; reading it would only cost memory.

@@ -81,6 +81,12 @@ impl SourceUrl {
         &self.0
     }
 
+    /// Scheme and host with its port, where it has one.
+    pub(super) fn origin(&self) -> Option<(&str, &str)> {
+        let (scheme, rest) = self.0.split_once("://")?;
+        Some((scheme, rest.split(['/', '?']).next()?))
+    }
+
     pub(super) fn location(&self) -> Result<Location, &'static str> {
         locate(self.expose())
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -13,7 +14,7 @@ use tokio::time::sleep;
 use crate::support::centre::Away;
 use crate::support::crowd::crowd;
 use crate::support::fixture::{ask, ask_stream, plain, streamed};
-use crate::support::{Centre, Config, Folder, Gate, Gateway, Reply, Upstream, soon};
+use crate::support::{Centre, Config, Folder, Gate, Gateway, Redis, Reply, Upstream, soon};
 
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -416,4 +417,115 @@ async fn under_load_and_a_hundred_reloads_a_second_each_request_sees_one_configu
     assert!(seen.len() > SECONDS * 5, "{} versions were met", seen.len());
     assert!(after < warm + 6 * 1024, "{warm} KiB → {after} KiB");
     assert!(centre.hits() > reloads);
+}
+
+/// Runs the command to its end: its exit code, and what it said.
+async fn pillion(arguments: &[&str]) -> (i32, String) {
+    let arguments: Vec<_> = arguments.iter().map(|&word| word.to_owned()).collect();
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pillion"));
+        command.args(arguments).env_clear().output().unwrap()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(said).unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn with_resolve_the_document_is_fetched_and_checked_as_a_start_would() {
+    let first = saying("one").await;
+    let centre = Centre::with(document(&first, "version: 1")).await;
+    let folder = Folder::new();
+    let file = following(&centre, "").write(&folder);
+    let validate = ["validate", "--resolve", file.to_str().unwrap()];
+    let (code, said) = pillion(&validate).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("  chat: first/model-first\n"), "{said}");
+    centre.says(document(&first, "").replace("first/model-first", "nobody/m"));
+    let (code, said) = pillion(&validate).await;
+    assert_eq!(code, 78, "{said}");
+    assert!(said.contains("no provider is named `nobody`"), "{said}");
+    centre.goes(Away::Broken);
+    let (code, said) = pillion(&validate).await;
+    assert_eq!(code, 78, "{said}");
+    assert!(said.contains("source.url: http://127.0.0.1:"), "{said}");
+    assert!(said.contains("cannot be reached"), "{said}");
+}
+
+/// Two sidecars of one centre, one of which cannot take what is newest; they report to `url`.
+async fn fleet_that_reports_to(url: &str) {
+    let first = saying("one").await;
+    let centre = Centre::with(document(&first, "version: 1")).await;
+    let report = if url.is_empty() {
+        centre.reports_url()
+    } else {
+        url.to_owned()
+    };
+    let config = |instance: &str, more: &str| {
+        following(&centre, &format!(", report: \"{report}\"{more}")).root(&format!(
+            "identity: {{ instance: {instance}, service: chat }}"
+        ))
+    };
+    let good = Gateway::begin(&config("pod-a", ""), Folder::new()).await;
+    let good = good.serving().await;
+    let list = || async { pillion(&["fleet", "--from", &report]).await };
+    let until_listed = async |what: &str| {
+        soon(what, async {
+            loop {
+                let (code, said) = list().await;
+                if said.contains(what) {
+                    return (code, said);
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        })
+        .await
+    };
+    let (code, said) = until_listed("current").await;
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("current") && said.ends_with("1 instances, 0 lag\n"),
+        "{said}"
+    );
+    // One that trusts nobody who has signed it has nothing to run.
+    let key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    let verify = format!(", verify: {{ key_id: k1, public_key: \"{key}\" }}");
+    let bad = Gateway::begin(&config("pod-b", &verify), Folder::new()).await;
+    let (code, said) = until_listed("no signature").await;
+    assert_eq!(code, 1, "{said}");
+    let line = said.lines().find(|line| line.starts_with("pod-b")).unwrap();
+    assert!(line.contains("unready"), "{said}");
+    let (code, said) = pillion(&["fleet", "--from", &report, "--json"]).await;
+    assert_eq!(code, 1, "{said}");
+    let list: Value = serde_json::from_str(&said).unwrap();
+    let (_, told) = detail(&good).await;
+    let document = told["config"]["source"]["document"].as_str().unwrap();
+    assert_eq!(list[0]["instance"], "pod-a");
+    assert_eq!(list[0]["service"], "chat");
+    assert_eq!(list[0]["version"], 1);
+    assert_eq!(list[0]["document"], document);
+    assert!(
+        told["config"]["version"]
+            .as_str()
+            .unwrap()
+            .starts_with(document)
+    );
+    assert_eq!(list[0]["lags"], false);
+    assert_eq!(list[1]["state"], "unready");
+    drop(bad);
+}
+
+#[tokio::test]
+async fn what_each_runs_and_refused_is_reported_by_http_and_listed() {
+    fleet_that_reports_to("").await;
+}
+
+#[tokio::test]
+async fn what_each_runs_and_refused_is_reported_to_redis_and_listed() {
+    if let Some(redis) = Redis::start_with(Some("hunter2")).await {
+        fleet_that_reports_to(&format!("{}/pillion:fleet", redis.url())).await;
+    }
 }

@@ -55,6 +55,7 @@ const SOURCE: &[Key] = &[
     key("refresh", SPAN, Default("15s"), "How often a source is asked that cannot tell of a change by itself."),
     key("auth", Table(SOURCE_AUTH), Optional, "Who this sidecar is to the source: a token, or a certificate."),
     key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
+    key("report", SourceUrl, Optional, "Where this sidecar tells every half minute what it runs and what it refused: `https://…`, or `redis://host:6379/0/KEY`."),
     key("verify", AnyOf(&[Table(VERIFY), List { of: &Table(VERIFY), least: 1, most: 2 }]), Optional, "Whose signature the document must bear; a list of two while a key is being rotated."),
 ];
 

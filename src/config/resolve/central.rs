@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::node::Table;
 use crate::config::problem::Report;
 use crate::config::{Release, Rollout};
-use crate::source::{Auth, Place, PublicKey};
+use crate::source::{Auth, Place, PublicKey, Reports, SourceUrl};
 
 /// `None` without a `source`, and after a problem with it.
 pub(in crate::config) fn source(root: &Table, report: &mut Report) -> Option<Place> {
@@ -18,6 +18,19 @@ pub(in crate::config) fn source(root: &Table, report: &mut Report) -> Option<Pla
         ca: table.text("ca").map(|file| file.as_ref().into()),
         verify: verify(table, report),
     })
+}
+
+/// Where this sidecar tells how it stands.
+pub(in crate::config) fn reports_to(root: &Table, report: &mut Report) -> Option<SourceUrl> {
+    let table = root.table("source")?;
+    let url = table.source_url("report")?;
+    match Reports::suits(&url) {
+        Ok(()) => Some(url),
+        Err(why) => {
+            report.problem(&table.at("report"), why);
+            None
+        }
+    }
 }
 
 fn auth(source: &Table, report: &mut Report) -> Option<Auth> {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub(super) use self::central::source;
+pub(super) use self::central::{reports_to, source};
 
 use super::authority::Standing;
 use super::node::Table;

@@ -312,6 +312,7 @@ identity: { team: support }
 cache_dir: /var/lib/pillion
 source:
   url: https://config.internal/prod.yaml
+  report: redis://:canary@redis.internal/0/pillion
   auth: { token_file: /run/token }
   ca: /etc/ca.pem
   verify:
@@ -320,11 +321,16 @@ source:
 ";
     let Bootstrap {
         source,
+        report,
         cache_dir,
         process,
         identity,
         warnings,
     } = at_start(&yaml(own));
+    assert_eq!(
+        report.unwrap().to_string(),
+        "redis://redis.internal/0/pillion"
+    );
     let source = source.unwrap();
     assert_eq!(source.url.to_string(), "https://config.internal/prod.yaml");
     assert_eq!(source.refresh, Duration::from_secs(15));

@@ -18,6 +18,8 @@ struct Held {
     signature: Option<String>,
     version: u64,
     away: Option<Away>,
+    /// What sidecars have reported, as they wrote it.
+    reports: Vec<String>,
 }
 
 /// How it is not there.
@@ -68,6 +70,10 @@ impl Centre {
         format!("{}/pillion.yaml", self.server.root_url())
     }
 
+    pub(crate) fn reports_url(&self) -> String {
+        format!("{}/reports", self.server.root_url())
+    }
+
     /// How often it was asked.
     pub(crate) fn hits(&self) -> usize {
         self.server.hits()
@@ -80,6 +86,14 @@ impl Held {
             Some(Away::Broken) => return Reply::nothing(End::Rst),
             Some(Away::Silent) => return Reply::silence(),
             None => {}
+        }
+        if seen.head.starts_with("POST /reports ") {
+            self.reports.push(seen.text().to_owned());
+            return Reply::status(200);
+        }
+        if seen.head.starts_with("GET /reports ") {
+            let reports: Vec<&str> = self.reports.iter().map(String::as_str).collect();
+            return Reply::json(format!("[{}]", reports.join(",")));
         }
         if seen.head.contains(".sig ") {
             return match &self.signature {
