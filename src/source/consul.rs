@@ -24,13 +24,14 @@ const LONGEST_WAIT: Duration = Duration::from_mins(10);
 pub(super) struct Consul {
     channel: Channel,
     auth: Auth,
-    url: String,
     key: String,
-    /// Whether a signature is asked for, under the same key and `.sig`.
+    /// Where it is, and where its signature is.
+    document: String,
+    signature: String,
+    /// Whether a signature is asked for.
     signed: bool,
-    /// The signature that was given last.
-    signature: Option<Bytes>,
-    index: Index,
+    /// How far the two are known.
+    indexes: (Index, Index),
     seen: Seen,
 }
 
@@ -50,56 +51,65 @@ impl Index {
 
 impl Consul {
     pub(super) fn new(place: Keyed, channel: Channel, auth: Auth, signed: bool) -> Self {
+        let document = format!("{}/v1/kv/{}", place.base, escaped(&place.key));
         Self {
             channel,
             auth,
-            url: format!("{}/v1/kv/{}", place.base, escaped(&place.key)),
             key: place.key,
+            signature: format!("{document}.sig"),
+            document,
             signed,
-            signature: None,
-            index: Index::default(),
+            indexes: Default::default(),
             seen: Seen::default(),
         }
     }
 
     async fn look(&mut self, patience: Duration) -> Result<Fetched, SourceError> {
         // Whatever ends this early begins anew, and does not wait.
-        let mut index = std::mem::take(&mut self.index);
+        let (index, beside) = std::mem::take(&mut self.indexes);
         let client = self.channel.client().await?;
-        // Looked at first: it may have been changed alone, and must not wait.
-        if self.signed && index.0 > 0 && self.signature(&client).await? != self.signature {
-            index = Index::default();
-        }
         let asked = Instant::now();
-        let reply = self.ask(&client, index, patience).await?;
+        let reply = if self.signed && index.0 > 0 {
+            // Whichever changes first: often one is written shortly behind the other.
+            tokio::select! {
+                reply = self.ask(&client, &self.document, index, patience) => reply?,
+                reply = self.ask(&client, &self.signature, beside, patience) => {
+                    reply?;
+                    self.ask(&client, &self.document, Index::default(), patience).await?
+                }
+            }
+        } else {
+            let asking = self.ask(&client, &self.document, index, patience);
+            asking.await?
+        };
         if reply.status != StatusCode::OK {
             return Err(answer::refusal(reply.status, &reply.headers));
         }
-        let signature = if self.signed {
+        let (signature, found) = if self.signed {
             self.signature(&client).await?
         } else {
-            None
+            (None, None)
         };
         let document = Document {
             text: bounded(reply.body)?,
             format: format(&self.key, None),
-            signature: signature.clone(),
+            signature,
         };
         if index.0 > 0 {
             answer::pace(asked).await;
         }
-        self.signature = signature;
-        self.index = index.after(index_of(&reply.headers));
+        self.indexes = (index.after(index_of(&reply.headers)), beside.after(found));
         Ok(self.seen.give(document))
     }
 
     async fn ask(
         &self,
         client: &Client,
+        url: &str,
         index: Index,
         patience: Duration,
     ) -> Result<Reply, SourceError> {
-        let mut url = format!("{}?raw", self.url);
+        let mut url = format!("{url}?raw");
         let mut wait = Duration::ZERO;
         if index.0 > 0 {
             wait = patience.min(LONGEST_WAIT);
@@ -111,14 +121,19 @@ impl Consul {
         self.send(client, errand).await
     }
 
-    async fn signature(&self, client: &Client) -> Result<Option<Bytes>, SourceError> {
-        let url = format!("{}.sig?raw", self.url);
-        let reply = self
-            .send(client, Errand::get(&url, LONGEST_SIGNATURE, ANSWER))
-            .await?;
+    /// What is there of one, and its index.
+    async fn signature(
+        &self,
+        client: &Client,
+    ) -> Result<(Option<Bytes>, Option<u64>), SourceError> {
+        let asking = self.ask(client, &self.signature, Index::default(), ANSWER);
+        let reply = asking.await?;
+        let index = index_of(&reply.headers);
         match reply.status {
-            StatusCode::OK => Ok(Some(reply.body)),
-            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::OK if reply.body.len() <= LONGEST_SIGNATURE => {
+                Ok((Some(reply.body), index))
+            }
+            StatusCode::OK | StatusCode::NOT_FOUND => Ok((None, index)),
             status => Err(answer::refusal(status, &reply.headers)),
         }
     }
@@ -136,9 +151,9 @@ impl Source for Consul {
         Box::pin(self.look(patience))
     }
 
-    /// Without an index it cannot be told to wait.
+    // Without an index it cannot be told to wait.
     fn watches(&self) -> bool {
-        self.index.0 > 0
+        self.indexes.0.0 > 0
     }
 }
 

@@ -25,6 +25,8 @@ use crate::upstream::{AwsSigner, Client, Errand, Reply};
 const WHOLE: Duration = Duration::from_mins(15);
 /// The longest that a server is asked to wait: proxies give up a silent answer after a minute.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The same beside a signature, which is looked at between two waits: it may come by itself.
+const LONGEST_WAIT_APART: Duration = Duration::from_secs(5);
 /// What answers before this has not waited.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
@@ -99,7 +101,11 @@ impl Http {
         let again = std::mem::replace(&mut self.failed, true);
         let client = self.channel.client().await?;
         let tag = self.tag_in_force(&client).await?;
-        let wait = patience.min(LONGEST_WAIT).as_secs();
+        let longest = match self.known.as_ref().map(|known| &known.signature) {
+            Some(Beside::Apart(_)) => LONGEST_WAIT_APART,
+            Some(Beside::With(_)) | None => LONGEST_WAIT,
+        };
+        let wait = patience.min(longest).as_secs();
         let wait = (wait > 0 && self.waits && !again && tag.is_some()).then_some(wait);
         let asked = Instant::now();
         let reply = self.ask(&client, tag.as_ref(), wait).await?;

@@ -16,6 +16,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use http::Uri;
+use http::uri::Authority;
 use zeroize::Zeroizing;
 
 use crate::config::SharedState;
@@ -64,7 +65,9 @@ pub(super) struct User {
 
 const FORMS: &str = "does not begin with `file:/`, `http://`, `https://`, `etcd://`, `etcd+https://`, `consul://`, `consul+https://`, `redis://`, `rediss://` or `s3://`";
 const NOT_A_URL: &str = "is not a URL";
+const NO_HOST: &str = "lacks a host";
 const NO_KEY: &str = "names no key behind its host";
+const A_USER: &str = "has a user before its host; who we are is said by `auth`";
 const A_QUERY: &str =
     "has a query or a fragment; in a key or a password, `?` is `%3F` and `#` is `%23`";
 
@@ -101,7 +104,7 @@ fn locate(text: &str) -> Result<Location, &'static str> {
         return Err("has a fragment, which names nothing here");
     }
     match scheme {
-        "http" | "https" => http(text, rest),
+        "http" | "https" => http(text),
         "etcd" => Ok(Location::Etcd(keyed(false, rest, 2379)?)),
         "etcd+https" => Ok(Location::Etcd(keyed(true, rest, 2379)?)),
         "consul" => Ok(Location::Consul(alone(keyed(false, rest, 8500)?)?)),
@@ -123,15 +126,13 @@ fn file(path: &str) -> Result<Location, &'static str> {
     Ok(Location::File(path.into()))
 }
 
-fn http(text: &str, rest: &str) -> Result<Location, &'static str> {
+fn http(text: &str) -> Result<Location, &'static str> {
     let uri: Uri = text.parse().map_err(|_| NOT_A_URL)?;
-    let authority = uri.authority().ok_or("lacks a host")?;
-    if authority.as_str().contains('@') || rest.split(['/', '?']).next().is_none_or(str::is_empty) {
-        return Err("has a user before its host; who we are is said by `auth`");
+    let authority = uri.authority().ok_or(NO_HOST)?;
+    if authority.as_str().contains('@') {
+        return Err(A_USER);
     }
-    if authority.port().is_some() && authority.port_u16().is_none_or(|port| port == 0) {
-        return Err("has no port from 1 to 65535 behind its host");
-    }
+    port(authority, 443)?;
     let (url, query) = match text.split_once('?') {
         Some((url, query)) => (url, Some(query.to_owned())),
         None => (text, None),
@@ -173,31 +174,38 @@ fn keyed(secure: bool, rest: &str, port: u16) -> Result<Keyed, &'static str> {
     let uri: Uri = format!("{scheme}://{host}/")
         .parse()
         .map_err(|_| NOT_A_URL)?;
-    let found = uri.authority().ok_or("lacks a host")?;
-    if found.host().is_empty() {
-        return Err("lacks a host");
-    }
-    let port = match (found.port(), found.port_u16()) {
-        (None, _) if found.host().len() == host.len() => port,
-        (Some(_), Some(port)) if port > 0 => port,
-        (None | Some(_), _) => return Err("has no port from 1 to 65535 behind its host"),
-    };
+    let authority = uri.authority().ok_or(NO_HOST)?;
+    let port = self::port(authority, port)?;
     let key = text_of(key)?;
     if key.is_empty() {
         return Err(NO_KEY);
     }
     Ok(Keyed {
         secure,
-        base: format!("{scheme}://{}:{port}", found.host()),
+        base: format!("{scheme}://{}:{port}", authority.host()),
         key,
         user,
     })
 }
 
+/// The port behind a host, or the usual one.
+fn port(authority: &Authority, usual: u16) -> Result<u16, &'static str> {
+    let host = authority.host();
+    if host.is_empty() {
+        return Err(NO_HOST);
+    }
+    let behind = authority.as_str().strip_prefix(host).unwrap_or_default();
+    match behind.strip_prefix(':').map(str::parse) {
+        None => Ok(usual),
+        Some(Ok(port)) if port > 0 => Ok(port),
+        Some(_) => Err("has no port from 1 to 65535 behind its host"),
+    }
+}
+
 /// Where nobody is known by a name and a password.
 fn alone(keyed: Keyed) -> Result<Keyed, &'static str> {
     match keyed.user {
-        Some(_) => Err("has a user before its host; who we are is said by `auth`"),
+        Some(_) => Err(A_USER),
         None => Ok(keyed),
     }
 }

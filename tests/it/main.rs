@@ -38,6 +38,7 @@ mod recordings;
 mod resuming;
 mod secrets;
 mod shared;
+mod sources;
 mod standin;
 mod streams;
 mod surfaces;

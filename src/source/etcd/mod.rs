@@ -58,7 +58,8 @@ impl Etcd {
         let client = self.channel.client().await?;
         let asked = Instant::now();
         // Whatever ends this early begins with reading.
-        let Some(revision) = self.revision.take() else {
+        let known = self.revision.take();
+        let Some(revision) = known.filter(|_| !patience.is_zero()) else {
             return self.read(&client).await;
         };
         let fetched = match self.watch(&client, revision, asked + patience).await? {
@@ -115,15 +116,17 @@ impl Etcd {
             return Ok(None);
         }
         let mut lines = Lines::default();
+        let mut begun = false;
         loop {
             let Ok(chunk) = timeout_at(until, opened.next()).await else {
-                return Ok(Some(revision));
+                return Ok(begun.then_some(revision));
             };
             let Some(chunk) = chunk.map_err(|undone| answer::undone(&undone))? else {
                 return Ok(None);
             };
             lines.push(&chunk);
             while let Some(line) = lines.next() {
+                begun = true;
                 match wire::heard(&line) {
                     Heard::Nothing { revision: now } if now >= revision => revision = now,
                     // What was restored from a copy is older than what was read of it.
