@@ -46,13 +46,15 @@ pub const LARGEST: usize = 4 << 20;
 /// One place that a document can be fetched from.
 pub trait Source: Send {
     /// What is there. A source that [watches](Self::watches) waits until that is another than it
-    /// last gave, for `patience` at most; the others answer at once. Dropping the future is safe.
+    /// last gave, for `patience` at most and sometimes less; the others, and each without patience,
+    /// answer at once. Dropping the future is safe.
     ///
     /// # Errors
     /// Nothing can be had now. The next call begins anew.
     fn fetch(&mut self, patience: Duration) -> Fetching<'_>;
 
-    /// Whether [`fetch`](Self::fetch) itself waits for a change.
+    /// Whether [`fetch`](Self::fetch) itself waits for a change, as far as is known now: a web server
+    /// shows by its answers whether it does. Whoever watches may ask again at once.
     fn watches(&self) -> bool;
 }
 

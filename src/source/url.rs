@@ -282,11 +282,8 @@ fn text_of(escaped: &str) -> Result<String, &'static str> {
         bytes.push(byte.ok_or("has a `%` that no two hexadecimal digits follow; it is `%25`")?);
         bytes.extend_from_slice(&part.as_bytes()[2..]);
     }
-    if bytes
-        .iter()
-        .any(|byte| byte.is_ascii_control() || *byte == b' ')
-    {
-        return Err("holds a space or a control character");
+    if escaped.contains(' ') || bytes.iter().any(u8::is_ascii_control) {
+        return Err("holds a space, which is `%20`, or a control character");
     }
     String::from_utf8(bytes).map_err(|_| "is not UTF-8")
 }
@@ -363,7 +360,7 @@ mod tests {
             ),
             ("https://h/a@b", "http true https://h/a@b None"),
             ("etcd://h/p", "http://h:2379 p None"),
-            ("etcd://h:1//a/b%20", "refused"),
+            ("etcd://h:1//a/b%20", "http://h:1 /a/b  None"),
             ("etcd://h:1//a/b", "http://h:1 /a/b None"),
             ("etcd+https://h/a/b.toml", "https://h:2379 a/b.toml None"),
             (
@@ -375,7 +372,7 @@ mod tests {
             ("redis://h/0/a/b.yaml", "redis a/b.yaml"),
             ("rediss://u:p@h:1/2/k", "redis k"),
             ("s3://bucket/a/b.json", "s3 bucket a/b.json None"),
-            ("s3://my.bucket/k%20?region=eu-central-1", "refused"),
+            ("s3://my.bucket/k%20", "s3 my.bucket k  None"),
             (
                 "s3://my.bucket/k?region=eu-central-1",
                 "s3 my.bucket k Some(\"eu-central-1\")",
@@ -412,6 +409,8 @@ mod tests {
             ("etcd://u:canary/4711@h/k", "before an `@`"),
             ("etcd://u:canary?4711@h/k", "a query"),
             ("etcd://u:canary%4g@h/k", "hexadecimal"),
+            ("etcd://h/canary 4711", "a space"),
+            ("etcd://h/canary%0a4711", "a control character"),
             ("consul://u:canary@h/k", "a user"),
             ("redis://h/canary", "names no key"),
             ("redis://h/0/", "names no key"),

@@ -370,7 +370,7 @@ mod tests {
             session: None,
         };
         // 2013-05-24 00:00:00 UTC.
-        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_369_353_600);
+        let then = SystemTime::UNIX_EPOCH + Duration::from_hours(380_376);
         let mut headers = HeaderMap::new();
         aws(&mut headers, &to_sign, &keys, then).unwrap();
         assert_eq!(

@@ -9,8 +9,8 @@ mod wire;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
 use http::header::AUTHORIZATION;
+use http::{HeaderName, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
 use self::wire::{Heard, Lines, Range};
@@ -24,6 +24,11 @@ use crate::upstream::{Client, Errand, Reply};
 
 /// What an answer may be: both texts in base64, and what is around them.
 const LARGEST_ANSWER: usize = LARGEST / 3 * 4 + (64 << 10);
+
+/// A member that has lost its leader ends the watch, instead of being silent for ever. The gateway
+/// passes it on as `hasleader`
+/// (<https://pkg.go.dev/go.etcd.io/etcd/client/v3#WithRequireLeader>, read 2026-11).
+const HAS_LEADER: HeaderName = HeaderName::from_static("grpc-metadata-hasleader");
 
 pub(super) struct Etcd {
     channel: Channel,
@@ -109,7 +114,7 @@ impl Etcd {
         let body = wire::watch(&self.key, self.signed, revision + 1);
         let url = format!("{}/v3/watch", self.base);
         let errand = self.errand(&url, &body, client).await?;
-        let opened = errand.open(client).await;
+        let opened = errand.header(HAS_LEADER, "true").open(client).await;
         let mut opened = opened.map_err(|undone| answer::undone(&undone))?;
         if opened.status != StatusCode::OK {
             // Reading it says why.

@@ -57,7 +57,7 @@ impl Consul {
         let url = format!("http://127.0.0.1:{}/v1/kv/well", self.0.ports[0]);
         soon("consul has a leader", async {
             let token = [("x-consul-token", MANAGEMENT)];
-            while try_ask(Method::PUT, &url, &token, "").await.1 != "true" {
+            while try_ask(Method::PUT, &url, &token, "").await.1.trim() != "true" {
                 tokio::task::yield_now().await;
             }
         })
@@ -88,7 +88,7 @@ async fn a_key_is_followed_by_blocking_queries_and_through_a_reset() {
     };
     let mut source = open(&place(&consul.url("pillion/prod.yaml")));
     keeps_up(&mut *source, async |text| {
-        consul.put("pillion/prod.yaml", text).await
+        consul.put("pillion/prod.yaml", text).await;
     })
     .await;
 

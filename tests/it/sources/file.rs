@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use pillion::config::Format;
+use pillion::secret::Ambient;
 use pillion::source::{Auth, SourceError};
 
 use super::{error, is_signed, keeps_up, new, open, place, same, signed, too_large, with_token};
@@ -76,6 +77,6 @@ async fn what_is_no_file_is_not_read_and_needs_no_token() {
     assert!(matches!(error, SourceError::Unusable(_)), "{error:?}");
     let place = with_token(place(&url(&folder, "central.yaml")), "/run/token".into());
     assert!(matches!(place.auth, Auth::Token { .. }));
-    let opened = pillion::source::open(&place, &super::clients(), &Default::default());
+    let opened = pillion::source::open(&place, &super::clients(), &Ambient::default());
     assert_eq!(opened.err(), Some("needs no `auth`"));
 }

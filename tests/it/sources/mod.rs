@@ -162,8 +162,8 @@ async fn is_signed(source: &mut dyn Source, put: impl AsyncFn(&str, &str)) {
     put("", "a: 1\n").await;
     assert_eq!(new(source).await.signature, None);
     for (text, signature) in [("a: 1\n", "k1 one"), ("a: 2\n", "k1 two")] {
-        put("", text).await;
         if text != "a: 1\n" {
+            put("", text).await;
             assert_eq!(new(source).await.text, text);
         }
         // It comes behind its document, and by itself.

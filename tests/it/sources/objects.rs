@@ -57,7 +57,7 @@ async fn an_object_is_asked_for_through_an_outage() {
 
     let mut source = open_with(&place("s3://bucket/pillion/prod.yaml"), &ambient(&endpoint));
     keeps_up(&mut *source, async |text| {
-        put("pillion/prod.yaml", text).await
+        put("pillion/prod.yaml", text).await;
     })
     .await;
     put("pillion/prod.yaml", Some(&too_large())).await;
@@ -69,7 +69,7 @@ async fn an_object_is_asked_for_through_an_outage() {
         &ambient(&endpoint),
     );
     is_signed(&mut *both, async |end, text| {
-        put(&format!("signed.yaml{end}"), Some(text)).await
+        put(&format!("signed.yaml{end}"), Some(text)).await;
     })
     .await;
 
@@ -85,13 +85,16 @@ async fn an_object_is_asked_for_through_an_outage() {
 #[tokio::test]
 async fn an_object_is_asked_for_with_a_signature_and_its_tag() {
     let mut first = true;
-    let store = Upstream::choosing(move |_| match std::mem::take(&mut first) {
-        true => Reply::json("{}").header("etag", "\"tag-1\""),
-        false => Reply::status(304),
+    let store = Upstream::choosing(move |_| {
+        if std::mem::take(&mut first) {
+            Reply::json("{}").header("etag", "\"tag-1\"")
+        } else {
+            Reply::status(304)
+        }
     })
     .await;
     let mut source = open_with(
-        &place("s3://bucket/a b.yaml".replace(' ', "%20").as_str()),
+        &place("s3://bucket/a%20b.yaml"),
         &ambient(&store.root_url()),
     );
     new(&mut *source).await;

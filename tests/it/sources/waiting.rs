@@ -118,9 +118,10 @@ async fn a_server_that_waits_without_a_word_is_found_out() {
 async fn a_server_that_only_says_so_is_polled() {
     let mut first = true;
     let server = Upstream::choosing(move |_| {
-        let reply = match std::mem::take(&mut first) {
-            true => Reply::json("{}").header("etag", "\"1\""),
-            false => Reply::status(304),
+        let reply = if std::mem::take(&mut first) {
+            Reply::json("{}").header("etag", "\"1\"")
+        } else {
+            Reply::status(304)
         };
         reply.header("preference-applied", "wait")
     })

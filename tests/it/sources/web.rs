@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pillion::config::Format;
+use pillion::secret::Ambient;
 use pillion::source::{Auth, Place, SourceError};
 
 use super::{
@@ -233,6 +234,6 @@ async fn a_certificate_needs_tls_and_a_compressed_text_is_none() {
         chain: "/c".into(),
         key: "/k".into(),
     };
-    let opened = pillion::source::open(&plain, &super::clients(), &Default::default());
+    let opened = pillion::source::open(&plain, &super::clients(), &Ambient::default());
     assert!(opened.err().unwrap().contains("TLS"));
 }
