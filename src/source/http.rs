@@ -66,6 +66,12 @@ struct Known {
     signature: Beside,
 }
 
+impl Known {
+    fn is_in_force(&self, now: Instant) -> bool {
+        now.duration_since(self.at) < WHOLE
+    }
+}
+
 /// The signature as it was found.
 #[derive(Clone, PartialEq, Eq)]
 enum Beside {
@@ -136,7 +142,8 @@ impl Http {
     /// What the document is asked for with. A signature by itself is looked at first: it may have
     /// been changed alone, and must not wait for a document that does not change.
     async fn tag_in_force(&mut self, client: &Client) -> Result<Option<HeaderValue>, SourceError> {
-        let Some(known) = self.known.as_ref().filter(|it| it.at.elapsed() < WHOLE) else {
+        let now = Instant::now();
+        let Some(known) = self.known.as_ref().filter(|it| it.is_in_force(now)) else {
             return Ok(None);
         };
         let (tag, signature) = (known.tag.clone(), known.signature.clone());
@@ -308,6 +315,20 @@ mod tests {
                 expected,
                 "{pairs:?}"
             );
+        }
+    }
+
+    #[test]
+    fn no_tag_is_trusted_for_long() {
+        let at = Instant::now();
+        let known = Known {
+            tag: HeaderValue::from_static("\"a\""),
+            at,
+            signature: Beside::With(None),
+        };
+        for (minutes, in_force) in [(0, true), (14, true), (15, false)] {
+            let now = at + Duration::from_mins(minutes);
+            assert_eq!(known.is_in_force(now), in_force, "{minutes}");
         }
     }
 
