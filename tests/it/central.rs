@@ -60,6 +60,16 @@ async fn until_answered(gateway: &Gateway, text: &str) {
     .await;
 }
 
+/// Waits until the live document is known to have come from there.
+async fn until_from(gateway: &Gateway, origin: &str) -> Value {
+    until(
+        gateway,
+        &format!("it is from the {origin}"),
+        |status, told| status == 200 && told["config"]["source"]["from"] == origin,
+    )
+    .await
+}
+
 async fn until_kept(gateway: &Gateway, text: &str) {
     let copy = gateway.folder.file("cache/central.copy");
     soon(&format!("{text} is kept"), async {
@@ -81,12 +91,12 @@ async fn a_document_is_loaded_followed_and_refused_whole_when_it_is_poisoned() {
     let config = following(&centre, "");
     let gateway = Gateway::begin(&config, Folder::new()).await.serving().await;
     until_answered(&gateway, "one").await;
+    until_from(&gateway, "source").await;
     let (status, told) = detail(&gateway).await;
     assert_eq!(
         (status, &told["config"]["source"]["version"]),
         (200, &1.into())
     );
-    assert_eq!(told["config"]["source"]["from"], "source");
 
     centre.says(document(&second, "version: 2"));
     until_answered(&gateway, "two").await;
@@ -128,8 +138,10 @@ async fn a_document_is_loaded_followed_and_refused_whole_when_it_is_poisoned() {
     .await;
     centre.says(document(&first, "version: 1\nallow_rollback: true"));
     until_answered(&gateway, "one").await;
-    let (_, told) = detail(&gateway).await;
-    assert_eq!(told["config"]["stale"], false, "{told}");
+    until(&gateway, "nothing is refused", |_, told| {
+        told["config"]["stale"] == false
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -159,16 +171,14 @@ async fn an_outage_changes_nothing_and_a_restart_in_it_starts_from_the_last_good
     centre.goes(Away::Broken);
     let folder = gateway.crash();
     let gateway = Gateway::begin(&config, folder).await.serving().await;
-    let told = until(&gateway, "it is ready", |status, _| status == 200).await;
-    assert_eq!(told["config"]["source"]["from"], "copy");
+    let told = until_from(&gateway, "copy").await;
     assert!(!told["config"]["source"]["away"].is_null(), "{told}");
     assert_eq!(gateway.chat(&ask()).await.status, 200);
 
     centre.says(document(&second, "version: 2"));
     centre.returns();
     until_answered(&gateway, "two").await;
-    let (_, told) = detail(&gateway).await;
-    assert_eq!(told["config"]["source"]["from"], "source");
+    let told = until_from(&gateway, "source").await;
     assert!(told["config"]["source"]["away"].is_null());
 }
 
@@ -347,9 +357,13 @@ async fn under_load_and_a_hundred_reloads_a_second_each_request_sees_one_configu
     const SECONDS: usize = 6;
     const RATE: u32 = 200;
     let (first, second) = (saying("one").await, saying("two").await);
+    // Whatever were kept of each configuration would be seen in the memory.
+    let remark = "x".repeat(64 << 10);
     let named = |name: &str, upstream: &Upstream, number: usize| {
         let config = Config::new().provider(name, &upstream.base_url(), "");
-        config.central(&format!("version: {number}\nallow_rollback: true"))
+        config.central(&format!(
+            "version: {number}\nallow_rollback: true\n# {remark}"
+        ))
     };
     let centre = Centre::with(named("first", &first, 0)).await;
     // Asked every ten milliseconds, it has another document each time.
@@ -415,7 +429,7 @@ async fn under_load_and_a_hundred_reloads_a_second_each_request_sees_one_configu
     // A build for tests on a busy machine does a part of what a release does.
     assert!(reloads > SECONDS * 10, "{reloads} reloads");
     assert!(seen.len() > SECONDS * 5, "{} versions were met", seen.len());
-    assert!(after < warm + 6 * 1024, "{warm} KiB → {after} KiB");
+    assert!(after < warm + 12 * 1024, "{warm} KiB → {after} KiB");
     assert!(centre.hits() > reloads);
 }
 

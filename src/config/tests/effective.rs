@@ -125,7 +125,7 @@ fn nothing_that_may_be_a_secret_is_shown() {
     let text = format!(
         "
 shared_state: rediss://user:canary@redis.internal:6380/1
-source: {{ url: \"https://user:canary@h/c.yaml?sig=canary\" }}
+source: {{ url: \"https://h/c.yaml?sig=canary\", report: \"redis://u:canary@h/0/k\" }}
 providers:
   openai: {{ kind: openai, secret: env:OPENAI_API_KEY, headers: {{ x-tenant: canary }} }}
 routes: {{ fast: {{ targets: [openai/x] }} }}
@@ -145,7 +145,8 @@ keys:
     let shown = loaded.effective.show(&loaded.snapshot);
     let config = &shown["config"];
     assert_eq!(config["shared_state"], "rediss://…@redis.internal:6380/1");
-    assert_eq!(config["source"]["url"], "https://…@h/c.yaml?…");
+    assert_eq!(config["source"]["url"], "https://h/c.yaml?…");
+    assert_eq!(config["source"]["report"], "redis://…@h/0/k");
     assert_eq!(config["keys"][1]["hash"], json!(["sha256:…", "sha256:…"]));
     assert_eq!(
         config["providers"]["openai"]["secret"],
