@@ -1,6 +1,7 @@
 //! What the tests stand on: the gateway as a process, providers that follow a script, a client
 //! that hides nothing, and answers of our own making.
 
+pub(crate) mod centre;
 pub(crate) mod client;
 pub(crate) mod crowd;
 pub(crate) mod fixture;
@@ -8,6 +9,7 @@ pub(crate) mod gate;
 pub(crate) mod gateway;
 pub(crate) mod kind;
 pub(crate) mod metrics;
+pub(crate) mod peer;
 pub(crate) mod redis;
 pub(crate) mod reply;
 pub(crate) mod stage;
@@ -22,10 +24,12 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+pub(crate) use centre::Centre;
 pub(crate) use client::{Answer, Client, Stream};
 pub(crate) use gate::Gate;
 pub(crate) use gateway::{Config, Folder, Gateway, Record};
 pub(crate) use kind::Kind;
+pub(crate) use peer::{Peer, Program};
 pub(crate) use redis::Redis;
 pub(crate) use reply::Reply;
 pub(crate) use stage::{Act, Stage};
