@@ -128,7 +128,7 @@ fn limited() -> Reply {
 
 #[tokio::test]
 async fn where_everybody_is_at_a_rate_limit_the_least_wait_is_told() {
-    for (waits, expected) in [([7, 3], "3000"), ([3, 7], "3000")] {
+    for waits in [[7, 3], [3, 7]] {
         let first = Upstream::always(limited().header("retry-after", waits[0])).await;
         let second = Upstream::always(limited().header("retry-after", waits[1])).await;
         let config = Config::of(&[&first, &second]).limits("2s", "1s", "1s");
@@ -136,7 +136,9 @@ async fn where_everybody_is_at_a_rate_limit_the_least_wait_is_told() {
         let answer = gateway.chat(&ask()).await;
         told(&answer, 429, "rate_limit_error", "rate_limit_exceeded");
         assert_eq!(answer.header("x-should-retry"), Some("true"));
-        assert_eq!(answer.header("retry-after-ms"), Some(expected));
+        // Less what the request itself took, since it was told.
+        let least: u64 = answer.header("retry-after-ms").unwrap().parse().unwrap();
+        assert!((2000..=3000).contains(&least), "{least} ms");
         assert_eq!(answer.header("retry-after"), Some("3"));
         assert_eq!((first.hits(), second.hits()), (1, 1));
     }

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use crate::support::crowd::crowd;
 use crate::support::fixture::{ask, ask_stream, plain, streamed};
 use crate::support::store::{Bao, Moto, ROOT};
-use crate::support::{Config, Gateway, Reply, Upstream, soon};
+use crate::support::{Centre, Config, Folder, Gateway, Reply, Upstream, soon};
 
 /// A provider that answers whoever comes with one of the keys that it accepts.
 struct Picky {
@@ -637,22 +637,13 @@ async fn aws_keeps_secrets_and_parameters() {
     assert!(!gateway.log().contains("secret-canary"));
 }
 
-#[tokio::test]
-async fn no_secret_is_seen_anywhere() {
-    const SECRETS: [&str; 3] = ["key-canary-1", "key-canary-2", ROOT];
-    let Some(bao) = Bao::start().await else {
-        return;
-    };
-    let provider = Picky::accepting(SECRETS[0]).await;
-    bao.put("llm/openai", &json!({ "key": SECRETS[0] })).await;
-    let config = by_token(&bao, &provider, ", refresh: 200ms")
-        .env("PILLION_LOG", "trace")
-        .provider(
-            "second",
-            &provider.upstream.base_url(),
-            "secret: \"file:$FOLDER/no/key\"",
-        );
-    let gateway = Gateway::start(config).await;
+/// What a provider says that repeats the key, and what anybody could see of it all meanwhile.
+async fn seen_through_two_changes(
+    gateway: &Gateway,
+    bao: &Bao,
+    provider: &Picky,
+    keys: [&str; 2],
+) -> String {
     let mut seen = String::new();
     let mut look = |answer: &crate::support::Answer| {
         seen += &format!("{:?}\n{}\n", answer.headers, answer.text());
@@ -662,11 +653,11 @@ async fn no_secret_is_seen_anywhere() {
     }
     // What passes through is shown with the provider's own headers.
     look(&gateway.post("/v1/things", &[], r#"{"model":"chat"}"#).await);
-    bao.put("llm/openai", &json!({ "key": SECRETS[1] })).await;
-    provider.accept(SECRETS[1]);
-    provider.revoke(SECRETS[0]);
+    bao.put("llm/openai", &json!({ "key": keys[1] })).await;
+    provider.accept(keys[1]);
+    provider.revoke(keys[0]);
     look(&gateway.chat(&ask()).await);
-    provider.revoke(SECRETS[1]);
+    provider.revoke(keys[1]);
     look(&gateway.chat(&ask()).await);
     look(&gateway.post("/v1/things", &[], r#"{"model":"chat"}"#).await);
     bao.stop();
@@ -680,17 +671,113 @@ async fn no_secret_is_seen_anywhere() {
     ] {
         look(&gateway.ask_admin(path).await);
     }
+    let config = gateway.ask_admin("/api/config").await;
+    assert_eq!(
+        config.json()["config"]["secret_stores"]["bank"]["kind"],
+        "vault"
+    );
     gateway.records(|_| true, 6).await;
     for line in gateway.record_lines(0) {
         seen += &line;
     }
     let log = gateway.log();
-    assert!(
-        log.contains("\"TRACE\"") || log.contains("TRACE"),
-        "the log is at trace"
-    );
-    seen += &log;
-    for secret in SECRETS {
+    assert!(log.contains("TRACE"), "the log is at trace");
+    seen + &log
+}
+
+fn without(secrets: &[&str], seen: &str) {
+    for secret in secrets {
         assert!(!seen.contains(secret), "{secret} is seen");
     }
+}
+
+const KEYS: [&str; 2] = ["key-canary-1", "key-canary-2"];
+
+#[tokio::test]
+async fn no_secret_is_seen_anywhere() {
+    let Some(bao) = Bao::start().await else {
+        return;
+    };
+    let provider = Picky::accepting(KEYS[0]).await;
+    bao.put("llm/openai", &json!({ "key": KEYS[0] })).await;
+    let config = by_token(&bao, &provider, ", refresh: 200ms")
+        .env("PILLION_LOG", "trace")
+        .provider(
+            "second",
+            &provider.upstream.base_url(),
+            "secret: \"file:$FOLDER/no/key\"",
+        );
+    let gateway = Gateway::start(config).await;
+    let seen = seen_through_two_changes(&gateway, &bao, &provider, KEYS).await;
+    without(&[KEYS[0], KEYS[1], ROOT], &seen);
+}
+
+#[tokio::test]
+async fn no_secret_is_seen_where_a_central_document_leads() {
+    const SOURCE: &str = "source-canary-1";
+    const SHARED: &str = "shared-canary-1";
+    const WRITTEN: &str = "written-canary-1";
+    let Some(bao) = Bao::start().await else {
+        return;
+    };
+    let provider = Picky::accepting(KEYS[0]).await;
+    bao.put("llm/openai", &json!({ "key": KEYS[0] })).await;
+    let folder = Folder::new();
+    let token = folder.file("token").display().to_string();
+    let document = by_token(&bao, &provider, ", refresh: 200ms").central("version: 1");
+    let document = document.replace("$FOLDER/token", &token);
+    let centre = Centre::with(document.clone()).await;
+    let source = format!(
+        "url: \"{}\", refresh: 100ms, report: \"{}\", auth: {{ token_file: \"$FOLDER/source\" }}",
+        centre.url(),
+        centre.reports_url()
+    );
+    let shared = format!("redis://:{SHARED}@127.0.0.1:1");
+    let config = Config::following(&source)
+        .root("identity: { instance: pod-a }")
+        .env("PILLION_LOG", "trace")
+        .env("PILLION_SHARED_STATE", &shared)
+        .file("token", ROOT)
+        .file("source", SOURCE);
+    let gateway = Gateway::begin(&config, folder).await.serving().await;
+    let mut seen = seen_through_two_changes(&gateway, &bao, &provider, KEYS).await;
+
+    // A document that holds what it must not is refused, and none of it repeated.
+    let written = format!("https://pillion:{WRITTEN}@vault.internal");
+    let poisoned = document.replace("version: 1", "version: 2");
+    centre.says(poisoned.replace(&bao.url(), &written));
+    soon("the refusal is told", async {
+        while readyz(&gateway).await["config"]["stale"] != true {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    soon("the refusal is reported", async {
+        while !centre
+            .reports()
+            .concat()
+            .contains("secret_stores.bank.address")
+        {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    seen += &readyz(&gateway).await.to_string();
+    seen += &centre.reports().concat();
+    seen += &gateway.log();
+    soon("the document is kept", async {
+        while !gateway.folder.file("cache/central.copy").exists() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let mut kept = 0;
+    for entry in std::fs::read_dir(gateway.folder.file("cache")).unwrap() {
+        let content = std::fs::read(entry.unwrap().path()).unwrap();
+        seen += &String::from_utf8_lossy(&content);
+        kept += 1;
+    }
+    assert!(kept > 0);
+    assert!(seen.contains("bank:llm/openai#key"), "its name may be seen");
+    without(&[KEYS[0], KEYS[1], ROOT, SOURCE, SHARED, WRITTEN], &seen);
 }

@@ -228,6 +228,36 @@ shared_state: redis://:canary-4711@redis.internal
 }
 
 #[test]
+fn a_central_document_says_where_secrets_are_and_holds_none() {
+    let central = "
+secret_max_stale: 2h
+secret_stores:
+  bank: { kind: vault, address: \"https://u:canary-4711@vault.internal\", auth: token, token_file: /run/token }
+  params: { kind: aws-ssm, address: \"https://canary-4711@vpce.internal\" }
+";
+    let said = refused(&led("", central));
+    assert_eq!(
+        said,
+        [
+            "central:13:24: secret_stores.bank.address: holds a user or a password, which are not for a URL here",
+            "central:14:28: secret_stores.params.address: holds a user or a password, which are not for a URL here",
+        ]
+    );
+    let own = "secret_max_stale: 5h\nsecret_stores: { bank: { refresh: 30s } }\n";
+    let central = central
+        .replace("u:canary-4711@", "")
+        .replace("canary-4711@", "")
+        .replace("aws-ssm", "aws-sm");
+    let whole = central.clone() + "local_overrides: [providers.openai.secret]\n";
+    let own = format!("{own}providers: {{ openai: {{ secret: \"bank:openai#key\" }} }}\n");
+    let stores = loaded(&led(&own, &whole)).snapshot.secret_stores;
+    // The sidecar has no use for the other one.
+    assert_eq!(stores.keys().map(|it| &**it).collect::<Vec<_>>(), ["bank"]);
+    assert_eq!(stores["bank"].max_stale, Duration::from_hours(2));
+    assert_eq!(stores["bank"].refresh, Duration::from_secs(30));
+}
+
+#[test]
 fn problems_of_both_texts_are_told_at_once_each_at_its_place() {
     let own = "drain: soon\n";
     let central = "queue: 0\ndrain: 1s\nroutes: {}\nrutes: {}\n";

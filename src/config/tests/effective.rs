@@ -95,9 +95,12 @@ fn only_what_the_sidecar_keeps_is_shown() {
     let central = format!(
         "
 version: 1
+secret_stores:
+  ours: {{ kind: vault, address: \"https://vault.internal\", auth: token, token_file: /run/token }}
+  theirs: {{ kind: aws-sm }}
 providers:
-  a: {{ kind: openai, secret: env:A }}
-  b: {{ kind: openai, secret: env:B }}
+  a: {{ kind: openai, secret: \"ours:openai#key\" }}
+  b: {{ kind: openai, secret: \"theirs:openai\" }}
 models: {{ a/x: {{ context: 5 }}, b/x: {{ context: 6 }} }}
 routes:
   one: {{ targets: [a/x] }}
@@ -111,12 +114,19 @@ keys:
     let shown = shown(&led_by(own, &central));
     let config = &shown["config"];
     let names = |key: &str| config[key].as_object().unwrap().keys().cloned().collect();
-    let none_of_theirs: [Vec<String>; 3] = [names("providers"), names("routes"), names("models")];
-    assert_eq!(none_of_theirs, [vec!["a"], vec!["one"], vec!["a/x"]]);
+    let none_of_theirs: [Vec<String>; 4] =
+        ["providers", "routes", "models", "secret_stores"].map(names);
+    assert_eq!(
+        none_of_theirs,
+        [vec!["a"], vec!["one"], vec!["a/x"], vec!["ours"]]
+    );
+    assert_eq!(config["providers"]["a"]["secret"], "ours:openai#key");
+    let store = "central:central:4:11";
+    assert_eq!(shown["origins"]["secret_stores.ours.kind"], store);
     let keys = config["keys"].as_array().unwrap();
     assert_eq!(keys.len(), 1);
     assert_eq!(keys[0]["id"], "ours");
-    assert_eq!(shown["origins"]["keys[0].id"], "central:central:12:7");
+    assert_eq!(shown["origins"]["keys[0].id"], "central:central:15:7");
     assert!(!shown.to_string().contains("theirs"), "{shown}");
 }
 

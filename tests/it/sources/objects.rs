@@ -9,13 +9,8 @@ use pillion::source::SourceError;
 use super::{
     ask, error, is_away, is_signed, keeps_up, new, open_with, place, same, signed, too_large,
 };
-use crate::support::{Peer, Program, Reply, Upstream};
-
-const PROGRAM: Program = Program {
-    variable: "PILLION_TEST_MOTO",
-    names: &["moto_server"],
-    version: "--help",
-};
+use crate::support::store::Moto;
+use crate::support::{Reply, Upstream};
 
 fn ambient(endpoint: &str) -> Ambient {
     let environment = [
@@ -30,16 +25,10 @@ fn ambient(endpoint: &str) -> Ambient {
 
 #[tokio::test]
 async fn an_object_is_asked_for_through_an_outage() {
-    let Some(program) = PROGRAM.find() else {
+    let Some(mut moto) = Moto::start().await else {
         return;
     };
-    let mut moto = Peer::start(program, |ports, _| {
-        ["-H", "127.0.0.1", "-p", &ports[0].to_string()]
-            .map(str::to_owned)
-            .to_vec()
-    })
-    .await;
-    let endpoint = format!("http://127.0.0.1:{}", moto.ports[0]);
+    let endpoint = moto.url();
     // It takes who asks from the signature.
     let identity = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261126/eu-central-1/s3/aws4_request, SignedHeaders=host, Signature=0";
     let headers = [("authorization", identity)];

@@ -74,6 +74,11 @@ impl Centre {
         format!("{}/reports", self.server.root_url())
     }
 
+    /// What sidecars have reported, as they wrote it.
+    pub(crate) fn reports(&self) -> Vec<String> {
+        self.held.lock().unwrap().reports.clone()
+    }
+
     /// How often it was asked.
     pub(crate) fn hits(&self) -> usize {
         self.server.hits()

@@ -1,7 +1,7 @@
 //! A real server of a test's own, on ports of loopback: started where its program is installed.
 
 use std::io::Write as _;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -13,7 +13,9 @@ const LOOK: Duration = Duration::from_millis(10);
 /// More than any of them listens at.
 const PORTS: usize = 5;
 
-type Arguments = Box<dyn Fn(&[u16; PORTS], &Folder) -> Vec<String> + Send + Sync>;
+pub(crate) type Ports = [u16; PORTS];
+
+type Arguments = Box<dyn Fn(&Ports, &Folder) -> Vec<String> + Send + Sync>;
 
 /// Which program a server is: a variable that names it, where it must be one then, else the names
 /// that it may have on the path.
@@ -29,7 +31,7 @@ pub(crate) struct Peer {
     program: String,
     arguments: Arguments,
     child: Child,
-    pub(crate) ports: [u16; PORTS],
+    pub(crate) ports: Ports,
     pub(crate) folder: Folder,
 }
 
@@ -64,7 +66,7 @@ impl Peer {
     /// when it accepts connections at the first of them.
     pub(crate) async fn start(
         program: String,
-        arguments: impl Fn(&[u16; PORTS], &Folder) -> Vec<String> + Send + Sync + 'static,
+        arguments: impl Fn(&Ports, &Folder) -> Vec<String> + Send + Sync + 'static,
     ) -> Self {
         let folder = Folder::new();
         let ports = free();
@@ -88,6 +90,18 @@ impl Peer {
         panic!("{} does not start", peer.program);
     }
 
+    /// Where it accepts connections.
+    pub(crate) fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.ports[0]).into()
+    }
+
+    /// Sends it a signal, by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -106,7 +120,7 @@ impl Peer {
                 if self.child.try_wait().unwrap().is_some() {
                     return false;
                 }
-                if TcpStream::connect((Ipv4Addr::LOCALHOST, self.ports[0])).is_ok() {
+                if TcpStream::connect(self.address()).is_ok() {
                     return true;
                 }
                 sleep(LOOK).await;
@@ -122,7 +136,7 @@ impl Drop for Peer {
     }
 }
 
-fn free() -> [u16; PORTS] {
+fn free() -> Ports {
     let held = [(); PORTS].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
     held.map(|listener| listener.local_addr().unwrap().port())
 }
