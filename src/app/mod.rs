@@ -123,13 +123,6 @@ impl Start {
             Self::Following(bootstrap, _) => &bootstrap.process,
         }
     }
-
-    pub fn warnings(&self) -> &[Problem] {
-        match self {
-            Self::Loaded(loaded) => &loaded.warnings,
-            Self::Following(bootstrap, _) => &bootstrap.warnings,
-        }
-    }
 }
 
 /// Runs until a signal ends it, then drains. `ready` is called once applications can connect.
@@ -160,6 +153,9 @@ pub async fn run(
     match start {
         Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(loaded))),
         Start::Following(bootstrap, place) => {
+            for warning in &bootstrap.warnings {
+                tracing::warn!("{warning}");
+            }
             tracing::info!(source = %place.url, %admin, "following a central document");
             core.follow(bootstrap, place, Arc::clone(&reloader), Arc::clone(&again))?;
         }

@@ -68,9 +68,6 @@ pub(super) fn serve(
     options: Options,
     ready: &mut dyn FnMut(Addresses),
 ) -> io::Result<ExitCode> {
-    for warning in start.warnings() {
-        tracing::warn!("{warning}");
-    }
     let runtime = runtime(start.process().workers)?;
     let ended = runtime.block_on(app::run(start, sources, options, ready));
     // What still blocks in a thread (a sink that hangs, a slow name server) does not keep the process.

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -14,7 +13,9 @@ use tokio::time::sleep;
 use crate::support::centre::Away;
 use crate::support::crowd::crowd;
 use crate::support::fixture::{ask, ask_stream, plain, streamed};
-use crate::support::{Centre, Config, Folder, Gate, Gateway, Redis, Reply, Upstream, soon};
+use crate::support::{
+    Centre, Config, Folder, Gate, Gateway, Redis, Reply, Upstream, pillion, soon,
+};
 
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -80,6 +81,15 @@ async fn until_kept(gateway: &Gateway, text: &str) {
     .await;
 }
 
+async fn until_logged(gateway: &Gateway, text: &str) {
+    soon(&format!("{text} is logged"), async {
+        while !gateway.log().contains(text) {
+            sleep(LOOK).await;
+        }
+    })
+    .await;
+}
+
 fn says(value: &Value, text: &str) -> bool {
     value.as_str().is_some_and(|said| said.contains(text))
 }
@@ -116,7 +126,7 @@ async fn a_document_is_loaded_followed_and_refused_whole_when_it_is_poisoned() {
         "{refused}"
     );
     assert_eq!(version(&told), good);
-    assert!(gateway.log().contains("routes.chat.targets[0]"));
+    until_logged(&gateway, "routes.chat.targets[0]").await;
     let metrics = gateway.ask_admin("/metrics").await;
     let metrics = metrics.text();
     for sample in [
@@ -431,21 +441,6 @@ async fn under_load_and_a_hundred_reloads_a_second_each_request_sees_one_configu
     assert!(seen.len() > SECONDS * 5, "{} versions were met", seen.len());
     assert!(after < warm + 12 * 1024, "{warm} KiB → {after} KiB");
     assert!(centre.hits() > reloads);
-}
-
-/// Runs the command to its end: its exit code, and what it said.
-async fn pillion(arguments: &[&str]) -> (i32, String) {
-    let arguments: Vec<_> = arguments.iter().map(|&word| word.to_owned()).collect();
-    let run = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pillion"));
-        command.args(arguments).env_clear().output().unwrap()
-    };
-    let output = tokio::task::spawn_blocking(run).await.unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    (
-        output.status.code().unwrap(),
-        String::from_utf8(said).unwrap(),
-    )
 }
 
 #[tokio::test]

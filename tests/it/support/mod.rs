@@ -20,6 +20,7 @@ pub(crate) mod twice;
 pub(crate) mod upstream;
 pub(crate) mod wire;
 
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -44,4 +45,19 @@ pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
     timeout(LIMIT, event)
         .await
         .unwrap_or_else(|_| panic!("in {LIMIT:?} this did not happen: {what}"))
+}
+
+/// Runs the command to its end: its exit code, and what it said.
+pub(crate) async fn pillion(arguments: &[&str]) -> (i32, String) {
+    let arguments: Vec<_> = arguments.iter().map(|&word| word.to_owned()).collect();
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pillion"));
+        command.args(arguments).env_clear().output().unwrap()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(said).unwrap(),
+    )
 }
