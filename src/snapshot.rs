@@ -429,7 +429,7 @@ impl BaseUrl {
         };
         let authority = parts.authority.ok_or("lacks a host")?;
         if authority.as_str().contains('@') {
-            return Err("holds a user or a password, which are not for a URL here".into());
+            return Err("holds credentials, which are not for a URL here".into());
         }
         let path = parts
             .path_and_query

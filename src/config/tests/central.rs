@@ -239,8 +239,8 @@ secret_stores:
     assert_eq!(
         said,
         [
-            "central:13:24: secret_stores.bank.address: holds a user or a password, which are not for a URL here",
-            "central:14:28: secret_stores.params.address: holds a user or a password, which are not for a URL here",
+            "central:13:24: secret_stores.bank.address: holds credentials, which are not for a URL here",
+            "central:14:28: secret_stores.params.address: holds credentials, which are not for a URL here",
         ]
     );
     let own = "secret_max_stale: 5h\nsecret_stores: { bank: { refresh: 30s } }\n";
