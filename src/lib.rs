@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod app;
 pub mod body;
+pub mod central;
 pub mod chat;
 pub mod check;
 pub mod cli;

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub struct Snapshot {
     /// `Host` names accepted beside the loopback ones: in lower case, IPv6 in its shortest form and
     /// without brackets.
     pub hosts: BTreeSet<String>,
+    /// How many sidecars have this configuration, where that is known.
+    pub instances: Option<NonZeroU32>,
 }
 
 impl Snapshot {
@@ -426,7 +429,7 @@ impl BaseUrl {
         };
         let authority = parts.authority.ok_or("lacks a host")?;
         if authority.as_str().contains('@') {
-            return Err("holds credentials; put them into `secret`".into());
+            return Err("holds credentials, which are not for a URL here".into());
         }
         let path = parts
             .path_and_query

@@ -45,6 +45,7 @@ pub fn respond(method: &Method, path: &str, from: IpAddr, state: &AdminState) ->
         return page(StatusCode::FORBIDDEN, TEXT, "only from this machine\n");
     }
     let answer: fn(&AdminState) -> Response<Body> = match path {
+        "/api/config" => config,
         "/api/targets" => targets,
         "/livez" | "/healthz" => |_| page(StatusCode::OK, TEXT, "ok\n"),
         "/readyz" | "/startupz" => readiness,
@@ -86,6 +87,11 @@ fn targets(state: &AdminState) -> Response<Body> {
     }
 }
 
+/// The shape of it is told where it is made: [`Effective::show`](crate::config::Effective::show).
+fn config(state: &AdminState) -> Response<Body> {
+    page(StatusCode::OK, JSON, state.status.config().to_string())
+}
+
 fn metrics(state: &AdminState) -> Response<Body> {
     state.status.gauge(state, Instant::now());
     state.status.count_tasks();
@@ -110,6 +116,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::config::{Effective, Format, Sources};
     use crate::secret::{Ambient, Reference, StorePlaces};
     use crate::snapshot::{BaseUrl, Callers, Identity, Kind, Provider, Snapshot};
     use crate::tasks::Tasks;
@@ -152,7 +159,20 @@ mod tests {
             callers: Callers::Keys(HashMap::new()),
             body_limit: 0,
             hosts: BTreeSet::new(),
+            instances: None,
         })
+    }
+
+    const TEXT_OF_CONFIG: &str = "
+allow_anonymous: true
+providers: { openai: { kind: openai, secret: env:OPENAI_API_KEY } }
+routes: { fast: { targets: [openai/gpt-5] } }
+shared_state: redis://:canary-4711@redis.internal
+";
+
+    fn effective() -> Effective {
+        let sources = Sources::from_text(Format::Yaml, TEXT_OF_CONFIG);
+        crate::config::load(&sources).unwrap().effective
     }
 
     fn get(state: &AdminState, path: &str) -> (StatusCode, String) {
@@ -190,7 +210,9 @@ mod tests {
         state.status.config_refused("routes: none");
         assert_eq!(ready(&state).0, S::SERVICE_UNAVAILABLE);
         let now = Instant::now();
-        state.status.config_applied(&snapshot("v1", &[]), now);
+        state
+            .status
+            .config_applied(&snapshot("v1", &[]), effective(), now);
         let serving = json!({
             "ready": true,
             "config": { "version": "v1", "age_seconds": 0, "stale": false, "refused": null },
@@ -221,7 +243,9 @@ mod tests {
     fn a_listener_without_a_configuration_is_not_ready_nor_the_reverse() {
         let state = state();
         let snapshot = snapshot("v1", &[]);
-        state.status.config_applied(&snapshot, Instant::now());
+        state
+            .status
+            .config_applied(&snapshot, effective(), Instant::now());
         assert_eq!(get(&state, "/startupz").0, StatusCode::SERVICE_UNAVAILABLE);
         state.status.listener_up();
         assert_eq!(get(&state, "/startupz").0, StatusCode::OK);
@@ -234,7 +258,9 @@ mod tests {
         let state = state();
         state.keyring.load(&StorePlaces::new(), [&reference]);
         let snapshot = snapshot("v1", &[("openai", &reference)]);
-        state.status.config_applied(&snapshot, Instant::now());
+        state
+            .status
+            .config_applied(&snapshot, effective(), Instant::now());
         state.status.listener_up();
         let (status, detail) = ready(&state);
         assert_eq!(status, StatusCode::OK);
@@ -257,14 +283,18 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let secrets = [("openai", &reference)];
         let now = Instant::now();
-        state.status.config_applied(&snapshot("v1", &secrets), now);
-        state.status.config_applied(&snapshot("v2", &secrets), now);
+        state
+            .status
+            .config_applied(&snapshot("v1", &secrets), effective(), now);
+        state
+            .status
+            .config_applied(&snapshot("v2", &secrets), effective(), now);
         state.status.config_refused("no");
         let (_, text) = get(&state, "/metrics");
         for sample in [
             "pillion_config_version{version=\"v2\"} 1",
             "pillion_config_age_seconds 0",
-            "pillion_config_refusals_total 1",
+            "pillion_config_refusals_total{reason=\"invalid\"} 1",
             "pillion_config_stale 1",
             "pillion_secret_age_seconds{provider=\"openai\"} 0",
             "pillion_secret_usable{provider=\"openai\"} 1",
@@ -278,6 +308,26 @@ mod tests {
         assert!(detail.contains("more than one line"), "{detail}");
         let seen = format!("{text}{detail}{:?}{:?}", state.status, state.metrics);
         assert!(!seen.contains("canary"), "{seen}");
+    }
+
+    #[test]
+    fn the_configuration_is_told_to_this_machine_without_its_secrets() {
+        let state = state();
+        assert_eq!(get(&state, "/api/config"), (StatusCode::OK, "null".into()));
+        let snapshot = snapshot("v1", &[]);
+        let now = Instant::now();
+        state.status.config_applied(&snapshot, effective(), now);
+        let (_, text) = get(&state, "/api/config");
+        let shown: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(shown["version"], "v1");
+        let config = &shown["config"];
+        assert_eq!(config["shared_state"], "redis://…@redis.internal");
+        assert_eq!(config["routes"]["fast"]["targets"], json!(["openai/gpt-5"]));
+        assert_eq!(shown["origins"]["shared_state"], "file:<text>:5:1");
+        assert!(!format!("{text}{:?}", state.status).contains("canary"));
+        let afar = "192.0.2.1".parse().unwrap();
+        let refused = respond(&Method::GET, "/api/config", afar, &state);
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use super::AdminState;
 use super::targets::{self, Targets};
+use crate::central::{Following, Reason, SourceDetail};
+use crate::config::Effective;
 use crate::health::Health;
 use crate::secret::Reference;
 use crate::snapshot::{Provider, Snapshot};
@@ -20,6 +22,8 @@ pub struct Status {
     listening: AtomicBool,
     draining: AtomicBool,
     config: RwLock<Config>,
+    /// Where there is a central document.
+    following: Option<Arc<Following>>,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +36,7 @@ struct Config {
 #[derive(Debug)]
 struct Live {
     snapshot: Arc<Snapshot>,
+    effective: Effective,
     since: Instant,
 }
 
@@ -51,6 +56,9 @@ struct ConfigDetail {
     /// Whether there is a newer one, which was refused.
     stale: bool,
     refused: Option<String>,
+    /// Of the central document, where there is to be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<SourceDetail>,
 }
 
 /// A provider whose secret cannot be read, or is not issued, now; an older value may be in use.
@@ -67,15 +75,24 @@ impl Status {
             listening: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             config: RwLock::default(),
+            following: None,
         }
     }
 
+    /// The status of a process that follows a central document.
+    #[must_use]
+    pub fn following(mut self, following: Arc<Following>) -> Self {
+        self.following = Some(following);
+        self
+    }
+
     /// This configuration is live.
-    pub fn config_applied(&self, snapshot: &Arc<Snapshot>, now: Instant) {
+    pub fn config_applied(&self, snapshot: &Arc<Snapshot>, effective: Effective, now: Instant) {
         let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
         *config = Config {
             live: Some(Live {
                 snapshot: Arc::clone(snapshot),
+                effective,
                 since: now,
             }),
             refused: None,
@@ -83,7 +100,6 @@ impl Status {
         let version = [(names::VERSION, (&snapshot.version).into())];
         self.metrics.config_version.clear();
         self.metrics.config_version.get_or_create(&version).set(1);
-        self.metrics.config_stale.set(0);
         // Providers that are gone have no age.
         self.metrics.secret_age_seconds.clear();
         self.metrics.secret_usable.clear();
@@ -94,11 +110,10 @@ impl Status {
     pub fn config_refused(&self, message: impl Into<String>) {
         let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
         config.refused = Some(message.into());
-        self.metrics.config_refusals.inc();
-        self.metrics.config_stale.set(1);
+        self.metrics.config_refused(Reason::Invalid.name());
     }
 
-    /// Whether the newest configuration was refused.
+    /// Whether the newest configuration was refused as a whole, not its central document alone.
     pub fn is_stale(&self) -> bool {
         self.config
             .read()
@@ -123,17 +138,32 @@ impl Status {
         let draining = self.draining.load(Ordering::Acquire);
         let listening = self.listening.load(Ordering::Acquire);
         let live = config.live.as_ref();
+        let refused = self.refused(&config);
         Readiness {
             ready: live.is_some() && listening && !draining,
             config: ConfigDetail {
                 version: live.map(|live| live.snapshot.version.to_string()),
                 age_seconds: live.map(|live| live.age(now).as_secs()),
-                stale: config.refused.is_some(),
-                refused: config.refused.clone(),
+                stale: refused.is_some(),
+                refused,
+                source: (self.following.as_ref()).map(|following| following.detail(now)),
             },
             secrets: live.map(|live| live.unreadable(state)).unwrap_or_default(),
             draining,
         }
+    }
+
+    /// The live configuration, and where each value of it is from; null before there is one.
+    pub(super) fn config(&self) -> serde_json::Value {
+        let (snapshot, effective) = {
+            let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(live) = &config.live else {
+                return serde_json::Value::Null;
+            };
+            (Arc::clone(&live.snapshot), live.effective.clone())
+        };
+        // It takes as long as reading the texts does; nobody is to wait for that lock meanwhile.
+        effective.show(&snapshot)
     }
 
     /// How the targets of the live configuration stand.
@@ -156,9 +186,20 @@ impl Status {
         }
     }
 
+    /// Why the newest configuration is not the live one, whoever has refused it.
+    fn refused(&self, config: &Config) -> Option<String> {
+        let central = || self.following.as_ref()?.refusal();
+        config.refused.clone().or_else(central)
+    }
+
     /// Brings the metrics up to date that change by themselves.
     pub(super) fn gauge(&self, state: &AdminState, now: Instant) {
         let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        let is_stale = self.refused(&config).is_some();
+        self.metrics.config_stale.set(i64::from(is_stale));
+        if let Some(following) = &self.following {
+            following.gauge(now);
+        }
         let Some(live) = &config.live else {
             return;
         };

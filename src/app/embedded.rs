@@ -4,7 +4,6 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -28,9 +27,6 @@ use crate::upstream::{Clients, Credentials, Egress, Upstream};
 
 /// Requests and connections: a command has far fewer.
 const AT_ONCE: usize = 1024;
-
-/// A command is over long before anything is stale.
-const MAX_STALE: Duration = Duration::from_hours(12);
 
 /// A running one. It ends with its owner.
 pub struct Embedded {
@@ -61,8 +57,7 @@ impl Embedded {
         let tasks = Tasks::default();
         let clients = Clients::cuttable(tasks.clone(), Egress::of(env));
         let stores = Stores::new(env, clients.clone(), tasks.clone());
-        let keyring =
-            Keyring::with_stores(move |place| stores.open(place), tasks.clone(), MAX_STALE);
+        let keyring = Keyring::with_stores(move |place| stores.open(place), tasks.clone());
         let named = snapshot
             .providers
             .values()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +40,22 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
+    }
+
+    /// Waits for `first`; `None` when told to end before it has come. A SIGHUP asks for it `again`.
+    pub(super) async fn until_first<T>(
+        &mut self,
+        mut first: oneshot::Receiver<T>,
+        again: &Notify,
+    ) -> Option<T> {
+        loop {
+            tokio::select! {
+                first = &mut first => return first.ok(),
+                _ = self.hangup.recv() => again.notify_one(),
+                _ = self.terminate.recv() => return None,
+                _ = self.interrupt.recv() => return None,
+            }
+        }
     }
 
     /// Told to end, either way.
@@ -83,7 +99,10 @@ pub(super) async fn until_told_to_end(
 }
 
 /// Does `work` on a thread of its own: a file on a mount that hangs must not stop the requests.
-fn aside(reloader: &Arc<Reloader>, work: fn(&Reloader)) -> JoinHandle<()> {
+pub(super) fn aside(
+    reloader: &Arc<Reloader>,
+    work: impl FnOnce(&Reloader) + Send + 'static,
+) -> JoinHandle<()> {
     let reloader = Arc::clone(reloader);
     tokio::task::spawn_blocking(move || work(&reloader))
 }

@@ -2,6 +2,7 @@
 //!
 //! What is decided here is only who knows whom, and the order in which things start and stop.
 
+mod core;
 mod embedded;
 mod files;
 mod life;
@@ -11,35 +12,31 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, AdminState, Status};
 use crate::body::Body;
-use crate::config::{Loaded, Process, Sources};
+use crate::config::{self, Bootstrap, Loaded, Problem, Process, Sources};
 use crate::fleet::Fleet;
-use crate::health::Health;
 use crate::limit::Seats;
 use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
 use crate::live::Live;
 use crate::once::Calls;
 use crate::record::{AuditSinks, Records};
-use crate::redis::Place;
-use crate::secret::{Ambient, Keyring};
+use crate::redis;
 use crate::serve::{self, Gateway};
 use crate::simulate::Simulator;
 use crate::snapshot::Snapshot;
-use crate::stores::Stores;
+use crate::source::Place;
 use crate::tasks::Tasks;
-use crate::telemetry::Metrics;
-use crate::upstream::{Clients, Credentials, Egress, Upstream};
+use crate::upstream::Upstream;
 
-use self::reload::Reloader;
+use self::core::Core;
+use self::reload::{First, Reloader};
 
 pub use self::embedded::Embedded;
 
@@ -77,6 +74,8 @@ pub enum StartError {
         error: io::Error,
     },
     Signals(io::Error),
+    /// The source cannot be followed as it is written.
+    Source(String),
     /// The gateway of a command has no address.
     Embedded(String),
 }
@@ -90,7 +89,38 @@ impl std::fmt::Display for StartError {
                 write!(f, "the simulated provider `{name}` cannot listen: {error}")
             }
             Self::Signals(error) => write!(f, "signals cannot be received: {error}"),
+            Self::Source(why) => write!(f, "the source cannot be followed: {why}"),
             Self::Embedded(error) => write!(f, "the gateway has no address: {error}"),
+        }
+    }
+}
+
+/// What the process begins with.
+pub enum Start {
+    /// All there is.
+    Loaded(Loaded),
+    /// A source to follow: the first configuration comes from there, or from an earlier time.
+    Following(Bootstrap, Place),
+}
+
+impl Start {
+    /// What these sources begin with.
+    ///
+    /// # Errors
+    /// Every problem that can be found before a central document is there.
+    pub fn of(sources: &Sources) -> Result<Self, Vec<Problem>> {
+        let mut bootstrap = config::bootstrap(sources)?;
+        match bootstrap.source.take() {
+            Some(place) => Ok(Self::Following(bootstrap, place)),
+            None => config::load(sources).map(Self::Loaded),
+        }
+    }
+
+    /// As the sidecar's own file says it.
+    pub fn process(&self) -> &Process {
+        match self {
+            Self::Loaded(loaded) => &loaded.process,
+            Self::Following(bootstrap, _) => &bootstrap.process,
         }
     }
 }
@@ -100,21 +130,49 @@ impl std::fmt::Display for StartError {
 /// # Errors
 /// A part could not start; nothing has been served.
 pub async fn run(
-    loaded: Loaded,
+    start: Start,
     sources: Sources,
     options: Options,
     ready: &mut dyn FnMut(Addresses),
 ) -> Result<ExitCode, StartError> {
-    let Loaded {
-        snapshot, process, ..
-    } = loaded;
-    let snapshot = Arc::new(snapshot);
     let mut signals = life::Signals::new().map_err(StartError::Signals)?;
-    let metrics = Arc::new(match &process.shared_state {
-        Some(_) => Metrics::with_shared_state(),
-        None => Metrics::new(),
-    });
-    let status = Arc::new(Status::new(Arc::clone(&metrics)));
+    let core = Core::new(&start, &sources.env);
+    let admin_listener = listen::bind(start.process().admin).map_err(StartError::Bind)?;
+    // As it is, not as it was asked for: port 0 is any that is free.
+    let admin = (admin_listener.local_addr()).unwrap_or(start.process().admin);
+    core.serve_admin(admin_listener);
+    let again = Arc::new(Notify::new());
+    let (reloader, first) = Reloader::new(
+        sources,
+        core.keyring.clone(),
+        core.upstream.health.clone(),
+        Arc::clone(&core.status),
+        Arc::clone(&again),
+    );
+    let reloader = Arc::new(reloader);
+    match start {
+        Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(loaded))),
+        Start::Following(bootstrap, place) => {
+            for warning in &bootstrap.warnings {
+                tracing::warn!("{warning}");
+            }
+            tracing::info!(source = %place.url, %admin, "following a central document");
+            core.follow(bootstrap, place, Arc::clone(&reloader), Arc::clone(&again))?;
+        }
+    }
+    let Some(first) = signals.until_first(first, &again).await else {
+        tracing::info!("ended before there was a configuration");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let First { process, live } = first;
+    let Core {
+        metrics,
+        status,
+        upstream,
+        background,
+        ..
+    } = core;
+    let snapshot = live.current();
     let sinks = AuditSinks {
         stdout: process.audit.stdout,
         file: process.audit.file.clone(),
@@ -122,34 +180,17 @@ pub async fn run(
     let records = Records::new(snapshot.identity.clone(), Arc::clone(&metrics), sinks)
         .map_err(StartError::Audit)?;
     let listener = listen::bind(process.listen).map_err(StartError::Bind)?;
-    let admin_listener = listen::bind(process.admin).map_err(StartError::Bind)?;
-    // As they are, not as they were asked for: port 0 is any that is free.
     let at = Addresses {
         listen: listener.local_addr().unwrap_or(process.listen),
-        admin: admin_listener.local_addr().unwrap_or(process.admin),
+        admin,
     };
     let _simulators = simulators(&process).await?;
 
     let connections = Tasks::default();
-    let background = Tasks::default();
     let cut = CancellationToken::new();
     let (phase, serving) = watch::channel(Phase::Serving);
-    let (publisher, live) = Live::new(Arc::clone(&snapshot));
-    let clients = Clients::new(background.clone(), Egress::of(&sources.env));
-    let ambient = Ambient::of(&sources.env);
-    let stores = Stores::new(&sources.env, clients.clone(), background.clone());
-    let keyring = Keyring::with_stores(
-        move |place| stores.open(place),
-        background.clone(),
-        process.secret_max_stale,
-    );
-    let upstream = Upstream {
-        health: Health::new(fastrand::Rng::new()),
-        clients: clients.clone(),
-        keyring: keyring.clone(),
-        credentials: Credentials::new(ambient, keyring.clone(), clients, background.clone()),
-    };
-    let place = (process.shared_state.as_ref()).and_then(|state| Place::of(state.expose()));
+    let place = process.shared_state.as_ref();
+    let place = place.and_then(|state| redis::Place::of(state.expose()));
     let fleet = place.map(|place| {
         let up = metrics.shared_state_up.clone();
         let waiters = process.concurrency;
@@ -157,6 +198,7 @@ pub async fn run(
         background.spawn(fleet.clone().keep_up(live.clone(), upstream.health.clone()));
         fleet
     });
+    drop(snapshot);
     let gateway = Arc::new(Gateway {
         snapshot: live.clone(),
         upstream: upstream.clone(),
@@ -171,18 +213,6 @@ pub async fn run(
         ),
         cut: cut.clone(),
     });
-    let reloader = Arc::new(Reloader::new(
-        sources,
-        process.clone(),
-        publisher,
-        live.clone(),
-        keyring.clone(),
-        upstream.health.clone(),
-        Arc::clone(&status),
-    ));
-    reloader.read_secrets(&snapshot);
-    keyring.read_once(FIRST_READ).await;
-    status.config_applied(&snapshot, Instant::now());
 
     let settings = Settings {
         h2c: process.h2c,
@@ -201,17 +231,9 @@ pub async fn run(
             service,
         ));
     }
-    let state = AdminState {
-        status: Arc::clone(&status),
-        metrics,
-        keyring,
-        credentials: upstream.credentials.clone(),
-        health: upstream.health.clone(),
-    };
-    background.spawn(serve_admin(admin_listener, background.clone(), state));
-    background.spawn(keep_warm(live, upstream));
+    background.spawn(keep_warm(live.clone(), upstream));
     status.listener_up();
-    tracing::info!(listen = %at.listen, admin = %at.admin, version = %snapshot.version, "serving");
+    tracing::info!(listen = %at.listen, admin = %at.admin, version = %live.current().version, "serving");
     ready(at);
 
     life::until_told_to_end(&mut signals, &reloader, &records).await;
@@ -237,20 +259,6 @@ fn service(
 ) -> impl Fn(Request<Incoming>, Peer) -> std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send>>
 + Clone {
     move |request, peer| Box::pin(serve::handle(Arc::clone(&gateway), request, peer))
-}
-
-/// Probes are answered to the last moment: this listener does not drain.
-async fn serve_admin(listener: TcpListener, tasks: Tasks, state: AdminState) {
-    // The sender lives as long as this future, which is as long as the process.
-    let (_phase, serving) = watch::channel(Phase::Serving);
-    let service = move |request: Request<Incoming>, peer: Peer| {
-        let path = request.uri().path();
-        let response = admin::respond(request.method(), path, peer.addr.ip(), &state);
-        std::future::ready(response)
-    };
-    let connections = Connections::at_most(PROBES);
-    let settings = Settings::default();
-    listen::serve(listener, settings, connections, tasks, serving, service).await;
 }
 
 async fn simulators(process: &Process) -> Result<Vec<Simulator>, StartError> {

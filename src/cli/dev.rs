@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::run::{flags, refuse, serve};
 use super::{keys, variable};
-use crate::app::{Addresses, Options};
+use crate::app::{Addresses, Options, Start};
 use crate::config::{self, Format, Sources, sha256};
 
 /// A provider that is used when its key is found.
@@ -105,18 +105,24 @@ impl Dev {
             let (document, about) = built_in(&token)?;
             (document, Some(token), Some(about))
         };
-        let sources = Sources::from_process(document, flags);
-        let loaded = match config::load(&sources) {
-            Ok(loaded) => loaded,
+        let sources = Sources {
+            local: config::Local::Free,
+            ..Sources::from_process(document, flags)
+        };
+        let start = match Start::of(&sources) {
+            Ok(start) => start,
             Err(problems) => return Ok(refuse(&problems)),
         };
-        let route = loaded.snapshot.routes.keys().next();
-        let route = route.map_or_else(String::new, ToString::to_string);
+        let route = match &start {
+            Start::Loaded(loaded) => loaded.snapshot.routes.keys().next().cloned(),
+            Start::Following(..) => None,
+        };
+        let route = route.unwrap_or_else(|| "<a route of your configuration>".into());
         let mut said = Ok(());
         let mut ready = |at: Addresses| {
             said = welcome(out, at, &route, token.as_deref(), about.as_deref());
         };
-        let code = serve(loaded, sources, Options::default(), &mut ready)?;
+        let code = serve(start, sources, Options::default(), &mut ready)?;
         said.map(|()| code)
     }
 }

@@ -3,6 +3,7 @@
 mod check;
 mod dev;
 mod drill;
+mod fleet;
 mod healthcheck;
 mod keys;
 mod run;
@@ -15,8 +16,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::secret::close_memory;
+use crate::central;
+use crate::config::CentralText;
+use crate::secret::{Ambient, close_memory};
+use crate::source::{self, Place};
+use crate::tasks::Tasks;
 use crate::telemetry::log;
+use crate::upstream::{Clients, Egress};
 
 /// The port is taken, a check failed, or something else that trying again may cure.
 pub(crate) const FAILED: u8 = 1;
@@ -38,6 +44,7 @@ enum Command {
     Validate(validate::Validate),
     Check(check::Check),
     Drill(drill::Drill),
+    Fleet(fleet::Fleet),
     /// Print the JSON Schema of the configuration
     Schema,
     Keys(keys::Keys),
@@ -61,14 +68,34 @@ impl Cli {
         match self.command {
             Command::Run(run) => run.run(),
             Command::Dev(dev) => dev.run(out),
-            Command::Validate(validate) => validate.run(secrets::unread, out),
+            Command::Validate(validate) => validate.run(fetch, secrets::unread, out),
             Command::Check(check) => check.run(out),
             Command::Drill(drill) => drill.run(out),
+            Command::Fleet(fleet) => fleet.run(out),
             Command::Schema => schema::run(out),
             Command::Keys(keys) => keys.run(out),
             Command::Healthcheck(healthcheck) => Ok(healthcheck.run()),
         }
     }
+}
+
+/// The document that a source has now.
+fn fetch(place: &Place, env: &[(String, String)]) -> Result<CentralText, String> {
+    let runtime = run::runtime(1).map_err(|error| format!("cannot be asked: {error}"))?;
+    let fetched = runtime.block_on(async {
+        let clients = Clients::new(Tasks::default(), Egress::of(env));
+        let source = source::open(place, &clients, &Ambient::of(env))?;
+        central::fetch(source, place).await
+    });
+    runtime.shutdown_background();
+    let document = fetched?;
+    let text = std::str::from_utf8(&document.text);
+    let text = text.map_err(|_| "has a document that is no text in UTF-8".to_owned())?;
+    Ok(CentralText {
+        name: place.url.to_string().into(),
+        format: document.format,
+        text: text.into(),
+    })
 }
 
 fn start_log() -> Result<(), String> {

@@ -9,8 +9,8 @@ use clap::Args;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{BAD_CONFIGURATION, FAILED, variable};
-use crate::app::{self, Addresses, Options};
-use crate::config::{self, Loaded, Problem, Sources};
+use crate::app::{self, Addresses, Options, Start, StartError};
+use crate::config::{Problem, Sources};
 
 /// Run the sidecar.
 #[derive(Debug, Args)]
@@ -40,15 +40,11 @@ impl Run {
         };
         let flags = flags(self.listen, self.admin);
         let sources = Sources::from_process(file, flags);
-        match config::load(&sources) {
-            Ok(loaded) => serve(
-                loaded,
-                sources,
-                Options {
-                    native: self.native,
-                },
-                &mut |_| {},
-            ),
+        let options = Options {
+            native: self.native,
+        };
+        match Start::of(&sources) {
+            Ok(start) => serve(start, sources, options, &mut |_| {}),
             Err(problems) => Ok(refuse(&problems)),
         }
     }
@@ -67,23 +63,27 @@ pub(super) fn flags(
 
 /// Serves until told to end.
 pub(super) fn serve(
-    loaded: Loaded,
+    start: Start,
     sources: Sources,
     options: Options,
     ready: &mut dyn FnMut(Addresses),
 ) -> io::Result<ExitCode> {
-    for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
-    }
-    let runtime = runtime(loaded.process.workers)?;
-    let ended = runtime.block_on(app::run(loaded, sources, options, ready));
+    let runtime = runtime(start.process().workers)?;
+    let ended = runtime.block_on(app::run(start, sources, options, ready));
     // What still blocks in a thread (a sink that hangs, a slow name server) does not keep the process.
     runtime.shutdown_background();
     Ok(match ended {
         Ok(code) => code,
         Err(error) => {
             tracing::error!("{error}");
-            ExitCode::from(FAILED)
+            ExitCode::from(match error {
+                StartError::Source(_) => BAD_CONFIGURATION,
+                StartError::Bind(_)
+                | StartError::Audit(_)
+                | StartError::Simulator { .. }
+                | StartError::Signals(_)
+                | StartError::Embedded(_) => FAILED,
+            })
         }
     })
 }

@@ -1,56 +1,79 @@
 //! `pillion validate`: what `run` would say of a configuration, without running it.
 //!
-//! It reads under the environment that it is called in, as `run` does, and opens no connection but to
-//! stores of secrets, when it is asked to.
+//! It reads under the environment that it is called in, as `run` does, and opens no connection unless
+//! `--resolve` asks for it.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::BAD_CONFIGURATION;
-use crate::config::{self, Loaded, Problem, Sources};
+use crate::config::{self, Bootstrap, CentralText, Document, Format, Loaded, Problem, Sources};
 use crate::secret::Reference;
-use crate::snapshot::{Place, Route, Select, Snapshot};
+use crate::snapshot::{self, Route, Select, Snapshot};
+use crate::source::Place;
 
 /// Check configurations offline: every problem at once, or the routes that were found.
+///
+/// A file is whole, or one of two that belong together. A sidecar's own file has a `source`, and
+/// says `listen`, `admin`, `identity`, `cache_dir`, `workers` and how the process runs. A central
+/// document has one of `version`, `allow_rollback`, `rollout`, `local_overrides`, which no other file
+/// may have, and none of the former; it has the routes, providers and keys.
 #[derive(Debug, Args)]
 pub(super) struct Validate {
     /// YAML, TOML or JSON, by extension
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Also read the secrets that the providers name
+    /// The central document to check a sidecar's own files with, as if their `source` held it
+    #[arg(long, value_name = "FILE")]
+    central: Option<PathBuf>,
+    /// Also fetch the central document of a `source`, and read the secrets that the providers name
     #[arg(long)]
     resolve: bool,
 }
 
+/// What a file turned out to be.
+enum Found {
+    /// It says everything, by itself or together with its central document.
+    Whole(Loaded),
+    /// A central document.
+    Central(Loaded),
+    /// A sidecar's own, which follows one that is not at hand.
+    Own(Bootstrap, Place),
+}
+
 impl Validate {
-    /// `read_secrets` says which of a configuration's secrets cannot be read under an environment, and
-    /// why; it is asked with `--resolve` only.
+    /// `fetch` gives the document of a source under an environment, or says why it cannot; `read_secrets`
+    /// says which of a configuration's secrets cannot be read there, and why. They are asked with
+    /// `--resolve` only.
     ///
     /// # Errors
     /// Those of `out`.
     pub(super) fn run(
         self,
+        fetch: impl Fn(&Place, &[(String, String)]) -> Result<CentralText, String>,
         read_secrets: impl Fn(&Snapshot, &[(String, String)]) -> io::Result<Unread>,
         out: &mut impl Write,
     ) -> io::Result<ExitCode> {
         let mut fine = true;
-        for file in self.files {
+        for file in &self.files {
             let name = file.display().to_string();
-            let sources = Sources::from_process(file, Vec::new());
-            let mut result = config::load(&sources);
-            if let (true, Ok(loaded)) = (self.resolve, &result) {
+            let sources = Sources::from_process(file.to_owned(), Vec::new());
+            let mut found = self.look(file, &sources, &fetch);
+            if let (true, Ok(Found::Whole(loaded) | Found::Central(loaded))) =
+                (self.resolve, &found)
+            {
                 let unread = read_secrets(&loaded.snapshot, &sources.env)?;
                 let problems = unread_secrets(&name, loaded, &unread);
                 if !problems.is_empty() {
-                    result = Err(problems);
+                    found = Err(problems);
                 }
             }
-            match result {
-                Ok(loaded) => tell(&name, &loaded, out)?,
+            match found {
+                Ok(found) => tell(&name, &found, out)?,
                 Err(problems) => {
                     fine = false;
                     for problem in problems {
@@ -64,6 +87,54 @@ impl Validate {
         } else {
             ExitCode::from(BAD_CONFIGURATION)
         })
+    }
+
+    fn look(
+        &self,
+        file: &Path,
+        sources: &Sources,
+        fetch: &impl Fn(&Place, &[(String, String)]) -> Result<CentralText, String>,
+    ) -> Result<Found, Vec<Problem>> {
+        if let Some(central) = config::central_text(&sources.document)? {
+            let alone = Sources {
+                document: Document::Text {
+                    format: Format::Yaml,
+                    text: String::new(),
+                },
+                central: Some(central),
+                ..sources.clone()
+            };
+            return config::load(&alone).map(Found::Central);
+        }
+        if let Some(file) = &self.central {
+            let central = CentralText::read(&file.clone().into())?;
+            let both = Sources {
+                central: Some(central),
+                ..sources.clone()
+            };
+            return config::load(&both).map(Found::Whole);
+        }
+        let mut start = config::bootstrap(sources)?;
+        match start.source.take() {
+            Some(place) if self.resolve => {
+                let central = fetch(&place, &sources.env).map_err(|why| {
+                    vec![Problem {
+                        path: "source.url".to_owned(),
+                        at: None,
+                        file: file.display().to_string(),
+                        message: format!("{} {why}", place.url),
+                        hint: None,
+                    }]
+                })?;
+                let both = Sources {
+                    central: Some(central),
+                    ..sources.clone()
+                };
+                config::load(&both).map(Found::Whole)
+            }
+            Some(place) => Ok(Found::Own(start, place)),
+            None => config::load(sources).map(Found::Whole),
+        }
     }
 }
 
@@ -87,13 +158,38 @@ fn unread_secrets(file: &str, loaded: &Loaded, unread: &Unread) -> Vec<Problem> 
         .collect()
 }
 
-fn tell(file: &str, loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
-    for warning in &loaded.warnings {
+fn tell(file: &str, found: &Found, out: &mut impl Write) -> io::Result<()> {
+    let warnings = match found {
+        Found::Whole(loaded) | Found::Central(loaded) => &loaded.warnings,
+        Found::Own(start, _) => &start.warnings,
+    };
+    for warning in warnings {
         writeln!(out, "warning: {warning}")?;
     }
-    let snapshot = &loaded.snapshot;
-    writeln!(out, "ok: {file} ({})", snapshot.version)?;
-    for route in snapshot.routes.values() {
+    match found {
+        Found::Whole(loaded) => {
+            writeln!(out, "ok: {file} ({})", loaded.snapshot.version)?;
+            routes(loaded, out)
+        }
+        Found::Central(loaded) => {
+            // What stands behind the dot is of the own file, of which there is none here.
+            let version = loaded.snapshot.version.split('.').next();
+            let version = version.unwrap_or_default();
+            writeln!(out, "ok: {file} ({version}), a central document")?;
+            routes(loaded, out)
+        }
+        Found::Own(_, place) => {
+            writeln!(
+                out,
+                "ok: {file}, whose routes and keys are at {}",
+                place.url
+            )
+        }
+    }
+}
+
+fn routes(loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
+    for route in loaded.snapshot.routes.values() {
         let places: Vec<_> = route.places.iter().map(place).collect();
         write!(out, "  {}: {}", route.name, places.join(", "))?;
         let aliases = aliases(loaded, route);
@@ -106,7 +202,7 @@ fn tell(file: &str, loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn place(place: &Place) -> String {
+fn place(place: &snapshot::Place) -> String {
     let members = place.members.iter();
     match (&*place.members, place.select) {
         ([one], _) => one.target.id.to_string(),
@@ -135,8 +231,13 @@ mod tests {
     use super::*;
 
     fn run(files: &[&str], resolve: bool) -> (String, ExitCode) {
+        run_with(files, None, resolve)
+    }
+
+    fn run_with(files: &[&str], central: Option<&str>, resolve: bool) -> (String, ExitCode) {
         let command = Validate {
             files: files.iter().map(PathBuf::from).collect(),
+            central: central.map(PathBuf::from),
             resolve,
         };
         let mut out = Vec::new();
@@ -147,7 +248,8 @@ mod tests {
                 .filter_map(|it| it.secret.clone());
             Ok(named.map(|it| (it, "is not there".to_owned())).collect())
         };
-        let code = command.run(refuse, &mut out).unwrap();
+        let nowhere = |_: &Place, _: &[_]| Err("cannot be reached".to_owned());
+        let code = command.run(nowhere, refuse, &mut out).unwrap();
         (String::from_utf8(out).unwrap(), code)
     }
 
@@ -179,6 +281,42 @@ mod tests {
             let (said, _) = run(&[file], false);
             assert!(said.contains(told), "{said}");
         }
+    }
+
+    #[test]
+    fn the_two_that_belong_together_are_told_apart_and_checked_together() {
+        const OWN: &str = "examples/central/local.yaml";
+        const CENTRAL: &str = "examples/central/central.yaml";
+        let (said, code) = run(&[OWN, CENTRAL], false);
+        assert_eq!(code, ExitCode::SUCCESS, "{said}");
+        for told in [
+            "ok: examples/central/local.yaml, whose routes and keys are at https://config.internal/pillion/prod.yaml\n",
+            "), a central document\n",
+            "  summaries: inside/qwen3-32b, openai/gpt-5-nano\n",
+        ] {
+            assert!(said.contains(told), "{said}");
+        }
+        let (said, code) = run_with(&[OWN], Some(CENTRAL), false);
+        assert_eq!(code, ExitCode::SUCCESS, "{said}");
+        assert!(
+            said.contains("  support-chat: openai/gpt-5-mini, "),
+            "{said}"
+        );
+        // It is another team's.
+        assert!(!said.contains("summaries"), "{said}");
+        let (said, code) = run_with(&["examples/support-chat.yaml"], Some(CENTRAL), false);
+        assert_eq!(code, ExitCode::from(BAD_CONFIGURATION));
+        let loosened = ": providers: is for the central document to say; ";
+        assert!(said.contains(loosened), "{said}");
+        let (said, code) = run_with(&[OWN], Some(CENTRAL), true);
+        assert_eq!(code, ExitCode::from(BAD_CONFIGURATION));
+        assert!(said.contains("providers.claude.secret: "), "{said}");
+        assert!(!said.contains("providers.inside"), "{said}");
+        // Without the document at hand, the one at the source is what counts.
+        let (said, code) = run(&[OWN], true);
+        assert_eq!(code, ExitCode::from(BAD_CONFIGURATION));
+        let unreachable = "examples/central/local.yaml: source.url: https://config.internal/pillion/prod.yaml cannot be reached\n";
+        assert_eq!(said, unreachable);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::scalar;
 use super::shape::{self, Key, Presence, Shape};
 use super::shared_state::SharedState;
 use crate::secret::Reference;
+use crate::source::SourceUrl;
 
 pub(super) fn check(tree: &Dict, keys: &'static [Key], report: &mut Report) -> Table {
     table(tree, keys, &Path::root(), report)
@@ -131,11 +132,11 @@ fn map(entries: &Dict, kind: &str, of: &Shape, path: &Path, report: &mut Report)
 /// Text of a shape that is written as text.
 fn of_text(text: &str, shape: &Shape, path: &Path, report: &mut Report) -> Node {
     let read = match shape {
-        Shape::Text | Shape::File if text.is_empty() => {
+        Shape::Text | Shape::PrivateText | Shape::File if text.is_empty() => {
             report.problem(path, "is empty");
             return Node::Bad;
         }
-        Shape::Text | Shape::File => Some(Node::Text(text.into())),
+        Shape::Text | Shape::PrivateText | Shape::File => Some(Node::Text(text.into())),
         Shape::Word(words) if words.contains(&text) => Some(Node::Text(text.into())),
         Shape::Word(words) => {
             let message = format!("`{text}` is not {}", shape.expected());
@@ -176,6 +177,17 @@ fn of_text(text: &str, shape: &Shape, path: &Path, report: &mut Report) -> Node 
                 return Node::Bad;
             }
         },
+        Shape::SourceUrl => match SourceUrl::try_new(text) {
+            Ok(url) => Some(Node::SourceUrl(url)),
+            Err(why) => {
+                report.problem(path, why);
+                return Node::Bad;
+            }
+        },
+        Shape::PublicKey => match scalar::public_key(text) {
+            Some(key) => Some(Node::Hash(key)),
+            None => return not_a(shape, path, report),
+        },
         Shape::Hash => match scalar::hash(text) {
             Some(hash) => Some(Node::Hash(hash)),
             None => return not_a(shape, path, report),
@@ -202,7 +214,7 @@ fn not_a(shape: &Shape, path: &Path, report: &mut Report) -> Node {
 fn wrong_type(value: &Value, shape: &Shape, path: &Path, report: &mut Report) -> Node {
     let message = format!("is {}, not {}", shape::describe(value), shape.expected());
     match (value, shape) {
-        (Value::Num(..) | Value::Bool(..) | Value::Dict(..), Shape::Text)
+        (Value::Num(..) | Value::Bool(..) | Value::Dict(..), Shape::Text | Shape::PrivateText)
             if !matches!(shape::describe(value), "a map") =>
         {
             report.problem_with_hint(path, message, "put it into quotes");

@@ -15,7 +15,10 @@ use super::problem::{Problem, nearest};
 use super::shape::Shape;
 use super::text::Document;
 
-const PREFIX: &str = "PILLION_";
+pub(super) const PREFIX: &str = "PILLION_";
+
+/// What set a key that a flag set.
+pub(super) const COMMAND_LINE: &str = "command line";
 
 /// Read by the command line, not by the configuration.
 const READ_ELSEWHERE: &[&str] = &[
@@ -64,11 +67,9 @@ pub(super) fn environment(variables: &[(String, String)]) -> Layer {
 pub(super) fn flags(flags: &[(String, String)]) -> Layer {
     let mut layer = Layer::default();
     for (dotted, value) in flags {
-        if layer.set(dotted, "command line", value).is_none() {
+        if layer.set(dotted, COMMAND_LINE, value).is_none() {
             let message = format!("`{dotted}` cannot be set here");
-            layer
-                .problems
-                .push(Problem::of_text("command line", message));
+            layer.problems.push(Problem::of_text(COMMAND_LINE, message));
         }
     }
     layer
@@ -93,6 +94,18 @@ pub(super) fn merged(figment: &Figment) -> Result<Dict, String> {
 }
 
 impl Layer {
+    /// What a text says.
+    pub(super) fn of(keys: Dict) -> Self {
+        Self {
+            keys,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn keys(&self) -> &Dict {
+        &self.keys
+    }
+
     pub(super) fn provider(&self) -> Document {
         Document::of(self.keys.clone())
     }
@@ -144,6 +157,7 @@ pub(super) fn from_text(shape: &Shape, text: &str) -> Value {
                 .into()
         }
         Shape::Text
+        | Shape::PrivateText
         | Shape::File
         | Shape::Word(_)
         | Shape::Duration { .. }
@@ -157,6 +171,8 @@ pub(super) fn from_text(shape: &Shape, text: &str) -> Value {
         | Shape::Reference
         | Shape::Hash
         | Shape::SharedState
+        | Shape::SourceUrl
+        | Shape::PublicKey
         | Shape::Map { .. }
         | Shape::Table(_)
         | Shape::AnyOf(_) => text.into(),

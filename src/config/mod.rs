@@ -1,115 +1,78 @@
 //! The operator's text → [`Snapshot`] and [`Process`], or every problem of it at once.
 //!
-//! Layers, later wins: built-in defaults, the text (YAML, TOML or JSON), `PILLION_` variables,
-//! flags. The merged tree is checked against one table of keys (`keys`), then resolved key by key
-//! (`resolve`, pure). Files and the environment are read in this file and nowhere below it.
+//! Layers, later wins: built-in defaults, the sidecar's own text (YAML, TOML or JSON), the central
+//! document of its `source`, `PILLION_` variables, flags. The merged tree is checked against one table of keys (`keys`), then resolved key by key
+//! (`resolve`, pure).
 //! Never here: reading a secret, opening a socket, or a configuration that is half right.
 
+mod authority;
 mod check;
+mod effective;
 mod keys;
 mod layers;
 mod node;
 mod path;
+mod pattern;
 mod problem;
+mod release;
 mod resolve;
 mod scalar;
 mod schema;
 mod shape;
 mod shared_state;
+mod sources;
+mod stack;
 mod text;
 
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
 
-use figment::Figment;
-use jiff::Timestamp;
 use ring::digest;
 
+pub use effective::Effective;
 pub use problem::Problem;
+pub use release::{Release, Rollout};
 pub use schema::schema;
 pub use shared_state::SharedState;
+pub use sources::{CentralText, Document, Local, Sources};
 pub use text::Format;
 
 use crate::facts::Families;
 use crate::simulate::SimulatedProvider;
-use crate::snapshot::Snapshot;
-use problem::{Origins, Report};
-
-/// A larger file is no configuration; reading it would only cost memory.
-const LARGEST: u64 = 4 * 1024 * 1024;
-
-/// Where a configuration comes from. [`load`] reads the same sources to the same result each time.
-/// It has no `Debug`: secrets are in an environment.
-#[derive(Clone)]
-pub struct Sources {
-    pub document: Document,
-    /// The whole environment: `PILLION_` variables are a layer, any may be named in `identity`.
-    pub env: Vec<(String, String)>,
-    /// Dotted key and value, such as `("listen", "127.0.0.1:0")`.
-    pub flags: Vec<(String, String)>,
-    pub in_kubernetes: bool,
-    /// Decides which keys have expired.
-    pub now: Timestamp,
-}
-
-/// The operator's text.
-#[derive(Clone)]
-pub enum Document {
-    /// Read anew by each [`load`].
-    File(PathBuf),
-    Text {
-        format: Format,
-        text: String,
-    },
-}
-
-impl Sources {
-    /// A document under the environment of this process, which is read once, here.
-    pub fn from_process(document: impl Into<Document>, flags: Vec<(String, String)>) -> Self {
-        // A variable that is not UTF-8 can be no value of ours.
-        let env: Vec<_> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        Self {
-            document: document.into(),
-            in_kubernetes: env
-                .iter()
-                .any(|(name, _)| name == "KUBERNETES_SERVICE_HOST"),
-            env,
-            flags,
-            now: Timestamp::now(),
-        }
-    }
-
-    /// A text alone, under no environment.
-    pub fn from_text(format: Format, text: impl Into<String>) -> Self {
-        Self {
-            document: Document::Text {
-                format,
-                text: text.into(),
-            },
-            env: Vec::new(),
-            flags: Vec::new(),
-            in_kubernetes: false,
-            now: Timestamp::now(),
-        }
-    }
-}
-
-impl From<PathBuf> for Document {
-    fn from(file: PathBuf) -> Self {
-        Self::File(file)
-    }
-}
+use crate::snapshot::{Identity, Snapshot};
+use crate::source::{Place, SourceUrl};
+use authority::Standing;
+use path::Path;
+use problem::Report;
+use sources::read_file;
+use stack::{Given, Merged};
 
 /// A configuration without problems.
 #[derive(Debug)]
 pub struct Loaded {
     pub snapshot: Snapshot,
     pub process: Process,
+    /// What the central document says of itself; empty where there is none.
+    pub release: Release,
+    /// What it was made of, to be shown.
+    pub effective: Effective,
+    pub warnings: Vec<Problem>,
+}
+
+/// What is known before there is any central document.
+#[derive(Debug)]
+pub struct Bootstrap {
+    /// Where the central document is. `None`: there is none, and [`load`] gives all there is.
+    pub source: Option<Place>,
+    /// Where this sidecar tells how it stands.
+    pub report: Option<SourceUrl>,
+    /// Where the last good central document is kept.
+    pub cache_dir: Option<PathBuf>,
+    /// By what the sidecar itself says. `listen`, `admin`, `workers` and `simulate` stay as they are;
+    /// of the rest a central document may say more, so what serves runs by that of [`Loaded`].
+    pub process: Process,
+    pub identity: Identity,
     pub warnings: Vec<Problem>,
 }
 
@@ -131,8 +94,6 @@ pub struct Process {
     pub connections: usize,
     /// Where the instances of a fleet tell each other what they know; each is alone without it.
     pub shared_state: Option<SharedState>,
-    /// For how long a secret of a store is used after the store last confirmed it.
-    pub secret_max_stale: Duration,
     pub audit: AuditConfig,
     pub simulate: Vec<SimulatedProvider>,
 }
@@ -145,42 +106,35 @@ pub struct AuditConfig {
 }
 
 /// # Errors
-/// Every problem that the sources have, in the order of the text; at least one. A file that cannot
+/// Every problem that the sources have, in the order of the texts; at least one. A file that cannot
 /// be read is one.
 pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
-    let (name, format, text) = read(&sources.document)?;
-    let parsed = text::parse(format, &name, &text)?;
-    let defaults = layers::defaults(sources.in_kubernetes);
-    let environment = layers::environment(&sources.env);
-    let flags = layers::flags(&sources.flags);
-    let figment = Figment::from(text::built_in(keys::PROFILES))
-        .merge(defaults.provider())
-        .merge(parsed.figment)
-        .merge(environment.provider())
-        .merge(flags.provider());
-    let tree = layers::merged(&figment).map_err(|why| vec![Problem::of_text(&name, why)])?;
-
-    let mut overrides = environment.sets;
-    overrides.extend(flags.sets);
-    let mut report = Report::new(Origins {
-        file: name,
-        positions: parsed.positions,
-        overrides,
-    });
-    report.extend(parsed.problems, environment.problems);
-    report.extend(flags.problems, Vec::new());
+    let given = Given::read(sources)?;
+    let Merged {
+        tree,
+        mut report,
+        standing,
+    } = given.merge()?;
+    if standing == Standing::Waiting {
+        bootstrap(sources)?;
+        let at = Path::root().key("source");
+        report.problem(
+            &at,
+            "has the routes and the keys, and was not asked for them",
+        );
+        return Err(report.into_parts().0);
+    }
     let root = check::check(&tree, keys::ROOT, &mut report);
+    authority::know_overrides(&root, &mut report);
     let families = families(&root, &mut report);
     let facts = resolve::Facts {
-        version: version(&text).into(),
+        version: given.version().into(),
         families: &families,
         now: sources.now,
-        variable: &|name| {
-            let found = sources.env.iter().find(|(known, _)| known == name);
-            found.map(|(_, value)| value.clone())
-        },
+        variable: &|name| sources.variable(name),
+        standing,
     };
-    let (snapshot, process) = resolve::resolve(&root, &facts, &mut report);
+    let (snapshot, process, release) = resolve::resolve(&root, &facts, &mut report);
     let (problems, warnings) = report.into_parts();
     if !problems.is_empty() {
         return Err(problems);
@@ -188,8 +142,57 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
     Ok(Loaded {
         snapshot,
         process,
+        release,
+        effective: Effective(given),
         warnings,
     })
+}
+
+/// What must be known to ask for a central document, from everything but that document.
+///
+/// # Errors
+/// Every problem of it; without a `source`, every problem that [`load`] finds.
+pub fn bootstrap(sources: &Sources) -> Result<Bootstrap, Vec<Problem>> {
+    let given = Given::read(&Sources {
+        central: None,
+        ..sources.clone()
+    })?;
+    let Merged {
+        tree,
+        mut report,
+        standing,
+    } = given.merge()?;
+    let root = check::check(&tree, keys::ROOT, &mut report);
+    let variable = |name: &str| sources.variable(name);
+    let (process, identity) = resolve::process_alone(&root, &variable, standing, &mut report);
+    let source = resolve::source(&root, &mut report);
+    let reports_to = resolve::reports_to(&root, &mut report);
+    let (problems, warnings) = report.into_parts();
+    if !problems.is_empty() {
+        return Err(match standing {
+            Standing::Alone => load(sources).err().unwrap_or(problems),
+            Standing::Waiting | Standing::Led | Standing::Free => problems,
+        });
+    }
+    Ok(Bootstrap {
+        source,
+        report: reports_to,
+        cache_dir: root.text("cache_dir").map(|folder| folder.as_ref().into()),
+        process,
+        identity,
+        warnings,
+    })
+}
+
+/// The text of `document` as a central document, if it says of itself that it is one: by `version`,
+/// `rollout` and the like, and no `source` of its own.
+///
+/// # Errors
+/// It cannot be read.
+pub fn central_text(document: &Document) -> Result<Option<CentralText>, Vec<Problem>> {
+    let text = CentralText::read(document)?;
+    let is_central = stack::keys_of(&text).is_ok_and(|keys| authority::is_central(&keys));
+    Ok(is_central.then_some(text))
 }
 
 /// What the operator's own file says of model families.
@@ -205,47 +208,6 @@ fn families(root: &node::Table, report: &mut Report) -> Families {
         report.problem(&root.at("model_families"), why);
         Families::default()
     })
-}
-
-/// The text's name, format and content.
-fn read(document: &Document) -> Result<(String, Format, String), Vec<Problem>> {
-    let (name, format, text) = match document {
-        Document::Text { format, text } => ("<text>".to_owned(), *format, text.clone()),
-        Document::File(file) => {
-            let name = file.display().to_string();
-            let refuse = |why: String| vec![Problem::of_text(&name, why)];
-            let format = Format::of(file).ok_or_else(|| {
-                refuse("has none of the extensions .yaml, .yml, .toml, .json".into())
-            })?;
-            let text =
-                read_file(file).map_err(|error| refuse(format!("cannot be read: {error}")))?;
-            (name, format, text)
-        }
-    };
-    // Some editors mark UTF-8 with these three bytes; they are no part of the text.
-    let text = text
-        .strip_prefix('\u{feff}')
-        .map(str::to_owned)
-        .unwrap_or(text);
-    Ok((name, format, text))
-}
-
-fn read_file(file: &FilePath) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(file)?
-        .take(LARGEST + 1)
-        .read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST {
-        return Err(io::Error::other("it is larger than 4 MiB"));
-    }
-    Ok(text)
-}
-
-/// The first 12 digits, as they stand in records, metrics and logs.
-fn version(text: &str) -> String {
-    let mut hash = sha256(text.as_bytes());
-    hash.truncate(12);
-    hash
 }
 
 /// SHA-256 in hexadecimal digits, as `hash` of a key is written.

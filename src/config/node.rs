@@ -14,6 +14,7 @@ use super::shape::Key;
 use super::shared_state::SharedState;
 use crate::secret::Reference;
 use crate::snapshot::{BaseUrl, Percent};
+use crate::source::SourceUrl;
 
 /// A value of the operator's that has its shape.
 #[derive(Debug)]
@@ -35,8 +36,10 @@ pub(super) enum Node {
     Address(SocketAddr),
     Url(BaseUrl),
     Reference(Reference),
+    /// A hash, or a public key.
     Hash([u8; 32]),
     SharedState(SharedState),
+    SourceUrl(SourceUrl),
     List(Vec<Node>),
     Map(BTreeMap<String, Node>),
     Table(Table),
@@ -146,6 +149,20 @@ impl Table {
             return None;
         };
         Some(value.clone())
+    }
+
+    pub(super) fn source_url(&self, key: &str) -> Option<SourceUrl> {
+        let Node::SourceUrl(value) = self.node(key)? else {
+            return None;
+        };
+        Some(value.clone())
+    }
+
+    pub(super) fn hash(&self, key: &str) -> Option<[u8; 32]> {
+        let Node::Hash(value) = self.node(key)? else {
+            return None;
+        };
+        Some(*value)
     }
 
     pub(super) fn table(&self, key: &str) -> Option<&Self> {

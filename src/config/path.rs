@@ -11,7 +11,7 @@ use std::fmt;
 pub(super) struct Path(Vec<Step>);
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
+pub(super) enum Step {
     Key(String),
     Index(usize),
 }
@@ -27,6 +27,18 @@ impl Path {
 
     pub(super) fn index(&self, index: usize) -> Self {
         self.with(Step::Index(index))
+    }
+
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.0
+    }
+
+    /// The key of the root that it is or is below.
+    pub(super) fn first(&self) -> Option<&str> {
+        match self.0.first()? {
+            Step::Key(name) => Some(name),
+            Step::Index(_) => None,
+        }
     }
 
     /// What holds this; nothing holds the root.

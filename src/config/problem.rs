@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::path::{Path, Position, Positions};
 
@@ -55,28 +56,68 @@ impl fmt::Display for Problem {
 /// Which layer had the last word on a key.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
-    /// What the text is called.
-    pub(super) file: String,
-    pub(super) positions: Positions,
-    /// Keys that a later layer set, and the name of what set them.
+    /// The texts, the one with the last word at the end.
+    pub(super) written: Vec<Written>,
+    /// Keys that a layer above the texts set, and the name of what set them.
     pub(super) overrides: BTreeMap<Path, String>,
 }
 
+/// What a text is called, and where its keys are.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    pub(super) by: Writer,
+    pub(super) name: Arc<str>,
+    pub(super) positions: Positions,
+}
+
+/// Whose text it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// The sidecar's own.
+    Own,
+    Central,
+}
+
 impl Origins {
+    /// Of this very key; `None` where nobody wrote it.
+    pub(super) fn exactly(&self, path: &Path) -> Option<Origin<'_>> {
+        if let Some(name) = self.overrides.get(path) {
+            return Some(Origin::Named(name));
+        }
+        let mut texts = self.written.iter().rev();
+        texts.find_map(|text| Some(Origin::Text(text, *text.positions.get(path)?)))
+    }
+
     /// Of the key itself, else of the nearest one above it.
     fn of(&self, path: &Path) -> (&str, Option<Position>) {
         let mut nearest = Some(path.clone());
         while let Some(path) = nearest {
-            if let Some(name) = self.overrides.get(&path) {
-                return (name, None);
+            match self.exactly(&path) {
+                Some(Origin::Named(name)) => return (name, None),
+                Some(Origin::Text(text, position)) => return (&text.name, Some(position)),
+                None => nearest = path.parent(),
             }
-            if let Some(position) = self.positions.get(&path) {
-                return (&self.file, Some(*position));
-            }
-            nearest = path.parent();
         }
-        (&self.file, None)
+        // Nobody wrote any of it: the one who should have is the one who says what there is.
+        (self.written.last().map_or("", |text| &text.name), None)
     }
+
+    /// Problems of one text stand together, and in its order.
+    fn rank(&self, problem: &Problem) -> (bool, Option<usize>, Option<(usize, usize)>) {
+        let text = self
+            .written
+            .iter()
+            .position(|text| *text.name == *problem.file);
+        (problem.at.is_none(), text, problem.at)
+    }
+}
+
+/// Who had the last word on a key.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Origin<'a> {
+    /// A variable, or the command line.
+    Named(&'a str),
+    Text(&'a Written, Position),
 }
 
 /// Every problem and warning found so far.
@@ -129,18 +170,53 @@ impl Report {
         self.warnings.push(warning);
     }
 
+    /// A problem with a key in the text of `by`, whoever has the last word on it.
+    pub(super) fn problem_of(
+        &mut self,
+        by: Writer,
+        path: &Path,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        let problem = self.make_of(by, path, message.into(), hint);
+        self.problems.push(problem);
+    }
+
+    /// As [`problem_of`](Self::problem_of), of something that is allowed.
+    pub(super) fn warning_of(&mut self, by: Writer, path: &Path, message: impl Into<String>) {
+        let warning = self.make_of(by, path, message.into(), None);
+        self.warnings.push(warning);
+    }
+
     /// What was found before there were paths to speak of.
     pub(super) fn extend(&mut self, problems: Vec<Problem>, warnings: Vec<Problem>) {
         self.problems.extend(problems);
         self.warnings.extend(warnings);
     }
 
-    /// Problems, then warnings; each in the order of the text, with those that have no place last.
+    pub(super) fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
+    /// Problems, then warnings; each in the order of the texts, with those that have no place last.
     pub(super) fn into_parts(mut self) -> (Vec<Problem>, Vec<Problem>) {
         for list in [&mut self.problems, &mut self.warnings] {
-            list.sort_by_key(|problem| (problem.at.is_none(), problem.at));
+            list.sort_by_key(|problem| self.origins.rank(problem));
         }
         (self.problems, self.warnings)
+    }
+
+    fn make_of(&self, by: Writer, path: &Path, message: String, hint: Option<String>) -> Problem {
+        let mut texts = self.origins.written.iter();
+        let text = texts.find(|text| text.by == by);
+        let position = text.and_then(|text| text.positions.get(path));
+        Problem {
+            path: path.to_string(),
+            at: position.map(|at| (at.line, at.column)),
+            file: text.map_or_else(String::new, |text| text.name.to_string()),
+            message,
+            hint,
+        }
     }
 
     fn make(&self, path: &Path, message: String, hint: Option<String>) -> Problem {
@@ -187,14 +263,17 @@ mod tests {
             .key("targets")
             .index(0);
         let origins = Origins {
-            file: "pillion.yaml".into(),
-            positions: Positions::from([(
-                path.clone(),
-                Position {
-                    line: 12,
-                    column: 7,
-                },
-            )]),
+            written: vec![Written {
+                by: Writer::Own,
+                name: "pillion.yaml".into(),
+                positions: Positions::from([(
+                    path.clone(),
+                    Position {
+                        line: 12,
+                        column: 7,
+                    },
+                )]),
+            }],
             overrides: BTreeMap::from([(Path::root().key("listen"), "PILLION_LISTEN".into())]),
         };
         let mut report = Report::new(origins);

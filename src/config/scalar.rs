@@ -5,6 +5,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use figment::value::Value;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -113,18 +115,40 @@ pub(super) fn url(text: &str) -> Result<BaseUrl, String> {
 }
 
 pub(super) fn hash(text: &str) -> Option<[u8; 32]> {
-    let digits = text.strip_prefix("sha256:")?.as_bytes();
-    let mut hash = [0; 32];
-    if digits.len() != 2 * hash.len() {
+    hexadecimal(text.strip_prefix("sha256:")?)
+}
+
+/// An Ed25519 key: its bytes in hexadecimal digits or in base64, or the document that `openssl pkey
+/// -pubout` writes, with or without its first and last line.
+pub(super) fn public_key(text: &str) -> Option<[u8; 32]> {
+    /// What stands before the key in such a document.
+    /// <https://www.rfc-editor.org/rfc/rfc8410#section-4> (read 2026-11)
+    const HEAD: &[u8] = &[
+        0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+    ];
+    if let Some(key) = hexadecimal(text) {
+        return Some(key);
+    }
+    let lines = text.lines().filter(|line| !line.starts_with("-----"));
+    let body: String = lines.flat_map(str::split_whitespace).collect();
+    let bytes = STANDARD.decode(body).ok()?;
+    let key = bytes.strip_prefix(HEAD).unwrap_or(&bytes);
+    key.try_into().ok()
+}
+
+fn hexadecimal(digits: &str) -> Option<[u8; 32]> {
+    let digits = digits.as_bytes();
+    let mut bytes = [0; 32];
+    if digits.len() != 2 * bytes.len() {
         return None;
     }
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
         for digit in pair {
             let digit = char::from(*digit).to_digit(16)?;
             *byte = *byte << 4 | u8::try_from(digit).ok()?;
         }
     }
-    Some(hash)
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -256,6 +280,22 @@ mod tests {
             "20270630",
         ] {
             assert_eq!(date(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_public_key_is_read_in_the_forms_that_tools_write() {
+        // The first test vector of RFC 8032, section 7.1.
+        let digits = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        let key = hexadecimal(digits).unwrap();
+        let bare = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+        let body = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n");
+        for text in [digits, bare, body, &pem] {
+            assert_eq!(public_key(text), Some(key), "{text}");
+        }
+        for text in ["", "11qY", &digits[2..], &body[4..], "sha256:00", "é"] {
+            assert_eq!(public_key(text), None, "{text}");
         }
     }
 

@@ -66,7 +66,9 @@ fn of(shape: &Shape) -> Value {
         Shape::Decimal { least, most } => {
             json!({ "type": "number", "minimum": least, "maximum": most })
         }
-        Shape::Text | Shape::File => json!({ "type": "string", "minLength": 1 }),
+        Shape::Text | Shape::PrivateText | Shape::File => {
+            json!({ "type": "string", "minLength": 1 })
+        }
         Shape::Word(words) => json!({ "enum": words }),
         Shape::Duration { zero: true } => pattern("^[0-9]+(ms|s|m|h)$"),
         Shape::Duration { zero: false } => pattern("^0*[1-9][0-9]*(ms|s|m|h)$"),
@@ -85,6 +87,8 @@ fn of(shape: &Shape) -> Value {
         Shape::Reference => pattern("^(env:[A-Za-z0-9_]+|[A-Za-z0-9_-]+:.+|aws|google)$"),
         Shape::Hash => pattern("^sha256:[0-9A-Fa-f]{64}$"),
         Shape::SharedState => pattern("^rediss?://[^?#]+$"),
+        Shape::SourceUrl => pattern("^[a-z0-9+]+:.+$"),
+        Shape::PublicKey => pattern("^(\\s|.){43,}$"),
         Shape::List {
             of: item,
             least,

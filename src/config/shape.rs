@@ -19,6 +19,8 @@ pub(super) enum Shape {
         most: u64,
     },
     Text,
+    /// Text that may hold something secret all the same, so it is not shown.
+    PrivateText,
     /// A file's path.
     File,
     /// One of these words.
@@ -45,6 +47,10 @@ pub(super) enum Shape {
     Hash,
     /// `redis://…` or `rediss://…`; it may hold a password, so it is never repeated either.
     SharedState,
+    /// Where the central document is; it may hold a password too.
+    SourceUrl,
+    /// The 32 bytes of an Ed25519 key, in base64, in hexadecimal digits or in PEM.
+    PublicKey,
     List {
         of: &'static Shape,
         least: usize,
@@ -90,6 +96,7 @@ impl Shape {
             Self::Map { .. } | Self::Table(_) => matches!(value, Value::Dict(..)),
             Self::AnyOf(shapes) => shapes.iter().any(|shape| shape.takes(value)),
             Self::Text
+            | Self::PrivateText
             | Self::File
             | Self::Word(_)
             | Self::Duration { .. }
@@ -100,7 +107,9 @@ impl Shape {
             | Self::Url
             | Self::Reference
             | Self::Hash
-            | Self::SharedState => matches!(value, Value::String(..)),
+            | Self::SharedState
+            | Self::SourceUrl
+            | Self::PublicKey => matches!(value, Value::String(..)),
         }
     }
 
@@ -116,7 +125,7 @@ impl Shape {
             Self::Decimal { least, most } => {
                 format!("a number from {least} to {most} with at most six decimals")
             }
-            Self::Text => "text".into(),
+            Self::Text | Self::PrivateText => "text".into(),
             Self::File => "a file's path".into(),
             Self::Word(words) => {
                 let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
@@ -144,6 +153,10 @@ impl Shape {
             }
             Self::Hash => "`sha256:` and 64 hexadecimal digits".into(),
             Self::SharedState => "a URL such as `redis://redis.internal:6379`".into(),
+            Self::SourceUrl => "a URL such as `https://config.internal/pillion.yaml`".into(),
+            Self::PublicKey => {
+                "an Ed25519 public key: 32 bytes in base64 or hexadecimal, or in PEM".into()
+            }
             Self::List { .. } => "a list".into(),
             Self::Map { name, .. } => format!("a map with an entry for each {name}"),
             Self::Table(_) => "a map of keys".into(),

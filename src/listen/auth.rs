@@ -114,6 +114,7 @@ mod tests {
             callers,
             body_limit: 0,
             hosts: BTreeSet::new(),
+            instances: None,
         }
     }
 

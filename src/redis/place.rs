@@ -5,6 +5,8 @@ use std::fmt;
 use http::Uri;
 use zeroize::Zeroizing;
 
+use crate::secret::Secret;
+
 const PORT: u16 = 6379;
 
 /// What a URL of Redis says. Its password cannot be printed.
@@ -39,6 +41,17 @@ impl Place {
                 number => number.parse().ok()?,
             },
         })
+    }
+
+    /// The same, with a password that lies elsewhere.
+    #[must_use]
+    pub(crate) fn with_password(mut self, password: &Secret) -> Self {
+        self.password = Some(password.expose().to_owned().into());
+        self
+    }
+
+    pub(crate) fn is_secure(&self) -> bool {
+        self.tls
     }
 }
 

@@ -5,11 +5,12 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 /// The names that are kept; nothing else of the environment is.
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 28] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -24,6 +25,7 @@ const NAMES: [&str; 27] = [
     "AWS_ENDPOINT_URL_STS",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "AWS_ENDPOINT_URL_SSM",
+    "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -39,9 +41,10 @@ const NAMES: [&str; 27] = [
     "USERPROFILE",
 ];
 
-/// The variables that credentials are found by. Some of them are credentials: no `Debug`.
-#[derive(Default)]
-pub struct Ambient(HashMap<&'static str, Zeroizing<String>>);
+/// The variables that credentials are found by. Some of them are credentials: no `Debug`. Clones are
+/// one.
+#[derive(Clone, Default)]
+pub struct Ambient(Arc<HashMap<&'static str, Zeroizing<String>>>);
 
 impl Ambient {
     /// Of an environment that was read already. An empty variable is as one that is not set.
@@ -50,7 +53,7 @@ impl Ambient {
             let name = NAMES.iter().find(|known| *known == name)?;
             (!value.is_empty()).then(|| (*name, Zeroizing::new(value.clone())))
         });
-        Self(kept.collect())
+        Self(Arc::new(kept.collect()))
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -34,13 +34,12 @@ pub struct Keyring {
 struct Entries(Arc<RwLock<HashMap<Reference, Entry>>>);
 
 impl Keyring {
-    /// One that `open`s stores, and uses what they gave for `max_stale` after they last said so.
+    /// One that `open`s stores.
     pub fn with_stores(
         open: impl Fn(&StorePlace) -> Arc<dyn Store> + Send + Sync + 'static,
         tasks: Tasks,
-        max_stale: Duration,
     ) -> Self {
-        let shelves = Shelves::new(Box::new(open), tasks, max_stale);
+        let shelves = Shelves::new(Box::new(open), tasks);
         Self {
             shelves: Some(Arc::new(shelves)),
             ..Self::default()
@@ -475,7 +474,7 @@ mod tests {
         let store = Arc::new(Counting::default());
         let opened = Arc::clone(&store);
         let open = move |_: &StorePlace| Arc::<Counting>::clone(&opened) as Arc<dyn Store>;
-        let keyring = Keyring::with_stores(open, Tasks::default(), Duration::from_hours(12));
+        let keyring = Keyring::with_stores(open, Tasks::default());
         let place = StorePlace {
             kind: crate::secret::StoreKind::AwsSm(crate::secret::AwsPlace {
                 region: None,
@@ -483,6 +482,7 @@ mod tests {
             }),
             ca: None,
             refresh: Duration::from_mins(5),
+            max_stale: Duration::from_hours(12),
         };
         let places = StorePlaces::from([("bank".into(), Arc::new(place))]);
         let [a, b, other] =

@@ -18,6 +18,8 @@ pub struct StorePlace {
     pub ca: Option<PathBuf>,
     /// How often each path is read again.
     pub refresh: Duration,
+    /// For so long what it gave is used after it last said so.
+    pub max_stale: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

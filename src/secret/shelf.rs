@@ -253,13 +253,14 @@ mod tests {
             }),
             ca: None,
             refresh: Duration::from_mins(5),
+            max_stale,
         };
         let words = Arc::clone(&told);
         let reading = Reading {
             store: Arc::<Slow>::clone(&store),
             path: "p".into(),
             refresh: place.refresh,
-            max_stale,
+            max_stale: place.max_stale,
             take: Box::new(move |told| {
                 let (word, changed) = match told {
                     Told::Found(found) => (found.version.to_string(), true),

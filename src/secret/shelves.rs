@@ -17,6 +17,8 @@ use crate::tasks::Tasks;
 const VERSIONS: u64 = 4 << 20;
 /// What each weighs beside its text.
 const BESIDE: usize = 64;
+/// How long one is kept that nobody has asked for.
+const IDLE: Duration = Duration::from_hours(12);
 
 /// A path of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,12 +46,12 @@ impl At {
 pub(super) struct Versions(Cache<(Reference, Arc<str>), Arc<Secret>>);
 
 impl Versions {
-    fn new(idle: Duration) -> Self {
+    fn new() -> Self {
         let weight = |_: &_, secret: &Arc<Secret>| {
             u32::try_from(secret.expose().len() + BESIDE).unwrap_or(u32::MAX)
         };
         let cache = Cache::builder().max_capacity(VERSIONS).weigher(weight);
-        Self(cache.time_to_idle(idle).build())
+        Self(cache.time_to_idle(IDLE).build())
     }
 
     /// What `reference` is in what was found.
@@ -79,7 +81,6 @@ pub(super) type Take = dyn Fn(&At, &Told, &Versions) -> bool + Send + Sync;
 pub(super) struct Shelves {
     open: Box<Open>,
     tasks: Tasks,
-    max_stale: Duration,
     kept: Mutex<Kept>,
     versions: Versions,
 }
@@ -97,13 +98,12 @@ struct Opened {
 }
 
 impl Shelves {
-    pub(super) fn new(open: Box<Open>, tasks: Tasks, max_stale: Duration) -> Self {
+    pub(super) fn new(open: Box<Open>, tasks: Tasks) -> Self {
         Self {
             open,
             tasks,
-            max_stale,
             kept: Mutex::default(),
-            versions: Versions::new(max_stale),
+            versions: Versions::new(),
         }
     }
 
@@ -144,7 +144,7 @@ impl Shelves {
                     store,
                     path: Arc::clone(&at.path),
                     refresh: place.refresh,
-                    max_stale: self.max_stale,
+                    max_stale: place.max_stale,
                     take: Box::new(move |told| take(&own, &told, &versions)),
                 };
                 Shelf::open(Arc::clone(place), reading, &self.tasks)

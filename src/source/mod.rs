@@ -4,7 +4,18 @@
 //! document means, and what is done while it is gone, is for whoever follows it. Never here: what a
 //! document says.
 
+mod answer;
+mod channel;
+mod consul;
+mod etcd;
+mod file;
+mod http;
 mod place;
+mod redis;
+mod reports;
+mod s3;
+mod seen;
+mod url;
 
 use std::fmt;
 use std::future::Future;
@@ -13,9 +24,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use self::channel::Channel;
+use self::consul::Consul;
+use self::etcd::Etcd;
+use self::file::MountedFile;
+use self::http::{Credential, Http};
+use self::redis::RedisKey;
+use self::s3::Bucket;
+use self::url::Location;
 use crate::config::Format;
+use crate::secret::Ambient;
+use crate::upstream::{AwsSigner, Clients};
 
-pub use self::place::{Auth, Place, PublicKey, SourceUrl};
+pub use self::place::{Auth, Place, PublicKey};
+pub use self::reports::{KEPT, Reports};
+pub use self::url::SourceUrl;
 
 /// A larger document is no configuration; reading it would only cost memory.
 pub const LARGEST: usize = 4 << 20;
@@ -23,13 +46,15 @@ pub const LARGEST: usize = 4 << 20;
 /// One place that a document can be fetched from.
 pub trait Source: Send {
     /// What is there. A source that [watches](Self::watches) waits until that is another than it
-    /// last gave, for `patience` at most; the others answer at once. Dropping the future is safe.
+    /// last gave, for `patience` at most and sometimes less; the others, and each without patience,
+    /// answer at once. Dropping the future is safe.
     ///
     /// # Errors
     /// Nothing can be had now. The next call begins anew.
     fn fetch(&mut self, patience: Duration) -> Fetching<'_>;
 
-    /// Whether [`fetch`](Self::fetch) itself waits for a change.
+    /// Whether [`fetch`](Self::fetch) itself waits for a change, as far as is known now: a web server
+    /// shows by its answers whether it does. Whoever watches may ask again at once.
     fn watches(&self) -> bool;
 }
 
@@ -49,6 +74,79 @@ pub struct Document {
     pub format: Format,
     /// What stands beside it (the same name and `.sig`), where signatures are asked for.
     pub signature: Option<Bytes>,
+}
+
+/// The source that `place` names. Nothing is asked yet, and no file is read.
+///
+/// # Errors
+/// What in it cannot work, for the operator.
+pub fn open(
+    place: &Place,
+    clients: &Clients,
+    ambient: &Ambient,
+) -> Result<Box<dyn Source>, &'static str> {
+    let signed = !place.verify.is_empty();
+    let auth = place.auth.clone();
+    let is_certificate = matches!(auth, Auth::Certificate { .. });
+    let channel = |secure: bool| {
+        if is_certificate && !secure {
+            return Err("shows a certificate, for which its URL must be one of TLS");
+        }
+        Ok(Channel::new(place, clients, secure))
+    };
+    Ok(match place.url.location()? {
+        Location::File(path) => match auth {
+            Auth::None => Box::new(MountedFile::new(path, signed)),
+            Auth::Token { .. } | Auth::Certificate { .. } => return Err("needs no `auth`"),
+        },
+        Location::Http { secure, url, query } => {
+            let credential = match auth {
+                Auth::Token { file } => Credential::Bearer(file),
+                Auth::None | Auth::Certificate { .. } => Credential::None,
+            };
+            let with = |end: &str| match &query {
+                Some(query) => format!("{url}{end}?{query}"),
+                None => format!("{url}{end}"),
+            };
+            let beside = signed.then(|| with(".sig"));
+            let channel = channel(secure)?;
+            Box::new(Http::new(channel, credential, with(""), beside, url))
+        }
+        Location::Etcd(keyed) => {
+            let channel = channel(keyed.secure)?;
+            Box::new(Etcd::new(keyed, channel, auth, signed))
+        }
+        Location::Consul(keyed) => {
+            let channel = channel(keyed.secure)?;
+            Box::new(Consul::new(keyed, channel, auth, signed))
+        }
+        Location::Redis { place: redis, key } => {
+            channel(redis.is_secure())?;
+            Box::new(RedisKey::new(place.clone(), redis, key))
+        }
+        Location::S3 {
+            bucket,
+            key,
+            region,
+        } => {
+            if matches!(auth, Auth::Token { .. }) {
+                return Err("is signed with AWS's keys, and needs no token");
+            }
+            let bucket = Bucket::new(&bucket, region.as_deref(), ambient)?;
+            let (ambient, clients) = (ambient.clone(), clients.clone());
+            let channel = channel(bucket.is_secure())?;
+            let keys = AwsSigner::new(ambient, clients, "s3", bucket.region.clone());
+            let beside = signed.then(|| bucket.object(&format!("{key}.sig")));
+            let credential = Credential::Aws(Box::new(keys));
+            Box::new(Http::new(
+                channel,
+                credential,
+                bucket.object(&key),
+                beside,
+                key,
+            ))
+        }
+    })
 }
 
 /// Why nothing could be had. It holds no secret.

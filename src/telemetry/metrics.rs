@@ -49,7 +49,8 @@ pub struct Metrics {
     pub(crate) queue_waiting: Gauge,
     pub(crate) config_version: Gauges<1>,
     pub(crate) config_age_seconds: Gauge,
-    pub(crate) config_refusals: Counter,
+    /// By reason, of which there are a few.
+    config_refusals: Counters<1>,
     pub(crate) config_stale: Gauge,
     pub(crate) secret_age_seconds: Gauges<1>,
     /// By provider: 0 while there is no secret that may be used.
@@ -59,6 +60,10 @@ pub struct Metrics {
     pub(crate) tasks: Gauge,
     /// Not there without a shared state.
     pub(crate) shared_state_up: Gauge,
+    /// These three are not there without a central source.
+    pub(crate) config_source_up: Gauge,
+    pub(crate) config_source_age_seconds: Gauge,
+    pub(crate) config_copy_failures: Counter,
 }
 
 /// One request under way on a route; over when dropped.
@@ -69,7 +74,7 @@ impl Metrics {
     pub fn new() -> Self {
         use names as n;
         let all = &mut Registry::default();
-        Self {
+        let metrics = Self {
             requests: add(all, n::REQUESTS, "Requests by how they ended"),
             attempts: add(all, n::ATTEMPTS, "Tries at a target by how they ended"),
             fallbacks: add(all, n::FALLBACKS, "Switches of target by what failed"),
@@ -93,20 +98,50 @@ impl Metrics {
             audit_dropped: add(all, n::AUDIT_DROPPED, "Audit records that a sink lost"),
             tasks: add(all, n::TASKS, "Pieces of work under way in the process"),
             shared_state_up: Gauge::default(),
+            config_source_up: Gauge::default(),
+            config_source_age_seconds: Gauge::default(),
+            config_copy_failures: Counter::default(),
             registry: std::mem::take(all),
-        }
+        };
+        // There from the start, so that the first one is seen to be one more.
+        let invalid = [(n::REASON, Label::Word("invalid"))];
+        let _ = metrics.config_refusals.get_or_create(&invalid);
+        metrics
     }
 
-    /// Those of a process that shares its state with others.
-    pub fn with_shared_state() -> Self {
-        let mut metrics = Self::new();
-        let all = &mut metrics.registry;
-        metrics.shared_state_up = add(
+    /// With those of a process that shares its state with others.
+    #[must_use]
+    pub fn with_shared_state(mut self) -> Self {
+        let all = &mut self.registry;
+        self.shared_state_up = add(
             all,
             names::SHARED_STATE_UP,
             "1 while the shared state is there",
         );
-        metrics
+        self
+    }
+
+    /// With those of a process that follows a central document.
+    #[must_use]
+    pub fn with_central_source(mut self) -> Self {
+        use names as n;
+        let all = &mut self.registry;
+        self.config_source_up = add(all, n::CONFIG_SOURCE_UP, "1 while the source answers");
+        self.config_source_age_seconds =
+            add(all, n::CONFIG_SOURCE_AGE_SECONDS, "Since it answered");
+        self.config_copy_failures = add(
+            all,
+            n::CONFIG_COPY_FAILURES,
+            "Documents that could not be kept on disk",
+        );
+        self
+    }
+
+    /// A configuration was refused; `reason` is one of a few words.
+    pub(crate) fn config_refused(&self, reason: &'static str) {
+        self.config_refusals
+            .get_or_create(&[(names::REASON, Label::Word(reason))])
+            .inc();
     }
 
     /// Counts a request as under way on `route` until the guard is dropped.

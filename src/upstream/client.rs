@@ -10,6 +10,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::{self, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use super::body::Outgoing;
@@ -113,6 +114,13 @@ impl Clients {
             ca: ca.cloned(),
             provider: None,
         })
+    }
+
+    /// A pool of its own, which speaks TLS as `config` says. It ends with its last clone.
+    pub(crate) fn speaking(&self, mut config: ClientConfig) -> Client {
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let warm = Warm::speaking(config, self.egress.clone());
+        Client::new(warm, self.egress.clone(), self.tasks.clone())
     }
 
     fn pool(&self, pool: Pool) -> Client {

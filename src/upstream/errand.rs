@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -15,7 +16,9 @@ use tokio::time::timeout;
 
 use super::body::Outgoing;
 use super::client::Client;
+use super::sign;
 use crate::dialect::openai::Pieces;
+use crate::secret::Secret;
 
 /// What is to be asked of whom.
 pub struct Errand<'a> {
@@ -79,6 +82,30 @@ impl<'a> Errand<'a> {
         self
     }
 
+    /// The same with a body of JSON that is posted.
+    #[must_use]
+    pub fn post(mut self, json: impl Into<Bytes>) -> Self {
+        self.method = Method::POST;
+        self.body = json.into();
+        let kind = HeaderValue::from_static("application/json");
+        self.headers.insert(CONTENT_TYPE, kind);
+        self
+    }
+
+    /// A header that is a secret.
+    #[must_use]
+    pub fn secret(mut self, name: HeaderName, secret: &Secret) -> Self {
+        sign::secret(&mut self.headers, name, secret);
+        self
+    }
+
+    /// A token in `authorization`.
+    #[must_use]
+    pub fn bearer(mut self, token: &Secret) -> Self {
+        sign::bearer(&mut self.headers, token);
+        self
+    }
+
     /// The whole answer. Cancel-safe: what is dropped is cancelled over there.
     ///
     /// # Errors
@@ -116,7 +143,7 @@ impl<'a> Errand<'a> {
         head.map_err(|_| Undone::Late)?
     }
 
-    fn uri(&self) -> Result<Uri, Undone> {
+    pub(super) fn uri(&self) -> Result<Uri, Undone> {
         let uri: Option<Uri> = self.url.parse().ok();
         uri.filter(|uri| uri.host().is_some() && uri.scheme().is_some())
             .ok_or(Undone::NotAUrl)

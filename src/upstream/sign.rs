@@ -9,7 +9,10 @@
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials as SigningKeys;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings};
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+    UriPathNormalizationMode,
+};
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -74,10 +77,15 @@ fn key(headers: &mut HeaderMap, kind: &Kind, secret: &Secret) {
         Kind::Anthropic => HeaderName::from_static("x-api-key"),
         Kind::Gemini => HeaderName::from_static("x-goog-api-key"),
     };
+    self::secret(headers, name, secret);
+}
+
+/// A secret alone, under this name.
+pub(super) fn secret(headers: &mut HeaderMap, name: HeaderName, secret: &Secret) {
     insert(headers, name, secret.expose());
 }
 
-fn bearer(headers: &mut HeaderMap, token: &Secret) {
+pub(super) fn bearer(headers: &mut HeaderMap, token: &Secret) {
     let text = Zeroizing::new(format!("Bearer {}", token.expose()));
     insert(headers, AUTHORIZATION, &text);
 }
@@ -114,8 +122,9 @@ pub(crate) fn suffix(region: &str) -> &'static str {
 }
 
 /// Adds the headers of AWS's Signature Version 4. Of those that are there only `content-type` and
-/// `x-amz-target` are covered: what lies between may add and change others. The path is encoded once more for the
-/// signature than on the wire, as for every service but S3.
+/// `x-amz-target` are covered: what lies between may add and change others. The path is encoded once
+/// more for the signature than on the wire, for every service but S3, which is told the body's digest
+/// instead.
 ///
 /// # Errors
 /// When the request cannot be signed.
@@ -134,12 +143,18 @@ pub(crate) fn aws(
         "pillion",
     )
     .into();
+    let mut settings = SigningSettings::default();
+    if to_sign.service == "s3" {
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    }
     let params = v4::SigningParams::builder()
         .identity(&identity)
         .region(to_sign.region)
         .name(to_sign.service)
         .time(now)
-        .settings(SigningSettings::default())
+        .settings(settings)
         .build()
         .map_err(|_| unsigned())?
         .into();
@@ -374,6 +389,38 @@ mod tests {
             "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/eu-central-1/secretsmanager/aws4_request, \
              SignedHeaders=content-type;host;x-amz-date;x-amz-target, \
              Signature=5c372beace8332b057b25249f2a93c6c9a5032d1f7a69e205fff4c93ad7c062d"
+        );
+    }
+
+    /// `GET Bucket Lifecycle` of S3's own page on signatures
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>, read 2026-11).
+    #[test]
+    fn a_signature_for_s3_is_that_of_its_page() {
+        let to_sign = ToSign {
+            service: "s3",
+            region: "us-east-1",
+            method: &Method::GET,
+            uri: &Uri::from_static("https://examplebucket.s3.amazonaws.com/?lifecycle"),
+            body: &[],
+        };
+        let keys = AwsKeys {
+            id: own("AKIAIOSFODNN7EXAMPLE"),
+            secret: own("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+            session: None,
+        };
+        // 2013-05-24 00:00:00 UTC.
+        let then = SystemTime::UNIX_EPOCH + Duration::from_hours(380_376);
+        let mut headers = HeaderMap::new();
+        aws(&mut headers, &to_sign, &keys, then).unwrap();
+        assert_eq!(
+            headers["x-amz-content-sha256"],
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        assert_eq!(
+            headers[AUTHORIZATION],
+            "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, \
+             SignedHeaders=host;x-amz-content-sha256;x-amz-date, \
+             Signature=fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"
         );
     }
 

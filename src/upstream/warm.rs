@@ -73,6 +73,13 @@ impl Warm {
         }
     }
 
+    /// With TLS as `config` says, and nothing to be read for it.
+    pub(super) fn speaking(config: ClientConfig, egress: Egress) -> Self {
+        let warm = Self::new(None, egress, None);
+        warm.shared.tls.get_or_init(|| Arc::new(config));
+        warm
+    }
+
     /// Opens a connection to `uri`'s place, unless one is ready or on its way.
     pub(super) async fn open(self, uri: Uri) {
         let Some(place) = place(&uri) else { return };

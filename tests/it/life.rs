@@ -151,4 +151,8 @@ async fn a_new_configuration_is_taken_and_a_broken_one_is_not() {
         "the last good one stays"
     );
     assert_eq!(gateway.ask_admin("/readyz").await.status, 200);
+    let shown = gateway.ask_admin("/api/config").await.json();
+    let routes = &shown["config"]["routes"];
+    assert_eq!(routes["new"]["targets"][0], "first/m", "{shown}");
+    assert!(routes["broken"].is_null(), "what is shown is what is live");
 }

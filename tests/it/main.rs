@@ -15,6 +15,7 @@ mod support;
 
 mod brownout;
 mod capacity;
+mod central;
 mod check;
 mod credentials;
 mod dialects;
@@ -39,6 +40,7 @@ mod recordings;
 mod resuming;
 mod secrets;
 mod shared;
+mod sources;
 mod standin;
 mod stores;
 mod streams;

@@ -5,7 +5,8 @@
 use crate::config::shape::Presence::{self, Default, Optional, Required};
 use crate::config::shape::Shape::{
     self, Address, AnyOf, Bool, Date, Decimal, Duration, DurationOrOff, DurationRange, File, Hash,
-    Integer, List, Map, Percent, Reference, SharedState, Size, Table, Text, Url, Word,
+    Integer, List, Map, Percent, PrivateText, PublicKey, Reference, SharedState, Size, SourceUrl,
+    Table, Text, Url, Word,
 };
 use crate::config::shape::Key;
 
@@ -14,6 +15,13 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("listen", Address, Default("127.0.0.1:4100"), "Where applications connect."),
     key("admin", Address, Default("127.0.0.1:4101"), "Probes, metrics and the page; 0.0.0.0:4101 inside Kubernetes."),
     key("identity", Table(IDENTITY), Optional, "Where this instance runs; written into every record."),
+    key("source", Table(SOURCE), Optional, "Where the central document is, which says all the rest; what this file may say beside it, that document's `local_overrides` names."),
+    key("cache_dir", File, Optional, "A folder of this sidecar's own, where the last good central document is kept for a restart without its source."),
+    key("version", Integer { least: 0, most: u64::MAX }, Optional, "Of a central document only: its number, which only grows."),
+    key("allow_rollback", Bool, Default("false"), "Of a central document only: whether it is taken although its `version` is lower than that of the one before."),
+    key("rollout", Table(ROLLOUT), Optional, "Of a central document only: which sidecars take it first; absent means all of them at once."),
+    key("local_overrides", list(&Text), Optional, "Of a central document only: what a sidecar's own file may set, as paths such as `routes.*.timeout`."),
+    key("instances", Integer { least: 1, most: 1_000_000 }, Optional, "How many sidecars there are, where they share no state."),
     key("body_limit", Size, Default("32MiB"), "The largest request body."),
     key("drain", ANY_SPAN, Default("25s"), "How long requests in flight may take to end after SIGTERM."),
     key("lame_duck", ANY_SPAN, Default("2s"), "How long connections are still accepted after SIGTERM."),
@@ -44,6 +52,31 @@ const IDENTITY: &[Key] = &[
     key("instance", Text, Optional, "Such as `$POD_NAME`."),
 ];
 
+const SOURCE: &[Key] = &[
+    key("url", SourceUrl, Required, "`https://…`, `file:/path`, `etcd://…`, `consul://…`, `redis://…` or `s3://…`."),
+    key("refresh", SPAN, Default("15s"), "How often a source is asked that cannot tell of a change by itself."),
+    key("auth", Table(SOURCE_AUTH), Optional, "Who this sidecar is to the source: a token, or a certificate."),
+    key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
+    key("report", SourceUrl, Optional, "Where this sidecar tells every half minute what it runs and what it refused: `https://…`, or `redis://host:6379/0/KEY`."),
+    key("verify", AnyOf(&[Table(VERIFY), List { of: &Table(VERIFY), least: 1, most: 2 }]), Optional, "Whose signature the document must bear; a list of two while a key is being rotated."),
+];
+
+const SOURCE_AUTH: &[Key] = &[
+    key("token_file", File, Optional, "Holds a bearer token, or what the store has in its place; read anew each time."),
+    key("cert", File, Optional, "The client's certificate and its chain, in PEM; `key` belongs to it."),
+    key("key", File, Optional, "The private key of `cert`, in PEM."),
+];
+
+const VERIFY: &[Key] = &[
+    key("key_id", Text, Required, "Names the key in a signature."),
+    key("public_key", PublicKey, Required, "An Ed25519 key: its 32 bytes in base64 or hexadecimal, or in PEM."),
+];
+
+const ROLLOUT: &[Key] = &[
+    key("percent", Percent, Required, "The share of the sidecars that take this version; the others keep the one before."),
+    key("salt", Text, Optional, "Another salt chooses others."),
+];
+
 const PROVIDER: &[Key] = &[
     key("kind", Word(&["openai", "openai-compatible", "azure", "anthropic", "gemini", "vertex", "bedrock"]), Required, "How the provider is addressed."),
     key("base_url", Url, Optional, "Ends where `/v1` would; every kind but `openai-compatible` and `azure` has a default."),
@@ -54,7 +87,7 @@ const PROVIDER: &[Key] = &[
     key("location", Text, Optional, "Vertex only: `global`, `us`, `eu` or a region such as `europe-west4`."),
     key("region", Text, Optional, "Bedrock only: the AWS region, such as `eu-central-1`."),
     key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
-    key("headers", Map { name: "header", of: &Text }, Optional, "Headers sent to this provider beside our own; none that carries a credential."),
+    key("headers", Map { name: "header", of: &PrivateText }, Optional, "Headers sent to this provider beside our own; none that carries a credential."),
     key("responses", Bool, Optional, "Whether it serves `/responses` itself: by default `openai` and `azure` do."),
     key("capacity", Table(CAPACITY), Optional, "What the account takes; what would be too much goes to the next target before it is refused."),
 ];

@@ -5,8 +5,10 @@
 //! be read is left out, and nobody sees a result that has problems.
 
 mod callers;
+mod central;
 mod headers;
 mod knobs;
+mod privilege;
 mod process;
 mod providers;
 mod routes;
@@ -14,13 +16,17 @@ mod stores;
 
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Process;
+pub(super) use self::central::{reports_to, source};
+
+use super::authority::Standing;
 use super::node::Table;
 use super::problem::Report;
+use super::{Process, Release};
 use crate::facts::Families;
 use crate::snapshot::{Identity, Snapshot};
 
@@ -32,10 +38,15 @@ pub(super) struct Facts<'a> {
     pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
     /// What the operator knows of model families.
     pub(super) families: &'a Families,
+    pub(super) standing: Standing,
 }
 
 /// Meaningless unless the report is without problems.
-pub(super) fn resolve(root: &Table, facts: &Facts<'_>, report: &mut Report) -> (Snapshot, Process) {
+pub(super) fn resolve(
+    root: &Table,
+    facts: &Facts<'_>,
+    report: &mut Report,
+) -> (Snapshot, Process, Release) {
     let process = process::resolve(root, report);
     let secret_stores = stores::resolve(root, report);
     let providers = providers::resolve(root, report);
@@ -44,7 +55,7 @@ pub(super) fn resolve(root: &Table, facts: &Facts<'_>, report: &mut Report) -> (
     let callers = callers::resolve(root, &process, &routes, &providers, facts.now, report);
     let snapshot = Snapshot {
         version: facts.version.clone(),
-        identity: identity(root, facts.variable, report),
+        identity: identity(root, facts.variable, facts.standing, report),
         routes,
         aliases,
         providers,
@@ -52,8 +63,39 @@ pub(super) fn resolve(root: &Table, facts: &Facts<'_>, report: &mut Report) -> (
         callers,
         body_limit: usize::try_from(root.integer("body_limit").unwrap_or(0)).unwrap_or(usize::MAX),
         hosts: hosts(root, report),
+        instances: instances(root, facts.standing),
     };
-    (snapshot, process)
+    source(root, report);
+    if !facts.standing.is_led() {
+        return (snapshot, process, Release::default());
+    }
+    let snapshot = privilege::least(snapshot);
+    if privilege::is_nobody(&snapshot.callers) {
+        let message = "has no key for this sidecar's `identity`, so nobody can call here";
+        report.warning(&root.at("keys"), message);
+    }
+    (snapshot, process, central::release(root))
+}
+
+/// How many share a limit where no state is shared. A file of one's own is for one.
+fn instances(root: &Table, standing: Standing) -> Option<NonZeroU32> {
+    let said = root.integer("instances");
+    let said = said.and_then(|count| NonZeroU32::new(u32::try_from(count).ok()?));
+    match standing {
+        Standing::Alone => Some(said.unwrap_or(NonZeroU32::MIN)),
+        Standing::Waiting | Standing::Led | Standing::Free => said,
+    }
+}
+
+/// What can be told of a sidecar before it has a central document.
+pub(super) fn process_alone(
+    root: &Table,
+    variable: &dyn Fn(&str) -> Option<String>,
+    standing: Standing,
+    report: &mut Report,
+) -> (Process, Identity) {
+    let process = process::resolve(root, report);
+    (process, identity(root, variable, standing, report))
 }
 
 fn hosts(root: &Table, report: &mut Report) -> BTreeSet<String> {
@@ -78,6 +120,7 @@ fn hosts(root: &Table, report: &mut Report) -> BTreeSet<String> {
 fn identity(
     root: &Table,
     variable: &dyn Fn(&str) -> Option<String>,
+    standing: Standing,
     report: &mut Report,
 ) -> Identity {
     let Some(table) = root.table("identity") else {
@@ -88,6 +131,14 @@ fn identity(
         match expand(&text, variable) {
             Ok(text) if text.is_empty() => None,
             Ok(text) => Some(Arc::from(text)),
+            // A fact that is not known excludes no key of a central document.
+            Err(Unexpanded::Unset(name)) if standing != Standing::Alone && key != "instance" => {
+                let message = format!(
+                    "the variable `{name}` is not set, and the keys that this sidecar gets go by it"
+                );
+                report.problem(&table.at(key), message);
+                None
+            }
             Err(Unexpanded::Unset(name)) => {
                 let message = format!("the variable `{name}` is not set: this fact stays unknown");
                 report.warning(&table.at(key), message);

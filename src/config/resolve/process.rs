@@ -29,7 +29,6 @@ pub(super) fn resolve(root: &Table, report: &mut Report) -> Process {
         queue: count("queue"),
         connections: count("connections"),
         shared_state: root.shared_state("shared_state"),
-        secret_max_stale: root.duration("secret_max_stale").unwrap_or_default(),
         audit: audit(root, report),
         simulate: root
             .map("simulate")

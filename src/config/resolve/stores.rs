@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::node::Table;
 use crate::config::problem::Report;
@@ -38,6 +39,7 @@ const KEYS_OF_AUTHS: &[(&str, &[&str])] = &[
 
 pub(super) fn resolve(root: &Table, report: &mut Report) -> StorePlaces {
     let mut stores = StorePlaces::new();
+    let max_stale = root.duration("secret_max_stale").unwrap_or_default();
     for (name, table) in root.map("secret_stores") {
         if RESERVED.contains(&name) {
             let message = "has a name that means something else before a `:` or alone";
@@ -46,14 +48,14 @@ pub(super) fn resolve(root: &Table, report: &mut Report) -> StorePlaces {
             let message = "has a name with more in it than letters, digits, `-` and `_`";
             report.problem(&table.path, message);
         }
-        if let Some(store) = store(table, report) {
+        if let Some(store) = store(table, max_stale, report) {
             stores.insert(name.into(), Arc::new(store));
         }
     }
     stores
 }
 
-fn store(table: &Table, report: &mut Report) -> Option<StorePlace> {
+fn store(table: &Table, max_stale: Duration, report: &mut Report) -> Option<StorePlace> {
     let word = table.text("kind")?;
     only_for("kind", &word, KEYS_OF_KINDS, table, report);
     let kind = match &*word {
@@ -71,7 +73,12 @@ fn store(table: &Table, report: &mut Report) -> Option<StorePlace> {
     }
     let ca = table.text("ca").map(|file| PathBuf::from(&*file));
     let refresh = table.duration("refresh")?;
-    Some(StorePlace { kind, ca, refresh })
+    Some(StorePlace {
+        kind,
+        ca,
+        refresh,
+        max_stale,
+    })
 }
 
 fn vault(table: &Table, report: &mut Report) -> Option<VaultPlace> {

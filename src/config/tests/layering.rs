@@ -31,6 +31,7 @@ fn the_environment_is_above_the_text_and_flags_above_both() {
         snapshot,
         process,
         warnings,
+        ..
     } = loaded(&sources);
     assert_eq!(process.listen.port(), 5);
     assert_eq!(process.admin.port(), 3);

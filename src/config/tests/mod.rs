@@ -1,6 +1,8 @@
 //! The whole way of a configuration, from its text to what it means.
 
+mod central;
 mod choosing;
+mod effective;
 mod layering;
 mod meaning;
 mod problems;

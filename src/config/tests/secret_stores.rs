@@ -28,15 +28,13 @@ fn store(kind: StoreKind) -> Arc<StorePlace> {
         kind,
         ca: None,
         refresh: Duration::from_mins(5),
+        max_stale: Duration::from_hours(1),
     })
 }
 
 #[test]
 fn a_store_is_read_with_its_defaults() {
-    let Loaded {
-        snapshot, process, ..
-    } = loaded(&yaml(STORES));
-    assert_eq!(process.secret_max_stale, Duration::from_hours(1));
+    let snapshot = loaded(&yaml(STORES)).snapshot;
     let bank = VaultPlace {
         address: "https://vault.internal".into(),
         mount: "llm".into(),
@@ -61,6 +59,7 @@ fn a_store_is_read_with_its_defaults() {
         kind: StoreKind::Vault(boxed),
         ca: Some("/etc/ca.pem".into()),
         refresh: Duration::from_secs(30),
+        max_stale: Duration::from_hours(1),
     };
     let sm = StoreKind::AwsSm(AwsPlace {
         region: Some("eu-central-1".into()),

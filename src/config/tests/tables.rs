@@ -4,14 +4,46 @@ use serde_json::Value;
 
 use super::*;
 use crate::config::keys::{PROFILES, ROOT};
+use crate::config::problem::Origins;
 use crate::config::shape::{Key, Presence, Shape};
 use crate::simulate::{FaultClass, Feature};
 
+const OWN: &str = "examples/central/local.yaml";
+const CENTRAL: &str = "examples/central/central.yaml";
+
+/// Those that are whole.
 fn examples() -> Vec<PathBuf> {
     let entries = std::fs::read_dir("examples").unwrap();
-    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    let files = entries.map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files.filter(|path| path.is_file()).collect();
     files.sort();
     files
+}
+
+#[test]
+fn the_example_of_a_central_document_goes_with_that_of_a_sidecars_own_file() {
+    let own = Document::File(OWN.into());
+    let central = central_text(&Document::File(CENTRAL.into())).unwrap();
+    assert!(central_text(&own).unwrap().is_none());
+    let sources = Sources {
+        document: own,
+        central,
+        ..yaml("")
+    };
+    let started = bootstrap(&sources).unwrap();
+    assert_eq!(started.source.unwrap().verify.len(), 1);
+    let Loaded {
+        snapshot, warnings, ..
+    } = loaded(&sources);
+    assert_eq!(said(&warnings), Vec::<String>::new());
+    let routes: Vec<_> = snapshot.routes.keys().map(ToString::to_string).collect();
+    assert_eq!(routes, ["support-chat"]);
+    assert_eq!(
+        snapshot.routes["support-chat"].timeouts.whole,
+        Duration::from_secs(25)
+    );
+    let providers: Vec<_> = snapshot.providers.keys().map(ToString::to_string).collect();
+    assert_eq!(providers, ["claude", "openai"]);
 }
 
 #[test]
@@ -38,7 +70,7 @@ fn the_schema_knows_every_key_of_the_examples() {
         schema["$schema"],
         "https://json-schema.org/draft/2020-12/schema"
     );
-    for file in examples() {
+    for file in examples().into_iter().chain([OWN.into(), CENTRAL.into()]) {
         let format = Format::of(&file).unwrap();
         let text = std::fs::read_to_string(&file).unwrap();
         let parsed = text::parse(format, "example", &text).unwrap();

@@ -8,6 +8,7 @@
 mod ask;
 mod aws;
 mod google;
+mod signer;
 mod state;
 
 use std::collections::HashMap;
@@ -24,6 +25,8 @@ use crate::snapshot::{Kind, Provider};
 use crate::tasks::Tasks;
 
 use self::state::{Issued, State, Step};
+
+pub use self::signer::AwsSigner;
 
 /// How long it may take to fetch one, all of a chain's sources together.
 const FETCH: Duration = Duration::from_secs(10);

@@ -59,6 +59,7 @@ pub(crate) struct Config {
     files: Vec<(String, Vec<u8>)>,
     environment: Vec<(String, String)>,
     audit_unread: bool,
+    source: Option<String>,
 }
 
 impl Config {
@@ -186,6 +187,24 @@ impl Config {
         self
     }
 
+    /// The configuration of a sidecar that follows a document: the keys of `source`, in one line of
+    /// YAML. Its own file says nothing of providers and routes.
+    pub(crate) fn following(keys: &str) -> Self {
+        Self {
+            source: Some(keys.to_owned()),
+            ..Self::new()
+        }
+    }
+
+    /// What a central document says of all this, with more lines at the top level.
+    pub(crate) fn central(&self, more: &str) -> String {
+        let mut text = format!("{more}\n{}", self.root);
+        if !text.contains("keys:") {
+            text += "allow_anonymous: true\n";
+        }
+        text + &self.routing()
+    }
+
     /// Writes it down, with the files beside it; returns its path.
     pub(crate) fn write(&self, folder: &Folder) -> PathBuf {
         for (name, content) in &self.files {
@@ -204,13 +223,26 @@ impl Config {
         } else {
             writeln!(text, "audit: {{ file: {} }}", audit.display())
         };
-        if !self.root.contains("keys:") {
+        if !self.root.contains("keys:") && self.source.is_none() {
             text += "allow_anonymous: true\n";
         }
         if !self.root.contains("lame_duck:") {
             text += "lame_duck: 0s\n";
         }
         text += &self.root;
+        match &self.source {
+            Some(keys) => {
+                let _ = writeln!(text, "source: {{ {keys} }}\ncache_dir: $FOLDER/cache");
+            }
+            None => text += &self.routing(),
+        }
+        text.replace("$FOLDER", &folder.0.display().to_string())
+    }
+}
+
+impl Config {
+    fn routing(&self) -> String {
+        let mut text = String::new();
         if !self.providers.is_empty() {
             let _ = write!(text, "providers:\n{}", self.providers);
         }
@@ -222,7 +254,7 @@ impl Config {
                 let _ = writeln!(text, "      - {target}");
             }
         }
-        text.replace("$FOLDER", &folder.0.display().to_string())
+        text
     }
 }
 
@@ -266,38 +298,10 @@ impl Gateway {
 
     async fn run(config: &Config) -> Result<Self, String> {
         let folder = Folder::new();
-        let path = config.write(&folder);
-        let environment = config.environment.iter().map(|(name, value)| {
-            let folder = folder.0.display().to_string();
-            (name, value.replace("$FOLDER", &folder))
-        });
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pillion"))
-            .args(["run", "--config"])
-            .arg(&path)
-            .env_clear()
-            .env("PILLION_LOG", "info,pillion=debug")
-            .envs(environment)
-            .stdin(Stdio::null())
-            .stdout(if config.audit_unread {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            })
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let said = Arc::new(watch::Sender::new(Said::default()));
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let writer = Arc::clone(&said);
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                writer.send_modify(|said| said.lines.push(line));
-            }
-            writer.send_modify(|said| said.over = true);
-        });
-        let mut reader = said.subscribe();
-        let serving = reader.wait_for(|said| said.over || serving(said).is_some());
+        let (mut child, said) = spawn(config, &folder);
         let addresses = {
+            let mut reader = said.subscribe();
+            let serving = reader.wait_for(|said| said.over || serving(said).is_some());
             let said = soon("the gateway starts", serving).await.unwrap();
             serving_or_all(&said)
         };
@@ -318,6 +322,39 @@ impl Gateway {
         let ready = gateway.ask_admin("/readyz").await;
         assert_eq!(ready.status, 200, "{}", ready.text());
         Ok(gateway)
+    }
+
+    /// Starts one that follows a document, and does not wait for that. Its files are in `folder`.
+    pub(crate) async fn begin(config: &Config, folder: Folder) -> Self {
+        let (child, said) = spawn(config, &folder);
+        let admin = {
+            let mut reader = said.subscribe();
+            let beginning = reader.wait_for(|said| said.over || begun(said).is_some());
+            let said = soon("the gateway begins", beginning).await.unwrap();
+            begun(&said).unwrap_or_else(|| panic!("it does not: {}", said.lines.join("\n")))
+        };
+        Self {
+            child,
+            said,
+            listen: admin,
+            admin,
+            folder,
+        }
+    }
+
+    /// Waits until applications can connect to one that was [begun](Self::begin).
+    pub(crate) async fn serving(mut self) -> Self {
+        let mut reader = self.said.subscribe();
+        let found = reader.wait_for(|said| said.over || serving(said).is_some());
+        let addresses = serving_or_all(&soon("it serves", found).await.unwrap());
+        drop(reader);
+        (self.listen, self.admin) = addresses.unwrap();
+        self
+    }
+
+    /// Kills it; the files stay.
+    pub(crate) fn crash(mut self) -> Folder {
+        std::mem::replace(&mut self.folder, Folder::new())
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -554,6 +591,49 @@ fn serving(said: &Said) -> Option<(SocketAddr, SocketAddr)> {
         let address = |name: &str| fields[name].as_str()?.parse().ok();
         Some((address("listen")?, address("admin")?))
     })
+}
+
+/// The address of the probes, once there are some.
+fn begun(said: &Said) -> Option<SocketAddr> {
+    said.lines.iter().find_map(|line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let fields = &line["fields"];
+        (fields["message"] == "following a central document").then_some(())?;
+        fields["admin"].as_str()?.parse().ok()
+    })
+}
+
+fn spawn(config: &Config, folder: &Folder) -> (Child, Arc<watch::Sender<Said>>) {
+    let path = config.write(folder);
+    let environment = config.environment.iter().map(|(name, value)| {
+        let folder = folder.0.display().to_string();
+        (name, value.replace("$FOLDER", &folder))
+    });
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pillion"))
+        .args(["run", "--config"])
+        .arg(&path)
+        .env_clear()
+        .env("PILLION_LOG", "info,pillion=debug")
+        .envs(environment)
+        .stdin(Stdio::null())
+        .stdout(if config.audit_unread {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = Arc::new(watch::Sender::new(Said::default()));
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let writer = Arc::clone(&said);
+    std::thread::spawn(move || {
+        for line in stderr.lines().map_while(Result::ok) {
+            writer.send_modify(|said| said.lines.push(line));
+        }
+        writer.send_modify(|said| said.over = true);
+    });
+    (child, said)
 }
 
 fn serving_or_all(said: &Said) -> Result<(SocketAddr, SocketAddr), String> {

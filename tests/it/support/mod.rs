@@ -1,6 +1,7 @@
 //! What the tests stand on: the gateway as a process, providers that follow a script, a client
 //! that hides nothing, and answers of our own making.
 
+pub(crate) mod centre;
 pub(crate) mod client;
 pub(crate) mod crowd;
 pub(crate) mod fixture;
@@ -8,6 +9,7 @@ pub(crate) mod gate;
 pub(crate) mod gateway;
 pub(crate) mod kind;
 pub(crate) mod metrics;
+pub(crate) mod peer;
 pub(crate) mod redis;
 pub(crate) mod reply;
 pub(crate) mod stage;
@@ -18,14 +20,17 @@ pub(crate) mod twice;
 pub(crate) mod upstream;
 pub(crate) mod wire;
 
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
+pub(crate) use centre::Centre;
 pub(crate) use client::{Answer, Client, Stream};
 pub(crate) use gate::Gate;
 pub(crate) use gateway::{Config, Folder, Gateway, Record};
 pub(crate) use kind::Kind;
+pub(crate) use peer::{Peer, Program};
 pub(crate) use redis::Redis;
 pub(crate) use reply::Reply;
 pub(crate) use stage::{Act, Stage};
@@ -40,4 +45,19 @@ pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
     timeout(LIMIT, event)
         .await
         .unwrap_or_else(|_| panic!("in {LIMIT:?} this did not happen: {what}"))
+}
+
+/// Runs the command to its end: its exit code, and what it said.
+pub(crate) async fn pillion(arguments: &[&str]) -> (i32, String) {
+    let arguments: Vec<_> = arguments.iter().map(|&word| word.to_owned()).collect();
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pillion"));
+        command.args(arguments).env_clear().output().unwrap()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(said).unwrap(),
+    )
 }

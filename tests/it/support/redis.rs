@@ -1,6 +1,6 @@
 //! A Redis of a test's own: a real one, on a port of loopback.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,12 +9,14 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::soon;
+use super::{Program, soon};
 
 const LOOK: Duration = Duration::from_millis(5);
-/// Where it is told which program to run, one must be.
-const PROGRAM: &str = "PILLION_TEST_REDIS";
-const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
+const PROGRAM: Program = Program {
+    variable: "PILLION_TEST_REDIS",
+    names: &["redis-server", "valkey-server"],
+    version: "--version",
+};
 
 /// Killed with its owner.
 pub(crate) struct Redis {
@@ -32,14 +34,7 @@ impl Redis {
 
     /// The same for those who know the password.
     pub(crate) async fn start_with(password: Option<&'static str>) -> Option<Self> {
-        let Some(program) = program() else {
-            // Past the capture of a test that passes: it must be seen.
-            let test = std::thread::current();
-            let test = test.name().unwrap_or_default();
-            let line = format!("SKIPPED {test}: neither of {PROGRAMS:?} is installed\n");
-            io::stderr().write_all(line.as_bytes()).unwrap();
-            return None;
-        };
+        let program = PROGRAM.find()?;
         for _ in 0..5 {
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let port = free.local_addr().unwrap().port();
@@ -190,24 +185,6 @@ impl Drop for Redis {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn program() -> Option<String> {
-    if let Some(program) = std::env::var_os(PROGRAM) {
-        return Some(program.into_string().unwrap());
-    }
-    let is_there = |program: &&&str| {
-        let mut version = Command::new(program);
-        version
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        version.status().is_ok_and(|status| status.success())
-    };
-    PROGRAMS
-        .iter()
-        .find(is_there)
-        .map(|program| (*program).to_owned())
 }
 
 fn run(program: &str, port: u16, password: Option<&str>) -> Child {

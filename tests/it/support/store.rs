@@ -1,113 +1,51 @@
 //! Stores of secrets of a test's own: real ones, on ports of loopback.
 
-use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::{Client, soon};
+use super::peer::Ports;
+use super::{Client, Folder, Peer, Program, soon};
 
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The token that may everything.
 pub(crate) const ROOT: &str = "root-canary-4711";
 
-/// A server that is killed with its owner.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-}
+const BAO: Program = Program {
+    variable: "PILLION_TEST_BAO",
+    names: &["bao"],
+    version: "version",
+};
+const MOTO: Program = Program {
+    variable: "PILLION_TEST_MOTO",
+    names: &["moto_server"],
+    version: "--help",
+};
 
-impl Server {
-    /// `None` where `program` is not installed, which is said on stderr. `variable` names another.
-    async fn start(
-        variable: &str,
-        program: &str,
-        run: fn(&mut Command, SocketAddr),
-    ) -> Option<Self> {
-        let named = std::env::var_os(variable);
-        let program = named.clone().unwrap_or_else(|| program.into());
-        for _ in 0..5 {
-            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            let address = free.local_addr().unwrap();
-            drop(free);
-            let mut command = Command::new(&program);
-            run(&mut command, address);
-            command
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            let child = match command.spawn() {
-                Ok(child) => child,
-                Err(_) if named.is_none() => {
-                    // Past the capture of a test that passes: it must be seen.
-                    let test = std::thread::current();
-                    let test = test.name().unwrap_or_default();
-                    let line = format!("SKIPPED {test}: {} is not installed\n", program.display());
-                    io::stderr().write_all(line.as_bytes()).unwrap();
-                    return None;
-                }
-                Err(error) => panic!("{}: {error}", program.display()),
-            };
-            let mut server = Self { child, address };
-            if server.listens().await {
-                return Some(server);
-            }
-        }
-        panic!("{} does not start", program.display());
-    }
-
-    /// Waits until it does; false when it has ended.
-    async fn listens(&mut self) -> bool {
-        soon("the store listens", async {
-            loop {
-                if self.child.try_wait().unwrap().is_some() {
-                    return false;
-                }
-                if TcpStream::connect(self.address).await.is_ok() {
-                    return true;
-                }
-                sleep(LOOK).await;
-            }
-        })
-        .await
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status();
-        assert!(sent.unwrap().success());
-    }
-
-    async fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> (u16, Value) {
-        let mut client = Client::connect(self.address).await;
-        client
-            .post(path, headers, body.to_string().as_bytes())
-            .await;
-        let answer = client.answer().await.rest().await;
-        let value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-        (answer.status, value)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+async fn post(server: &Peer, path: &str, headers: &[(&str, &str)], body: &Value) -> (u16, Value) {
+    let mut client = Client::connect(server.address()).await;
+    client
+        .post(path, headers, body.to_string().as_bytes())
+        .await;
+    let answer = client.answer().await.rest().await;
+    let value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+    (answer.status, value)
 }
 
 /// An OpenBao in its development mode: in memory, unsealed, with a key-value engine at `secret`.
-pub(crate) struct Bao(Server);
+pub(crate) struct Bao(Peer);
 
 impl Bao {
     pub(crate) async fn start() -> Option<Self> {
-        let server = Server::start("PILLION_TEST_BAO", "bao", run_bao).await?;
-        let bao = Self(server);
+        let arguments = |ports: &Ports, _: &Folder| {
+            let token = format!("-dev-root-token-id={ROOT}");
+            let address = format!("-dev-listen-address=127.0.0.1:{}", ports[0]);
+            let development = ["server", "-dev", "-dev-no-store-token"].map(str::to_owned);
+            [&development[..], &[token, address]].concat()
+        };
+        let bao = Self(Peer::start(BAO.find()?, arguments).await);
         bao.is_there().await;
         Some(bao)
     }
@@ -128,7 +66,7 @@ impl Bao {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.0.address)
+        format!("http://{}", self.0.address())
     }
 
     /// Writes to a path of its interface, which must do it; returns what it answers.
@@ -145,14 +83,14 @@ impl Bao {
     ) -> Value {
         let mut headers = vec![("x-vault-token", ROOT)];
         headers.extend(namespace.map(|name| ("x-vault-namespace", name)));
-        let (status, answer) = self.0.post(&format!("/v1/{path}"), &headers, body).await;
+        let (status, answer) = post(&self.0, &format!("/v1/{path}"), &headers, body).await;
         assert!(status < 300, "{path}: {status} {answer}");
         answer
     }
 
     async fn try_write(&self, path: &str, body: &Value) -> (u16, Value) {
         let headers = [("x-vault-token", ROOT)];
-        self.0.post(&format!("/v1/{path}"), &headers, body).await
+        post(&self.0, &format!("/v1/{path}"), &headers, body).await
     }
 
     /// A new version of the secret at `path`.
@@ -186,7 +124,7 @@ impl Bao {
     }
 
     pub(crate) async fn read(&self, path: &str) -> Value {
-        let mut client = Client::connect(self.0.address).await;
+        let mut client = Client::connect(self.0.address()).await;
         let headers = [("x-vault-token", ROOT)];
         client.get(&format!("/v1/{path}"), &headers).await;
         client.answer().await.rest().await.json()
@@ -208,47 +146,35 @@ impl Bao {
     }
 
     pub(crate) fn kill(&mut self) {
-        self.0.child.kill().unwrap();
-        self.0.child.wait().unwrap();
+        self.0.kill();
     }
 
     /// Comes back where it was, empty.
     pub(crate) async fn again(&mut self) {
-        let program = std::env::var_os("PILLION_TEST_BAO").unwrap_or_else(|| "bao".into());
-        let mut command = Command::new(program);
-        run_bao(&mut command, self.0.address);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        self.0.child = command.spawn().unwrap();
-        assert!(self.0.listens().await, "it does not come back");
+        self.0.again().await;
         self.is_there().await;
     }
 }
 
-fn run_bao(command: &mut Command, address: SocketAddr) {
-    command.args(["server", "-dev", "-dev-no-store-token"]);
-    command.arg(format!("-dev-root-token-id={ROOT}"));
-    command.arg(format!("-dev-listen-address={address}"));
-}
-
 /// AWS as moto plays it.
-pub(crate) struct Moto(Server);
+pub(crate) struct Moto(Peer);
 
 impl Moto {
     pub(crate) async fn start() -> Option<Self> {
-        let run: fn(&mut Command, SocketAddr) = |command, address| {
-            let (host, port) = (address.ip().to_string(), address.port().to_string());
-            command.args(["-H", &host, "-p", &port]);
+        let arguments = |ports: &Ports, _: &Folder| {
+            ["-H", "127.0.0.1", "-p", &ports[0].to_string()]
+                .map(str::to_owned)
+                .to_vec()
         };
-        Some(Self(
-            Server::start("PILLION_TEST_MOTO", "moto_server", run).await?,
-        ))
+        Some(Self(Peer::start(MOTO.find()?, arguments).await))
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.0.kill();
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.0.address)
+        format!("http://{}", self.0.address())
     }
 
     /// Asks `service` to do something: `target` is the name of that in AWS's protocol.
@@ -261,7 +187,7 @@ impl Moto {
             ("x-amz-target", target),
             ("authorization", &*scope),
         ];
-        let (status, answer) = self.0.post("/", &headers, body).await;
+        let (status, answer) = post(&self.0, "/", &headers, body).await;
         assert_eq!(status, 200, "{target}: {answer}");
         answer
     }

@@ -9,6 +9,7 @@ fn defaults_are_those_of_the_contract() {
         snapshot,
         process,
         warnings,
+        ..
     } = loaded(&small_with(""));
     assert_eq!(process.listen.to_string(), "127.0.0.1:4100");
     assert_eq!(process.workers, 1);

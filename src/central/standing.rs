@@ -1,0 +1,215 @@
+//! Whether a document's turn has come for this instance: versions go forward, and a new one goes to
+//! a share of the instances first. Pure.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ring::digest;
+
+use crate::config::{Release, Rollout};
+use crate::snapshot::Percent;
+
+/// Where this instance stands when a document comes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// As `identity` names it.
+    pub instance: Option<Arc<str>>,
+    /// The version that is live here, or that was at the last start.
+    pub version: Option<u64>,
+    /// Whether there is another document to go on with.
+    pub has_another: bool,
+}
+
+/// Why a document that is sound is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stay {
+    /// It would be a step back.
+    Behind { version: Option<u64>, live: u64 },
+    /// It is for others first.
+    NotYet {
+        version: Option<u64>,
+        percent: Percent,
+    },
+}
+
+impl Standing {
+    /// # Errors
+    /// It is not for us, or not yet.
+    pub fn admits(&self, release: &Release) -> Result<(), Stay> {
+        if let Some(live) = self.version
+            && release.version.is_none_or(|version| version < live)
+            && !release.allow_rollback
+        {
+            let version = release.version;
+            return Err(Stay::Behind { version, live });
+        }
+        // What is live here is not taken back from us by a lower share.
+        let is_live = release.version.is_some() && release.version == self.version;
+        match &release.rollout {
+            Some(rollout) if self.has_another && !is_live && !self.is_among(rollout) => {
+                Err(Stay::NotYet {
+                    version: release.version,
+                    percent: rollout.percent,
+                })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether this instance is of the share. One without a name is of none but the whole.
+    pub fn is_among(&self, rollout: &Rollout) -> bool {
+        let bucket = self
+            .instance
+            .as_ref()
+            .map_or(99, |name| bucket(name, &rollout.salt));
+        bucket < u64::from(rollout.percent.hundredths())
+    }
+}
+
+/// 0 to 99. SHA-256, so that it is the same in every release and on every machine.
+fn bucket(instance: &str, salt: &str) -> u64 {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(salt.as_bytes());
+    // In neither of them.
+    hash.update(b"\0");
+    hash.update(instance.as_bytes());
+    let hash = hash.finish();
+    let first = hash.as_ref().first_chunk().copied().unwrap_or_default();
+    u64::from_be_bytes(first) % 100
+}
+
+impl fmt::Display for Stay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Behind {
+                version: Some(version),
+                live,
+            } => write!(
+                f,
+                "version {version} is behind {live}, which is live here; `allow_rollback: true` in it would take it"
+            ),
+            Self::Behind {
+                version: None,
+                live,
+            } => write!(
+                f,
+                "it has no `version`, and {live} is live here; `allow_rollback: true` in it would take it"
+            ),
+            Self::NotYet { version, percent } => {
+                match version {
+                    Some(version) => write!(f, "version {version}")?,
+                    None => f.write_str("a new document")?,
+                }
+                write!(
+                    f,
+                    " is for {} % of the instances as yet, and this is none of them",
+                    percent.hundredths()
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn release(version: Option<u64>) -> Release {
+        Release {
+            version,
+            ..Release::default()
+        }
+    }
+
+    fn rollout(percent: u8, salt: &str) -> Rollout {
+        let salt = salt.into();
+        Rollout {
+            percent: Percent::try_new(percent).unwrap(),
+            salt,
+        }
+    }
+
+    #[test]
+    fn versions_go_forward_unless_the_document_says_otherwise() {
+        for (live, version, behind) in [
+            (None, None, false),
+            (None, Some(1), false),
+            (Some(7), Some(8), false),
+            (Some(7), Some(7), false),
+            (Some(7), Some(6), true),
+            (Some(7), None, true),
+        ] {
+            let standing = Standing {
+                version: live,
+                ..Standing::default()
+            };
+            let mut release = release(version);
+            let found = standing.admits(&release).is_err();
+            assert_eq!(found, behind, "{version:?} on {live:?}");
+            release.allow_rollback = true;
+            assert_eq!(standing.admits(&release), Ok(()), "{version:?} on {live:?}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_the_share_and_grows_by_who_was_not_in_it() {
+        let fleet: Vec<_> = (0..10_000)
+            .map(|number| Standing {
+                instance: Some(format!("chat-{number:x}").into()),
+                version: Some(1),
+                has_another: true,
+            })
+            .collect();
+        let among = |percent, salt: &str| {
+            let rollout = rollout(percent, salt);
+            let each = fleet.iter().map(|one| one.is_among(&rollout));
+            each.collect::<Vec<_>>()
+        };
+        let count = |share: &[bool]| share.iter().filter(|one| **one).count();
+        assert_eq!(count(&among(0, "s")), 0);
+        assert_eq!(count(&among(100, "s")), 10_000);
+        let (five, half) = (among(5, "s"), among(50, "s"));
+        assert!((400..600).contains(&count(&five)), "{}", count(&five));
+        assert!((4800..5200).contains(&count(&half)), "{}", count(&half));
+        assert_eq!(five, among(5, "s"), "the same ones each time");
+        assert!(five.iter().zip(&half).all(|(five, half)| !five || *half));
+        assert_ne!(five, among(5, "t"), "another salt, others");
+    }
+
+    #[test]
+    fn who_is_not_of_the_share_keeps_what_it_has() {
+        let named = |name: &str, has_another| Standing {
+            instance: Some(name.into()),
+            version: Some(1),
+            has_another,
+        };
+        let fresh = |percent| Release {
+            version: Some(2),
+            allow_rollback: false,
+            rollout: Some(rollout(percent, "s")),
+        };
+        let out = (0..).map(|number| named(&format!("pod-{number}"), true));
+        let mut out = out.filter(|one| !one.is_among(&rollout(50, "s")));
+        let out = out.next().unwrap();
+        let stay = Stay::NotYet {
+            version: Some(2),
+            percent: Percent::try_new(50).unwrap(),
+        };
+        assert_eq!(out.admits(&fresh(50)), Err(stay));
+        assert_eq!(out.admits(&fresh(100)), Ok(()));
+        assert_eq!(out.admits(&release(Some(2))), Ok(()), "for all");
+        let alone = named(out.instance.as_deref().unwrap(), false);
+        assert_eq!(alone.admits(&fresh(50)), Ok(()), "it has no other");
+        let has_it = Standing {
+            version: Some(2),
+            ..out
+        };
+        assert_eq!(has_it.admits(&fresh(0)), Ok(()), "it has this one");
+        let nameless = Standing {
+            has_another: true,
+            ..Standing::default()
+        };
+        assert!(nameless.admits(&fresh(99)).is_err());
+        assert_eq!(nameless.admits(&fresh(100)), Ok(()));
+    }
+}

@@ -1,0 +1,58 @@
+//! Who says what, where a central document leads: one line a key of the root.
+
+/// Who may set a key of the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum Author {
+    /// The sidecar alone: its file, its environment, its command line.
+    Own,
+    /// The sidecar, and the central document, which then has the last word.
+    Either,
+    /// The central document, as soon as there is one.
+    Central,
+    /// A central document and nothing else.
+    Release,
+}
+
+/// What is needed before there is a central document, or is taken up by the system at the start.
+const OWN: &[&str] = &[
+    "listen",
+    "admin",
+    "identity",
+    "source",
+    "cache_dir",
+    "workers",
+    "simulate",
+];
+
+/// What the process is made of, but serves nobody by itself.
+const EITHER: &[&str] = &[
+    "shared_state",
+    "secret_stores",
+    "secret_max_stale",
+    "body_limit",
+    "drain",
+    "lame_duck",
+    "concurrency",
+    "queue",
+    "connections",
+    "hosts",
+    "h2c",
+    "audit",
+];
+
+/// What a central document says of itself.
+const RELEASE: &[&str] = &["version", "allow_rollback", "rollout", "local_overrides"];
+
+/// Of a key of the root. What is in no list is the central document's, so that a new key cannot loosen
+/// it by being forgotten here.
+pub(in crate::config) fn author(name: &str) -> Author {
+    if OWN.contains(&name) {
+        Author::Own
+    } else if EITHER.contains(&name) {
+        Author::Either
+    } else if RELEASE.contains(&name) {
+        Author::Release
+    } else {
+        Author::Central
+    }
+}

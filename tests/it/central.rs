@@ -1,0 +1,540 @@
+//! A sidecar that follows a central document: what is taken of it, and what goes on without it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::support::centre::Away;
+use crate::support::crowd::crowd;
+use crate::support::fixture::{ask, ask_stream, plain, streamed};
+use crate::support::{
+    Centre, Config, Folder, Gate, Gateway, Redis, Reply, Upstream, pillion, soon,
+};
+
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Of a source that is asked often, with more keys of it.
+fn following(centre: &Centre, more: &str) -> Config {
+    Config::following(&format!("url: \"{}\", refresh: 100ms{more}", centre.url()))
+}
+
+async fn saying(text: &str) -> Upstream {
+    Upstream::always(Reply::json(plain(text))).await
+}
+
+/// The document that has this provider alone, with more lines.
+fn document(provider: &Upstream, more: &str) -> String {
+    Config::of(&[provider]).central(more)
+}
+
+async fn detail(gateway: &Gateway) -> (u16, Value) {
+    let answer = gateway.ask_admin("/readyz").await;
+    (answer.status, answer.json())
+}
+
+/// Waits until what `/readyz` says suits.
+async fn until(gateway: &Gateway, what: &str, suits: impl Fn(u16, &Value) -> bool) -> Value {
+    soon(what, async {
+        loop {
+            let (status, detail) = detail(gateway).await;
+            if suits(status, &detail) {
+                return detail;
+            }
+            sleep(LOOK).await;
+        }
+    })
+    .await
+}
+
+async fn until_answered(gateway: &Gateway, text: &str) {
+    soon(&format!("{text} answers"), async {
+        while !gateway.chat(&ask()).await.text().contains(text) {
+            sleep(LOOK).await;
+        }
+    })
+    .await;
+}
+
+/// Waits until the live document is known to have come from there.
+async fn until_from(gateway: &Gateway, origin: &str) -> Value {
+    until(
+        gateway,
+        &format!("it is from the {origin}"),
+        |status, told| status == 200 && told["config"]["source"]["from"] == origin,
+    )
+    .await
+}
+
+async fn until_kept(gateway: &Gateway, text: &str) {
+    let copy = gateway.folder.file("cache/central.copy");
+    soon(&format!("{text} is kept"), async {
+        while !fs::read_to_string(&copy).is_ok_and(|kept| kept.ends_with(text)) {
+            sleep(LOOK).await;
+        }
+    })
+    .await;
+}
+
+async fn until_logged(gateway: &Gateway, text: &str) {
+    soon(&format!("{text} is logged"), async {
+        while !gateway.log().contains(text) {
+            sleep(LOOK).await;
+        }
+    })
+    .await;
+}
+
+fn says(value: &Value, text: &str) -> bool {
+    value.as_str().is_some_and(|said| said.contains(text))
+}
+
+#[tokio::test]
+async fn a_document_is_loaded_followed_and_refused_whole_when_it_is_poisoned() {
+    let (first, second) = (saying("one").await, saying("two").await);
+    let centre = Centre::with(document(&first, "version: 1")).await;
+    let config = following(&centre, "");
+    let gateway = Gateway::begin(&config, Folder::new()).await.serving().await;
+    until_answered(&gateway, "one").await;
+    until_from(&gateway, "source").await;
+    let (status, told) = detail(&gateway).await;
+    assert_eq!(
+        (status, &told["config"]["source"]["version"]),
+        (200, &1.into())
+    );
+
+    centre.says(document(&second, "version: 2"));
+    until_answered(&gateway, "two").await;
+    let version = |told: &Value| told["config"]["version"].as_str().unwrap().to_owned();
+    let good = version(&detail(&gateway).await.1);
+
+    let poisoned = document(&first, "version: 3").replace("first/model-first", "nobody/m");
+    centre.says(poisoned);
+    let told = until(&gateway, "the refusal is told", |_, told| {
+        told["config"]["stale"] == true
+    })
+    .await;
+    let refused = told["config"]["refused"].as_str().unwrap().to_owned();
+    assert!(refused.contains(&centre.url()), "{refused}");
+    assert!(
+        refused.contains("pillion.yaml:8:9: routes.chat.targets[0]"),
+        "{refused}"
+    );
+    assert_eq!(version(&told), good);
+    until_logged(&gateway, "routes.chat.targets[0]").await;
+    let metrics = gateway.ask_admin("/metrics").await;
+    let metrics = metrics.text();
+    for sample in [
+        "pillion_config_refusals_total{reason=\"invalid\"} 1\n",
+        "pillion_config_stale 1\n",
+        "pillion_config_source_up 1\n",
+        "pillion_config_source_age_seconds 0\n",
+    ] {
+        assert!(metrics.contains(sample), "{sample}{metrics}");
+    }
+    let answer = gateway.chat(&ask()).await;
+    assert!(answer.text().contains("two"), "{}", answer.text());
+
+    // A step back is refused as well, and told for what it is.
+    centre.says(document(&first, "version: 1"));
+    until(&gateway, "the step back is told", |_, told| {
+        says(&told["config"]["refused"], "version 1 is behind 2")
+    })
+    .await;
+    centre.says(document(&first, "version: 1\nallow_rollback: true"));
+    until_answered(&gateway, "one").await;
+    until(&gateway, "nothing is refused", |_, told| {
+        told["config"]["stale"] == false
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_outage_changes_nothing_and_a_restart_in_it_starts_from_the_last_good_copy() {
+    let (first, second) = (saying("one").await, saying("two").await);
+    let centre = Centre::with(document(&first, "version: 1")).await;
+    let config = following(&centre, "");
+    let gateway = Gateway::begin(&config, Folder::new()).await.serving().await;
+    until_answered(&gateway, "one").await;
+    let copy = gateway.folder.file("cache/central.copy");
+    until_kept(&gateway, &document(&first, "version: 1")).await;
+    assert_eq!(
+        fs::metadata(&copy).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+
+    // Longer than an answer is waited for.
+    centre.goes(Away::Silent);
+    until(&gateway, "the outage is told", |status, told| {
+        status == 200 && says(&told["config"]["source"]["away"], "did not answer in time")
+    })
+    .await;
+    assert_eq!(gateway.chat(&ask()).await.status, 200);
+    let metrics = gateway.ask_admin("/metrics").await;
+    assert!(metrics.text().contains("pillion_config_source_up 0\n"));
+
+    centre.goes(Away::Broken);
+    let folder = gateway.crash();
+    let gateway = Gateway::begin(&config, folder).await.serving().await;
+    let told = until_from(&gateway, "copy").await;
+    assert!(!told["config"]["source"]["away"].is_null(), "{told}");
+    assert_eq!(gateway.chat(&ask()).await.status, 200);
+
+    centre.says(document(&second, "version: 2"));
+    centre.returns();
+    until_answered(&gateway, "two").await;
+    let told = until_from(&gateway, "source").await;
+    assert!(told["config"]["source"]["away"].is_null());
+}
+
+#[tokio::test]
+async fn without_source_and_copy_it_is_not_ready_and_says_why_until_there_is_one() {
+    let first = saying("one").await;
+    let centre = Centre::empty().await;
+    let config = following(&centre, "");
+    let gateway = Gateway::begin(&config, Folder::new()).await;
+    let told = until(&gateway, "it says why", |_, told| {
+        !told["config"]["source"]["away"].is_null()
+    })
+    .await;
+    let away = &told["config"]["source"]["away"];
+    assert!(says(away, "has no document there"), "{told}");
+    assert_eq!(told["config"]["version"], Value::Null);
+    assert_eq!(gateway.ask_admin("/readyz").await.status, 503);
+    assert_eq!(gateway.ask_admin("/livez").await.status, 200);
+    centre.says("routes: {");
+    until(&gateway, "it says what is wrong", |status, told| {
+        status == 503 && says(&told["config"]["refused"], "pillion.yaml:")
+    })
+    .await;
+    centre.says(document(&first, ""));
+    let gateway = gateway.serving().await;
+    until(&gateway, "it is ready", |status, _| status == 200).await;
+    assert_eq!(gateway.chat(&ask()).await.status, 200);
+}
+
+#[tokio::test]
+async fn told_to_end_before_there_is_a_configuration_it_ends_at_once() {
+    let centre = Centre::empty().await;
+    centre.goes(Away::Silent);
+    let config = following(&centre, "");
+    for signal in ["TERM", "INT"] {
+        let mut gateway = Gateway::begin(&config, Folder::new()).await;
+        let told = Instant::now();
+        gateway.signal(signal);
+        assert!(gateway.ended().await.success(), "{signal}");
+        assert!(told.elapsed() < Duration::from_secs(2));
+    }
+}
+
+#[tokio::test]
+async fn only_a_document_that_one_of_ours_has_signed_is_taken() {
+    let (first, second) = (saying("one").await, saying("two").await);
+    let pair = |number| Ed25519KeyPair::from_seed_unchecked(&[number; 32]).unwrap();
+    let (old, new, other) = (pair(1), pair(2), pair(3));
+    let sign = |id: &str, pair: &Ed25519KeyPair, text: &str| {
+        let signature = BASE64_STANDARD.encode(pair.sign(text.as_bytes()));
+        Some(format!("{id}{signature}\n"))
+    };
+    let public = |pair: &Ed25519KeyPair| BASE64_STANDARD.encode(pair.public_key());
+    let one = document(&first, "");
+    let centre = Centre::with(one.clone()).await;
+    let verify = |keys: &[(&str, &Ed25519KeyPair)]| {
+        let keys = keys
+            .iter()
+            .map(|(id, pair)| format!("{{ key_id: {id}, public_key: \"{}\" }}", public(pair)));
+        let keys: Vec<_> = keys.collect();
+        following(&centre, &format!(", verify: [{}]", keys.join(", ")))
+    };
+    let gateway = Gateway::begin(&verify(&[("k1", &old)]), Folder::new()).await;
+    for (signature, why) in [
+        (None, "no signature"),
+        (sign("", &other, &one), "no key"),
+        (sign("k1 ", &old, "another text"), "no key"),
+        (sign("k9 ", &old, &one), "k9"),
+    ] {
+        centre.has(one.clone(), signature);
+        until(&gateway, why, |status, told| {
+            status == 503 && says(&told["config"]["refused"], why)
+        })
+        .await;
+    }
+    centre.has(one.clone(), sign("k1 ", &old, &one));
+    let gateway = gateway.serving().await;
+    until_answered(&gateway, "one").await;
+
+    // Rotated: a document of the new key comes to those who know both.
+    let two = document(&second, "");
+    let folder = gateway.crash();
+    let both = verify(&[("k1", &old), ("k2", &new)]);
+    let gateway = Gateway::begin(&both, folder).await.serving().await;
+    centre.has(two.clone(), sign("", &new, &two));
+    until_answered(&gateway, "two").await;
+    until_kept(&gateway, &two).await;
+
+    // A copy is verified again: with the key that signed it gone, it is nobody's.
+    let folder = gateway.crash();
+    centre.goes(Away::Broken);
+    let gateway = Gateway::begin(&verify(&[("k2", &new)]), folder).await;
+    let gateway = gateway.serving().await;
+    until_answered(&gateway, "two").await;
+    let folder = gateway.crash();
+    let gateway = Gateway::begin(&verify(&[("k3", &other)]), folder).await;
+    soon("both copies are passed over", async {
+        while gateway.log().matches("passed over").count() < 2 {
+            sleep(LOOK).await;
+        }
+    })
+    .await;
+    assert_eq!(gateway.ask_admin("/readyz").await.status, 503);
+}
+
+#[tokio::test]
+async fn what_its_own_file_says_is_read_with_the_document_that_is_live() {
+    let first = saying("one").await;
+    let centre = Centre::with(document(&first, "local_overrides: [routes.*.expose_model]")).await;
+    let config = following(&centre, "");
+    let gateway = Gateway::begin(&config, Folder::new()).await.serving().await;
+    until_answered(&gateway, "one").await;
+    let model = |answer: &crate::support::Answer| answer.json()["model"].clone();
+    assert_eq!(model(&gateway.chat(&ask()).await), "chat");
+    let file = gateway.folder.file("pillion.yaml");
+    let own = fs::read_to_string(&file).unwrap();
+    fs::write(
+        &file,
+        own.clone() + "routes: { chat: { expose_model: true } }\n",
+    )
+    .unwrap();
+    soon("its own file is taken", async {
+        while model(&gateway.chat(&ask()).await) == "chat" {
+            sleep(LOOK).await;
+        }
+    })
+    .await;
+    fs::write(&file, own + "routes: { chat: { timeout: 1s } }\n").unwrap();
+    until(
+        &gateway,
+        "what it may not say is refused",
+        |status, told| status == 200 && says(&told["config"]["refused"], "timeout"),
+    )
+    .await;
+    // The document that stood in for a change of the file is there no more: the centre is not asked
+    // to confirm it.
+    assert_ne!(model(&gateway.chat(&ask()).await), "chat");
+}
+
+#[tokio::test]
+async fn a_stream_that_began_on_a_target_that_is_removed_ends_there() {
+    let gate = Gate::new();
+    let slow = Reply::sse(streamed(&["Hel", "lo!"])).pause_after(2, &gate);
+    let first = Upstream::choosing(move |seen| {
+        if seen.json()["stream"] == true {
+            slow.clone()
+        } else {
+            Reply::json(plain("one"))
+        }
+    })
+    .await;
+    let second = saying("two").await;
+    let centre = Centre::with(document(&first, "")).await;
+    let config = following(&centre, "");
+    let gateway = Gateway::begin(&config, Folder::new()).await.serving().await;
+    let mut stream = gateway.stream(&ask_stream()).await;
+    stream.event().await;
+    centre.says(
+        Config::new()
+            .provider("second", &second.base_url(), "")
+            .central(""),
+    );
+    until_answered(&gateway, "two").await;
+    gate.open();
+    let answer = stream.rest().await;
+    assert!(answer.complete && answer.text().ends_with("data: [DONE]\n\n"));
+    let old = gateway.audit(answer.id()).await;
+    assert_eq!(old.targets(), ["first/model-first"]);
+    let new = gateway.chat(&ask()).await;
+    let new = gateway.audit(new.id()).await;
+    assert_ne!(old.text("config_version"), new.text("config_version"));
+}
+
+#[tokio::test]
+async fn under_load_and_a_hundred_reloads_a_second_each_request_sees_one_configuration() {
+    const SECONDS: usize = 6;
+    const RATE: u32 = 200;
+    let (first, second) = (saying("one").await, saying("two").await);
+    // Whatever were kept of each configuration would be seen in the memory.
+    let remark = "x".repeat(64 << 10);
+    let named = |name: &str, upstream: &Upstream, number: usize| {
+        let config = Config::new().provider(name, &upstream.base_url(), "");
+        config.central(&format!(
+            "version: {number}\nallow_rollback: true\n# {remark}"
+        ))
+    };
+    let centre = Centre::with(named("first", &first, 0)).await;
+    // Asked every ten milliseconds, it has another document each time.
+    let keys = format!("url: \"{}\", refresh: 8ms", centre.url());
+    let config = Config::following(&keys);
+    let gateway = Gateway::begin(&config, Folder::new()).await.serving().await;
+    until_answered(&gateway, "one").await;
+    let lives = || gateway.log().matches("the configuration is live").count();
+    let requests = SECONDS * RATE as usize;
+    let changes = async {
+        let mut number = 1;
+        loop {
+            let (name, upstream) = if number % 2 == 0 {
+                ("first", &first)
+            } else {
+                ("second", &second)
+            };
+            centre.says(named(name, upstream, number));
+            number += 1;
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let load = async {
+        // What the first requests and reloads need, is needed once.
+        crowd(&gateway, RATE as usize * 2, RATE, |_| ask()).await;
+        let (warm, before) = (gateway.resident_kib(), lives());
+        let came = crowd(&gateway, requests, RATE, |_| ask()).await;
+        (came, warm, lives() - before)
+    };
+    let (came, warm, reloads) = tokio::select! {
+        loaded = load => loaded,
+        () = changes => unreachable!("changes have no end"),
+    };
+    let after = gateway.resident_kib();
+    let took = came.iter().map(|one| one.took).max().unwrap();
+    println!(
+        "{requests} requests, {reloads} reloads in {SECONDS} s, slowest {took:?}, {warm} KiB → {after} KiB"
+    );
+    for one in &came {
+        assert_eq!(
+            (one.answer.status, one.tries),
+            (200, 1),
+            "{}",
+            one.answer.text()
+        );
+        let target = one.answer.header("x-pillion-target").unwrap();
+        let expected = if one.answer.text().contains("one") {
+            "first/model-first"
+        } else {
+            "second/model-second"
+        };
+        assert_eq!(target, expected);
+    }
+    let records = gateway.records(|_| true, requests).await;
+    let mut seen: std::collections::BTreeMap<&str, &str> = std::collections::BTreeMap::new();
+    for record in &records {
+        assert_eq!(record.outcome(), "ok", "{}", record.0);
+        // One version has one target.
+        let target = record.targets()[0];
+        let version = record.text("config_version");
+        assert_eq!(*seen.entry(version).or_insert(target), target);
+    }
+    // A build for tests on a busy machine does a part of what a release does.
+    assert!(reloads > SECONDS * 10, "{reloads} reloads");
+    assert!(seen.len() > SECONDS * 5, "{} versions were met", seen.len());
+    assert!(after < warm + 12 * 1024, "{warm} KiB → {after} KiB");
+    assert!(centre.hits() > reloads);
+}
+
+#[tokio::test]
+async fn with_resolve_the_document_is_fetched_and_checked_as_a_start_would() {
+    let first = saying("one").await;
+    let centre = Centre::with(document(&first, "version: 1")).await;
+    let folder = Folder::new();
+    let file = following(&centre, "").write(&folder);
+    let validate = ["validate", "--resolve", file.to_str().unwrap()];
+    let (code, said) = pillion(&validate).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("  chat: first/model-first\n"), "{said}");
+    centre.says(document(&first, "").replace("first/model-first", "nobody/m"));
+    let (code, said) = pillion(&validate).await;
+    assert_eq!(code, 78, "{said}");
+    assert!(said.contains("no provider is named `nobody`"), "{said}");
+    centre.goes(Away::Broken);
+    let (code, said) = pillion(&validate).await;
+    assert_eq!(code, 78, "{said}");
+    assert!(said.contains("source.url: http://127.0.0.1:"), "{said}");
+    assert!(said.contains("cannot be reached"), "{said}");
+}
+
+/// Two sidecars of one centre, one of which cannot take what is newest; they report to `url`.
+async fn fleet_that_reports_to(url: &str) {
+    let first = saying("one").await;
+    let centre = Centre::with(document(&first, "version: 1")).await;
+    let report = if url.is_empty() {
+        centre.reports_url()
+    } else {
+        url.to_owned()
+    };
+    let config = |instance: &str, more: &str| {
+        following(&centre, &format!(", report: \"{report}\"{more}")).root(&format!(
+            "identity: {{ instance: {instance}, service: chat }}"
+        ))
+    };
+    let good = Gateway::begin(&config("pod-a", ""), Folder::new()).await;
+    let good = good.serving().await;
+    let list = || async { pillion(&["fleet", "--from", &report]).await };
+    let until_listed = async |what: &str| {
+        soon(what, async {
+            loop {
+                let (code, said) = list().await;
+                if said.contains(what) {
+                    return (code, said);
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        })
+        .await
+    };
+    let (code, said) = until_listed("current").await;
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("current") && said.ends_with("1 instances, 0 lag\n"),
+        "{said}"
+    );
+    // One that trusts nobody who has signed it has nothing to run.
+    let key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    let verify = format!(", verify: {{ key_id: k1, public_key: \"{key}\" }}");
+    let bad = Gateway::begin(&config("pod-b", &verify), Folder::new()).await;
+    let (code, said) = until_listed("no signature").await;
+    assert_eq!(code, 1, "{said}");
+    let line = said.lines().find(|line| line.starts_with("pod-b")).unwrap();
+    assert!(line.contains("unready"), "{said}");
+    let (code, said) = pillion(&["fleet", "--from", &report, "--json"]).await;
+    assert_eq!(code, 1, "{said}");
+    let list: Value = serde_json::from_str(&said).unwrap();
+    let (_, told) = detail(&good).await;
+    let document = told["config"]["source"]["document"].as_str().unwrap();
+    assert_eq!(list[0]["instance"], "pod-a");
+    assert_eq!(list[0]["service"], "chat");
+    assert_eq!(list[0]["version"], 1);
+    assert_eq!(list[0]["document"], document);
+    assert!(
+        told["config"]["version"]
+            .as_str()
+            .unwrap()
+            .starts_with(document)
+    );
+    assert_eq!(list[0]["lags"], false);
+    assert_eq!(list[1]["state"], "unready");
+    drop(bad);
+}
+
+#[tokio::test]
+async fn what_each_runs_and_refused_is_reported_by_http_and_listed() {
+    fleet_that_reports_to("").await;
+}
+
+#[tokio::test]
+async fn what_each_runs_and_refused_is_reported_to_redis_and_listed() {
+    if let Some(redis) = Redis::start_with(Some("hunter2")).await {
+        fleet_that_reports_to(&format!("{}/pillion:fleet", redis.url())).await;
+    }
+}

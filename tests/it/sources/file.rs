@@ -1,0 +1,82 @@
+//! A file, and a mounted `ConfigMap`.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use pillion::config::Format;
+use pillion::secret::Ambient;
+use pillion::source::{Auth, SourceError};
+
+use super::{error, is_signed, keeps_up, new, open, place, same, signed, too_large, with_token};
+use crate::support::Folder;
+
+fn url(folder: &Folder, name: &str) -> String {
+    format!("file:{}", folder.file(name).display())
+}
+
+#[tokio::test]
+async fn a_file_is_followed() {
+    let folder = Folder::new();
+    let mut source = open(&place(&url(&folder, "central.yaml")));
+    let file = folder.file("central.yaml");
+    keeps_up(&mut *source, async |text| match text {
+        Some(text) => fs::write(&file, text).unwrap(),
+        None => fs::remove_file(&file).unwrap(),
+    })
+    .await;
+    fs::write(&file, too_large()).unwrap();
+    let error = error(&mut *source).await;
+    assert!(matches!(error, SourceError::Unusable(_)), "{error:?}");
+    fs::write(&file, "back: true\n").unwrap();
+    assert_eq!(new(&mut *source).await.text, "back: true\n");
+}
+
+#[tokio::test]
+async fn a_mounted_config_map_is_followed_through_its_swaps() {
+    let folder = Folder::new();
+    let version = |number: usize, text: &str| {
+        let name = format!("..2026_{number}");
+        fs::create_dir(folder.file(&name)).unwrap();
+        fs::write(folder.file(&name).join("central.toml"), text).unwrap();
+        let staged = folder.file("..data_tmp");
+        symlink(&name, &staged).unwrap();
+        // As the kubelet does it: the link is replaced, and then the folder behind it goes.
+        fs::rename(&staged, folder.file("..data")).unwrap();
+        if number > 1 {
+            fs::remove_dir_all(folder.file(&format!("..2026_{}", number - 1))).unwrap();
+        }
+    };
+    version(1, "a = 1\n");
+    symlink("..data/central.toml", folder.file("central.toml")).unwrap();
+    let mut source = open(&place(&url(&folder, "central.toml")));
+    let first = new(&mut *source).await;
+    assert_eq!((first.text, first.format), ("a = 1\n".into(), Format::Toml));
+    same(&mut *source).await;
+    version(2, "a = 2\n");
+    assert_eq!(new(&mut *source).await.text, "a = 2\n");
+    version(3, "a = 2\n");
+    same(&mut *source).await;
+}
+
+#[tokio::test]
+async fn a_files_signature_lies_beside_it() {
+    let folder = Folder::new();
+    let mut source = open(&signed(place(&url(&folder, "central.yaml"))));
+    is_signed(&mut *source, async |end, text| {
+        fs::write(folder.file(&format!("central.yaml{end}")), text).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_not_read_and_needs_no_token() {
+    let folder = Folder::new();
+    fs::create_dir(folder.file("central.yaml")).unwrap();
+    let mut source = open(&place(&url(&folder, "central.yaml")));
+    let error = error(&mut *source).await;
+    assert!(matches!(error, SourceError::Unusable(_)), "{error:?}");
+    let place = with_token(place(&url(&folder, "central.yaml")), "/run/token".into());
+    assert!(matches!(place.auth, Auth::Token { .. }));
+    let opened = pillion::source::open(&place, &super::clients(), &Ambient::default());
+    assert_eq!(opened.err(), Some("needs no `auth`"));
+}
