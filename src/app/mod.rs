@@ -150,6 +150,7 @@ pub async fn run(
         Arc::clone(&again),
     );
     let reloader = Arc::new(reloader);
+    let follows = matches!(start, Start::Following(..));
     match start {
         Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(loaded))),
         Start::Following(bootstrap, place) => {
@@ -177,8 +178,19 @@ pub async fn run(
         stdout: process.audit.stdout,
         file: process.audit.file.clone(),
     };
-    let records = Records::new(snapshot.identity.clone(), Arc::clone(&metrics), sinks)
-        .map_err(StartError::Audit)?;
+    let open = |sinks| Records::new(snapshot.identity.clone(), Arc::clone(&metrics), sinks);
+    let records = match open(sinks) {
+        // It is the centre's to mend. To end would be to end each time, in every sidecar.
+        Err(error) if follows => {
+            tracing::error!(%error, "the audit file that the central document names cannot be opened: records go to stdout");
+            open(AuditSinks {
+                stdout: true,
+                file: None,
+            })
+        }
+        opened => opened,
+    };
+    let records = records.map_err(StartError::Audit)?;
     let listener = listen::bind(process.listen).map_err(StartError::Bind)?;
     let at = Addresses {
         listen: listener.local_addr().unwrap_or(process.listen),

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 use crate::config::Format;
-use crate::source::{Document, LARGEST};
+use crate::source::{Document, LARGEST, SourceUrl};
 
 const NEWEST: &str = "central.copy";
 const PREVIOUS: &str = "central.copy.previous";
@@ -28,7 +28,8 @@ const LONGEST_HEAD: usize = 16 << 10;
 #[derive(Debug, Clone)]
 pub(super) struct Copies {
     folder: PathBuf,
-    /// Whose documents they are: its address, without a password.
+    /// Whose documents they are: its address without what may be secret, and the digest of all of it but
+    /// a password. Another query is another document.
     source: String,
 }
 
@@ -54,7 +55,8 @@ struct Head {
 }
 
 impl Copies {
-    pub(super) fn new(folder: PathBuf, source: String) -> Self {
+    pub(super) fn new(folder: PathBuf, url: &SourceUrl) -> Self {
+        let source = format!("{url} {}", Digest::of(url.without_user().as_bytes()));
         Self { folder, source }
     }
 
@@ -189,7 +191,11 @@ mod tests {
         }
 
         fn copies(&self) -> Copies {
-            Copies::new(self.0.join("below"), "https://centre/a.yaml".into())
+            self.copies_of("https://centre/a.yaml?env=prod")
+        }
+
+        fn copies_of(&self, url: &str) -> Copies {
+            Copies::new(self.0.join("below"), &SourceUrl::try_new(url).unwrap())
         }
 
         fn file(&self, name: &str) -> PathBuf {
@@ -285,10 +291,11 @@ mod tests {
     fn what_another_source_gave_is_none_of_ours() {
         let folder = Folder::new();
         folder.copies().keep(&document("one", None), None).unwrap();
-        let other = Copies::new(folder.0.join("below"), "https://other/".into());
-        let (copies, problems) = other.read();
-        assert_eq!(copies, []);
-        assert!(problems[0].contains("it is of https://centre/a.yaml"));
+        for other in ["https://other/", "https://centre/a.yaml?env=staging"] {
+            let (copies, problems) = folder.copies_of(other).read();
+            assert_eq!(copies, [], "{other}");
+            assert!(problems[0].contains("it is of https://centre/a.yaml"));
+        }
     }
 
     #[test]

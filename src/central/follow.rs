@@ -71,8 +71,14 @@ struct Live {
 
 struct Waiting {
     document: Document,
-    /// It has no problems: it is a step back, or for others first.
-    is_sound: bool,
+    /// What is wrong with it; nothing where it is a step back, or for others first.
+    problems: Vec<String>,
+}
+
+impl Waiting {
+    fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
 }
 
 impl Follower {
@@ -85,7 +91,7 @@ impl Follower {
             again,
             rng,
         } = opened;
-        let copies = folder.map(|folder| Copies::new(folder, place.url.to_string()));
+        let copies = folder.map(|folder| Copies::new(folder, &place.url));
         Self {
             source,
             copies,
@@ -165,8 +171,11 @@ impl Follower {
             }
             self.offer_copy(copy).await;
         }
-        if self.live.is_none() && self.waiting.as_ref().is_some_and(|one| one.is_sound) {
-            tracing::warn!("there is no document but this one: it is taken");
+        if self.waiting.as_ref().is_some_and(Waiting::is_sound) {
+            if self.live.is_none() {
+                tracing::warn!("there is no document but this one: it is taken");
+            }
+            // It was held against what a copy says of itself; what is live may be an older one, or none.
             self.offer_again().await;
         }
         if self.live.is_none() {
@@ -203,11 +212,7 @@ impl Follower {
             }
             Ok(Ok(Fetched::Same)) => {
                 self.following.answered(now());
-                self.following.usable();
-                if self.live.is_none() {
-                    // What was wrong may have been wrong on our side.
-                    self.offer_again().await;
-                }
+                self.as_before().await;
                 false
             }
             Ok(Err(error)) => return self.failed(&error),
@@ -220,6 +225,23 @@ impl Follower {
             self.pace.watched(new, took, &mut self.rng)
         } else {
             self.pace.answered(&mut self.rng)
+        }
+    }
+
+    /// The source has what it had when it was last asked, and perhaps something unusable since.
+    async fn as_before(&mut self) {
+        let was_unusable = self.following.usable();
+        if self.live.is_none() {
+            // What was wrong may have been wrong on our side.
+            self.offer_again().await;
+        } else if let Some(Waiting { problems, .. }) = &self.waiting
+            && was_unusable
+        {
+            if problems.is_empty() {
+                self.offer_again().await;
+            } else {
+                self.following.refused(Reason::Invalid, problems);
+            }
         }
     }
 
@@ -334,15 +356,12 @@ impl Follower {
                 }
                 self.waiting = Some(Waiting {
                     document,
-                    is_sound: true,
+                    problems: Vec::new(),
                 });
             }
             Verdict::Refused(problems) => {
                 self.following.refused(Reason::Invalid, &problems);
-                self.waiting = Some(Waiting {
-                    document,
-                    is_sound: false,
-                });
+                self.waiting = Some(Waiting { document, problems });
             }
         }
     }

@@ -209,12 +209,12 @@ impl Following {
         self.changes.notify_one();
     }
 
-    /// What the source has is what it had before there was something unusable in its place.
-    pub(super) fn usable(&self) {
+    /// What the source has is what it had before. Whether there was something unusable in its place.
+    pub(super) fn usable(&self) -> bool {
         let mut state = self.state();
-        if matches!(state.refused, Some((Reason::Unusable, _))) {
-            state.refused = None;
-        }
+        let refused = &mut state.refused;
+        let was = refused.take_if(|(reason, _)| *reason == Reason::Unusable);
+        was.is_some()
     }
 
     /// The live document could not be written down.

@@ -16,6 +16,9 @@ const SPREAD: f64 = 0.2;
 /// write beside our document, or there is a proxy between.
 const EARLY: Duration = Duration::from_millis(500);
 
+/// Two changes that a source tells of lie this far apart.
+const CHANGES: Duration = Duration::from_millis(250);
+
 /// The pauses between questions to one source.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -37,11 +40,15 @@ impl Pace {
         self.refresh.mul_f64(1.0 + SPREAD * (2.0 * rng.f64() - 1.0))
     }
 
-    /// It watches, and has answered after `took`: whether with something `new`.
+    /// It watches, and has answered after `took`: whether with something `new`. A change that follows
+    /// at once on another waits for a moment: a document that is another each time it is asked for
+    /// would keep us from everything else.
     pub(super) fn watched(&mut self, new: bool, took: Duration, rng: &mut Rng) -> Duration {
         self.failures = 0;
-        if new || took >= EARLY {
+        if took >= EARLY {
             Duration::ZERO
+        } else if new {
+            CHANGES.saturating_sub(took)
         } else {
             EARLY.mul_f64(0.5 + rng.f64())
         }
@@ -124,7 +131,8 @@ mod tests {
         let mut rng = Rng::with_seed(1);
         let mut pace = Pace::new(REFRESH);
         let zero = Duration::ZERO;
-        assert_eq!(pace.watched(true, zero, &mut rng), zero);
+        assert_eq!(pace.watched(true, zero, &mut rng), CHANGES);
+        assert_eq!(pace.watched(true, EARLY, &mut rng), zero);
         assert_eq!(pace.watched(false, Duration::from_secs(30), &mut rng), zero);
         let (least, most) = pauses(1000, |rng| pace.watched(false, zero, rng));
         assert!(least >= EARLY / 2 && most <= EARLY * 3 / 2);

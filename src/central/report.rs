@@ -75,8 +75,8 @@ impl Lag {
     }
 }
 
-/// Each report with how its instance stands, by name. What is newest is the highest version, and
-/// where documents have none, what most of them run.
+/// Each report with how its instance stands, by name. What is newest is the highest version that one
+/// of them runs who still reports, and where documents have none, what most of those run.
 pub fn judged(reports: Vec<Report>, now: Timestamp) -> Vec<(Report, Lag)> {
     // One instance may have told more than once.
     let mut latest: BTreeMap<String, Report> = BTreeMap::new();
@@ -86,20 +86,18 @@ pub fn judged(reports: Vec<Report>, now: Timestamp) -> Vec<(Report, Lag)> {
             latest.insert(report.instance.clone(), report);
         }
     }
-    let newest = latest.values().filter_map(|one| one.standing.version).max();
+    let is_silent = |one: &Report| now.duration_since(one.time).unsigned_abs() > KEPT;
+    let heard = || latest.values().filter(|one| !is_silent(one));
+    let newest = heard().filter_map(|one| one.standing.version).max();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for document in latest
-        .values()
-        .filter_map(|one| one.standing.document.as_deref())
-    {
+    for document in heard().filter_map(|one| one.standing.document.as_deref()) {
         *counts.entry(document).or_default() += 1;
     }
     let usual = counts.into_iter().max_by_key(|(_, count)| *count);
     let usual = usual.map(|(document, _)| document.to_owned());
     let lag = |report: &Report| {
         let standing = &report.standing;
-        let age = now.duration_since(report.time).unsigned_abs();
-        if age > KEPT {
+        if is_silent(report) {
             Lag::Silent
         } else if standing.document.is_none() {
             Lag::Unready
@@ -217,7 +215,8 @@ mod tests {
         let found = lags(vec![
             report("a", -5, at(7)),
             report("b", -5, at(6)),
-            report("c", -91, at(7)),
+            // What it had told is no measure for the others.
+            report("c", -91, at(9)),
             report("d", -5, |one| {
                 one.version = Some(6);
                 one.waits = Some("it is for 5 %".into());

@@ -11,6 +11,8 @@ use crate::upstream::Undone;
 
 /// How long an answer may take, beyond the time that it was asked to wait.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
+/// Whatever a store says, it is asked again after so long: one wrong word must not end the following.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
 /// Two questions to a store that answers at once lie this far apart, also if it was asked to wait.
 const PACE: Duration = Duration::from_millis(250);
 
@@ -27,7 +29,8 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap) -> SourceError {
             } else {
                 format!("answers {}", status.as_u16())
             },
-            again: crate::outcome::wait(headers, None, SystemTime::now()),
+            again: crate::outcome::wait(headers, None, SystemTime::now())
+                .map(|wait| wait.min(LONGEST_WAIT)),
         },
     }
 }

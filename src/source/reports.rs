@@ -178,12 +178,16 @@ struct Line {
 
 impl Line {
     async fn open(place: &Place, redis: &redis::Place) -> Result<Self, SourceError> {
-        let tls = if redis.is_secure() {
+        let known = match channel::token_of(&place.auth).await? {
+            Some(token) => &redis.clone().with_password(&token),
+            None => redis,
+        };
+        let tls = if known.is_secure() {
             Some(channel::tls(place).await?)
         } else {
             None
         };
-        let socket = redis::connect(redis, tls).await;
+        let socket = redis::connect(known, tls).await;
         Ok(Self {
             socket: socket.map_err(|error| lost(&error))?,
             buffer: BytesMut::new(),

@@ -303,6 +303,20 @@ pub(super) fn escaped(text: &str) -> String {
     out
 }
 
+impl SourceUrl {
+    /// All of it but a user and a password.
+    pub(crate) fn without_user(&self) -> String {
+        let text = self.0.as_str();
+        let (text, query) = text.split_once('?').unwrap_or((text, ""));
+        match (text.split_once("://"), text.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, place))) if !text.starts_with("http") => {
+                format!("{scheme}://{place}?{query}")
+            }
+            _ => format!("{text}?{query}"),
+        }
+    }
+}
+
 /// Without what stands before its `@`, and without its query, which may be a signature.
 impl fmt::Display for SourceUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -538,3 +538,15 @@ async fn what_each_runs_and_refused_is_reported_to_redis_and_listed() {
         fleet_that_reports_to(&format!("{}/pillion:fleet", redis.url())).await;
     }
 }
+
+#[tokio::test]
+async fn an_audit_file_that_cannot_be_opened_does_not_keep_a_sidecar_down() {
+    let first = saying("one").await;
+    let audit = "audit: { to: [file], file: /nowhere/audit.jsonl }";
+    let centre = Centre::with(document(&first, audit)).await;
+    let config = following(&centre, "");
+    let gateway = Gateway::begin(&config, Folder::new()).await.serving().await;
+    let answer = gateway.chat(&ask()).await;
+    assert!(answer.text().contains("one"), "{}", answer.text());
+    until_logged(&gateway, "records go to stdout").await;
+}

@@ -229,6 +229,34 @@ async fn a_poisoned_document_changes_nothing_and_is_counted_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_is_told_again_when_what_was_unusable_is_gone() {
+    let centre = Centre::with("good");
+    let sidecar = Sidecar::start(&centre, watching());
+    sidecar.lives_by("good").await;
+    centre.says("bad");
+    sleep(MINUTE).await;
+    centre.fails(SourceError::Unusable("too long".into()));
+    sleep(MINUTE).await;
+    assert!(sidecar.detail().refused.unwrap().contains("too long"));
+    centre.says("bad");
+    sleep(2 * MINUTE).await;
+    assert!(sidecar.detail().refused.unwrap().ends_with("it is bad"));
+    assert_eq!(sidecar.cast.all(), ["good"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_copy_says_of_itself_keeps_nothing_newer_back() {
+    let folder = Folder::with(&[("v8 old", Some(999))]);
+    let centre = Centre::with("v9 new");
+    let sidecar = Sidecar::start(&centre, kept_in(&folder));
+    sidecar.lives_by("v9 new").await;
+    sleep(SECOND).await;
+    assert_eq!(sidecar.cast.all(), ["v8 old", "v9 new"]);
+    let detail = sidecar.detail();
+    assert_eq!((detail.refused, detail.version), (None, Some(9)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn back_to_what_is_live_the_refusal_is_over() {
     let centre = Centre::with("good");
     let sidecar = Sidecar::start(&centre, watching());

@@ -306,7 +306,7 @@ impl Folder {
     }
 
     pub(super) fn copies(&self) -> Copies {
-        Copies::new(self.0.clone(), URL.into())
+        Copies::new(self.0.clone(), &SourceUrl::try_new(URL).unwrap())
     }
 
     /// The texts that are kept, the newest first.
