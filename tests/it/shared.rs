@@ -377,6 +377,7 @@ async fn what_a_provider_may_have_done_is_not_asked_for_again_by_the_one_who_wai
         first.request(0).await;
         let two = sent(&fleet.two, &[KEY], &body).await;
         fleet.two.under_way("chat", 1).await;
+        more_scripts(&fleet.redis, 3).await;
         gate.open();
         let one = one.answer().await.rest().await;
         let two = two.answer().await.rest().await;
@@ -419,6 +420,7 @@ async fn what_a_provider_has_done_is_not_asked_for_again_when_it_is_too_long_for
     first.request(0).await;
     let two = sent(&fleet.two, &[KEY], &body).await;
     fleet.two.under_way("chat", 1).await;
+    more_scripts(&fleet.redis, 3).await;
     gate.open();
     let one = one.answer().await.rest().await;
     assert!(one.complete && one.text().contains(&long));
@@ -440,6 +442,7 @@ async fn what_a_provider_refused_to_begin_is_run_by_the_one_who_waits() {
     first.request(0).await;
     let two = sent(&fleet.two, &[KEY], &body).await;
     fleet.two.under_way("chat", 1).await;
+    more_scripts(&fleet.redis, 3).await;
     gate.open();
     assert_eq!(one.answer().await.rest().await.status, 502);
     let two = two.answer().await.rest().await;
@@ -460,6 +463,7 @@ async fn what_a_process_cuts_as_it_ends_is_not_asked_for_again() {
     first.request(0).await;
     let two = sent(&fleet.two, &[KEY], &body).await;
     fleet.two.under_way("chat", 1).await;
+    more_scripts(&fleet.redis, 3).await;
     fleet.one.signal("TERM");
     fleet.one.signal("INT");
     fleet.one.ended().await;
@@ -482,6 +486,7 @@ async fn who_clicked_within_the_window_gets_what_comes_behind_its_end() {
     first.request(0).await;
     let two = sent(&fleet.two, &[], &body).await;
     fleet.two.under_way("chat", 1).await;
+    more_scripts(&fleet.redis, 3).await;
     soon("the window is over", async {
         while !fleet.redis.names(WINDOWS).await.is_empty() {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -522,7 +527,7 @@ async fn no_more_wait_for_other_processes_than_are_served_at_once() {
         calls.push(sent(&two, &[("idempotency-key", key)], &body).await);
     }
     two.under_way("chat", 2).await;
-    more_scripts(&redis).await;
+    more_scripts(&redis, 20).await;
     let third = ("idempotency-key", keys[2]);
     let refused = two.post(CHAT, &[third], &body).await;
     assert_eq!((refused.status, &*refused.code()), (503, "overloaded"));
@@ -551,10 +556,10 @@ async fn scripts(redis: &Redis) -> u64 {
 }
 
 /// Waits until whoever waits for another process has looked, and looks again.
-async fn more_scripts(redis: &Redis) {
+async fn more_scripts(redis: &Redis, count: u64) {
     let before = scripts(redis).await;
     soon("they look again", async {
-        while scripts(redis).await < before + 20 {
+        while scripts(redis).await < before + count {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })
@@ -574,7 +579,7 @@ async fn those_of_one_process_who_wait_for_one_call_look_together() {
     first.request(0).await;
     let mut crowd = vec![sent(&fleet.two, &[KEY], &body).await];
     fleet.two.under_way("chat", 1).await;
-    more_scripts(&fleet.redis).await;
+    more_scripts(&fleet.redis, 20).await;
     for _ in 1..CROWD {
         crowd.push(sent(&fleet.two, &[KEY], &body).await);
     }
