@@ -36,7 +36,7 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
             "error.rs",
             "limit/queue.rs",
             "limit/room.rs",
-            "snapshot.rs",
+            "snapshot",
         ],
         &[
             "hyper",
