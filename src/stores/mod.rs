@@ -9,9 +9,9 @@ mod vault;
 
 use std::sync::Arc;
 
-use crate::secret::{Ambient, Keyring, Store, StoreKind, StorePlace};
+use crate::secret::{Ambient, AwsPlace, Keyring, Store, StoreKind, StorePlace};
 use crate::tasks::Tasks;
-use crate::upstream::{Clients, Credentials};
+use crate::upstream::{Client, Clients, Credentials};
 
 /// What stores are asked with.
 #[derive(Clone)]
@@ -47,28 +47,19 @@ impl Stores {
             StoreKind::Vault(place) => {
                 Arc::new(vault::Vault::new(place.clone(), client, &self.tasks))
             }
-            StoreKind::AwsSm(place) => {
-                let service = aws::Service::SecretsManager;
-                let credentials = self.credentials.clone();
-                Arc::new(aws::Aws::new(
-                    service,
-                    place,
-                    &self.ambient,
-                    credentials,
-                    client,
-                ))
-            }
-            StoreKind::AwsSsm(place) => {
-                let service = aws::Service::ParameterStore;
-                let credentials = self.credentials.clone();
-                Arc::new(aws::Aws::new(
-                    service,
-                    place,
-                    &self.ambient,
-                    credentials,
-                    client,
-                ))
-            }
+            StoreKind::AwsSm(place) => self.aws(aws::Service::SecretsManager, place, client),
+            StoreKind::AwsSsm(place) => self.aws(aws::Service::ParameterStore, place, client),
         }
+    }
+
+    fn aws(&self, service: aws::Service, place: &AwsPlace, client: Client) -> Arc<dyn Store> {
+        let credentials = self.credentials.clone();
+        Arc::new(aws::Aws::new(
+            service,
+            place,
+            &self.ambient,
+            credentials,
+            client,
+        ))
     }
 }
