@@ -2,10 +2,11 @@
 //!
 //! Two generations, each a file of its own: a line of JSON about the document, then its bytes as they
 //! came. A write that is cut short leaves what was there: the new file is whole on disk before it
-//! takes the name. What is damaged, or of another source, is as if it were not there.
+//! takes the name. Of two processes with one folder the second writes when the first is done, so that
+//! the one before is the one before. What is damaged, or of another source, is as if it were not there.
 //! Never here: a secret. A document names them, and one that held a password was not taken.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,10 @@ use crate::source::{Document, LARGEST, SourceUrl};
 
 const NEWEST: &str = "central.copy";
 const PREVIOUS: &str = "central.copy.previous";
+/// Followed by what no other writer has.
 const UNFINISHED: &str = "central.copy.unfinished";
+/// Who has it locked writes.
+const LOCK: &str = "central.copy.lock";
 /// The line before the document: a signature and a few names.
 const LONGEST_HEAD: usize = 16 << 10;
 
@@ -39,8 +43,8 @@ pub(super) struct Copy {
     pub(super) name: String,
     pub(super) document: Document,
     pub(super) version: Option<u64>,
-    /// How long ago it was written.
-    pub(super) age: Duration,
+    /// When the source had it last, to the second.
+    pub(super) confirmed: SystemTime,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,8 +53,8 @@ struct Head {
     format: String,
     version: Option<u64>,
     signature: Option<String>,
-    /// In seconds since 1970.
-    written: u64,
+    /// When the source had it last, in seconds since 1970.
+    confirmed: u64,
     digest: String,
 }
 
@@ -100,40 +104,54 @@ impl Copies {
                 signature: head.signature.map(Bytes::from),
             },
             version: head.version,
-            age: now().saturating_sub(Duration::from_secs(head.written)),
+            confirmed: UNIX_EPOCH
+                .checked_add(Duration::from_secs(head.confirmed))
+                .ok_or_else(damaged)?,
         })
     }
 
-    /// Keeps `document`, and the one before it. Blocks until both are on disk; one at a time.
+    /// Keeps `document`, which the source had at `confirmed`, and the one before it. Blocks until both
+    /// are on disk.
     ///
     /// # Errors
-    /// It could not be written; what was there is there still.
-    pub(super) fn keep(&self, document: &Document, version: Option<u64>) -> io::Result<()> {
+    /// It could not be written, and what was there is there still; `WouldBlock` while another process
+    /// writes there.
+    pub(super) fn keep(
+        &self,
+        document: &Document,
+        version: Option<u64>,
+        confirmed: SystemTime,
+    ) -> io::Result<()> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)?;
+        let writing = self.lock()?;
         let newest = self.folder.join(NEWEST);
         let known = self.read_one(&newest).ok();
-        if known
-            .as_ref()
-            .is_some_and(|known| known.document == *document)
-        {
+        let is_as_good = |known: &Copy| {
+            let until = known.confirmed + Duration::from_secs(1);
+            known.document == *document && confirmed < until
+        };
+        if known.as_ref().is_some_and(is_as_good) {
             return Ok(());
         }
+        let confirmed = confirmed.duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut head = serde_json::to_vec(&Head {
             source: self.source.clone(),
             format: extension(document.format).to_owned(),
             version,
             signature: (document.signature.as_ref())
                 .and_then(|signature| String::from_utf8(signature.to_vec()).ok()),
-            written: now().as_secs(),
+            confirmed: confirmed.as_secs(),
             digest: Digest::of(&document.text).to_string(),
         })?;
         head.push(b'\n');
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)?;
-        let unfinished = self.folder.join(UNFINISHED);
-        // Left by a process that ended while it wrote.
-        let _ = fs::remove_file(&unfinished);
+        if writing.is_some() {
+            self.clear();
+        }
+        let unfinished = format!("{UNFINISHED}.{:016x}", fastrand::u64(..));
+        let unfinished = self.folder.join(unfinished);
         let written = write(&unfinished, &[&head, &document.text]);
         if written.is_err() {
             // On a full disk it would only be in the way.
@@ -147,6 +165,35 @@ impl Copies {
         }
         fs::rename(&unfinished, &newest)?;
         File::open(&self.folder)?.sync_all()
+    }
+
+    /// Held for as long as it is not dropped. `None` on a mount that knows no locks: there a writer's
+    /// file is its own all the same, and whole when it takes the name.
+    fn lock(&self) -> io::Result<Option<File>> {
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(self.folder.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(_)) => Ok(None),
+        }
+    }
+
+    /// Takes away what processes have left that ended while they wrote. For who has the lock.
+    fn clear(&self) {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let left = entries.filter(|entry| {
+            let name = entry.file_name();
+            name.to_str()
+                .is_some_and(|name| name.starts_with(UNFINISHED))
+        });
+        for entry in left {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -162,11 +209,6 @@ fn write(path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn now() -> Duration {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.unwrap_or_default()
-}
-
 fn extension(format: Format) -> &'static str {
     match format {
         Format::Yaml => "yaml",
@@ -178,6 +220,7 @@ fn extension(format: Format) -> &'static str {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
+    use std::thread;
 
     use super::*;
 
@@ -217,6 +260,11 @@ mod tests {
         }
     }
 
+    /// As if the source had just had it.
+    fn keep(copies: &Copies, document: &Document, version: Option<u64>) -> io::Result<()> {
+        copies.keep(document, version, SystemTime::now())
+    }
+
     fn found(copies: &Copies) -> Vec<(Document, Option<u64>)> {
         let copies = copies.read().0.into_iter();
         copies.map(|copy| (copy.document, copy.version)).collect()
@@ -230,20 +278,20 @@ mod tests {
         let one = document("a = 1\n", Some("k1 AAAA\n"));
         let two = document("\n{ two", None);
         let three = document("", None);
-        copies.keep(&one, Some(1)).unwrap();
+        keep(&copies, &one, Some(1)).unwrap();
         assert_eq!(found(&copies), [(one.clone(), Some(1))]);
-        copies.keep(&two, None).unwrap();
+        keep(&copies, &two, None).unwrap();
         // Again: that is no third generation.
-        copies.keep(&two, None).unwrap();
+        keep(&copies, &two, None).unwrap();
         assert_eq!(found(&copies), [(two.clone(), None), (one, Some(1))]);
-        copies.keep(&three, Some(3)).unwrap();
+        keep(&copies, &three, Some(3)).unwrap();
         assert_eq!(
             found(&copies),
             [(three.clone(), Some(3)), (two.clone(), None)]
         );
         // Signed anew, it is the same generation.
         let signed = document("", Some("k2 AAAA"));
-        copies.keep(&signed, Some(3)).unwrap();
+        keep(&copies, &signed, Some(3)).unwrap();
         assert_eq!(found(&copies), [(signed, Some(3)), (two, None)]);
         for name in [NEWEST, PREVIOUS] {
             let mode = fs::metadata(folder.file(name))
@@ -261,8 +309,8 @@ mod tests {
         let folder = Folder::new();
         let copies = folder.copies();
         let (one, two) = (document("one", None), document("two", None));
-        copies.keep(&one, Some(1)).unwrap();
-        copies.keep(&two, Some(2)).unwrap();
+        keep(&copies, &one, Some(1)).unwrap();
+        keep(&copies, &two, Some(2)).unwrap();
         let whole = fs::read(folder.file(NEWEST)).unwrap();
         for end in 0..whole.len() {
             fs::write(folder.file(NEWEST), &whole[..end]).unwrap();
@@ -274,23 +322,90 @@ mod tests {
         fs::write(folder.file(NEWEST), &other).unwrap();
         assert_eq!(found(&copies), [(one.clone(), Some(1))]);
         // It does not take the place of the one that is whole.
-        copies.keep(&two, Some(2)).unwrap();
+        keep(&copies, &two, Some(2)).unwrap();
         assert_eq!(
             found(&copies),
             [(two.clone(), Some(2)), (one.clone(), Some(1))]
         );
         // As a crash between the two renames leaves it.
         fs::remove_file(folder.file(NEWEST)).unwrap();
-        fs::write(folder.file(UNFINISHED), &whole[..9]).unwrap();
+        let left = folder.file("central.copy.unfinished.0123");
+        fs::write(&left, &whole[..9]).unwrap();
         assert_eq!(found(&copies), [(one.clone(), Some(1))]);
-        copies.keep(&two, Some(2)).unwrap();
+        keep(&copies, &two, Some(2)).unwrap();
         assert_eq!(found(&copies), [(two, Some(2)), (one, Some(1))]);
+        assert!(!left.exists(), "it is taken away");
+    }
+
+    #[test]
+    fn a_copy_is_as_old_as_the_source_last_had_it() {
+        let folder = Folder::new();
+        let copies = folder.copies();
+        let (one, two) = (document("one", None), document("two", None));
+        let at = |hours| UNIX_EPOCH + Duration::from_hours(hours);
+        let confirmed = || {
+            let copies = copies.read().0.into_iter();
+            copies.map(|copy| copy.confirmed).collect::<Vec<_>>()
+        };
+        copies.keep(&one, None, at(1)).unwrap();
+        copies.keep(&two, None, at(2)).unwrap();
+        assert_eq!(confirmed(), [at(2), at(1)]);
+        copies.keep(&two, None, at(5)).unwrap();
+        assert_eq!(confirmed(), [at(5), at(1)]);
+        // Another process was told earlier, and writes later.
+        copies.keep(&two, None, at(3)).unwrap();
+        assert_eq!(confirmed(), [at(5), at(1)]);
+        assert_eq!(found(&copies), [(two, None), (one, None)]);
+    }
+
+    #[test]
+    fn two_that_write_to_one_folder_mix_nothing() {
+        const TEXTS: [&str; 3] = ["one", "two", "three"];
+        let folder = Folder::new();
+        let write = |turn: usize| {
+            let copies = folder.copies();
+            for number in 0..60 {
+                let text = document(TEXTS[(number + turn) % 3], None);
+                while let Err(error) = keep(&copies, &text, None) {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    thread::yield_now();
+                }
+                // Whole ones, whatever the other has in hand.
+                assert_eq!(copies.read().1, Vec::<String>::new());
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| write(0));
+            scope.spawn(|| write(1));
+        });
+        let kept = found(&folder.copies());
+        assert!(kept.len() == 2 && kept[0] != kept[1], "{kept:?}");
+        let names = fs::read_dir(folder.file("")).unwrap().flatten();
+        let mut names: Vec<_> = names.map(|entry| entry.file_name()).collect();
+        names.sort();
+        assert_eq!(names, [NEWEST, LOCK, PREVIOUS]);
+    }
+
+    #[test]
+    fn who_cannot_have_the_lock_writes_nothing() {
+        let folder = Folder::new();
+        let copies = folder.copies();
+        let (one, two) = (document("one", None), document("two", None));
+        keep(&copies, &one, None).unwrap();
+        let other = File::open(folder.file(LOCK)).unwrap();
+        other.lock().unwrap();
+        let error = keep(&copies, &two, None).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(found(&copies), [(one.clone(), None)]);
+        drop(other);
+        keep(&copies, &two, None).unwrap();
+        assert_eq!(found(&copies), [(two, None), (one, None)]);
     }
 
     #[test]
     fn what_another_source_gave_is_none_of_ours() {
         let folder = Folder::new();
-        folder.copies().keep(&document("one", None), None).unwrap();
+        keep(&folder.copies(), &document("one", None), None).unwrap();
         for other in ["https://other/", "https://centre/a.yaml?env=staging"] {
             let (copies, problems) = folder.copies_of(other).read();
             assert_eq!(copies, [], "{other}");
@@ -303,10 +418,11 @@ mod tests {
         let folder = Folder::new();
         let copies = folder.copies();
         let one = document("one", None);
-        copies.keep(&one, None).unwrap();
-        // A folder cannot be replaced by a file, whoever asks.
-        fs::create_dir(folder.file(UNFINISHED)).unwrap();
-        assert!(copies.keep(&document("two", None), None).is_err());
+        keep(&copies, &one, None).unwrap();
+        // A folder cannot be opened as a file, whoever asks.
+        fs::remove_file(folder.file(LOCK)).unwrap();
+        fs::create_dir(folder.file(LOCK)).unwrap();
+        assert!(keep(&copies, &document("two", None), None).is_err());
         assert_eq!(found(&copies), [(one, None)]);
     }
 }

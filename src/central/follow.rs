@@ -1,29 +1,25 @@
 //! The loop that follows a source, from the start of the process to its end.
 //!
-//! Order of a start: the source, for [`START`]; then the last good documents; then nothing, and the
-//! source again and again. It never ends the process, and never gives up.
+//! It never ends the process, and never gives up.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::copies::{Copies, Copy};
+use super::copies::Copies;
 use super::digest::Digest;
+use super::examine::{Flaw, Sealed, examine};
 use super::following::{Following, Origin, Reason};
 use super::keeping::{Good, keep};
 use super::pace::Pace;
-use super::signature::verify;
 use super::standing::{Standing, Stay};
 use super::{Offer, Taker, Verdict};
-use crate::config::Release;
-use crate::source::{Document, Fetched, LARGEST, Place, Source, SourceError};
+use crate::source::{Document, Fetched, Place, PublicKey, Source, SourceError};
 
-/// So long is the source waited for at a start before an older document serves.
-const START: Duration = Duration::from_secs(5);
 /// How long a source that watches is let wait for a change: below what proxies between cut.
 const WATCH: Duration = Duration::from_secs(30);
 /// The same of one that is not known to watch: long enough to see that it does, and too short for an
@@ -33,6 +29,8 @@ const PROBE: Duration = Duration::from_secs(2);
 const LATE: Duration = Duration::from_secs(15);
 /// A document and its signature are two; one may be seen before the other has been written.
 const SETTLES: Duration = Duration::from_secs(1);
+/// How often what is kept is told that the source still has it.
+const CONFIRMED: Duration = Duration::from_mins(5);
 
 /// What a follower is made of.
 pub struct Opened {
@@ -48,37 +46,37 @@ pub struct Opened {
 
 /// Follows one source.
 pub struct Follower {
-    source: Box<dyn Source>,
+    pub(super) source: Box<dyn Source>,
     place: Place,
-    copies: Option<Copies>,
+    /// Whose signature is asked for; nobody's where there are none.
+    pub(super) keys: Arc<[PublicKey]>,
+    pub(super) copies: Option<Copies>,
     /// What is to be kept there.
     good: watch::Sender<Option<Good>>,
     instance: Option<Arc<str>>,
     again: Arc<Notify>,
-    rng: Rng,
-    pace: Pace,
-    following: Arc<Following>,
+    pub(super) rng: Rng,
+    pub(super) pace: Pace,
+    pub(super) following: Arc<Following>,
     taker: Arc<dyn Taker>,
-    live: Option<Live>,
+    pub(super) live: Option<Live>,
     /// The newest document, while it is not the live one.
     waiting: Option<Waiting>,
 }
 
-struct Live {
+pub(super) struct Live {
     digest: Digest,
     version: Option<u64>,
+    /// Why it is for others first, where it is.
+    early: Option<String>,
+    /// Whether the source has it, as far as is known.
+    is_newest: bool,
 }
 
 struct Waiting {
-    document: Document,
+    sealed: Sealed,
     /// What is wrong with it; nothing where it is a step back, or for others first.
     problems: Vec<String>,
-}
-
-impl Waiting {
-    fn is_sound(&self) -> bool {
-        self.problems.is_empty()
-    }
 }
 
 impl Follower {
@@ -94,6 +92,7 @@ impl Follower {
         let copies = folder.map(|folder| Copies::new(folder, &place.url));
         Self {
             source,
+            keys: place.verify.as_slice().into(),
             copies,
             good: watch::Sender::new(None),
             instance,
@@ -132,62 +131,6 @@ impl Follower {
             }
             pause = self.turn().await;
         }
-    }
-
-    /// The first document; then, or when there is none, how long until the source is asked again.
-    async fn start(&mut self) -> Duration {
-        let copies = self.read_copies().await;
-        let until = Instant::now() + START;
-        let pause = loop {
-            match timeout_at(until, self.source.fetch(Duration::ZERO)).await {
-                Ok(Ok(Fetched::New(document))) => {
-                    self.following.answered(now());
-                    let document = self.settled(document).await;
-                    self.offer_first(document, &copies).await;
-                    break self.pace.answered(&mut self.rng);
-                }
-                Ok(Ok(Fetched::Same)) => {
-                    self.following.answered(now());
-                    break self.pace.answered(&mut self.rng);
-                }
-                Ok(Err(error)) => {
-                    let is_away = matches!(error, SourceError::Away { .. });
-                    let pause = self.failed(&error);
-                    if !is_away || Instant::now() + pause >= until {
-                        break pause;
-                    }
-                    sleep(pause).await;
-                }
-                Err(_) => {
-                    let why = format!("has not answered in {} s", START.as_secs());
-                    self.following.away(why);
-                    break self.pace.failed(None, &mut self.rng);
-                }
-            }
-        };
-        for copy in copies {
-            if self.live.is_some() {
-                break;
-            }
-            self.offer_copy(copy).await;
-        }
-        if self.waiting.as_ref().is_some_and(Waiting::is_sound) {
-            if self.live.is_none() {
-                tracing::warn!("there is no document but this one: it is taken");
-            }
-            // It was held against what a copy says of itself; what is live may be an older one, or none.
-            self.offer_again().await;
-        }
-        if self.live.is_none() {
-            tracing::error!(
-                "there is no configuration to start with: not ready until the source has one"
-            );
-        }
-        if self.following.detail(now()).away.is_none() {
-            // Only when it is asked for a change is it seen whether it watches.
-            return Duration::ZERO;
-        }
-        pause
     }
 
     /// Asks the source, and offers what it gives; returns how long to wait before the next time.
@@ -231,6 +174,7 @@ impl Follower {
     /// The source has what it had when it was last asked, and perhaps something unusable since.
     async fn as_before(&mut self) {
         let was_unusable = self.following.usable();
+        self.confirm();
         if self.live.is_none() {
             // What was wrong may have been wrong on our side.
             self.offer_again().await;
@@ -245,7 +189,7 @@ impl Follower {
         }
     }
 
-    fn failed(&mut self, error: &SourceError) -> Duration {
+    pub(super) fn failed(&mut self, error: &SourceError) -> Duration {
         let named = match error {
             SourceError::Away { again, .. } => *again,
             SourceError::Refused(_) | SourceError::Missing | SourceError::Unusable(_) => None,
@@ -266,183 +210,164 @@ impl Follower {
     }
 
     /// The document, or what there is instead a moment later, when its signature does not fit.
-    async fn settled(&mut self, document: Document) -> Document {
-        if self.verified(&document).is_ok() {
-            return document;
+    pub(super) async fn settled(&mut self, document: Document) -> Result<Sealed, Flaw> {
+        let first = examine(document, &self.keys).await;
+        match &first {
+            Err(flaw) if flaw.reason == Reason::Signature => {}
+            Ok(_) | Err(_) => return first,
         }
         sleep(SETTLES).await;
         match timeout(LATE, self.source.fetch(Duration::ZERO)).await {
-            Ok(Ok(Fetched::New(newer))) => newer,
-            Ok(Ok(Fetched::Same) | Err(_)) | Err(_) => document,
+            Ok(Ok(Fetched::New(newer))) => examine(newer, &self.keys).await,
+            Ok(Ok(Fetched::Same) | Err(_)) | Err(_) => first,
         }
     }
 
-    fn verified(&self, document: &Document) -> Result<(), String> {
-        let signature = document.signature.as_deref();
-        verify(&self.place.verify, &document.text, signature).map_err(|why| why.to_string())
-    }
-
-    /// At a start, the newest copy stands for what was live before.
-    async fn offer_first(&mut self, document: Document, copies: &[Copy]) {
-        let is_kept = |copy: &Copy| copy.document.text == document.text;
-        let standing = match copies.first() {
-            Some(copy) if !is_kept(copy) => Standing {
-                instance: self.instance.clone(),
-                version: copy.version,
-                has_another: true,
-            },
-            Some(_) | None => self.standing(),
-        };
-        self.offer_as(document, &standing).await;
-    }
-
-    async fn offer(&mut self, document: Document) {
+    pub(super) async fn offer(&mut self, document: Result<Sealed, Flaw>) {
         let standing = self.standing();
         self.offer_as(document, &standing).await;
     }
 
     /// What was not taken, once more.
-    async fn offer_again(&mut self) {
-        if let Some(Waiting { document, .. }) = self.waiting.take() {
-            self.offer(document).await;
+    pub(super) async fn offer_again(&mut self) {
+        if let Some(Waiting { sealed, .. }) = self.waiting.take() {
+            self.offer(Ok(sealed)).await;
         }
     }
 
-    fn standing(&self) -> Standing {
+    /// Whether the newest document waits, and nothing is wrong with it.
+    pub(super) fn waits_soundly(&self) -> bool {
+        let waiting = self.waiting.as_ref();
+        waiting.is_some_and(|waiting| waiting.problems.is_empty())
+    }
+
+    pub(super) fn standing(&self) -> Standing {
         Standing {
             instance: self.instance.clone(),
             version: self.live.as_ref().and_then(|live| live.version),
             has_another: self.live.is_some(),
+            is_signed: !self.keys.is_empty(),
         }
     }
 
     /// Offers what the source has.
-    async fn offer_as(&mut self, document: Document, standing: &Standing) {
+    pub(super) async fn offer_as(&mut self, document: Result<Sealed, Flaw>, standing: &Standing) {
         self.waiting = None;
+        if let Some(live) = &mut self.live {
+            live.is_newest = false;
+        }
         let name = self.place.url.to_string();
-        let problem = if document.text.len() > LARGEST {
-            Some((Reason::Unusable, "it is larger than 4 MiB".to_owned()))
-        } else {
-            let unsigned = self.verified(&document).err();
-            unsigned.map(|why| (Reason::Signature, why))
-        };
-        if let Some((reason, why)) = problem {
-            // Nothing but another document can cure it.
-            self.following.refused(reason, &[format!("{name}: {why}")]);
-            return;
-        }
-        let digest = Digest::of(&document.text);
-        if let Some(live) = &self.live
-            && live.digest == digest
-        {
-            let version = live.version;
-            self.following.live(Origin::Source, digest, version);
-            // It may have been signed anew.
-            self.keep(document, version);
-            return;
-        }
-        match self.take(name.clone(), &document, standing).await {
-            Verdict::Live(release) => {
-                self.following.live(Origin::Source, digest, release.version);
-                self.keep(document, release.version);
+        let sealed = match document {
+            Ok(sealed) => sealed,
+            Err(Flaw { reason, why }) => {
+                self.following.refused(reason, &[format!("{name}: {why}")]);
+                return;
             }
+        };
+        if let Some(live) = &self.live
+            && live.digest == sealed.digest
+        {
+            // It may have been signed anew.
+            self.newest_is_live(sealed.document);
+            return;
+        }
+        match self.take(name.clone(), &sealed, standing).await {
+            Verdict::Live(_) => self.newest_is_live(sealed.document),
             Verdict::Stays(stay) => {
                 match &stay {
-                    Stay::Behind { .. } => {
+                    Stay::Behind { .. } | Stay::Renamed { .. } => {
                         let problem = format!("{name}: {stay}");
                         self.following.refused(Reason::Version, &[problem]);
                     }
                     Stay::NotYet { .. } => self.following.waits(stay.to_string()),
                 }
                 self.waiting = Some(Waiting {
-                    document,
+                    sealed,
                     problems: Vec::new(),
                 });
             }
             Verdict::Refused(problems) => {
                 self.following.refused(Reason::Invalid, &problems);
-                self.waiting = Some(Waiting { document, problems });
-            }
-        }
-    }
-
-    async fn offer_copy(&mut self, copy: Copy) {
-        if let Err(why) = self.verified(&copy.document) {
-            tracing::warn!("{}: {why}: passed over", copy.name);
-            return;
-        }
-        let standing = Standing {
-            instance: self.instance.clone(),
-            ..Standing::default()
-        };
-        match self
-            .take(copy.name.clone(), &copy.document, &standing)
-            .await
-        {
-            Verdict::Live(release) => {
-                let digest = Digest::of(&copy.document.text);
-                self.following.live(Origin::Copy, digest, release.version);
-                if self.following.detail(now()).away.is_some() {
-                    self.following.kept_for(copy.age, now());
-                }
-                tracing::warn!(
-                    copy = copy.name,
-                    "started with the last good document that was kept here"
-                );
-            }
-            // Nothing is live that it could be behind, and it has been this instance's.
-            Verdict::Stays(stay) => tracing::warn!("{}: {stay}: passed over", copy.name),
-            Verdict::Refused(problems) => {
-                for problem in problems {
-                    tracing::error!("{problem}");
-                }
-                tracing::error!(copy = copy.name, "passed over");
+                self.waiting = Some(Waiting { sealed, problems });
             }
         }
     }
 
     /// On a thread of its own: to read a large document takes longer than a request may wait.
-    async fn take(&mut self, name: String, document: &Document, standing: &Standing) -> Verdict {
+    pub(super) async fn take(
+        &mut self,
+        name: String,
+        sealed: &Sealed,
+        standing: &Standing,
+    ) -> Verdict {
         let offer = Offer {
             name: name.into(),
-            document: document.clone(),
+            document: sealed.document.clone(),
         };
-        let (taker, standing) = (Arc::clone(&self.taker), standing.clone());
-        let taking = tokio::task::spawn_blocking(move || taker.take(&offer, &standing));
+        let (taker, asked) = (Arc::clone(&self.taker), standing.clone());
+        let taking = tokio::task::spawn_blocking(move || taker.take(&offer, &asked));
         let verdict = taking.await.unwrap_or_else(|error| {
             Verdict::Refused(vec![format!("it could not be read: {error}")])
         });
-        if let Verdict::Live(Release { version, .. }) = verdict {
+        if let Verdict::Live(release) = &verdict {
+            let early = standing.early(release).map(|stay| stay.to_string());
+            if let Some(why) = &early {
+                tracing::warn!("{why}; with nothing else to go on with, it is taken all the same");
+            }
             self.live = Some(Live {
-                digest: Digest::of(&document.text),
-                version,
+                digest: sealed.digest,
+                version: release.version,
+                early,
+                is_newest: false,
             });
         }
         verdict
     }
 
-    fn keep(&self, document: Document, version: Option<u64>) {
-        self.good.send_replace(Some(Good { document, version }));
+    /// Where what is live came from.
+    pub(super) fn tell_live(&self, origin: Origin) {
+        if let Some(live) = &self.live {
+            let early = live.early.clone();
+            self.following
+                .live(origin, live.digest, live.version, early);
+        }
     }
 
-    /// On a thread of its own, and for as long as a start may take: a folder on a mount that hangs is
-    /// as one that is empty.
-    async fn read_copies(&mut self) -> Vec<Copy> {
-        let Some(copies) = self.copies.clone() else {
-            return Vec::new();
-        };
-        let reading = tokio::task::spawn_blocking(move || copies.read());
-        let Ok(Ok((copies, problems))) = timeout(START, reading).await else {
-            return Vec::new();
-        };
-        for problem in problems {
-            tracing::warn!("{problem}: passed over");
+    /// The source has what is live.
+    fn newest_is_live(&mut self, document: Document) {
+        self.tell_live(Origin::Source);
+        if let Some(live) = &mut self.live {
+            live.is_newest = true;
+            let version = live.version;
+            self.keep(document, version);
         }
-        copies
+    }
+
+    /// The copy is as old as the source's last word on it, give or take [`CONFIRMED`].
+    fn keep(&mut self, document: Document, version: Option<u64>) {
+        let is_recent = |at: Instant| at.elapsed() < CONFIRMED;
+        let is_same = |good: &Good| good.document == document && is_recent(good.sent);
+        if !self.good.borrow().as_ref().is_some_and(is_same) {
+            self.good.send_replace(Some(Good {
+                document,
+                version,
+                sent: Instant::now(),
+                confirmed: SystemTime::now(),
+            }));
+        }
+    }
+
+    fn confirm(&mut self) {
+        if self.live.as_ref().is_some_and(|live| live.is_newest) {
+            let good = self.good.borrow().clone();
+            if let Some(good) = good {
+                self.keep(good.document, good.version);
+            }
+        }
     }
 }
 
 /// The clock that waits go by.
-fn now() -> std::time::Instant {
+pub(super) fn now() -> std::time::Instant {
     Instant::now().into_std()
 }

@@ -72,6 +72,8 @@ struct Live {
     origin: Origin,
     digest: Digest,
     version: Option<u64>,
+    /// Why it is for others first.
+    early: Option<String>,
 }
 
 /// What `/readyz` and reports say of the source.
@@ -90,6 +92,8 @@ pub struct SourceDetail {
     pub refused: Option<String>,
     /// Why the newest document is not taken yet.
     pub waits: Option<String>,
+    /// For whom the live document is as yet, where this instance is none of them and has no other.
+    pub early: Option<String>,
 }
 
 impl Following {
@@ -119,6 +123,7 @@ impl Following {
             away: state.away.clone(),
             refused: (state.refused.as_ref()).map(|(_, why)| why.clone()),
             waits: state.waits.clone(),
+            early: (state.live.as_ref()).and_then(|live| live.early.clone()),
         }
     }
 
@@ -161,12 +166,19 @@ impl Following {
     }
 
     /// The newest document that is known of is live.
-    pub(super) fn live(&self, origin: Origin, digest: Digest, version: Option<u64>) {
+    pub(super) fn live(
+        &self,
+        origin: Origin,
+        digest: Digest,
+        version: Option<u64>,
+        early: Option<String>,
+    ) {
         let mut state = self.state();
         state.live = Some(Live {
             origin,
             digest,
             version,
+            early,
         });
         self.changes.notify_one();
         if origin == Origin::Source {

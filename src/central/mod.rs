@@ -10,6 +10,7 @@
 
 mod copies;
 mod digest;
+mod examine;
 mod fetch;
 mod follow;
 mod following;
@@ -18,6 +19,7 @@ mod pace;
 mod report;
 mod signature;
 mod standing;
+mod start;
 #[cfg(test)]
 mod tests;
 

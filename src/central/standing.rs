@@ -1,5 +1,7 @@
 //! Whether a document's turn has come for this instance: versions go forward, and a new one goes to
 //! a share of the instances first. Pure.
+//!
+//! What is asked here is asked of a text that is not the live one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +20,8 @@ pub struct Standing {
     pub version: Option<u64>,
     /// Whether there is another document to go on with.
     pub has_another: bool,
+    /// Whether documents are signed: then a version names one text.
+    pub is_signed: bool,
 }
 
 /// Why a document that is sound is not taken.
@@ -25,6 +29,8 @@ pub struct Standing {
 pub enum Stay {
     /// It would be a step back.
     Behind { version: Option<u64>, live: u64 },
+    /// Another text bears the version that is live.
+    Renamed { version: u64 },
     /// It is for others first.
     NotYet {
         version: Option<u64>,
@@ -38,22 +44,31 @@ impl Standing {
     pub fn admits(&self, release: &Release) -> Result<(), Stay> {
         if let Some(live) = self.version
             && release.version.is_none_or(|version| version < live)
-            && !release.allow_rollback
+            && !release.rollback.admits(live)
         {
             let version = release.version;
             return Err(Stay::Behind { version, live });
         }
-        // What is live here is not taken back from us by a lower share.
-        let is_live = release.version.is_some() && release.version == self.version;
-        match &release.rollout {
-            Some(rollout) if self.has_another && !is_live && !self.is_among(rollout) => {
-                Err(Stay::NotYet {
-                    version: release.version,
-                    percent: rollout.percent,
-                })
+        match release.version {
+            Some(version) if self.is_signed && self.version == Some(version) => {
+                return Err(Stay::Renamed { version });
             }
+            Some(_) | None => {}
+        }
+        match self.early(release) {
+            Some(stay) if self.has_another => Err(stay),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// That the document is for others first, where it is: who has nothing else to go on with takes it
+    /// all the same.
+    pub fn early(&self, release: &Release) -> Option<Stay> {
+        let rollout = release.rollout.as_ref()?;
+        (!self.is_among(rollout)).then_some(Stay::NotYet {
+            version: release.version,
+            percent: rollout.percent,
+        })
     }
 
     /// Whether this instance is of the share. One without a name is of none but the whole.
@@ -86,14 +101,18 @@ impl fmt::Display for Stay {
                 live,
             } => write!(
                 f,
-                "version {version} is behind {live}, which is live here; `allow_rollback: true` in it would take it"
+                "version {version} is behind {live}, which is live here; `allow_rollback_from: {live}` in it would take it"
             ),
             Self::Behind {
                 version: None,
                 live,
             } => write!(
                 f,
-                "it has no `version`, and {live} is live here; `allow_rollback: true` in it would take it"
+                "it has no `version`, and {live} is live here; `allow_rollback_from: {live}` in it would take it"
+            ),
+            Self::Renamed { version } => write!(
+                f,
+                "version {version} is live here with another text, and a signed document has a `version` of its own"
             ),
             Self::NotYet { version, percent } => {
                 match version {
@@ -113,6 +132,7 @@ impl fmt::Display for Stay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Rollback;
 
     fn release(version: Option<u64>) -> Release {
         Release {
@@ -143,12 +163,35 @@ mod tests {
                 version: live,
                 ..Standing::default()
             };
-            let mut release = release(version);
-            let found = standing.admits(&release).is_err();
-            assert_eq!(found, behind, "{version:?} on {live:?}");
-            release.allow_rollback = true;
-            assert_eq!(standing.admits(&release), Ok(()), "{version:?} on {live:?}");
+            let admits = |rollback| {
+                let release = Release {
+                    rollback,
+                    ..release(version)
+                };
+                standing.admits(&release).is_ok()
+            };
+            let told = format!("{version:?} on {live:?}");
+            assert_eq!(admits(Rollback::Never), !behind, "{told}");
+            assert_eq!(admits(Rollback::From(6)), !behind, "{told}");
+            for enough in [Rollback::From(7), Rollback::From(8), Rollback::Any] {
+                assert!(admits(enough), "{told} by {enough:?}");
+            }
         }
+    }
+
+    #[test]
+    fn a_version_names_one_text_where_documents_are_signed() {
+        let standing = |is_signed| Standing {
+            version: Some(7),
+            is_signed,
+            ..Standing::default()
+        };
+        let mut same = release(Some(7));
+        same.rollback = Rollback::From(7);
+        assert_eq!(standing(false).admits(&same), Ok(()));
+        let renamed = Stay::Renamed { version: 7 };
+        assert_eq!(standing(true).admits(&same), Err(renamed));
+        assert_eq!(standing(true).admits(&release(Some(8))), Ok(()));
     }
 
     #[test]
@@ -158,6 +201,7 @@ mod tests {
                 instance: Some(format!("chat-{number:x}").into()),
                 version: Some(1),
                 has_another: true,
+                is_signed: false,
             })
             .collect();
         let among = |percent, salt: &str| {
@@ -182,10 +226,11 @@ mod tests {
             instance: Some(name.into()),
             version: Some(1),
             has_another,
+            is_signed: false,
         };
         let fresh = |percent| Release {
             version: Some(2),
-            allow_rollback: false,
+            rollback: Rollback::Never,
             rollout: Some(rollout(percent, "s")),
         };
         let out = (0..).map(|number| named(&format!("pod-{number}"), true));
@@ -195,16 +240,19 @@ mod tests {
             version: Some(2),
             percent: Percent::try_new(50).unwrap(),
         };
-        assert_eq!(out.admits(&fresh(50)), Err(stay));
+        assert_eq!(out.admits(&fresh(50)), Err(stay.clone()));
         assert_eq!(out.admits(&fresh(100)), Ok(()));
         assert_eq!(out.admits(&release(Some(2))), Ok(()), "for all");
         let alone = named(out.instance.as_deref().unwrap(), false);
         assert_eq!(alone.admits(&fresh(50)), Ok(()), "it has no other");
-        let has_it = Standing {
+        assert_eq!(alone.early(&fresh(50)), Some(stay), "and is none of them");
+        assert_eq!(alone.early(&fresh(100)), None);
+        let has_one = Standing {
             version: Some(2),
             ..out
         };
-        assert_eq!(has_it.admits(&fresh(0)), Ok(()), "it has this one");
+        let again = has_one.admits(&fresh(50));
+        assert!(again.is_err(), "the same number with another text is new");
         let nameless = Standing {
             has_another: true,
             ..Standing::default()

@@ -154,7 +154,12 @@ fn table(judged: &[(Report, Lag)], now: Timestamp, out: &mut impl Write) -> io::
             .version
             .map_or_else(|| "-".to_owned(), |it| it.to_string());
         let told = now.duration_since(report.time).unsigned_abs().as_secs();
-        let why = [&standing.refused, &standing.waits, &standing.away];
+        let why = [
+            &standing.refused,
+            &standing.waits,
+            &standing.early,
+            &standing.away,
+        ];
         let why = why.into_iter().flatten().next();
         let why: String = why.map_or_else(String::new, |why| {
             why.chars().take(LONGEST_REASON).collect()

@@ -32,7 +32,7 @@ use ring::digest;
 
 pub use effective::Effective;
 pub use problem::Problem;
-pub use release::{Release, Rollout};
+pub use release::{Release, Rollback, Rollout};
 pub use schema::schema;
 pub use shared_state::SharedState;
 pub use sources::{CentralText, Document, Local, Sources};

@@ -9,10 +9,30 @@ use crate::snapshot::Percent;
 pub struct Release {
     /// Its number, which only grows.
     pub version: Option<u64>,
-    /// Whether it may be taken although its `version` is lower than that of the one before.
-    pub allow_rollback: bool,
+    /// Which higher versions it may be taken over all the same.
+    pub rollback: Rollback,
     /// Absent: everybody takes it at once.
     pub rollout: Option<Rollout>,
+}
+
+/// Over which versions a document with a lower one, or with none, may be taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Rollback {
+    #[default]
+    Never,
+    /// This one, and those before it.
+    From(u64),
+    Any,
+}
+
+impl Rollback {
+    pub fn admits(self, live: u64) -> bool {
+        match self {
+            Self::Never => false,
+            Self::From(version) => live <= version,
+            Self::Any => true,
+        }
+    }
 }
 
 /// Which instances take a document, while the others keep the one before.

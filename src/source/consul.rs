@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::answer::{self, ANSWER};
 use super::channel::{self, Channel};
+use super::form::{Keyed, escaped};
 use super::seen::{LONGEST_SIGNATURE, Seen, bounded, format};
-use super::url::{Keyed, escaped};
 use super::{Auth, Document, Fetched, Fetching, LARGEST, Source, SourceError};
 use crate::upstream::{Client, Errand, Reply};
 

@@ -248,7 +248,7 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> SourceError {
     let region = headers
         .get("x-amz-bucket-region")
         .and_then(|region| region.to_str().ok());
-    match region.filter(|region| status.is_redirection() && super::url::is_region(region)) {
+    match region.filter(|region| status.is_redirection() && super::form::is_region(region)) {
         Some(region) => answer::away(format!("has that bucket in the region {region}")),
         None => answer::refusal(status, headers),
     }

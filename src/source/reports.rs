@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::answer::{self, ANSWER};
 use super::channel::{self, Channel};
-use super::url::Location;
+use super::form::Location;
 use super::{Auth, LARGEST, Place, SourceError, SourceUrl};
 use crate::redis::{self, Reply, Socket, encode};
 use crate::upstream::{Clients, Errand};

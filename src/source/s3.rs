@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::url::{escaped, is_region};
+use super::form::{escaped, is_region};
 use crate::secret::Ambient;
 use crate::upstream::aws_suffix;
 

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use ring::digest;
 
 use super::{Document, Fetched, LARGEST, SourceError};
 use crate::config::Format;
@@ -11,34 +10,19 @@ use crate::config::Format;
 /// A longer signature is none.
 pub(super) const LONGEST_SIGNATURE: usize = 4 << 10;
 
-/// The digest of the document that was given last.
+/// The document that was given last.
 #[derive(Default)]
-pub(super) struct Seen(Option<[u8; 32]>);
+pub(super) struct Seen(Option<Document>);
 
 impl Seen {
     /// The document, unless it is the one that was given last.
     pub(super) fn give(&mut self, document: Document) -> Fetched {
-        let now = digest_of(&document);
-        if self.0.replace(now) == Some(now) {
-            Fetched::Same
-        } else {
-            Fetched::New(document)
+        if self.0.as_ref() == Some(&document) {
+            return Fetched::Same;
         }
+        self.0 = Some(document.clone());
+        Fetched::New(document)
     }
-}
-
-fn digest_of(document: &Document) -> [u8; 32] {
-    let mut hash = digest::Context::new(&digest::SHA256);
-    // The lengths go first: no byte can be taken for one of the other part.
-    let signature = document.signature.as_ref();
-    let length = signature.map_or(u64::MAX, |it| it.len() as u64);
-    hash.update(&length.to_be_bytes());
-    hash.update(signature.map_or(&[][..], |it| it));
-    hash.update(&[document.format as u8]);
-    hash.update(&document.text);
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(hash.finish().as_ref());
-    bytes
 }
 
 /// A text of at most [`LARGEST`] bytes.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
 use tokio::sync::{Notify, watch};
@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::super::copies::Copies;
 use super::super::*;
-use crate::config::{Format, Rollout};
+use crate::config::{Format, Rollback, Rollout};
 use crate::snapshot::Percent;
 use crate::source::{Auth, Fetched, Fetching, Place, PublicKey, Source, SourceError, SourceUrl};
 use crate::telemetry::Metrics;
@@ -176,7 +176,9 @@ impl Taker for Cast {
                     salt: "".into(),
                 });
             }
-            release.allow_rollback |= word == "rollback";
+            if let Some(bound) = word.strip_prefix("rollback") {
+                release.rollback = bound.parse().map_or(Rollback::Any, Rollback::From);
+            }
         }
         if let Err(stay) = standing.admits(&release) {
             return Verdict::Stays(stay);
@@ -300,13 +302,32 @@ impl Folder {
     pub(super) fn with(texts: &[(&str, Option<u64>)]) -> Self {
         let folder = Self::new();
         for (text, version) in texts {
-            folder.copies().keep(&document(text), *version).unwrap();
+            let kept = folder.copies();
+            kept.keep(&document(text), *version, SystemTime::now())
+                .unwrap();
         }
         folder
     }
 
     pub(super) fn copies(&self) -> Copies {
         Copies::new(self.0.clone(), &SourceUrl::try_new(URL).unwrap())
+    }
+
+    /// As if the newest copy had been confirmed a day ago.
+    pub(super) fn grows_old(&self) {
+        let file = self.0.join("central.copy");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let (head, document) = text.split_once('\n').unwrap();
+        let mut head: serde_json::Value = serde_json::from_str(head).unwrap();
+        let confirmed = head["confirmed"].as_u64().unwrap();
+        head["confirmed"] = (confirmed - 24 * 60 * 60).into();
+        std::fs::write(&file, format!("{head}\n{document}")).unwrap();
+    }
+
+    /// How long ago the source had the newest copy.
+    pub(super) fn age(&self) -> Duration {
+        let (copies, _) = self.copies().read();
+        copies[0].confirmed.elapsed().unwrap_or_default()
     }
 
     /// The texts that are kept, the newest first.

@@ -41,7 +41,14 @@ const EITHER: &[&str] = &[
 ];
 
 /// What a central document says of itself.
-const RELEASE: &[&str] = &["version", "allow_rollback", "rollout", "local_overrides"];
+const RELEASE: &[&str] = &[
+    "version",
+    "audience",
+    "allow_rollback",
+    "allow_rollback_from",
+    "rollout",
+    "local_overrides",
+];
 
 /// Of a key of the root. What is in no list is the central document's, so that a new key cannot loosen
 /// it by being forgotten here.

@@ -17,8 +17,10 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("identity", Table(IDENTITY), Optional, "Where this instance runs; written into every record."),
     key("source", Table(SOURCE), Optional, "Where the central document is, which says all the rest; what this file may say beside it, that document's `local_overrides` names."),
     key("cache_dir", File, Optional, "A folder of this sidecar's own, where the last good central document is kept for a restart without its source."),
-    key("version", Integer { least: 0, most: u64::MAX }, Optional, "Of a central document only: its number, which only grows."),
-    key("allow_rollback", Bool, Default("false"), "Of a central document only: whether it is taken although its `version` is lower than that of the one before."),
+    key("version", Integer { least: 0, most: u64::MAX }, Optional, "Of a central document only: its number, which only grows; needed where `source.verify` asks for a signature, where it names one text."),
+    key("audience", AnyOf(&[Text, List { of: &Text, least: 1, most: 1000 }]), Optional, "Of a central document only: for whom it is; a sidecar whose `source.audience` is none of these refuses it."),
+    key("allow_rollback", Bool, Default("false"), "Of a central document only: whether it is taken over any higher `version`; not where `source.verify` asks for a signature."),
+    key("allow_rollback_from", Integer { least: 0, most: u64::MAX }, Optional, "Of a central document only: the highest `version` that it is taken over although its own is lower."),
     key("rollout", Table(ROLLOUT), Optional, "Of a central document only: which sidecars take it first; absent means all of them at once."),
     key("local_overrides", list(&Text), Optional, "Of a central document only: what a sidecar's own file may set, as paths such as `routes.*.timeout`."),
     key("instances", Integer { least: 1, most: 1_000_000 }, Optional, "How many sidecars there are, where they share no state."),
@@ -58,6 +60,7 @@ const SOURCE: &[Key] = &[
     key("auth", Table(SOURCE_AUTH), Optional, "Who this sidecar is to the source: a token, or a certificate."),
     key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
     key("report", SourceUrl, Optional, "Where this sidecar tells every half minute what it runs and what it refused: `https://…`, or `redis://host:6379/0/KEY`."),
+    key("audience", Text, Optional, "Whose document it must be: one that does not name this in its own `audience` is refused."),
     key("verify", AnyOf(&[Table(VERIFY), List { of: &Table(VERIFY), least: 1, most: 2 }]), Optional, "Whose signature the document must bear; a list of two while a key is being rotated."),
 ];
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::config::node::Table;
-use crate::config::problem::Report;
-use crate::config::{Release, Rollout};
+use crate::config::problem::{Report, Writer};
+use crate::config::{Release, Rollback, Rollout};
 use crate::source::{Auth, Place, PublicKey, Reports, SourceUrl};
 
 /// `None` without a `source`, and after a problem with it.
@@ -89,10 +89,20 @@ fn verify(source: &Table, report: &mut Report) -> Vec<PublicKey> {
     keys
 }
 
-pub(super) fn release(root: &Table) -> Release {
+pub(super) fn release(root: &Table, report: &mut Report) -> Release {
+    let source = root.table("source");
+    let is_signed = source.is_some_and(|source| source.has("verify"));
+    if is_signed && !root.has("version") {
+        let hint = "it must not be played back once there is a newer one";
+        let message = "is missing in a document that `source.verify` wants signed";
+        missing(root, "version", message, hint, report);
+    }
+    if let Some(ours) = source.and_then(|source| source.text("audience")) {
+        suit(root, &ours, report);
+    }
     Release {
         version: root.integer("version"),
-        allow_rollback: root.flag("allow_rollback").unwrap_or(false),
+        rollback: rollback(root, is_signed, report),
         rollout: root.table("rollout").and_then(|table| {
             Some(Rollout {
                 percent: table.percent("percent")?,
@@ -100,4 +110,50 @@ pub(super) fn release(root: &Table) -> Release {
             })
         }),
     }
+}
+
+/// What has been signed can be played back for ever, so it must say how far back it goes.
+fn rollback(root: &Table, is_signed: bool, report: &mut Report) -> Rollback {
+    let is_any = root.flag("allow_rollback").unwrap_or(false);
+    match root.integer("allow_rollback_from") {
+        Some(version) => Rollback::From(version),
+        None if is_any && is_signed => {
+            report.problem_with_hint(
+                &root.at("allow_rollback"),
+                "has no bound, which a signed document must have",
+                "write `allow_rollback_from: N`, the version that it is to be taken over",
+            );
+            Rollback::Never
+        }
+        None if is_any => Rollback::Any,
+        None => Rollback::Never,
+    }
+}
+
+/// Whether the document is for us.
+fn suit(root: &Table, ours: &str, report: &mut Report) {
+    if !root.has("audience") {
+        let message = format!("is missing, and this sidecar takes what is for `{ours}` alone");
+        let hint = "`source.audience` says so";
+        missing(root, "audience", message, hint, report);
+        return;
+    }
+    let one = root.text("audience");
+    let listed = root.texts("audience").map(|(_, name)| name);
+    let named: Vec<Arc<str>> = one.into_iter().chain(listed).collect();
+    // Where none can be read, that has been told.
+    if !named.is_empty() && named.iter().all(|name| **name != *ours) {
+        let message = format!("does not name `{ours}`, which is this sidecar's `source.audience`");
+        report.problem_with_hint(&root.at("audience"), message, "it is for somebody else");
+    }
+}
+
+/// A problem of the central document, also where the sidecar's own text is the last one.
+fn missing(root: &Table, key: &str, message: impl Into<String>, hint: &str, report: &mut Report) {
+    report.problem_of(
+        Writer::Central,
+        &root.at(key),
+        message,
+        Some(hint.to_owned()),
+    );
 }

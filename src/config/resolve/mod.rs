@@ -74,7 +74,7 @@ pub(super) fn resolve(
         let message = "has no key for this sidecar's `identity`, so nobody can call here";
         report.warning(&root.at("keys"), message);
     }
-    (snapshot, process, central::release(root))
+    (snapshot, process, central::release(root, report))
 }
 
 /// How many share a limit where no state is shared. A file of one's own is for one.

@@ -1,5 +1,6 @@
 //! A central document beside a sidecar's own file: who has the last word, and who may say what.
 
+mod release;
 mod start;
 
 use std::num::NonZeroU32;
@@ -312,27 +313,6 @@ local_overrides:
     assert_eq!(
         said(&loaded(&led("", "local_overrides: [listen]\n")).warnings),
         ["central:10:19: local_overrides[0]: `listen` is the sidecar's own anyway"]
-    );
-}
-
-#[test]
-fn a_release_says_when_and_for_whom() {
-    let all = "allow_rollback: true\nrollout: { percent: 5%, salt: a }\n";
-    let release = loaded(&led("", all)).release;
-    assert!(release.allow_rollback);
-    let rollout = release.rollout.unwrap();
-    assert_eq!((rollout.percent.hundredths(), &*rollout.salt), (5, "a"));
-    // A file that follows nothing may be a central document that is tried out.
-    let alone = loaded(&small_with("version: 3\n"));
-    assert_eq!(alone.release, Release::default());
-    assert_eq!(
-        said(&alone.warnings),
-        ["8:1: version: has no effect: it is for a central document"]
-    );
-    let variable = with_env(small_with(""), &[("PILLION_VERSION", "1.2.3")]);
-    assert_eq!(
-        said(&loaded(&variable).warnings),
-        ["PILLION_VERSION: is not a variable that Pillion reads"]
     );
 }
 
