@@ -12,7 +12,7 @@ use super::signature::verify;
 use crate::source::{Document, LARGEST, PublicKey};
 
 /// So many bytes are hashed in the time that a request may be kept waiting.
-const AT_ONCE: usize = 64 << 10;
+const AT_ONCE: usize = 128 << 10;
 
 /// One that somebody has signed whom we trust, where that is asked for.
 #[derive(Debug, Clone)]

@@ -20,8 +20,8 @@ use crate::source::Place;
 ///
 /// A file is whole, or one of two that belong together. A sidecar's own file has a `source`, and
 /// says `listen`, `admin`, `identity`, `cache_dir`, `workers` and how the process runs. A central
-/// document has one of `version`, `allow_rollback`, `rollout`, `local_overrides`, which no other file
-/// may have, and none of the former; it has the routes, providers and keys.
+/// document has one of `version`, `audience`, `allow_rollback_from`, `rollout`, `local_overrides`, which
+/// no other file may have, and none of the former; it has the routes, providers and keys.
 #[derive(Debug, Args)]
 pub(super) struct Validate {
     /// YAML, TOML or JSON, by extension

@@ -1,21 +1,19 @@
 //! A sidecar that follows a central document: what is taken of it, and what goes on without it.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::time::{Duration, Instant};
+mod fleet;
+mod outage;
+mod signed;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use std::fs;
+use std::time::Duration;
+
 use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::support::centre::Away;
 use crate::support::crowd::crowd;
 use crate::support::fixture::{ask, ask_stream, plain, streamed};
-use crate::support::{
-    Centre, Config, Folder, Gate, Gateway, Redis, Reply, Upstream, pillion, soon,
-};
+use crate::support::{Centre, Config, Folder, Gate, Gateway, Reply, Upstream, pillion, soon};
 
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -90,6 +88,11 @@ async fn until_logged(gateway: &Gateway, text: &str) {
     .await;
 }
 
+/// Whether the newest document is refused for this.
+fn says_so(told: &Value, why: &str) -> bool {
+    says(&told["config"]["refused"], why)
+}
+
 fn says(value: &Value, text: &str) -> bool {
     value.as_str().is_some_and(|said| said.contains(text))
 }
@@ -152,146 +155,6 @@ async fn a_document_is_loaded_followed_and_refused_whole_when_it_is_poisoned() {
         told["config"]["stale"] == false
     })
     .await;
-}
-
-#[tokio::test]
-async fn an_outage_changes_nothing_and_a_restart_in_it_starts_from_the_last_good_copy() {
-    let (first, second) = (saying("one").await, saying("two").await);
-    let centre = Centre::with(document(&first, "version: 1")).await;
-    let config = following(&centre, "");
-    let gateway = Gateway::begin(&config, Folder::new()).await.serving().await;
-    until_answered(&gateway, "one").await;
-    let copy = gateway.folder.file("cache/central.copy");
-    until_kept(&gateway, &document(&first, "version: 1")).await;
-    assert_eq!(
-        fs::metadata(&copy).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
-
-    // Longer than an answer is waited for.
-    centre.goes(Away::Silent);
-    until(&gateway, "the outage is told", |status, told| {
-        status == 200 && says(&told["config"]["source"]["away"], "did not answer in time")
-    })
-    .await;
-    assert_eq!(gateway.chat(&ask()).await.status, 200);
-    let metrics = gateway.ask_admin("/metrics").await;
-    assert!(metrics.text().contains("pillion_config_source_up 0\n"));
-
-    centre.goes(Away::Broken);
-    let folder = gateway.crash();
-    let gateway = Gateway::begin(&config, folder).await.serving().await;
-    let told = until_from(&gateway, "copy").await;
-    assert!(!told["config"]["source"]["away"].is_null(), "{told}");
-    assert_eq!(gateway.chat(&ask()).await.status, 200);
-
-    centre.says(document(&second, "version: 2"));
-    centre.returns();
-    until_answered(&gateway, "two").await;
-    let told = until_from(&gateway, "source").await;
-    assert!(told["config"]["source"]["away"].is_null());
-}
-
-#[tokio::test]
-async fn without_source_and_copy_it_is_not_ready_and_says_why_until_there_is_one() {
-    let first = saying("one").await;
-    let centre = Centre::empty().await;
-    let config = following(&centre, "");
-    let gateway = Gateway::begin(&config, Folder::new()).await;
-    let told = until(&gateway, "it says why", |_, told| {
-        !told["config"]["source"]["away"].is_null()
-    })
-    .await;
-    let away = &told["config"]["source"]["away"];
-    assert!(says(away, "has no document there"), "{told}");
-    assert_eq!(told["config"]["version"], Value::Null);
-    assert_eq!(gateway.ask_admin("/readyz").await.status, 503);
-    assert_eq!(gateway.ask_admin("/livez").await.status, 200);
-    centre.says("routes: {");
-    until(&gateway, "it says what is wrong", |status, told| {
-        status == 503 && says(&told["config"]["refused"], "pillion.yaml:")
-    })
-    .await;
-    centre.says(document(&first, ""));
-    let gateway = gateway.serving().await;
-    until(&gateway, "it is ready", |status, _| status == 200).await;
-    assert_eq!(gateway.chat(&ask()).await.status, 200);
-}
-
-#[tokio::test]
-async fn told_to_end_before_there_is_a_configuration_it_ends_at_once() {
-    let centre = Centre::empty().await;
-    centre.goes(Away::Silent);
-    let config = following(&centre, "");
-    for signal in ["TERM", "INT"] {
-        let mut gateway = Gateway::begin(&config, Folder::new()).await;
-        let told = Instant::now();
-        gateway.signal(signal);
-        assert!(gateway.ended().await.success(), "{signal}");
-        assert!(told.elapsed() < Duration::from_secs(2));
-    }
-}
-
-#[tokio::test]
-async fn only_a_document_that_one_of_ours_has_signed_is_taken() {
-    let (first, second) = (saying("one").await, saying("two").await);
-    let pair = |number| Ed25519KeyPair::from_seed_unchecked(&[number; 32]).unwrap();
-    let (old, new, other) = (pair(1), pair(2), pair(3));
-    let sign = |id: &str, pair: &Ed25519KeyPair, text: &str| {
-        let signature = BASE64_STANDARD.encode(pair.sign(text.as_bytes()));
-        Some(format!("{id}{signature}\n"))
-    };
-    let public = |pair: &Ed25519KeyPair| BASE64_STANDARD.encode(pair.public_key());
-    let one = document(&first, "");
-    let centre = Centre::with(one.clone()).await;
-    let verify = |keys: &[(&str, &Ed25519KeyPair)]| {
-        let keys = keys
-            .iter()
-            .map(|(id, pair)| format!("{{ key_id: {id}, public_key: \"{}\" }}", public(pair)));
-        let keys: Vec<_> = keys.collect();
-        following(&centre, &format!(", verify: [{}]", keys.join(", ")))
-    };
-    let gateway = Gateway::begin(&verify(&[("k1", &old)]), Folder::new()).await;
-    for (signature, why) in [
-        (None, "no signature"),
-        (sign("", &other, &one), "no key"),
-        (sign("k1 ", &old, "another text"), "no key"),
-        (sign("k9 ", &old, &one), "k9"),
-    ] {
-        centre.has(one.clone(), signature);
-        until(&gateway, why, |status, told| {
-            status == 503 && says(&told["config"]["refused"], why)
-        })
-        .await;
-    }
-    centre.has(one.clone(), sign("k1 ", &old, &one));
-    let gateway = gateway.serving().await;
-    until_answered(&gateway, "one").await;
-
-    // Rotated: a document of the new key comes to those who know both.
-    let two = document(&second, "");
-    let folder = gateway.crash();
-    let both = verify(&[("k1", &old), ("k2", &new)]);
-    let gateway = Gateway::begin(&both, folder).await.serving().await;
-    centre.has(two.clone(), sign("", &new, &two));
-    until_answered(&gateway, "two").await;
-    until_kept(&gateway, &two).await;
-
-    // A copy is verified again: with the key that signed it gone, it is nobody's.
-    let folder = gateway.crash();
-    centre.goes(Away::Broken);
-    let gateway = Gateway::begin(&verify(&[("k2", &new)]), folder).await;
-    let gateway = gateway.serving().await;
-    until_answered(&gateway, "two").await;
-    let folder = gateway.crash();
-    let gateway = Gateway::begin(&verify(&[("k3", &other)]), folder).await;
-    soon("both copies are passed over", async {
-        while gateway.log().matches("passed over").count() < 2 {
-            sleep(LOOK).await;
-        }
-    })
-    .await;
-    assert_eq!(gateway.ask_admin("/readyz").await.status, 503);
 }
 
 #[tokio::test]
@@ -462,81 +325,6 @@ async fn with_resolve_the_document_is_fetched_and_checked_as_a_start_would() {
     assert_eq!(code, 78, "{said}");
     assert!(said.contains("source.url: http://127.0.0.1:"), "{said}");
     assert!(said.contains("cannot be reached"), "{said}");
-}
-
-/// Two sidecars of one centre, one of which cannot take what is newest; they report to `url`.
-async fn fleet_that_reports_to(url: &str) {
-    let first = saying("one").await;
-    let centre = Centre::with(document(&first, "version: 1")).await;
-    let report = if url.is_empty() {
-        centre.reports_url()
-    } else {
-        url.to_owned()
-    };
-    let config = |instance: &str, more: &str| {
-        following(&centre, &format!(", report: \"{report}\"{more}")).root(&format!(
-            "identity: {{ instance: {instance}, service: chat }}"
-        ))
-    };
-    let good = Gateway::begin(&config("pod-a", ""), Folder::new()).await;
-    let good = good.serving().await;
-    let list = || async { pillion(&["fleet", "--from", &report]).await };
-    let until_listed = async |what: &str| {
-        soon(what, async {
-            loop {
-                let (code, said) = list().await;
-                if said.contains(what) {
-                    return (code, said);
-                }
-                sleep(Duration::from_millis(100)).await;
-            }
-        })
-        .await
-    };
-    let (code, said) = until_listed("current").await;
-    assert_eq!(code, 0, "{said}");
-    assert!(
-        said.contains("current") && said.ends_with("1 instances, 0 lag\n"),
-        "{said}"
-    );
-    // One that trusts nobody who has signed it has nothing to run.
-    let key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
-    let verify = format!(", verify: {{ key_id: k1, public_key: \"{key}\" }}");
-    let bad = Gateway::begin(&config("pod-b", &verify), Folder::new()).await;
-    let (code, said) = until_listed("no signature").await;
-    assert_eq!(code, 1, "{said}");
-    let line = said.lines().find(|line| line.starts_with("pod-b")).unwrap();
-    assert!(line.contains("unready"), "{said}");
-    let (code, said) = pillion(&["fleet", "--from", &report, "--json"]).await;
-    assert_eq!(code, 1, "{said}");
-    let list: Value = serde_json::from_str(&said).unwrap();
-    let (_, told) = detail(&good).await;
-    let document = told["config"]["source"]["document"].as_str().unwrap();
-    assert_eq!(list[0]["instance"], "pod-a");
-    assert_eq!(list[0]["service"], "chat");
-    assert_eq!(list[0]["version"], 1);
-    assert_eq!(list[0]["document"], document);
-    assert!(
-        told["config"]["version"]
-            .as_str()
-            .unwrap()
-            .starts_with(document)
-    );
-    assert_eq!(list[0]["lags"], false);
-    assert_eq!(list[1]["state"], "unready");
-    drop(bad);
-}
-
-#[tokio::test]
-async fn what_each_runs_and_refused_is_reported_by_http_and_listed() {
-    fleet_that_reports_to("").await;
-}
-
-#[tokio::test]
-async fn what_each_runs_and_refused_is_reported_to_redis_and_listed() {
-    if let Some(redis) = Redis::start_with(Some("hunter2")).await {
-        fleet_that_reports_to(&format!("{}/pillion:fleet", redis.url())).await;
-    }
 }
 
 #[tokio::test]
