@@ -77,6 +77,34 @@ impl Door {
         })
     }
 
+    /// Whether the store issues its tokens to us. One from a file is somebody else's.
+    pub(super) fn issues(&self) -> bool {
+        match &self.place.auth {
+            VaultAuth::Token { .. } => false,
+            VaultAuth::AppRole { .. } | VaultAuth::Jwt { .. } => true,
+        }
+    }
+
+    /// Revokes a token that is not needed any more. One that cannot be given back ends by itself.
+    pub(super) async fn give_back(&self, token: &Secret) {
+        let asked = self.ask(
+            Method::POST,
+            "auth/token/revoke-self",
+            Some(token),
+            Zeroizing::new(b"{}".to_vec()),
+        );
+        match asked.await {
+            Ok((status, _)) if status.is_success() => {}
+            Ok((status, _)) => {
+                tracing::debug!(
+                    status = status.as_u16(),
+                    "a store does not take a token back"
+                );
+            }
+            Err(why) => tracing::debug!(%why, "a token was not given back to its store"),
+        }
+    }
+
     /// A token that somebody else has got: how long it lives, it says itself.
     async fn look_up(&self, token: &str) -> Result<Grant, SecretError> {
         let token = Arc::new(secret(token)?);
