@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::config::SharedState;
 use crate::redis;
+use crate::upstream;
 
 /// Where a document is. It may hold a password, which cannot be printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -290,17 +291,7 @@ fn text_of(escaped: &str) -> Result<String, &'static str> {
 
 /// `text` as a part of a URL's path: slashes stay, as do the characters that never mean anything.
 pub(super) fn escaped(text: &str) -> String {
-    use fmt::Write as _;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    upstream::escaped(text, b"-._~/")
 }
 
 impl SourceUrl {

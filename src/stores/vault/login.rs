@@ -11,7 +11,7 @@ use super::lease::Lease;
 use super::wire::{AppRoleLogin, Granted, JwtLogin, LookedUp};
 use crate::secret::{Secret, SecretError, VaultAuth, VaultPlace};
 use crate::stores::ask::{self, ANSWER, LONGEST, Wiped};
-use crate::upstream::{Client, Errand};
+use crate::upstream::{Channel, Errand};
 
 const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 const NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
@@ -28,7 +28,7 @@ pub(super) struct Grant {
 /// Who is asked, and as whom.
 pub(super) struct Door {
     pub(super) place: VaultPlace,
-    pub(super) client: Client,
+    pub(super) channel: Channel,
 }
 
 impl Door {
@@ -36,7 +36,7 @@ impl Door {
     /// The store refuses us, is away, or a file is not there.
     pub(super) async fn log_in(&self) -> Result<Grant, SecretError> {
         match &self.place.auth {
-            VaultAuth::Token { file } => self.look_up(&ask::file(file).await?).await,
+            VaultAuth::Token { file } => self.look_up(ask::file(file).await?.trim()).await,
             VaultAuth::AppRole {
                 role_id,
                 secret_id_file,
@@ -44,13 +44,17 @@ impl Door {
                 let secret_id = ask::file(secret_id_file).await?;
                 self.post_login(&AppRoleLogin {
                     role_id,
-                    secret_id: &secret_id,
+                    secret_id: secret_id.trim(),
                 })
                 .await
             }
             VaultAuth::Jwt { role, token_file } => {
                 let jwt = ask::file(token_file).await?;
-                self.post_login(&JwtLogin { role, jwt: &jwt }).await
+                self.post_login(&JwtLogin {
+                    role,
+                    jwt: jwt.trim(),
+                })
+                .await
             }
         }
     }
@@ -158,7 +162,9 @@ impl Door {
         if let Some(namespace) = &self.place.namespace {
             errand = errand.header(NAMESPACE, namespace);
         }
-        let reply = errand.run(&self.client).await;
+        let client = self.channel.client().await;
+        let client = client.map_err(|why| ask::unread(&why))?;
+        let reply = errand.run(&client).await;
         let reply = reply.map_err(|undone| ask::undone(&undone))?;
         Ok((reply.status, Wiped::new(reply.body)))
     }

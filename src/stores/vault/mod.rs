@@ -13,7 +13,6 @@ mod session;
 mod tests;
 mod wire;
 
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{Method, StatusCode};
@@ -22,7 +21,7 @@ use zeroize::Zeroizing;
 use super::ask::{self, Wiped};
 use crate::secret::{Asking, Found, SecretError, Store, VaultPlace};
 use crate::tasks::Tasks;
-use crate::upstream::Client;
+use crate::upstream::{self, Channel};
 
 use self::denials::Denials;
 use self::login::Door;
@@ -36,8 +35,8 @@ pub(super) struct Vault {
 }
 
 impl Vault {
-    pub(super) fn new(place: VaultPlace, client: Client, tasks: &Tasks) -> Self {
-        let door = Arc::new(Door { place, client });
+    pub(super) fn new(place: VaultPlace, channel: Channel, tasks: &Tasks) -> Self {
+        let door = Arc::new(Door { place, channel });
         Self {
             session: Session::begin(Arc::clone(&door), tasks),
             door,
@@ -106,14 +105,5 @@ fn read(answer: &Wiped) -> Result<Found, SecretError> {
 
 /// A path as it stands in a URL.
 fn escaped(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for byte in path.trim_matches('/').bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    upstream::escaped(path.trim_matches('/'), b"-._~/")
 }

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::secret::VaultAuth;
-use crate::upstream::{Clients, Egress};
+use crate::upstream::{Clients, Egress, Trust};
 
 #[test]
 fn a_version_is_known_by_its_number_and_its_time() {
@@ -168,9 +168,10 @@ impl Scene {
             auth: auth(file.0.clone()),
             auth_mount: "approle".into(),
         };
-        let client = Clients::new(tasks.clone(), Egress::default()).far();
+        let clients = Clients::new(tasks.clone(), Egress::default());
+        let channel = Channel::new(Trust::default(), &clients, false);
         Self {
-            vault: Vault::new(place, client, &tasks),
+            vault: Vault::new(place, channel, &tasks),
             script,
             _file: file,
         }
@@ -211,8 +212,9 @@ impl Scene {
 async fn a_denied_path_has_one_login_more_however_often_it_is_read() {
     let scene = Scene::by_role(&["a"]).await;
     for _ in 0..5 {
-        assert!(scene.reads("a").await);
-        assert!(!scene.reads("b").await && !scene.reads("c").await);
+        for denied in ["b", "c"] {
+            assert!(scene.reads("a").await && !scene.reads(denied).await);
+        }
     }
     // The first, and one each for those that it did not open.
     assert_eq!(scene.script().logins, 3);
