@@ -134,8 +134,8 @@ impl Reloader {
         })
     }
 
-    /// Reads the secrets that `snapshot` names. One that cannot be read disables its provider, and
-    /// nothing else.
+    /// Reads the secrets that `snapshot` names. One that cannot be read disables its provider, unless it
+    /// has been read before, and nothing else; one that hangs is soon given up.
     fn read_secrets(&self, snapshot: &Snapshot) {
         let named: Vec<&Reference> = snapshot
             .providers
@@ -143,7 +143,8 @@ impl Reloader {
             .filter_map(|provider| provider.secret.as_ref())
             .collect();
         for (reference, error) in self.keyring.load(&snapshot.secret_stores, named) {
-            tracing::error!(secret = %reference, %error, "a secret cannot be read; its provider is left out until it can");
+            let in_use = self.keyring.current(&reference).is_some();
+            tracing::error!(secret = %reference, %error, in_use, "a secret cannot be read; without one its provider is left out until it can");
         }
     }
 

@@ -1,7 +1,15 @@
 //! The provider's key: one that was replaced is read again when the old one is refused.
 
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
 use crate::support::fixture::{ask, ask_stream, plain, read_plain, streamed};
-use crate::support::{Config, Gateway, Reply, Upstream};
+use crate::support::{Config, Gateway, Program, Reply, Upstream, soon};
 
 /// One provider, whose key stands in a file.
 fn keyed(first: &Upstream) -> Config {
@@ -26,7 +34,7 @@ async fn a_refused_key_is_read_again_and_the_same_target_asked_once_more() {
             }
             // It was replaced a moment ago; nobody can have looked at the file since.
             if let Some(file) = &*file.lock().unwrap() {
-                std::fs::write(file, "sk-new").unwrap();
+                fs::write(file, "sk-new").unwrap();
             }
             Reply::error(401, "x", Some("invalid_api_key"), "revoked")
         })
@@ -63,8 +71,8 @@ async fn a_replaced_key_is_used_without_a_refusal() {
     let first = Upstream::always(Reply::json(plain("Hello!"))).await;
     let gateway = Gateway::start(keyed(&first)).await;
     gateway.chat(&ask()).await;
-    std::fs::write(gateway.folder.file("secret"), "sk-newer").unwrap();
-    crate::support::soon("the new key is used", async {
+    fs::write(gateway.folder.file("secret"), "sk-newer").unwrap();
+    soon("the new key is used", async {
         loop {
             let answer = gateway.chat(&ask()).await;
             assert_eq!(read_plain(&answer.json())[0].text, "Hello!");
@@ -72,11 +80,96 @@ async fn a_replaced_key_is_used_without_a_refusal() {
             if last.header("authorization") == Some("Bearer sk-newer") {
                 break;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            sleep(Duration::from_millis(20)).await;
         }
     })
     .await;
     assert!(!gateway.log().contains("sk-"));
+}
+
+const PYTHON: Program = Program {
+    variable: "PILLION_TEST_PYTHON",
+    names: &["python3"],
+    version: "--version",
+};
+
+/// A file that nobody comes to open, as on a mount that hangs, for as long as this lives (and no
+/// longer than the system's `lease-break-time`, 45 s): somebody has a lease on it.
+struct Hanging(Child);
+
+impl Hanging {
+    fn hold(python: &str, file: &Path) -> Self {
+        const LEASE: &str = "import fcntl, signal, sys\n\
+            signal.signal(signal.SIGIO, signal.SIG_IGN)\n\
+            file = open(sys.argv[1], 'r+')\n\
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)\n\
+            print('held', flush=True)\n\
+            sys.stdin.read()";
+        let mut holder = Command::new(python);
+        holder.args(["-c", LEASE]).arg(file);
+        let holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut holder = holder.unwrap();
+        let stdout = holder.stdout.as_mut().unwrap();
+        stdout.read_exact(&mut [0; "held\n".len()]).unwrap();
+        Self(holder)
+    }
+}
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_key_whose_place_hangs_holds_up_no_configuration_and_its_last_value_serves() {
+    let Some(python) = PYTHON.find() else {
+        return;
+    };
+    let first = Upstream::always(Reply::json(plain("Hello!"))).await;
+    let gateway = Gateway::start(keyed(&first)).await;
+    let secrets = async || gateway.ask_admin("/readyz").await.json()["secrets"].to_string();
+    let new = gateway.folder.file("new");
+    fs::write(&new, "sk-new").unwrap();
+    let hanging = Hanging::hold(&python, &new);
+    fs::rename(&new, gateway.folder.file("secret")).unwrap();
+    soon("the key is said to be late", async {
+        while !secrets().await.contains("timed out") {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let file = gateway.folder.file("pillion.yaml");
+    let mut text = fs::read_to_string(&file).unwrap();
+    for route in ["one", "two", "three"] {
+        text += &format!("  {route}: {{ targets: [first/m] }}\n");
+        fs::write(&file, &text).unwrap();
+        let body = ask().replace("\"chat\"", &format!("\"{route}\""));
+        soon("the configuration is followed", async {
+            while gateway.chat(&body).await.status != 200 {
+                sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    }
+    for seen in first.requests() {
+        assert_eq!(seen.header("authorization"), Some("Bearer sk-old"));
+    }
+    let threads = fs::read_dir(gateway.proc("task")).unwrap();
+    let names = threads.map(|it| fs::read_to_string(it.unwrap().path().join("comm")).unwrap());
+    assert_eq!(names.filter(|name| name == "files\n").count(), 1);
+    drop(hanging);
+    soon("the new key is read", async {
+        while secrets().await != "[]" {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert_eq!(gateway.chat(&ask()).await.status, 200);
+    let last = first.requests().pop().unwrap();
+    assert_eq!(last.header("authorization"), Some("Bearer sk-new"));
 }
 
 /// Root sees everything; anybody else, and the process's own user too, sees nothing.
@@ -84,12 +177,11 @@ async fn a_replaced_key_is_used_without_a_refusal() {
 #[tokio::test]
 async fn what_the_process_has_in_memory_is_closed_to_its_own_user() {
     use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-    use std::process::{Command, Stdio};
 
     let mut gateway =
         Gateway::start(Config::new().provider("first", "http://127.0.0.1:1/v1", "")).await;
     let owner = |path| {
-        let found = std::fs::metadata(path).unwrap();
+        let found = fs::metadata(path).unwrap();
         std::os::unix::fs::MetadataExt::uid(&found)
     };
     for file in ["mem", "environ", "maps"] {

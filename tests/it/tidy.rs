@@ -131,7 +131,7 @@ const ONLY: &[(&[&str], &[&str], &str)] = &[
         // A URL that may hold a password is exposed where its user is told from its place, and a
         // store's token where the store is asked.
         &[
-            "upstream/sign.rs",
+            "upstream/sign",
             "upstream/credentials/google",
             "secret",
             "app/mod.rs",
