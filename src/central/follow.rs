@@ -22,7 +22,8 @@ use super::{Offer, Taker, Verdict};
 use crate::config::Release;
 use crate::source::{Document, Fetched, LARGEST, Place, Source, SourceError};
 
-/// So long is the source waited for at a start before an older document serves.
+/// So long are the source and the folder of copies waited for at a start, together, before an older
+/// document serves.
 const START: Duration = Duration::from_secs(5);
 /// How long a source that watches is let wait for a change: below what proxies between cut.
 const WATCH: Duration = Duration::from_secs(30);
@@ -136,35 +137,12 @@ impl Follower {
 
     /// The first document; then, or when there is none, how long until the source is asked again.
     async fn start(&mut self) -> Duration {
-        let copies = self.read_copies().await;
         let until = Instant::now() + START;
-        let pause = loop {
-            match timeout_at(until, self.source.fetch(Duration::ZERO)).await {
-                Ok(Ok(Fetched::New(document))) => {
-                    self.following.answered(now());
-                    let document = self.settled(document).await;
-                    self.offer_first(document, &copies).await;
-                    break self.pace.answered(&mut self.rng);
-                }
-                Ok(Ok(Fetched::Same)) => {
-                    self.following.answered(now());
-                    break self.pace.answered(&mut self.rng);
-                }
-                Ok(Err(error)) => {
-                    let is_away = matches!(error, SourceError::Away { .. });
-                    let pause = self.failed(&error);
-                    if !is_away || Instant::now() + pause >= until {
-                        break pause;
-                    }
-                    sleep(pause).await;
-                }
-                Err(_) => {
-                    let why = format!("has not answered in {} s", START.as_secs());
-                    self.following.away(why);
-                    break self.pace.failed(None, &mut self.rng);
-                }
-            }
-        };
+        let reading = read_copies(self.copies.clone(), until);
+        let (copies, (first, pause)) = tokio::join!(reading, self.first(until));
+        if let Some(document) = first {
+            self.offer_first(document, &copies).await;
+        }
         for copy in copies {
             if self.live.is_some() {
                 break;
@@ -190,6 +168,36 @@ impl Follower {
         pause
     }
 
+    /// What the source has, if it says so in time; and how long until it is asked again.
+    async fn first(&mut self, until: Instant) -> (Option<Document>, Duration) {
+        loop {
+            match timeout_at(until, self.source.fetch(Duration::ZERO)).await {
+                Ok(Ok(Fetched::New(document))) => {
+                    self.following.answered(now());
+                    let document = self.settled(document, until).await;
+                    return (Some(document), self.pace.answered(&mut self.rng));
+                }
+                Ok(Ok(Fetched::Same)) => {
+                    self.following.answered(now());
+                    return (None, self.pace.answered(&mut self.rng));
+                }
+                Ok(Err(error)) => {
+                    let is_away = matches!(error, SourceError::Away { .. });
+                    let pause = self.failed(&error);
+                    if !is_away || Instant::now() + pause >= until {
+                        return (None, pause);
+                    }
+                    sleep(pause).await;
+                }
+                Err(_) => {
+                    let why = format!("has not answered in {} s", START.as_secs());
+                    self.following.away(why);
+                    return (None, self.pace.failed(None, &mut self.rng));
+                }
+            }
+        }
+    }
+
     /// Asks the source, and offers what it gives; returns how long to wait before the next time.
     async fn turn(&mut self) -> Duration {
         let patience = if self.source.watches() { WATCH } else { PROBE };
@@ -206,7 +214,7 @@ impl Follower {
         let new = match fetched {
             Ok(Ok(Fetched::New(document))) => {
                 self.following.answered(now());
-                let document = self.settled(document).await;
+                let document = self.settled(document, Instant::now() + LATE).await;
                 self.offer(document).await;
                 true
             }
@@ -265,13 +273,17 @@ impl Follower {
         self.pace.failed(named, &mut self.rng)
     }
 
-    /// The document, or what there is instead a moment later, when its signature does not fit.
-    async fn settled(&mut self, document: Document) -> Document {
+    /// The document, or what there is instead a moment later and before `until`, when its signature
+    /// does not fit.
+    async fn settled(&mut self, document: Document, until: Instant) -> Document {
         if self.verified(&document).is_ok() {
             return document;
         }
-        sleep(SETTLES).await;
-        match timeout(LATE, self.source.fetch(Duration::ZERO)).await {
+        let settling = async {
+            sleep(SETTLES).await;
+            self.source.fetch(Duration::ZERO).await
+        };
+        match timeout_at(until, settling).await {
             Ok(Ok(Fetched::New(newer))) => newer,
             Ok(Ok(Fetched::Same) | Err(_)) | Err(_) => document,
         }
@@ -424,22 +436,22 @@ impl Follower {
     fn keep(&self, document: Document, version: Option<u64>) {
         self.good.send_replace(Some(Good { document, version }));
     }
+}
 
-    /// On a thread of its own, and for as long as a start may take: a folder on a mount that hangs is
-    /// as one that is empty.
-    async fn read_copies(&mut self) -> Vec<Copy> {
-        let Some(copies) = self.copies.clone() else {
-            return Vec::new();
-        };
-        let reading = tokio::task::spawn_blocking(move || copies.read());
-        let Ok(Ok((copies, problems))) = timeout(START, reading).await else {
-            return Vec::new();
-        };
-        for problem in problems {
-            tracing::warn!("{problem}: passed over");
-        }
-        copies
+/// On a thread of its own, and no longer than `until`: a folder on a mount that hangs is as one that is
+/// empty.
+async fn read_copies(copies: Option<Copies>, until: Instant) -> Vec<Copy> {
+    let Some(copies) = copies else {
+        return Vec::new();
+    };
+    let reading = tokio::task::spawn_blocking(move || copies.read());
+    let Ok(Ok((copies, problems))) = timeout_at(until, reading).await else {
+        return Vec::new();
+    };
+    for problem in problems {
+        tracing::warn!("{problem}: passed over");
     }
+    copies
 }
 
 /// The clock that waits go by.
