@@ -107,27 +107,6 @@ pub(super) fn outranks(path: &Path, standing: Standing, left: &Patterns) -> bool
     standing != Standing::Led || path.first().is_some_and(is_above) || left.cover(path)
 }
 
-/// Whether a sidecar may say this of its own accord, where its central document does not.
-pub(super) fn may_say(path: &Path) -> bool {
-    match path.first().map(author) {
-        Some(Author::Own | Author::Either) => true,
-        Some(Author::Central | Author::Release) | None => false,
-    }
-}
-
-/// Whether a key of the root is the sidecar's and the central document's, without being left to it.
-pub(super) fn may_say_both(name: &str) -> bool {
-    author(name) == Author::Either
-}
-
-/// Whether a key of the root may be said in part by the sidecar and in part by the central document.
-pub(super) fn is_shared(name: &str) -> bool {
-    match author(name) {
-        Author::Either | Author::Central => true,
-        Author::Own | Author::Release => false,
-    }
-}
-
 /// What the sidecar's own file says and may not say.
 pub(super) fn judge_own(own: &Dict, standing: Standing, report: &mut Report) {
     for name in own.keys() {

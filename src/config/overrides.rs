@@ -1,14 +1,14 @@
 //! What a sidecar says beside its central document and that does not count.
 //!
 //! Nothing of that may keep a document from being taken: what has lost its ground there is dropped, and
-//! told. What is wrong by itself stays a problem. Never here: whose a key is (`authority` knows).
+//! told. What is wrong by itself stays a problem. Never here: what the document leaves to the sidecar
+//! (`authority` knows).
 
 use figment::value::{Dict, Value};
 use serde_json::json;
 
-use super::authority;
 use super::check;
-use super::keys;
+use super::keys::{self, Author, author};
 use super::layers::Layer;
 use super::path::{Path, Step};
 use super::problem::{Origin, Origins, Problem, Report, Written};
@@ -84,7 +84,7 @@ impl Dropped {
 pub(super) fn take_unsaid(central: &mut Dict, written: &mut Written) {
     for key in keys::ROOT {
         let name = key.name;
-        if !authority::may_say_both(name) {
+        if author(name) != Author::Either {
             continue;
         }
         let path = Path::root().key(name);
@@ -114,7 +114,7 @@ pub(super) fn take_beaten(
     dropped: &mut Vec<Dropped>,
 ) -> Layer {
     let why = |path: &Path| {
-        if !authority::may_say(path) {
+        if path.first().map(author) != Some(Author::Either) {
             return Some(Why::NotLeft);
         }
         says(central, path).then(|| Why::Said(written.place(path)))
@@ -131,11 +131,10 @@ pub(super) fn take_beaten(
 /// have, such as the `timeout` of a route that is gone. It could never be whole.
 pub(super) fn take_groundless(own: &mut Dict, central: Option<&Dict>) -> Vec<Path> {
     let mut taken = Vec::new();
-    for key in keys::ROOT
-        .iter()
-        .filter(|key| authority::is_shared(key.name))
-    {
-        take_from(own, key, central, &Path::root(), &mut taken);
+    for key in keys::ROOT {
+        if matches!(author(key.name), Author::Either | Author::Central) {
+            take_from(own, key, central, &Path::root(), &mut taken);
+        }
     }
     taken
 }
