@@ -13,6 +13,7 @@
 
 mod support;
 
+mod authority;
 mod brownout;
 mod capacity;
 mod central;

@@ -179,10 +179,10 @@ async fn what_its_own_file_says_is_read_with_the_document_that_is_live() {
         }
     })
     .await;
-    fs::write(&file, own + "routes: { chat: { timeout: 1s } }\n").unwrap();
+    fs::write(&file, own + "routes: { chat: { timeout: soon } }\n").unwrap();
     until(
         &gateway,
-        "what it may not say is refused",
+        "what is wrong with it is refused",
         |status, told| status == 200 && says(&told["config"]["refused"], "timeout"),
     )
     .await;
