@@ -48,3 +48,4 @@ mod surfaces;
 mod tidy;
 mod timing;
 mod unsupported;
+mod weights;
