@@ -49,3 +49,4 @@ mod surfaces;
 mod tidy;
 mod timing;
 mod unsupported;
+mod weights;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::support::fixture::{ask, ask_stream, plain, read_plain, streamed};
-use crate::support::{Config, Gateway, Program, Reply, Upstream, soon};
+use crate::support::{Config, Folder, Gateway, Program, Reply, Upstream, program, soon};
 
 /// One provider, whose key stands in a file.
 fn keyed(first: &Upstream) -> Config {
@@ -188,15 +188,22 @@ async fn what_the_process_has_in_memory_is_closed_to_its_own_user() {
         assert_eq!(owner(gateway.proc(file)), 0, "{file}");
     }
     let me = owner("/proc/self/stat".into());
-    let mut reader = Command::new("cat");
-    reader
-        .arg(gateway.proc("environ"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    if me == 0 {
-        reader.uid(65534).gid(65534);
+    for file in ["mem", "environ", "maps", "auxv", "fd/0"] {
+        let mut reader = Command::new("cat");
+        reader
+            .arg(gateway.proc(file))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        if me == 0 {
+            reader.uid(65534).gid(65534);
+        }
+        let read = reader.output().unwrap();
+        let why = String::from_utf8_lossy(&read.stderr);
+        assert!(
+            !read.status.success() && why.contains("denied"),
+            "{file}: {why}"
+        );
     }
-    assert!(!reader.status().unwrap().success());
     let id = gateway.id().to_string();
     let unlimited = Command::new("prlimit")
         .args(["--pid", &id, "--core=unlimited"])
@@ -205,4 +212,62 @@ async fn what_the_process_has_in_memory_is_closed_to_its_own_user() {
     gateway.signal("ABRT");
     let ended = gateway.ended().await;
     assert_eq!((ended.signal(), ended.core_dumped()), (Some(6), false));
+}
+
+/// A process that may have no thread beside its first cannot begin: its library panics, as it would at
+/// anything that it takes for impossible. What is said of that is a message and a place.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn no_secret_is_seen_in_a_panic() {
+    use std::io::Write as _;
+    use std::os::unix::fs::MetadataExt as _;
+    use std::os::unix::process::CommandExt as _;
+    use std::process::Command;
+
+    let folder = Folder::new();
+    let file = Config::new()
+        .file("secret", "file-canary-1")
+        .provider("first", "http://127.0.0.1:1/v1", "secret: env:KEY")
+        .provider(
+            "second",
+            "http://127.0.0.1:1/v1",
+            "secret: \"file:$FOLDER/secret\"",
+        )
+        .audit_unread()
+        .write(&folder);
+    let is_root = fs::metadata("/proc/self/stat").unwrap().uid() == 0;
+    let run = |program: &str| {
+        let mut command = Command::new(program);
+        // The limit is not for root.
+        if is_root {
+            command.uid(65534).gid(65534);
+        }
+        command
+    };
+    let may_run = run("test").arg("-x").arg(program()).status().unwrap();
+    let may_read = run("test").arg("-r").arg(&file).status().unwrap();
+    if !may_run.success() || !may_read.success() {
+        let line = "SKIPPED no_secret_is_seen_in_a_panic: only root can reach the program\n";
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        return;
+    }
+    let mut command = run("prlimit");
+    command
+        .arg("--nproc=1")
+        .arg(program())
+        .args(["run", "--config"])
+        .arg(&file)
+        .env_clear()
+        .env("KEY", "environment-canary-1")
+        .env(
+            "PILLION_SHARED_STATE",
+            "redis://:shared-canary-1@127.0.0.1:1",
+        )
+        .env("PILLION_LOG", "trace")
+        .env("RUST_BACKTRACE", "full");
+    let ended = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let ended = soon("it ends", ended).await.unwrap();
+    let said = String::from_utf8([ended.stdout, ended.stderr].concat()).unwrap();
+    assert!(said.contains("panicked at"), "{said}");
+    assert!(!said.contains("canary"), "{said}");
 }

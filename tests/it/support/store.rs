@@ -181,8 +181,18 @@ impl Moto {
         Some(Self(Peer::start(MOTO.find()?, arguments).await))
     }
 
+    /// From here on nothing is answered, and nothing refused.
+    pub(crate) fn stop(&self) {
+        self.0.signal("STOP");
+    }
+
     pub(crate) fn kill(&mut self) {
         self.0.kill();
+    }
+
+    /// Comes back where it was, empty.
+    pub(crate) async fn again(&mut self) {
+        self.0.again().await;
     }
 
     pub(crate) fn url(&self) -> String {
