@@ -4,6 +4,7 @@
 //! [`respond`]. Readiness never depends on a provider: a pod that is taken out because a provider
 //! is down cannot fall back to another one. Never here: content, or a secret's value.
 
+mod routes;
 mod status;
 mod targets;
 
@@ -46,6 +47,7 @@ pub fn respond(method: &Method, path: &str, from: IpAddr, state: &AdminState) ->
     }
     let answer: fn(&AdminState) -> Response<Body> = match path {
         "/api/config" => config,
+        "/api/routes" => routes,
         "/api/targets" => targets,
         "/livez" | "/healthz" => |_| page(StatusCode::OK, TEXT, "ok\n"),
         "/readyz" | "/startupz" => readiness,
@@ -82,6 +84,16 @@ fn targets(state: &AdminState) -> Response<Body> {
         Ok(targets) => page(StatusCode::OK, JSON, targets),
         Err(error) => {
             tracing::error!(%error, "the targets could not be written");
+            page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
+        }
+    }
+}
+
+fn routes(state: &AdminState) -> Response<Body> {
+    match serde_json::to_vec(&state.status.routes()) {
+        Ok(routes) => page(StatusCode::OK, JSON, routes),
+        Err(error) => {
+            tracing::error!(%error, "the routes could not be written");
             page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
         }
     }
@@ -146,6 +158,7 @@ mod tests {
                 headers: http::HeaderMap::new(),
                 responses: true,
                 capacity: crate::health::Capacity::default(),
+                residency: Vec::new(),
             };
             (Arc::clone(&provider.name), Arc::new(provider))
         };
@@ -340,7 +353,7 @@ shared_state: redis://:canary-4711@redis.internal
             (Method::DELETE, "/metrics", StatusCode::METHOD_NOT_ALLOWED),
             (Method::GET, "/", StatusCode::NOT_FOUND),
             (Method::GET, "/readyz/", StatusCode::NOT_FOUND),
-            (Method::GET, "/api/routes", StatusCode::NOT_FOUND),
+            (Method::GET, "/api/nothing", StatusCode::NOT_FOUND),
         ] {
             let response = respond(&method, path, Ipv4Addr::LOCALHOST.into(), &state);
             assert_eq!(response.status(), status, "{method} {path}");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::AdminState;
+use super::routes::Routes;
 use super::targets::{self, Targets};
 use crate::central::{Following, Reason, SourceDetail};
 use crate::config::Effective;
@@ -164,6 +165,12 @@ impl Status {
         };
         // It takes as long as reading the texts does; nobody is to wait for that lock meanwhile.
         effective.show(&snapshot)
+    }
+
+    /// The routes of the live configuration.
+    pub(super) fn routes(&self) -> Option<Routes> {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Routes::of(&config.live.as_ref()?.snapshot))
     }
 
     /// How the targets of the live configuration stand.

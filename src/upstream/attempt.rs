@@ -19,7 +19,7 @@ use crate::outcome::{Class, Failure};
 use crate::plan::{Deadline, Next, Schedule, Step};
 use crate::record::Recorder;
 use crate::secret::Keyring;
-use crate::snapshot::{Provider, Route};
+use crate::snapshot::{Provider, Residency, Route};
 
 /// What attempts are made with.
 #[derive(Clone)]
@@ -44,6 +44,8 @@ pub struct Question<'a> {
     pub request: &'a chat::Request,
     /// The caller's headers.
     pub headers: &'a HeaderMap,
+    /// Where it must stay, whoever is asked.
+    pub residency: &'a Residency,
     pub deadline: Deadline,
     pub part: Part,
 }
@@ -61,7 +63,7 @@ pub async fn attempt(
     let call = Call::new(question, recorder);
     let route = question.route;
     while let Some(step) = upstream.next(&mut schedule).await {
-        let Some(first) = begin(&call, step, &mut schedule, recorder) else {
+        let Some(first) = upstream.begin(&call, step, &mut schedule, recorder) else {
             continue;
         };
         let patience = schedule.hedge_after(route.hedge, first.target(), &upstream.health);
@@ -95,33 +97,6 @@ pub async fn attempt(
     Err(schedule.verdict(Instant::now()))
 }
 
-/// Begins the attempt of `step`; `None` when its target cannot be told what is asked for.
-pub(super) fn begin(
-    call: &Call<'_>,
-    step: Step,
-    schedule: &mut Schedule,
-    recorder: &mut Recorder,
-) -> Option<Try> {
-    match call.prepare(&step.target) {
-        Ok(prepared) => {
-            recorder.dropped(&prepared.dropped);
-            let began = step.permit.began().into_std();
-            let log = recorder.attempt_since(&step.target, began);
-            Some(Try::new(step, prepared, log))
-        }
-        Err(why) => {
-            tracing::debug!(
-                id = recorder.id(),
-                target_id = %step.target.id,
-                field = %why.param.escape_debug(),
-                "a target cannot be told what is asked for"
-            );
-            schedule.skip(why);
-            None
-        }
-    }
-}
-
 /// Says in the log that an attempt came to nothing.
 pub(super) fn tell(recorder: &Recorder, lost: &Lost) {
     tracing::debug!(
@@ -134,6 +109,45 @@ pub(super) fn tell(recorder: &Recorder, lost: &Lost) {
 }
 
 impl Upstream {
+    /// Begins the attempt of `step`; `None` when its target cannot be told what is asked for, or is not
+    /// where the request may go.
+    pub(super) fn begin(
+        &self,
+        call: &Call<'_>,
+        step: Step,
+        schedule: &mut Schedule,
+        recorder: &mut Recorder,
+    ) -> Option<Try> {
+        let Some(within) = self.clients.within(&step.target, call.residency) else {
+            tracing::error!(
+                id = recorder.id(),
+                target_id = %step.target.id,
+                residency = %call.residency,
+                "a target was planned that the request may not go to"
+            );
+            schedule.keep_in(call.residency);
+            return None;
+        };
+        match call.prepare(&step.target) {
+            Ok(prepared) => {
+                recorder.dropped(&prepared.dropped);
+                let began = step.permit.began().into_std();
+                let log = recorder.attempt_since(&step.target, began);
+                Some(Try::new(step, within, prepared, log))
+            }
+            Err(why) => {
+                tracing::debug!(
+                    id = recorder.id(),
+                    target_id = %step.target.id,
+                    field = %why.param.escape_debug(),
+                    "a target cannot be told what is asked for"
+                );
+                schedule.skip(why);
+                None
+            }
+        }
+    }
+
     /// What `provider` is to be asked with, by `end`.
     pub(super) async fn credential(
         &self,

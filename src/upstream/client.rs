@@ -17,7 +17,7 @@ use super::body::Outgoing;
 use super::egress::Egress;
 use super::line::Lines;
 use super::warm::Warm;
-use crate::snapshot::Provider;
+use crate::snapshot::{Provider, Residency, Target};
 use crate::tasks::Tasks;
 
 /// Idle connections are kept this long: shorter than the far side keeps them, long enough that a
@@ -60,6 +60,23 @@ pub struct Client {
     tasks: Tasks,
 }
 
+/// A target that one request may be sent to, and the way there: its existence is the proof.
+#[derive(Debug)]
+pub(super) struct Within {
+    target: Arc<Target>,
+    client: Client,
+}
+
+impl Within {
+    pub(super) fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
 impl Clients {
     pub fn new(tasks: Tasks, egress: Egress) -> Self {
         Self {
@@ -91,7 +108,16 @@ impl Clients {
         }
     }
 
-    pub(super) fn of(&self, provider: &Provider) -> Client {
+    /// The way to `target`, if a request that must stay within `residency` may go there. There is no other
+    /// way to a provider.
+    pub(super) fn within(&self, target: &Arc<Target>, residency: &Residency) -> Option<Within> {
+        residency.admits(&target.provider).then(|| Within {
+            target: Arc::clone(target),
+            client: self.of(&target.provider),
+        })
+    }
+
+    fn of(&self, provider: &Provider) -> Client {
         self.pool(Pool {
             ca: provider.ca.clone(),
             provider: (self.lines.as_ref()).map(|_| Arc::clone(&provider.name)),

@@ -38,11 +38,11 @@ async fn ask(
     end: Instant,
     recorder: &mut Recorder,
 ) -> Option<Bytes> {
+    let within = upstream.clients.within(target, call.residency)?;
     let mut prepared = call.prepare(target).ok()?;
     let log = recorder.attempt(target);
     recorder.dropped(&prepared.dropped);
     let dialect = prepared.dialect;
-    let client = upstream.clients.of(&target.provider);
     let body = prepared.bodies.pop()?;
     let asked = async {
         let credential = upstream.credential(&target.provider, end).await?;
@@ -52,7 +52,7 @@ async fn ask(
                 log.upstream_id(id);
             }
         };
-        let response = call.exchange(&client, request, end, head).await?;
+        let response = call.exchange(&within, request, end, head).await?;
         let body = timeout_at(end, reading::read(response.into_body(), MAX_COUNT))
             .await
             .map_err(|_| Failure::new(Class::Timeout, "the answer did not end in time"))??;

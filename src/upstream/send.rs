@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::alarm::Alarm;
 use super::attempt::Question;
 use super::body::Outgoing;
-use super::client::Client;
+use super::client::{Client, Within};
 use super::credentials::Credential;
 use super::prepare::Prepared;
 use super::reading::{self, MAX_ANSWER, MAX_VECTORS, refused};
@@ -27,7 +27,7 @@ use crate::dialect::answer::{Part, Reader};
 use crate::dialect::{Decoder, Meaning, Shown};
 use crate::outcome::{Class, Failure};
 use crate::record::Recorder;
-use crate::snapshot::{OnUnsupported, Target};
+use crate::snapshot::{OnUnsupported, Residency, Target};
 
 /// What every attempt of one request has in common.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub(super) struct Call<'a> {
     pub(super) headers: &'a HeaderMap,
     /// Whether the caller sees the provider's model name.
     pub(super) expose_model: bool,
+    /// Where it must stay.
+    pub(super) residency: &'a Residency,
     pub(super) unsupported: OnUnsupported,
     /// Between two events.
     pub(super) idle: std::time::Duration,
@@ -76,6 +78,7 @@ impl<'a> Call<'a> {
             route,
             request,
             headers,
+            residency,
             deadline,
             part,
         } = *question;
@@ -84,6 +87,7 @@ impl<'a> Call<'a> {
             meaning: Meaning::default(),
             headers,
             expose_model: route.expose_model,
+            residency,
             unsupported: route.unsupported,
             idle: deadline.idle,
             deadline: deadline.at,
@@ -92,17 +96,16 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Sends what was prepared for `target` and waits until `end` for an answer.
+    /// Sends what was prepared for the target and waits until `end` for an answer.
     pub(super) async fn send(
         &self,
-        client: &Client,
-        target: &Target,
+        within: &Within,
         prepared: Prepared,
         credential: &Credential,
         end: Instant,
         running: &mut Running,
     ) -> Result<Sent, Failure> {
-        let sent = self.answer(client, target, prepared, credential, end, running);
+        let sent = self.answer(within, prepared, credential, end, running);
         let mut sent = sent
             .await
             .map_err(|failure| sign::hide(failure, credential))?;
@@ -116,13 +119,13 @@ impl<'a> Call<'a> {
 
     async fn answer(
         &self,
-        client: &Client,
-        target: &Target,
+        within: &Within,
         mut prepared: Prepared,
         credential: &Credential,
         end: Instant,
         running: &mut Running,
     ) -> Result<Sent, Failure> {
+        let target = within.target();
         let reader = self.reader(target, &prepared);
         let bodies = std::mem::take(&mut prepared.bodies);
         if let Some((embedder, wanted)) = &prepared.vectors {
@@ -131,7 +134,7 @@ impl<'a> Call<'a> {
             for body in bodies {
                 let request = prepared.signed(body, target, credential)?;
                 let response = self
-                    .exchange(client, request, end, |head| running.head(head))
+                    .exchange(within, request, end, |head| running.head(head))
                     .await?;
                 let read = reading::read(response.into_body(), left);
                 let answer = Alarm::at(end)
@@ -152,7 +155,7 @@ impl<'a> Call<'a> {
         let body = bodies.into_iter().next().unwrap_or_default();
         let request = prepared.signed(body, target, credential)?;
         let response = self
-            .exchange(client, request, end, |head| running.head(head))
+            .exchange(within, request, end, |head| running.head(head))
             .await?;
         let status = response.status();
         let sent = if is_json(response.headers()) || reader.is_same() && !self.request.stream {
@@ -160,7 +163,8 @@ impl<'a> Call<'a> {
         } else if self.request.stream {
             self.stream(reader, response, end, running).await
         } else {
-            self.collect(client, reader, response, end, running).await
+            self.collect(within.client(), reader, response, end, running)
+                .await
         };
         sent.map_err(|failure| Failure {
             status: failure.status.or(Some(status)),
@@ -171,12 +175,15 @@ impl<'a> Call<'a> {
     /// One request and the head of its answer, which is a success. `head` sees that of a refusal, too.
     pub(super) async fn exchange(
         &self,
-        client: &Client,
+        within: &Within,
         request: Request<Outgoing>,
         end: Instant,
         head: impl FnOnce(&HeaderMap),
     ) -> Result<Response<Incoming>, Failure> {
-        let response = match Alarm::at(end).wait(pin!(client.request(request))).await {
+        let response = match Alarm::at(end)
+            .wait(pin!(within.client().request(request)))
+            .await
+        {
             Err(_) => return Err(Failure::new(Class::Timeout, "no answer began in time")),
             Ok(Err(error)) => return Err(unsent(&error)),
             Ok(Ok(response)) => response,

@@ -267,6 +267,7 @@ mod tests {
             headers: own.into_iter().collect(),
             responses: false,
             capacity: crate::health::Capacity::default(),
+            residency: Vec::new(),
         }
     }
 
