@@ -10,7 +10,7 @@ use http::HeaderMap;
 use super::Surface;
 use super::affinity::{affinity, named};
 use super::request::{Request, is_payload};
-use crate::wire::json::{Cursor, Invalid, Kind};
+use crate::wire::json::{Cursor, Invalid, Kind, Text};
 
 /// The members of a body that the model reads.
 const READ: [&str; 5] = ["messages", "system", "instructions", "input", "prompt"];
@@ -138,7 +138,7 @@ impl<'a> Look<'a> {
             if more && READ.iter().any(|name| key.says(name)) {
                 cursor.strings(|key, string| {
                     if more && !is_payload(string.raw()) {
-                        let key = key.map(|key| key.decode());
+                        let key = key.map(Text::decode);
                         more = each(key.as_deref(), string.decode());
                     }
                 })?;

@@ -101,7 +101,7 @@ fn holds(condition: &Condition, by: &Circumstances<'_>) -> bool {
             let hasher = BuildHasherDefault::<DefaultHasher>::default();
             let drawn = hasher.hash_one((&**salt, by.look.conversation(by.headers)));
             // From 0 to below 100; who is below a share is below every larger one.
-            u128::from(drawn) * 100 >> 64 < u128::from(percent.hundredths())
+            (u128::from(drawn) * 100) >> 64 < u128::from(percent.hundredths())
         }
     }
 }

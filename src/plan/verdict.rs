@@ -9,7 +9,6 @@ use crate::chat::Unsupported;
 use crate::error::GatewayError;
 use crate::health::{Out, Why};
 use crate::outcome::{Class, Failure};
-use crate::snapshot::Residency;
 
 /// Where a limit is over that a request has waited for, and its time, too: the next may go through.
 const SOON: Duration = Duration::from_secs(1);
@@ -26,7 +25,7 @@ pub(super) struct Tale {
     /// Why the first target that was passed over could not be asked.
     pub(super) skipped: Option<Unsupported>,
     /// A target was not where the request may go.
-    pub(super) kept_in: Option<Residency>,
+    pub(super) kept_in: bool,
 }
 
 impl Tale {
@@ -71,9 +70,9 @@ impl Tale {
         if let (true, Some(why)) = (self.outs.is_empty(), self.skipped) {
             return why.into();
         }
-        if let (true, Some(residency)) = (self.outs.is_empty(), self.kept_in) {
+        if self.outs.is_empty() && self.kept_in {
             return GatewayError::NoEligibleTarget {
-                why: format!("none is within {residency}"),
+                why: "none is where it must stay".into(),
                 wait: None,
             };
         }

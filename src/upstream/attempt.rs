@@ -5,7 +5,7 @@
 use http::HeaderMap;
 use tokio::time::{Instant, timeout_at};
 
-use super::client::Clients;
+use super::client::{Clients, Within};
 use super::credentials::{Credential, Credentials};
 use super::hedge::Race;
 use super::running::Running;
@@ -63,7 +63,7 @@ pub async fn attempt(
     let call = Call::new(question, recorder);
     let route = question.route;
     while let Some(step) = upstream.next(&mut schedule).await {
-        let Some(first) = upstream.begin(&call, step, &mut schedule, recorder) else {
+        let Some(first) = begin(&call, step, &mut schedule, recorder) else {
             continue;
         };
         let patience = schedule.hedge_after(route.hedge, first.target(), &upstream.health);
@@ -97,6 +97,44 @@ pub async fn attempt(
     Err(schedule.verdict(Instant::now()))
 }
 
+/// Begins the attempt of `step`; `None` when its target cannot be told what is asked for, or is not
+/// where the request may go.
+pub(super) fn begin(
+    call: &Call<'_>,
+    step: Step,
+    schedule: &mut Schedule,
+    recorder: &mut Recorder,
+) -> Option<Try> {
+    let Some(within) = Within::of(&step.target, call.residency) else {
+        tracing::error!(
+            id = recorder.id(),
+            target_id = %step.target.id,
+            residency = %call.residency,
+            "a target was planned that the request may not go to"
+        );
+        schedule.keep_in();
+        return None;
+    };
+    match call.prepare(&step.target) {
+        Ok(prepared) => {
+            recorder.dropped(&prepared.dropped);
+            let began = step.permit.began().into_std();
+            let log = recorder.attempt_since(&step.target, began);
+            Some(Try::new(step, within, prepared, log))
+        }
+        Err(why) => {
+            tracing::debug!(
+                id = recorder.id(),
+                target_id = %step.target.id,
+                field = %why.param.escape_debug(),
+                "a target cannot be told what is asked for"
+            );
+            schedule.skip(why);
+            None
+        }
+    }
+}
+
 /// Says in the log that an attempt came to nothing.
 pub(super) fn tell(recorder: &Recorder, lost: &Lost) {
     tracing::debug!(
@@ -109,45 +147,6 @@ pub(super) fn tell(recorder: &Recorder, lost: &Lost) {
 }
 
 impl Upstream {
-    /// Begins the attempt of `step`; `None` when its target cannot be told what is asked for, or is not
-    /// where the request may go.
-    pub(super) fn begin(
-        &self,
-        call: &Call<'_>,
-        step: Step,
-        schedule: &mut Schedule,
-        recorder: &mut Recorder,
-    ) -> Option<Try> {
-        let Some(within) = self.clients.within(&step.target, call.residency) else {
-            tracing::error!(
-                id = recorder.id(),
-                target_id = %step.target.id,
-                residency = %call.residency,
-                "a target was planned that the request may not go to"
-            );
-            schedule.keep_in(call.residency);
-            return None;
-        };
-        match call.prepare(&step.target) {
-            Ok(prepared) => {
-                recorder.dropped(&prepared.dropped);
-                let began = step.permit.began().into_std();
-                let log = recorder.attempt_since(&step.target, began);
-                Some(Try::new(step, within, prepared, log))
-            }
-            Err(why) => {
-                tracing::debug!(
-                    id = recorder.id(),
-                    target_id = %step.target.id,
-                    field = %why.param.escape_debug(),
-                    "a target cannot be told what is asked for"
-                );
-                schedule.skip(why);
-                None
-            }
-        }
-    }
-
     /// What `provider` is to be asked with, by `end`.
     pub(super) async fn credential(
         &self,

@@ -60,20 +60,20 @@ pub struct Client {
     tasks: Tasks,
 }
 
-/// A target that one request may be sent to, and the way there: its existence is the proof.
+/// A target that one request may be sent to: its existence is the proof, and nobody gets a connection to a
+/// provider without one.
 #[derive(Debug)]
-pub(super) struct Within {
-    target: Arc<Target>,
-    client: Client,
-}
+pub(super) struct Within(Arc<Target>);
 
 impl Within {
-    pub(super) fn target(&self) -> &Arc<Target> {
-        &self.target
+    /// `None`: a request that must stay within `residency` may not go there.
+    pub(super) fn of(target: &Arc<Target>, residency: &Residency) -> Option<Self> {
+        let admitted = residency.admits(&target.provider);
+        admitted.then(|| Self(Arc::clone(target)))
     }
 
-    pub(super) fn client(&self) -> &Client {
-        &self.client
+    pub(super) fn target(&self) -> &Arc<Target> {
+        &self.0
     }
 }
 
@@ -108,13 +108,9 @@ impl Clients {
         }
     }
 
-    /// The way to `target`, if a request that must stay within `residency` may go there. There is no other
-    /// way to a provider.
-    pub(super) fn within(&self, target: &Arc<Target>, residency: &Residency) -> Option<Within> {
-        residency.admits(&target.provider).then(|| Within {
-            target: Arc::clone(target),
-            client: self.of(&target.provider),
-        })
+    /// The connections to a target that a request may go to.
+    pub(super) fn to(&self, within: &Within) -> Client {
+        self.of(&within.0.provider)
     }
 
     fn of(&self, provider: &Provider) -> Client {

@@ -7,6 +7,7 @@ use http::HeaderMap;
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{Question, Upstream};
+use super::client::Within;
 use super::reading;
 use super::running::upstream_id;
 use super::send::{ANSWERED, Call};
@@ -38,7 +39,8 @@ async fn ask(
     end: Instant,
     recorder: &mut Recorder,
 ) -> Option<Bytes> {
-    let within = upstream.clients.within(target, call.residency)?;
+    let within = Within::of(target, call.residency)?;
+    let client = upstream.clients.to(&within);
     let mut prepared = call.prepare(target).ok()?;
     let log = recorder.attempt(target);
     recorder.dropped(&prepared.dropped);
@@ -52,7 +54,7 @@ async fn ask(
                 log.upstream_id(id);
             }
         };
-        let response = call.exchange(&within, request, end, head).await?;
+        let response = call.exchange(&client, request, end, head).await?;
         let body = timeout_at(end, reading::read(response.into_body(), MAX_COUNT))
             .await
             .map_err(|_| Failure::new(Class::Timeout, "the answer did not end in time"))??;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::attempt::{Answered, Upstream, tell};
+use super::attempt::{Answered, Upstream, begin, tell};
 use super::send::Call;
 use super::tried::{Lost, Try};
 use crate::plan::Schedule;
@@ -80,6 +80,6 @@ impl Race<'_> {
     /// The attempt that runs beside the first, if there may be one.
     fn second(&self, schedule: &mut Schedule, recorder: &mut Recorder) -> Option<Try> {
         let step = schedule.hedge(self.route.hedge?, Instant::now(), &self.upstream.health)?;
-        self.upstream.begin(self.call, step, schedule, recorder)
+        begin(self.call, step, schedule, recorder)
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::attempt::Upstream;
 use super::body::Outgoing;
+use super::client::Within;
 use super::credentials::Credential;
 use super::running::upstream_id;
 use super::send::unsent;
@@ -46,7 +47,7 @@ pub async fn pass(
     request: &Passed<'_>,
     recorder: &mut Recorder,
 ) -> Result<Response<Incoming>, GatewayError> {
-    let within = upstream.clients.within(target, request.residency);
+    let within = Within::of(target, request.residency);
     let within = within.ok_or_else(|| GatewayError::NoEligibleTarget {
         why: request.residency.excludes(&target.id),
         wait: None,
@@ -70,7 +71,7 @@ pub async fn pass(
                 return Err(GatewayError::Unanswered(failure));
             }
         };
-        let sent = timeout(HEAD, within.client().request(outgoing)).await;
+        let sent = timeout(HEAD, upstream.clients.to(&within).request(outgoing)).await;
         let failure = match sent {
             // Nobody asked for another protocol: the caller's wish for one was not passed on.
             Ok(Ok(response)) if response.status().is_informational() => Failure {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::alarm::Alarm;
 use super::attempt::Question;
 use super::body::Outgoing;
-use super::client::{Client, Within};
+use super::client::Client;
 use super::credentials::Credential;
 use super::prepare::Prepared;
 use super::reading::{self, MAX_ANSWER, MAX_VECTORS, refused};
@@ -96,16 +96,17 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Sends what was prepared for the target and waits until `end` for an answer.
+    /// Sends what was prepared for `target` and waits until `end` for an answer.
     pub(super) async fn send(
         &self,
-        within: &Within,
+        client: &Client,
+        target: &Target,
         prepared: Prepared,
         credential: &Credential,
         end: Instant,
         running: &mut Running,
     ) -> Result<Sent, Failure> {
-        let sent = self.answer(within, prepared, credential, end, running);
+        let sent = self.answer(client, target, prepared, credential, end, running);
         let mut sent = sent
             .await
             .map_err(|failure| sign::hide(failure, credential))?;
@@ -119,13 +120,13 @@ impl<'a> Call<'a> {
 
     async fn answer(
         &self,
-        within: &Within,
+        client: &Client,
+        target: &Target,
         mut prepared: Prepared,
         credential: &Credential,
         end: Instant,
         running: &mut Running,
     ) -> Result<Sent, Failure> {
-        let target = within.target();
         let reader = self.reader(target, &prepared);
         let bodies = std::mem::take(&mut prepared.bodies);
         if let Some((embedder, wanted)) = &prepared.vectors {
@@ -134,7 +135,7 @@ impl<'a> Call<'a> {
             for body in bodies {
                 let request = prepared.signed(body, target, credential)?;
                 let response = self
-                    .exchange(within, request, end, |head| running.head(head))
+                    .exchange(client, request, end, |head| running.head(head))
                     .await?;
                 let read = reading::read(response.into_body(), left);
                 let answer = Alarm::at(end)
@@ -155,7 +156,7 @@ impl<'a> Call<'a> {
         let body = bodies.into_iter().next().unwrap_or_default();
         let request = prepared.signed(body, target, credential)?;
         let response = self
-            .exchange(within, request, end, |head| running.head(head))
+            .exchange(client, request, end, |head| running.head(head))
             .await?;
         let status = response.status();
         let sent = if is_json(response.headers()) || reader.is_same() && !self.request.stream {
@@ -163,8 +164,7 @@ impl<'a> Call<'a> {
         } else if self.request.stream {
             self.stream(reader, response, end, running).await
         } else {
-            self.collect(within.client(), reader, response, end, running)
-                .await
+            self.collect(client, reader, response, end, running).await
         };
         sent.map_err(|failure| Failure {
             status: failure.status.or(Some(status)),
@@ -175,15 +175,12 @@ impl<'a> Call<'a> {
     /// One request and the head of its answer, which is a success. `head` sees that of a refusal, too.
     pub(super) async fn exchange(
         &self,
-        within: &Within,
+        client: &Client,
         request: Request<Outgoing>,
         end: Instant,
         head: impl FnOnce(&HeaderMap),
     ) -> Result<Response<Incoming>, Failure> {
-        let response = match Alarm::at(end)
-            .wait(pin!(within.client().request(request)))
-            .await
-        {
+        let response = match Alarm::at(end).wait(pin!(client.request(request))).await {
             Err(_) => return Err(Failure::new(Class::Timeout, "no answer began in time")),
             Ok(Err(error)) => return Err(unsent(&error)),
             Ok(Ok(response)) => response,

@@ -78,7 +78,8 @@ impl Upstream {
         let credential = self.credential(provider, end).await;
         let sent = match &credential {
             Ok(credential) => {
-                let sending = call.send(&within, prepared, credential, end, &mut running);
+                let client = self.clients.to(&within);
+                let sending = call.send(&client, target, prepared, credential, end, &mut running);
                 self.warming(sending, end, backup.as_deref()).await
             }
             Err(failure) => Err(failure.clone()),

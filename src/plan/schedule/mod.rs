@@ -22,7 +22,7 @@ use crate::chat::Unsupported;
 use crate::error::GatewayError;
 use crate::health::{Ask, Health, Out, Permit, Standing, Why};
 use crate::outcome::{Class, Failure};
-use crate::snapshot::{Hedge, Kind, Residency, Target};
+use crate::snapshot::{Hedge, Kind, Target};
 
 /// One attempt to be made, now.
 #[derive(Debug)]
@@ -147,9 +147,9 @@ impl Schedule {
     }
 
     /// The step's target is not where the request may go: the attempt does not count.
-    pub fn keep_in(&mut self, residency: &Residency) {
+    pub fn keep_in(&mut self) {
         self.attempts_left += 1;
-        self.tale.kept_in.get_or_insert_with(|| residency.clone());
+        self.tale.kept_in = true;
     }
 
     /// The attempt at `target`, which ran last, failed. `new_secret` says that its provider's key has

@@ -318,11 +318,11 @@ fn a_schedule_whose_target_is_kept_in_says_so() {
     let plan = Plan::of(targets(&["a/m"]));
     let mut schedule = Schedule::new(&plan, ASK, deadline(now), 1, false);
     assert!(matches!(schedule.next(now, &health), Next::Try(_)));
-    schedule.keep_in(&[Some(&"kz".into())].into_iter().collect());
+    schedule.keep_in();
     assert!(matches!(schedule.next(now, &health), Next::Over));
     let told = schedule.verdict(now).to_string();
     assert_eq!(
         told,
-        "No target may serve this request: none is within `kz`."
+        "No target may serve this request: none is where it must stay."
     );
 }
