@@ -328,6 +328,18 @@ mod tests {
     }
 
     #[test]
+    fn the_rules_of_a_route_are_told_with_it() {
+        let (said, _) = run(&["examples/rules.yaml"], false);
+        for told in [
+            "    stays (tag.residency: kz): inside/qwen3-32b, within kz\n",
+            "    gold (tag.tier: gold or platinum): openai/gpt-5, claude/claude-sonnet-5\n",
+            "    night (time: 22:00 to 07:00 +05:00): inside/qwen3-32b\n",
+        ] {
+            assert!(said.contains(told), "{said}");
+        }
+    }
+
+    #[test]
     fn the_two_that_belong_together_are_told_apart_and_checked_together() {
         const OWN: &str = "examples/central/local.yaml";
         const CENTRAL: &str = "examples/central/central.yaml";

@@ -101,11 +101,11 @@ async fn send(
     body: Bytes,
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
-    usable(gateway, target).map_err(|why| GatewayError::NoEligibleTarget { why, wait: None })?;
     if !residency.admits(&target.provider) {
         let why = residency.excludes(&target.id);
         return Err(GatewayError::NoEligibleTarget { why, wait: None });
     }
+    usable(gateway, target).map_err(|why| GatewayError::NoEligibleTarget { why, wait: None })?;
     recorder.plan(std::slice::from_ref(target));
     let request = Passed {
         method: &head.method,

@@ -274,3 +274,17 @@ fn a_zone_is_known_by_its_name_where_the_system_knows_it() {
     let rule = "{ name: it, when: { time: { zone: Asia/Almaty } }, targets: [inside/b] }";
     assert_eq!(load(&with_rules(rule)).is_ok(), known);
 }
+
+#[test]
+fn a_sidecar_keeps_the_providers_that_rules_alone_name() {
+    let rules = "[{ name: it, when: { tools: true }, targets: [third/x] }]";
+    let text = central::CENTRAL
+        .replace("timeout: 20s", &format!("timeout: 20s, rules: {rules}"))
+        .replace(
+            "routes:",
+            "  third: { kind: openai-compatible, base_url: http://127.0.0.1:8002/v1 }\n  fourth: { kind: openai-compatible, base_url: http://127.0.0.1:8003/v1 }\nroutes:",
+        );
+    let snapshot = loaded(&central::led_by(central::OWN, &text)).snapshot;
+    let kept: Vec<_> = snapshot.providers.keys().map(|name| &**name).collect();
+    assert_eq!(kept, ["inside", "openai", "third"]);
+}
