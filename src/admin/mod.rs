@@ -4,6 +4,7 @@
 //! [`respond`]. Readiness never depends on a provider: a pod that is taken out because a provider
 //! is down cannot fall back to another one. Never here: content, or a secret's value.
 
+mod routes;
 mod status;
 mod targets;
 
@@ -61,6 +62,7 @@ pub async fn respond(
     }
     match asked {
         Asked::Config => config(state).await,
+        Asked::Routes => routes(state),
         Asked::Targets => targets(state),
         Asked::Alive => page(StatusCode::OK, TEXT, "ok\n"),
         Asked::Ready => readiness(state),
@@ -71,6 +73,7 @@ pub async fn respond(
 /// What can be asked for.
 enum Asked {
     Config,
+    Routes,
     Targets,
     Alive,
     Ready,
@@ -81,6 +84,7 @@ impl Asked {
     fn of(path: &str) -> Option<Self> {
         Some(match path {
             "/api/config" => Self::Config,
+            "/api/routes" => Self::Routes,
             "/api/targets" => Self::Targets,
             "/livez" | "/healthz" => Self::Alive,
             "/readyz" | "/startupz" => Self::Ready,
@@ -111,6 +115,16 @@ fn targets(state: &AdminState) -> Response<Body> {
         Ok(targets) => page(StatusCode::OK, JSON, targets),
         Err(error) => {
             tracing::error!(%error, "the targets could not be written");
+            page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
+        }
+    }
+}
+
+fn routes(state: &AdminState) -> Response<Body> {
+    match serde_json::to_vec(&state.status.routes()) {
+        Ok(routes) => page(StatusCode::OK, JSON, routes),
+        Err(error) => {
+            tracing::error!(%error, "the routes could not be written");
             page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
         }
     }
@@ -181,6 +195,7 @@ mod tests {
                 headers: http::HeaderMap::new(),
                 responses: true,
                 capacity: crate::health::Capacity::default(),
+                residency: Vec::new(),
             };
             (Arc::clone(&provider.name), Arc::new(provider))
         };
@@ -405,7 +420,7 @@ shared_state: redis://:canary-4711@redis.internal
             (Method::DELETE, "/metrics", StatusCode::METHOD_NOT_ALLOWED),
             (Method::GET, "/", StatusCode::NOT_FOUND),
             (Method::GET, "/readyz/", StatusCode::NOT_FOUND),
-            (Method::GET, "/api/routes", StatusCode::NOT_FOUND),
+            (Method::GET, "/api/nothing", StatusCode::NOT_FOUND),
         ] {
             let response = answer(&state, &method, path, Ipv4Addr::LOCALHOST.into());
             assert_eq!(response.status(), status, "{method} {path}");

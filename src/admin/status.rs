@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinError;
 
 use super::AdminState;
+use super::routes::Routes;
 use super::targets::{self, Targets};
 use crate::central::{Following, Reason, SourceDetail};
 use crate::config::Effective;
@@ -175,6 +176,12 @@ impl Status {
             tokio::task::spawn_blocking(show)
         };
         shown.get_or_try_init(make).await.cloned()
+    }
+
+    /// The routes of the live configuration.
+    pub(super) fn routes(&self) -> Option<Routes> {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Routes::of(&config.live.as_ref()?.snapshot))
     }
 
     /// How the targets of the live configuration stand.

@@ -39,10 +39,10 @@ struct Message<'a> {
 /// A number that is the same for all requests of a conversation: from the header that names it, else
 /// from `prompt_cache_key` or `user`, else from how it began. `None` where nothing tells.
 pub fn affinity(request: &Request, headers: &HeaderMap) -> Option<u64> {
-    let hasher = BuildHasherDefault::<DefaultHasher>::default();
-    if let Some(named) = headers.get(CONVERSATION) {
-        return Some(hasher.hash_one(named.as_bytes()));
+    if let Some(named) = named(headers) {
+        return Some(named);
     }
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let members: Members<'_> = serde_json::from_slice(&request.body).ok()?;
     let said = |value: Option<&'_ RawValue>| {
         value
@@ -65,6 +65,13 @@ pub fn affinity(request: &Request, headers: &HeaderMap) -> Option<u64> {
         .or_else(|| first(&["\"system\"", "\"developer\""]));
     let user = first(&["\"user\""]).or_else(|| said(members.input));
     user.map(|user| hasher.hash_one((system, user)))
+}
+
+/// The same, from the header alone.
+pub(super) fn named(headers: &HeaderMap) -> Option<u64> {
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    let named = headers.get(CONVERSATION)?;
+    Some(hasher.hash_one(named.as_bytes()))
 }
 
 fn is_of(turn: &str, roles: &[&str]) -> bool {

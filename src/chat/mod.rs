@@ -10,6 +10,7 @@ mod conversation;
 pub mod embedding;
 mod estimate;
 mod event;
+mod look;
 mod named;
 mod offer;
 mod request;
@@ -29,6 +30,7 @@ pub use conversation::{
 pub use embedding::EmbeddingRequest;
 pub use estimate::estimate;
 pub use event::{Answer, Event, Finish, Reason};
+pub use look::Look;
 pub use named::Named;
 pub use offer::{Choice, Force, Offer};
 pub use request::{Request, UsageOption};

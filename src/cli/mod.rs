@@ -3,6 +3,7 @@
 mod check;
 mod dev;
 mod drill;
+mod explain;
 mod fleet;
 mod healthcheck;
 mod keys;
@@ -44,6 +45,7 @@ enum Command {
     Validate(validate::Validate),
     Check(check::Check),
     Drill(drill::Drill),
+    Explain(explain::Explain),
     Fleet(fleet::Fleet),
     /// Print the JSON Schema of the configuration
     Schema,
@@ -71,6 +73,7 @@ impl Cli {
             Command::Validate(validate) => validate.run(fetch, secrets::unread, out),
             Command::Check(check) => check.run(out),
             Command::Drill(drill) => drill.run(out),
+            Command::Explain(explain) => explain.run(out),
             Command::Fleet(fleet) => fleet.run(out),
             Command::Schema => schema::run(out),
             Command::Keys(keys) => keys.run(out),

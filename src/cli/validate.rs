@@ -13,7 +13,7 @@ use clap::Args;
 use super::BAD_CONFIGURATION;
 use crate::config::{self, Bootstrap, CentralText, Document, Format, Loaded, Problem, Sources};
 use crate::secret::Reference;
-use crate::snapshot::{self, Route, Select, Snapshot};
+use crate::snapshot::{self, Condition, Route, Select, Snapshot};
 use crate::source::Place;
 
 /// Check configurations offline: every problem at once, or the routes that were found.
@@ -138,6 +138,34 @@ impl Validate {
     }
 }
 
+/// The configuration of a file that says everything, by itself, together with `central`, or as a central
+/// document for everybody.
+///
+/// # Errors
+/// Every problem of it; or it follows a central document that is not at hand.
+pub(super) fn whole(
+    file: &Path,
+    central: Option<PathBuf>,
+    sources: &Sources,
+) -> Result<Loaded, Vec<Problem>> {
+    let command = Validate {
+        files: Vec::new(),
+        central,
+        resolve: false,
+    };
+    let nowhere = |_: &Place, _: &[(String, String)]| Err("is not asked".to_owned());
+    match command.look(file, sources, &nowhere)? {
+        Found::Whole(loaded) | Found::Central(loaded) => Ok(loaded),
+        Found::Own(_, place) => Err(vec![Problem {
+            path: "source.url".to_owned(),
+            at: None,
+            file: file.display().to_string(),
+            message: format!("the routes are at {}", place.url),
+            hint: Some("name that document by `--central FILE`".to_owned()),
+        }]),
+    }
+}
+
 /// Secrets that cannot be read, each with why.
 pub(super) type Unread = Vec<(Reference, String)>;
 
@@ -198,6 +226,22 @@ fn routes(loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
             write!(out, " (accepts {})", aliases.join(", "))?;
         }
         writeln!(out)?;
+        for rule in &route.rules {
+            let conditions: Vec<_> = rule.when.iter().map(Condition::to_string).collect();
+            let only = if rule.only { ", only" } else { "" };
+            let places: Vec<_> = rule.places.iter().map(place).collect();
+            let places = if places.is_empty() {
+                "the same".to_owned()
+            } else {
+                places.join(", ")
+            };
+            let (name, when) = (&rule.name, conditions.join(", "));
+            write!(out, "    {name} ({when}): {places}{only}")?;
+            match &rule.residency {
+                Some(residency) => writeln!(out, ", within {residency}")?,
+                None => writeln!(out)?,
+            }
+        }
     }
     Ok(())
 }
@@ -279,6 +323,18 @@ mod tests {
             ),
         ] {
             let (said, _) = run(&[file], false);
+            assert!(said.contains(told), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_rules_of_a_route_are_told_with_it() {
+        let (said, _) = run(&["examples/rules.yaml"], false);
+        for told in [
+            "    stays (tag.residency: kz): inside/qwen3-32b, within kz\n",
+            "    gold (tag.tier: gold or platinum): openai/gpt-5, claude/claude-sonnet-5\n",
+            "    night (time: 22:00 to 07:00 +05:00): inside/qwen3-32b\n",
+        ] {
             assert!(said.contains(told), "{said}");
         }
     }

@@ -135,6 +135,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
         families: &families,
         now: sources.now,
         variable: &|name| sources.variable(name),
+        zone: &|name| jiff::tz::db().get(name).ok(),
         standing,
     };
     let (snapshot, process, release) = resolve::resolve(&root, &facts, &mut report);

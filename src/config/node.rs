@@ -188,6 +188,22 @@ impl Table {
             .filter_map(|(at, item)| Some((at, item.text()?)))
     }
 
+    /// A text, or the texts of a list; none when the key is not set.
+    pub(super) fn one_or_more(&self, key: &str) -> Vec<Arc<str>> {
+        self.node(key).map(Node::one_or_more).unwrap_or_default()
+    }
+
+    /// The nodes of a map by name, each with its path.
+    pub(super) fn nodes(&self, key: &str) -> impl Iterator<Item = (Path, &str, &Node)> {
+        let at = self.at(key);
+        let entries = match self.node(key) {
+            Some(Node::Map(entries)) => Some(entries),
+            Some(_) | None => None,
+        };
+        let entries = entries.into_iter().flatten();
+        entries.map(move |(name, node)| (at.key(name), &**name, node))
+    }
+
     /// The tables of a list.
     pub(super) fn tables(&self, key: &str) -> impl Iterator<Item = &Self> {
         self.list(key).filter_map(|(_, item)| item.table())
@@ -235,6 +251,14 @@ impl Node {
     pub(super) fn text(&self) -> Option<Arc<str>> {
         let Self::Text(text) = self else { return None };
         Some(text.clone())
+    }
+
+    /// A text, or the texts of a list.
+    pub(super) fn one_or_more(&self) -> Vec<Arc<str>> {
+        match self {
+            Self::List(items) => items.iter().filter_map(Self::text).collect(),
+            node => node.text().into_iter().collect(),
+        }
     }
 
     pub(super) fn table(&self) -> Option<&Table> {

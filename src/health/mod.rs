@@ -359,6 +359,7 @@ mod tests {
             headers: http::HeaderMap::new(),
             responses: true,
             capacity: Capacity::default(),
+            residency: Vec::new(),
         };
         Arc::new(Target::new("a/m", Arc::new(provider), "m"))
     }

@@ -4,9 +4,12 @@
 //! policy is a table test.
 
 mod deadline;
+mod explain;
 mod pick;
+mod rules;
 mod schedule;
 mod selection;
+mod sieve;
 mod verdict;
 
 #[cfg(test)]
@@ -15,11 +18,14 @@ mod tests;
 use std::sync::Arc;
 
 use crate::error::GatewayError;
-use crate::snapshot::{Route, Target};
+use crate::snapshot::{Place, Route, Rule, Target};
 
 pub use deadline::{Deadline, announced, patience};
+pub use explain::{Explanation, RuleTold, Unmet};
+pub use rules::{Circumstances, Found, choose, unmet};
 pub use schedule::{Next, Schedule, Step};
 pub use selection::Selection;
+pub use sieve::{Filter, Removed, Sieve};
 
 /// The ordered targets left for one request: at least one.
 #[derive(Debug)]
@@ -28,31 +34,24 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The targets of `route` that `usable` lets through, in fallback order; within a place as it says;
-    /// those that are full or slow behind others that serve better.
+    /// The targets of `rule` and `route` that `sieve` lets through, in fallback order; within a place as
+    /// it says; those that are full or slow behind others that serve better.
     ///
     /// # Errors
-    /// [`GatewayError::NoEligibleTarget`], with what `usable` said of the first target, and
+    /// [`GatewayError::NoEligibleTarget`], with the filter that removed the last of them, and
     /// [`GatewayError::Overloaded`] for a batch request that finds no room.
     pub fn make(
         route: &Route,
-        usable: impl Fn(&Target) -> Result<(), String>,
+        rule: Option<&Rule>,
+        sieve: &Sieve<'_>,
         by: &Selection<'_>,
         rng: &mut fastrand::Rng,
     ) -> Result<Self, GatewayError> {
-        let mut why = None;
-        let mut targets = Vec::with_capacity(route.places.len());
-        for place in &route.places {
-            for target in pick::order(place, by, rng) {
-                match usable(target) {
-                    Ok(()) => targets.push(Arc::clone(target)),
-                    Err(reason) => drop(why.get_or_insert(reason)),
-                }
-            }
-        }
+        let mut targets = candidates(route, rule, by, rng);
+        let removed = sieve.sift(&mut targets);
         if targets.is_empty() {
             return Err(GatewayError::NoEligibleTarget {
-                why: why.unwrap_or_else(|| "the route is empty".into()),
+                why: sieve::emptied(&removed),
                 wait: None,
             });
         }
@@ -72,4 +71,25 @@ impl Plan {
     pub fn targets(&self) -> &[Arc<Target>] {
         &self.targets
     }
+}
+
+/// All that the operator has named for such a request, in fallback order: those of its rule, then those
+/// of its route, each of them once.
+fn candidates(
+    route: &Route,
+    rule: Option<&Rule>,
+    by: &Selection<'_>,
+    rng: &mut fastrand::Rng,
+) -> Vec<Arc<Target>> {
+    let (first, only) = rule.map_or((&[][..], false), |rule| (&rule.places, rule.only));
+    let own: &[Place] = if only { &[] } else { &route.places };
+    let mut targets: Vec<Arc<Target>> = Vec::with_capacity(first.len() + own.len());
+    for place in first.iter().chain(own) {
+        for target in pick::order(place, by, rng) {
+            if rule.is_none() || !targets.iter().any(|known| known.id == target.id) {
+                targets.push(Arc::clone(target));
+            }
+        }
+    }
+    targets
 }

@@ -24,6 +24,8 @@ pub(super) struct Tale {
     limits: Vec<(Arc<str>, Option<Instant>)>,
     /// Why the first target that was passed over could not be asked.
     pub(super) skipped: Option<Unsupported>,
+    /// A target was not where the request may go.
+    pub(super) kept_in: bool,
 }
 
 impl Tale {
@@ -67,6 +69,12 @@ impl Tale {
         }
         if let (true, Some(why)) = (self.outs.is_empty(), self.skipped) {
             return why.into();
+        }
+        if self.outs.is_empty() && self.kept_in {
+            return GatewayError::NoEligibleTarget {
+                why: "none is where it must stay".into(),
+                wait: None,
+            };
         }
         untried(&self.outs, now)
     }

@@ -191,6 +191,8 @@ pub(super) struct Facts {
     pub(super) trace: Option<TraceId>,
     pub(super) key: Option<Arc<Key>>,
     pub(super) route: Option<Arc<Route>>,
+    /// The rule of the route that it fell under.
+    pub(super) rule: Option<Arc<str>>,
     pub(super) surface: Option<Surface>,
     pub(super) streamed: Option<bool>,
     pub(super) plan: Option<SmallVec<[Arc<Target>; 4]>>,
@@ -211,6 +213,7 @@ impl Facts {
             trace: None,
             key: None,
             route: None,
+            rule: None,
             surface: None,
             streamed: None,
             plan: None,

@@ -158,6 +158,11 @@ impl Recorder {
         self.facts.route = Some(Arc::clone(route));
     }
 
+    /// The rule of its route that the request falls under.
+    pub fn rule(&mut self, name: &Arc<str>) {
+        self.facts.rule = Some(Arc::clone(name));
+    }
+
     /// The configuration that serves the request.
     pub fn version(&mut self, version: &Arc<str>) {
         self.facts.version = Some(Arc::clone(version));

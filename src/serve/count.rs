@@ -29,6 +29,7 @@ pub(super) async fn answer(
     let Planned {
         route,
         plan,
+        residency,
         ask,
         deadline,
     } = planned;
@@ -41,6 +42,7 @@ pub(super) async fn answer(
                 route: &route,
                 request: &request,
                 headers,
+                residency: &residency,
                 deadline,
                 part: Part::Whole,
             };

@@ -39,6 +39,7 @@ pub(super) async fn answer(
     let Planned {
         route,
         plan,
+        residency,
         ask,
         deadline,
     } = planned;
@@ -51,6 +52,7 @@ pub(super) async fn answer(
         route: &route,
         request: &request,
         headers,
+        residency: &residency,
         deadline,
         part: if resumption.is_some() {
             Part::First

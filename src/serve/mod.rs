@@ -16,6 +16,7 @@ mod passthrough;
 mod planned;
 mod resume;
 mod routing;
+mod ruled;
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -30,6 +31,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use self::routing::Caller;
+pub(crate) use self::ruled::found;
 use crate::body::{self, Body, ReadError, full};
 use crate::chat::{self, Surface};
 use crate::error::GatewayError;

@@ -6,18 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
 use super::routing::{self, Caller, Way};
+use super::ruled::Ruled;
 use super::{Answer, Gateway, usable};
-use crate::chat::{Named, Surface};
+use crate::chat::{Look, Named, Surface};
 use crate::error::GatewayError;
 use crate::health::{Ask, Hurry, Kind, Priority};
-use crate::plan::{Plan, Selection, patience};
+use crate::plan::{Selection, patience};
 use crate::record::Recorder;
-use crate::snapshot::{Route, Target};
+use crate::snapshot::{Residency, Route, Target};
 use crate::upstream::{Passed, pass};
 
 /// What a key without a provider of its own is told of a path that names no model.
@@ -42,19 +43,30 @@ pub(super) async fn answer(
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
     recorder.surface(Surface::Passthrough);
-    let target = match Named::find(&head.headers, &body)? {
+    let (target, residency) = match Named::find(&head.headers, &body)? {
         Some(named) => match caller.way(&named.model)? {
             Way::Route(route) => {
                 recorder.route(&route);
-                let target = first(gateway, &route)?;
+                let look = Look::unread(&body);
+                let ruled = Ruled::of(caller, &route, &look, &head.headers, recorder);
+                let target = first(gateway, &route, &ruled, &look, &head.headers)?;
                 body = named.rename(&body, &target.model).into();
-                target
+                (target, ruled.residency)
             }
-            Way::Own(target) => Arc::new(target),
+            Way::Own(target) => (Arc::new(target), Residency::of(caller.key, None, None)),
         },
         None => own(caller).ok_or(NOWHERE)?,
     };
-    send(gateway, caller, &target, head, path, body, recorder).await
+    send(
+        gateway,
+        caller,
+        (&target, &residency),
+        head,
+        path,
+        body,
+        recorder,
+    )
+    .await
 }
 
 /// A question about a model that is no route of ours.
@@ -65,13 +77,13 @@ pub(super) async fn model(
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
     recorder.surface(Surface::Passthrough);
-    let target = own(caller).ok_or(NOWHERE)?;
+    let (target, residency) = own(caller).ok_or(NOWHERE)?;
     // Its name as it was written: a slash in it stays encoded.
     let name = head.uri.path().rsplit('/').next().unwrap_or_default();
     send(
         gateway,
         caller,
-        &target,
+        (&target, &residency),
         head,
         &format!("/models/{name}"),
         Bytes::new(),
@@ -83,12 +95,16 @@ pub(super) async fn model(
 async fn send(
     gateway: &Gateway,
     caller: Caller<'_>,
-    target: &Arc<Target>,
+    (target, residency): (&Arc<Target>, &Residency),
     head: &Parts,
     path: &str,
     body: Bytes,
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
+    if !residency.admits(&target.provider) {
+        let why = residency.excludes(&target.id);
+        return Err(GatewayError::NoEligibleTarget { why, wait: None });
+    }
     usable(gateway, target).map_err(|why| GatewayError::NoEligibleTarget { why, wait: None })?;
     recorder.plan(std::slice::from_ref(target));
     let request = Passed {
@@ -97,6 +113,7 @@ async fn send(
         query: head.uri.query(),
         headers: &head.headers,
         body,
+        residency,
     };
     let wait = patience(&head.headers).unwrap_or(WAIT).min(WAIT);
     let latest = || Instant::now() + wait;
@@ -105,7 +122,14 @@ async fn send(
     Ok(Answer::Passing(Box::new(response), seat))
 }
 
-fn first(gateway: &Gateway, route: &Route) -> Result<Arc<Target>, GatewayError> {
+/// The target that gets a request to `route`, which nobody reads.
+fn first(
+    gateway: &Gateway,
+    route: &Route,
+    ruled: &Ruled<'_>,
+    look: &Look<'_>,
+    headers: &HeaderMap,
+) -> Result<Arc<Target>, GatewayError> {
     let now = Instant::now();
     let health = &gateway.upstream.health;
     let selection = Selection {
@@ -117,18 +141,19 @@ fn first(gateway: &Gateway, route: &Route) -> Result<Arc<Target>, GatewayError> 
             policy: route.health,
             hurry: Hurry::default(),
         },
-        affinity: None,
+        affinity: ruled.draws(route).then(|| look.affinity(headers)).flatten(),
         now,
         deadline: now + route.timeouts.whole,
     };
-    let usable = |target: &Target| usable(gateway, target);
-    let plan = Plan::make(route, usable, &selection, &mut fastrand::Rng::new())?;
+    let plan = ruled.plan(gateway, route, look, &selection)?;
     let mut targets = plan.targets().iter();
     let well = targets.find(|target| health.standing(target, now).is_ok());
     well.or(plan.targets().first()).cloned().ok_or(NOWHERE)
 }
 
-fn own(caller: Caller<'_>) -> Option<Arc<Target>> {
+/// The key's own provider, and where the key lets a request go.
+fn own(caller: Caller<'_>) -> Option<(Arc<Target>, Residency)> {
     let provider = caller.key.passthrough.as_ref()?;
-    Some(Arc::new(routing::target(provider, "-")))
+    let target = Arc::new(routing::target(provider, "-"));
+    Some((target, Residency::of(caller.key, None, None)))
 }

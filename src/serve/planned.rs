@@ -5,19 +5,22 @@ use std::sync::Arc;
 use http::header::HeaderMap;
 use tokio::time::Instant;
 
+use super::Gateway;
 use super::routing::{Caller, Way};
-use super::{Gateway, usable};
-use crate::chat;
+use super::ruled::Ruled;
+use crate::chat::{self, Look};
 use crate::error::GatewayError;
 use crate::health::{Ask, Kind};
 use crate::limit::Seat;
 use crate::plan::{Deadline, Plan, Selection, patience};
 use crate::record::Recorder;
-use crate::snapshot::{Route, Select};
+use crate::snapshot::{Residency, Route};
 
 pub(super) struct Planned {
     pub(super) route: Arc<Route>,
     pub(super) plan: Plan,
+    /// Where the request must stay.
+    pub(super) residency: Residency,
     pub(super) ask: Ask,
     pub(super) deadline: Deadline,
 }
@@ -61,29 +64,25 @@ impl Planned {
             policy: route.health,
             hurry: deadline.hurry,
         };
-        let drawn = |route: &Route| {
-            let mut places = route.places.iter();
-            places.any(|place| place.members.len() > 1 && place.select == Select::Weighted)
-        };
+        let look = Look::at(request);
+        let ruled = Ruled::of(caller, &route, &look, headers, recorder);
         let selection = Selection {
             health: &gateway.upstream.health,
             ask,
-            affinity: drawn(&route)
-                .then(|| chat::affinity(request, headers))
+            affinity: ruled
+                .draws(&route)
+                .then(|| look.affinity(headers))
                 .flatten(),
             now,
             deadline: deadline.at,
         };
-        let plan = Plan::make(
-            &route,
-            |target| usable(gateway, target),
-            &selection,
-            &mut fastrand::Rng::new(),
-        )?;
+        let plan = ruled.plan(gateway, &route, &look, &selection)?;
+        let residency = ruled.residency;
         recorder.plan(plan.targets());
         Ok(Self {
             route,
             plan,
+            residency,
             ask,
             deadline,
         })

@@ -13,7 +13,7 @@ use crate::dialect::answer::Part;
 use crate::health::Ask;
 use crate::plan::{Deadline, Plan, Schedule};
 use crate::record::Recorder;
-use crate::snapshot::{OnBreak, Route, Target};
+use crate::snapshot::{OnBreak, Residency, Route, Target};
 use crate::stream::{Broken, Resume, Resumed};
 use crate::upstream::{Answered, Question, Upstream, attempt};
 
@@ -21,6 +21,7 @@ use crate::upstream::{Answered, Question, Upstream, attempt};
 pub(super) struct Resumption {
     route: Arc<Route>,
     targets: Vec<Arc<Target>>,
+    residency: Residency,
     ask: Ask,
     deadline: Deadline,
     request: chat::Request,
@@ -37,6 +38,7 @@ impl Resumption {
         let Planned {
             route,
             plan,
+            residency,
             ask,
             deadline,
         } = planned;
@@ -47,6 +49,7 @@ impl Resumption {
         is_plain(request).then(|| Self {
             route: Arc::clone(route),
             targets: plan.targets().to_vec(),
+            residency: residency.clone(),
             ask: *ask,
             deadline: *deadline,
             request: request.clone(),
@@ -77,6 +80,7 @@ impl Resumption {
             route: &self.route,
             request: &request,
             headers: &self.headers,
+            residency: &self.residency,
             deadline,
             part: Part::Next,
         };

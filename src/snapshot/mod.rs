@@ -6,6 +6,8 @@
 //! Never here: I/O, secrets (a [`Reference`] names one), or anything that changes with traffic.
 
 mod base_url;
+mod residency;
+mod rule;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU32;
@@ -23,6 +25,8 @@ use crate::health::{self, Capacity, Priority};
 use crate::secret::{Reference, StorePlaces};
 
 pub use self::base_url::BaseUrl;
+pub use self::residency::Residency;
+pub use self::rule::{Condition, Fact, Hours, Rule, TAG, Wanted, short};
 
 /// One configuration, resolved.
 #[derive(Debug)]
@@ -88,6 +92,8 @@ pub struct Key {
     /// The first instant at which the key is no longer good.
     pub expires: Option<Timestamp>,
     pub priority: Priority,
+    /// Where all that it sends must stay.
+    pub residency: Option<Arc<str>>,
 }
 
 impl Key {
@@ -103,6 +109,7 @@ impl Key {
             passthrough: None,
             expires: None,
             priority: Priority::default(),
+            residency: None,
         }
     }
 
@@ -119,6 +126,10 @@ pub struct Route {
     pub name: Arc<str>,
     /// The fallback order: at least one place, by construction.
     pub places: Vec<Place>,
+    /// The first that fits a request decides what comes before these places, or instead of them.
+    pub rules: Vec<Rule>,
+    /// Where its requests must stay.
+    pub residency: Option<Arc<str>>,
     pub timeouts: Timeouts,
     /// The share of what is left of the deadline that an attempt leaves to the next target.
     pub reserve: Percent,
@@ -179,6 +190,8 @@ impl Route {
                 }],
                 select: Select::Weighted,
             }],
+            rules: Vec::new(),
+            residency: None,
             timeouts: Timeouts::INTERACTIVE,
             reserve: Percent(40),
             max_attempts: 4,
@@ -192,11 +205,17 @@ impl Route {
         }
     }
 
-    /// Every target, in the order written.
+    /// Every target once, its own in the order written and then those of its rules.
     pub fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
-        self.places
-            .iter()
-            .flat_map(|place| place.members.iter().map(|member| &member.target))
+        let rules = self.rules.iter().flat_map(|rule| &rule.places);
+        let members = self.places.iter().chain(rules).flat_map(|it| &it.members);
+        let mut targets: Vec<&Arc<Target>> = Vec::new();
+        for Member { target, .. } in members {
+            if !targets.iter().any(|known| known.id == target.id) {
+                targets.push(target);
+            }
+        }
+        targets.into_iter()
     }
 }
 
@@ -297,7 +316,16 @@ pub struct Target {
     pub stream_usage: bool,
     /// What is known of its model's family.
     pub facts: Arc<Facts>,
+    pub can: Abilities,
     pub price: Option<Price>,
+}
+
+/// What the operator says of a target, for or against what is known of its model's family.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Abilities {
+    pub tools: Option<bool>,
+    pub images: Option<bool>,
+    pub json_schema: Option<bool>,
 }
 
 /// What a target's tokens cost, in millionths of a millionth of the currency each: 0.0375 for a
@@ -323,6 +351,7 @@ impl Target {
             model,
             context: None,
             stream_usage: true,
+            can: Abilities::default(),
             price: None,
         }
     }
@@ -377,6 +406,8 @@ pub struct Provider {
     pub responses: bool,
     /// What the account takes, as declared.
     pub capacity: Capacity,
+    /// Where it is, in the operator's words.
+    pub residency: Vec<Arc<str>>,
 }
 
 /// How a provider is addressed and what it speaks: the first four speak one dialect.

@@ -218,6 +218,7 @@ mod tests {
             headers: http::HeaderMap::new(),
             responses: true,
             capacity: crate::health::Capacity::default(),
+            residency: Vec::new(),
         };
         Target::new("p/m", Arc::new(provider), "a b/c")
     }

@@ -5,7 +5,7 @@
 use http::HeaderMap;
 use tokio::time::{Instant, timeout_at};
 
-use super::client::Clients;
+use super::client::{Clients, Within};
 use super::credentials::{Credential, Credentials};
 use super::hedge::Race;
 use super::running::Running;
@@ -19,7 +19,7 @@ use crate::outcome::{Class, Failure};
 use crate::plan::{Deadline, Next, Schedule, Step};
 use crate::record::Recorder;
 use crate::secret::Keyring;
-use crate::snapshot::{Provider, Route};
+use crate::snapshot::{Provider, Residency, Route};
 
 /// What attempts are made with.
 #[derive(Clone)]
@@ -44,6 +44,8 @@ pub struct Question<'a> {
     pub request: &'a chat::Request,
     /// The caller's headers.
     pub headers: &'a HeaderMap,
+    /// Where it must stay, whoever is asked.
+    pub residency: &'a Residency,
     pub deadline: Deadline,
     pub part: Part,
 }
@@ -95,19 +97,30 @@ pub async fn attempt(
     Err(schedule.verdict(Instant::now()))
 }
 
-/// Begins the attempt of `step`; `None` when its target cannot be told what is asked for.
+/// Begins the attempt of `step`; `None` when its target cannot be told what is asked for, or is not
+/// where the request may go.
 pub(super) fn begin(
     call: &Call<'_>,
     step: Step,
     schedule: &mut Schedule,
     recorder: &mut Recorder,
 ) -> Option<Try> {
+    let Some(within) = Within::of(&step.target, call.residency) else {
+        tracing::error!(
+            id = recorder.id(),
+            target_id = %step.target.id,
+            residency = %call.residency,
+            "a target was planned that the request may not go to"
+        );
+        schedule.keep_in();
+        return None;
+    };
     match call.prepare(&step.target) {
         Ok(prepared) => {
             recorder.dropped(&prepared.dropped);
             let began = step.permit.began().into_std();
             let log = recorder.attempt_since(&step.target, began);
-            Some(Try::new(step, prepared, log))
+            Some(Try::new(step, within, prepared, log))
         }
         Err(why) => {
             tracing::debug!(

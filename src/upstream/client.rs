@@ -17,7 +17,7 @@ use super::body::Outgoing;
 use super::egress::Egress;
 use super::line::Lines;
 use super::warm::Warm;
-use crate::snapshot::Provider;
+use crate::snapshot::{Provider, Residency, Target};
 use crate::tasks::Tasks;
 
 /// Idle connections are kept this long: shorter than the far side keeps them, long enough that a
@@ -60,6 +60,23 @@ pub struct Client {
     tasks: Tasks,
 }
 
+/// A target that one request may be sent to: its existence is the proof, and nobody gets a connection to a
+/// provider without one.
+#[derive(Debug)]
+pub(super) struct Within(Arc<Target>);
+
+impl Within {
+    /// `None`: a request that must stay within `residency` may not go there.
+    pub(super) fn of(target: &Arc<Target>, residency: &Residency) -> Option<Self> {
+        let admitted = residency.admits(&target.provider);
+        admitted.then(|| Self(Arc::clone(target)))
+    }
+
+    pub(super) fn target(&self) -> &Arc<Target> {
+        &self.0
+    }
+}
+
 impl Clients {
     pub fn new(tasks: Tasks, egress: Egress) -> Self {
         Self {
@@ -91,7 +108,12 @@ impl Clients {
         }
     }
 
-    pub(super) fn of(&self, provider: &Provider) -> Client {
+    /// The connections to a target that a request may go to.
+    pub(super) fn to(&self, within: &Within) -> Client {
+        self.of(&within.0.provider)
+    }
+
+    fn of(&self, provider: &Provider) -> Client {
         self.pool(Pool {
             ca: provider.ca.clone(),
             provider: (self.lines.as_ref()).map(|_| Arc::clone(&provider.name)),

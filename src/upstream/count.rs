@@ -7,6 +7,7 @@ use http::HeaderMap;
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{Question, Upstream};
+use super::client::Within;
 use super::reading;
 use super::running::upstream_id;
 use super::send::{ANSWERED, Call};
@@ -38,11 +39,12 @@ async fn ask(
     end: Instant,
     recorder: &mut Recorder,
 ) -> Option<Bytes> {
+    let within = Within::of(target, call.residency)?;
+    let client = upstream.clients.to(&within);
     let mut prepared = call.prepare(target).ok()?;
     let log = recorder.attempt(target);
     recorder.dropped(&prepared.dropped);
     let dialect = prepared.dialect;
-    let client = upstream.clients.of(&target.provider);
     let body = prepared.bodies.pop()?;
     let asked = async {
         let credential = upstream.credential(&target.provider, end).await?;

@@ -30,6 +30,9 @@ mod tried;
 mod visit;
 mod warm;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use alarm::STOOD_STILL;
 pub use attempt::{Answered, Question, Upstream, attempt};
 pub(crate) use channel::{Channel, Trust};

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::attempt::Upstream;
 use super::body::Outgoing;
+use super::client::Within;
 use super::credentials::Credential;
 use super::running::upstream_id;
 use super::send::unsent;
@@ -18,7 +19,7 @@ use crate::dialect::request::Pieces;
 use crate::error::GatewayError;
 use crate::outcome::{Class, Failure};
 use crate::record::Recorder;
-use crate::snapshot::{Provider, Target};
+use crate::snapshot::{Provider, Residency, Target};
 
 /// Providers answer uploads and images when they are done with them; nobody waits longer than this.
 const HEAD: Duration = Duration::from_mins(10);
@@ -32,18 +33,25 @@ pub struct Passed<'a> {
     pub query: Option<&'a str>,
     pub headers: &'a HeaderMap,
     pub body: Bytes,
+    /// Where it must stay.
+    pub residency: &'a Residency,
 }
 
 /// Sends `request` to `target`; twice when the first connection could not be made.
 ///
 /// # Errors
-/// There was no answer at all. Any answer is the caller's, whatever its status.
+/// There was no answer at all, or it may not go there. Any answer is the caller's, whatever its status.
 pub async fn pass(
     upstream: &Upstream,
     target: &Arc<Target>,
     request: &Passed<'_>,
     recorder: &mut Recorder,
 ) -> Result<Response<Incoming>, GatewayError> {
+    let within = Within::of(target, request.residency);
+    let within = within.ok_or_else(|| GatewayError::NoEligibleTarget {
+        why: request.residency.excludes(&target.id),
+        wait: None,
+    })?;
     let provider = &target.provider;
     let uri = address::passed(provider, request.path, request.query).map_err(|_| {
         GatewayError::Invalid {
@@ -63,7 +71,7 @@ pub async fn pass(
                 return Err(GatewayError::Unanswered(failure));
             }
         };
-        let sent = timeout(HEAD, upstream.clients.of(provider).request(outgoing)).await;
+        let sent = timeout(HEAD, upstream.clients.to(&within).request(outgoing)).await;
         let failure = match sent {
             // Nobody asked for another protocol: the caller's wish for one was not passed on.
             Ok(Ok(response)) if response.status().is_informational() => Failure {

@@ -27,7 +27,7 @@ use crate::dialect::answer::{Part, Reader};
 use crate::dialect::{Decoder, Meaning, Shown};
 use crate::outcome::{Class, Failure};
 use crate::record::Recorder;
-use crate::snapshot::{OnUnsupported, Target};
+use crate::snapshot::{OnUnsupported, Residency, Target};
 
 /// What every attempt of one request has in common.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub(super) struct Call<'a> {
     pub(super) headers: &'a HeaderMap,
     /// Whether the caller sees the provider's model name.
     pub(super) expose_model: bool,
+    /// Where it must stay.
+    pub(super) residency: &'a Residency,
     pub(super) unsupported: OnUnsupported,
     /// Between two events.
     pub(super) idle: std::time::Duration,
@@ -76,6 +78,7 @@ impl<'a> Call<'a> {
             route,
             request,
             headers,
+            residency,
             deadline,
             part,
         } = *question;
@@ -84,6 +87,7 @@ impl<'a> Call<'a> {
             meaning: Meaning::default(),
             headers,
             expose_model: route.expose_model,
+            residency,
             unsupported: route.unsupported,
             idle: deadline.idle,
             deadline: deadline.at,

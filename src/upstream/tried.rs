@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::attempt::{Answered, Upstream};
+use super::client::Within;
 use super::prepare::Prepared;
 use super::running::Running;
 use super::send::Call;
@@ -18,7 +19,7 @@ use crate::snapshot::Target;
 /// An attempt that has its place in the record and has not been sent.
 #[derive(Debug)]
 pub(super) struct Try {
-    target: Arc<Target>,
+    within: Within,
     running: Running,
     prepared: Prepared,
     end: Instant,
@@ -35,9 +36,9 @@ pub(super) struct Lost {
 }
 
 impl Try {
-    pub(super) fn new(step: Step, prepared: Prepared, log: AttemptLog) -> Self {
+    pub(super) fn new(step: Step, within: Within, prepared: Prepared, log: AttemptLog) -> Self {
         Self {
-            target: step.target,
+            within,
             running: Running::new(log, step.permit),
             prepared,
             end: step.end,
@@ -46,7 +47,7 @@ impl Try {
     }
 
     pub(super) fn target(&self) -> &Arc<Target> {
-        &self.target
+        self.within.target()
     }
 
     pub(super) fn log(&self) -> AttemptLog {
@@ -66,18 +67,19 @@ impl Upstream {
     /// There is none. Dropping the future gives the attempt up.
     pub(super) async fn run(&self, call: &Call<'_>, one: Try) -> Result<Answered, Lost> {
         let Try {
-            target,
+            within,
             mut running,
             prepared,
             end,
             backup,
         } = one;
+        let target = within.target();
         let provider = &target.provider;
         let credential = self.credential(provider, end).await;
         let sent = match &credential {
             Ok(credential) => {
-                let client = self.clients.of(provider);
-                let sending = call.send(&client, &target, prepared, credential, end, &mut running);
+                let client = self.clients.to(&within);
+                let sending = call.send(&client, target, prepared, credential, end, &mut running);
                 self.warming(sending, end, backup.as_deref()).await
             }
             Err(failure) => Err(failure.clone()),
@@ -105,7 +107,7 @@ impl Upstream {
             }
         };
         Err(Lost {
-            target,
+            target: Arc::clone(target),
             failure,
             new_secret,
         })

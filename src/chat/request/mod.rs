@@ -15,6 +15,7 @@ use bytes::Bytes;
 
 use self::hosted::Hosted;
 use self::weight::Media;
+pub(super) use self::weight::is_payload;
 use super::{LONGEST_MODEL, Surface};
 use crate::error::GatewayError;
 use crate::wire::json::{Cursor, Invalid, Kind};

@@ -73,8 +73,12 @@ fn is_media(surface: Surface, kind: &str) -> bool {
     }
 }
 
-/// Whether a long string is base64, bare or in a data URL. Its beginning tells; JSON may escape a slash.
-fn is_payload(raw: &str) -> bool {
+/// Whether a string is so long and base64, bare or in a data URL, that it is no text. Its beginning
+/// tells; JSON may escape a slash.
+pub(in crate::chat) fn is_payload(raw: &str) -> bool {
+    if raw.len() < UNBROKEN {
+        return false;
+    }
     let data = match raw.strip_prefix("data:") {
         Some(url) => url.split_once(',').map_or(url, |(_, data)| data),
         None => raw,

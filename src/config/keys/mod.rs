@@ -5,6 +5,8 @@
 
 mod author;
 #[rustfmt::skip]
+mod rules;
+#[rustfmt::skip]
 mod table;
 
 use super::shape::Shape;

@@ -9,6 +9,7 @@ use crate::config::shape::Shape::{
     Table, Text, Url, Word,
 };
 use crate::config::shape::Key;
+use super::rules::RULE;
 
 /// The configuration as a whole.
 pub(in crate::config) static ROOT: &[Key] = &[
@@ -92,6 +93,7 @@ const PROVIDER: &[Key] = &[
     key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
     key("headers", Map { name: "header", of: &PrivateText }, Optional, "Headers sent to this provider beside our own; none that carries a credential."),
     key("responses", Bool, Optional, "Whether it serves `/responses` itself: by default `openai` and `azure` do."),
+    key("residency", AnyOf(&[Text, List { of: &Text, least: 1, most: 100 }]), Optional, "Where it is, such as `kz`, or a list of what that is part of; without it, it is nowhere that a `residency` demands."),
     key("capacity", Table(CAPACITY), Optional, "What the account takes; what would be too much goes to the next target before it is refused."),
 ];
 
@@ -119,6 +121,9 @@ const CAPACITY: &[Key] = &[
 
 const MODEL: &[Key] = &[
     key("context", COUNT, Optional, "Context length in tokens."),
+    key("tools", Bool, Optional, "Whether it takes tools; what is not known, it can."),
+    key("images", Bool, Optional, "Whether it sees images."),
+    key("json_schema", Bool, Optional, "Whether its answer can be held to a JSON schema."),
     key("stream_usage", Bool, Default("true"), "Whether `stream_options.include_usage` may be added; false for servers that reject it."),
     key("price", Table(PRICE), Optional, "What its tokens cost; `select: cheapest` goes by it."),
 ];
@@ -160,13 +165,17 @@ const HEDGE: &[Key] = &[
 const ROUTE: &[Key] = &[
     key("accepts", list(&Text), Optional, "Other model strings that mean this route."),
     key("profile", Text, Default("interactive"), "The profile whose knobs this route has, unless it sets its own."),
-    key("targets", List { of: &AnyOf(&[Text, Table(GROUP)]), least: 1, most: 100 }, Required, "The fallback order: `provider/model`, or a group that shares one place."),
+    key("targets", TARGETS, Required, "The fallback order: `provider/model`, or a group that shares one place."),
+    key("rules", List { of: &Table(RULE), least: 0, most: 1000 }, Optional, "Requests that go another way; the first rule that fits decides."),
+    key("residency", Text, Optional, "Where its requests must stay: providers of another `residency`, or of none, get none of them."),
     key("unsupported", Word(&["drop", "reject"]), Default("drop"), "What becomes of fields that a target of another dialect cannot be told."),
     key("expose_model", Bool, Default("false"), "Whether the caller sees the upstream's model name instead of the string it sent."),
     key("on_break", Word(&["error", "continue"]), Default("error"), "What becomes of a stream that breaks off: the caller is told, or another target goes on where the answer is plain text."),
     TIMEOUT, FIRST_TOKEN, ANSWER, IDLE, STREAM, MAX_ATTEMPTS, RESERVE, WARM,
     SLOW_FACTOR, SLOW_FLOOR, BREAKER_OF, HEDGE_OF, DEDUPE,
 ];
+
+pub(super) const TARGETS: Shape = List { of: &AnyOf(&[Text, Table(GROUP)]), least: 1, most: 100 };
 
 const GROUP: &[Key] = &[
     key("any", List { of: &Table(MEMBER), least: 1, most: 100 }, Required, "The targets that share this place."),
@@ -188,6 +197,7 @@ const CALLER: &[Key] = &[
     key("default_route", Text, Optional, "Where a model string goes that no route bears."),
     key("passthrough", Text, Optional, "The provider that gets what no route takes."),
     key("expires", Date, Optional, "The first day, in UTC, on which the key is refused."),
+    key("residency", Text, Optional, "Where all that it sends must stay."),
     key("priority", Word(&["interactive", "batch"]), Default("interactive"), "`batch` takes only the capacity that interactive requests leave."),
 ];
 
@@ -244,6 +254,6 @@ const fn list(of: &'static Shape) -> Shape {
     List { of, least: 0, most: usize::MAX }
 }
 
-const fn key(name: &'static str, shape: Shape, presence: Presence, help: &'static str) -> Key {
+pub(super) const fn key(name: &'static str, shape: Shape, presence: Presence, help: &'static str) -> Key {
     Key { name, shape, presence, help }
 }

@@ -12,6 +12,8 @@ use crate::config::problem::Report;
 use crate::health::Priority;
 use crate::snapshot::{Callers, Key, Provider, Route};
 
+use super::residency;
+
 type Routes = BTreeMap<Arc<str>, Arc<Route>>;
 type Providers = BTreeMap<Arc<str>, Arc<Provider>>;
 
@@ -85,6 +87,7 @@ fn keys(
                 providers.get(&name).cloned()
             }),
             expires: table.date("expires"),
+            residency: residency::demanded(table, providers, report),
             priority: match table.text("priority").as_deref() {
                 Some("batch") => Priority::Batch,
                 _ => Priority::Interactive,
@@ -98,6 +101,7 @@ fn keys(
             let message = format!("`{}` is not among the key's `routes`", route.name);
             report.problem(&table.at("default_route"), message);
         }
+        residency::check_key(&key, table, report);
         if key.expires.is_some_and(|expires| expires <= now) {
             report.warning(
                 &table.at("expires"),

@@ -10,7 +10,7 @@ const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const DEFAULT_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
 /// Say who we are: `secret` is where that is written, for what is in a configuration is no secret.
-const CREDENTIALS: [HeaderName; 6] = [
+pub(super) const CREDENTIALS: [HeaderName; 6] = [
     header::AUTHORIZATION,
     header::COOKIE,
     header::PROXY_AUTHORIZATION,

@@ -11,7 +11,9 @@ mod knobs;
 mod privilege;
 mod process;
 mod providers;
+mod residency;
 mod routes;
+mod rules;
 mod stores;
 
 use std::collections::BTreeSet;
@@ -20,6 +22,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 pub(super) use self::central::{reports_to, source};
 
@@ -36,6 +39,8 @@ pub(super) struct Facts<'a> {
     pub(super) now: Timestamp,
     /// The variables that `identity` may name.
     pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
+    /// The zone of this name, where the system knows it.
+    pub(super) zone: &'a dyn Fn(&str) -> Option<TimeZone>,
     /// What the operator knows of model families.
     pub(super) families: &'a Families,
     pub(super) standing: Standing,
@@ -51,7 +56,7 @@ pub(super) fn resolve(
     let secret_stores = stores::resolve(root, report);
     let providers = providers::resolve(root, report);
     let mut targets = routes::Targets::of(root, &providers, facts.families, report);
-    let (routes, aliases) = routes::resolve(root, &mut targets, report);
+    let (routes, aliases) = routes::resolve(root, &mut targets, facts.zone, report);
     let callers = callers::resolve(root, &process, &routes, &providers, facts.now, report);
     let snapshot = Snapshot {
         version: facts.version.clone(),

@@ -101,6 +101,7 @@ fn provider(
         base_url,
         secret,
         ca: table.text("ca").map(|file| file.as_ref().into()),
+        residency: table.one_or_more("residency"),
     })
 }
 

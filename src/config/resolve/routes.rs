@@ -4,15 +4,18 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use crate::config::node::{Node, Table};
 use crate::config::path::Path;
 use crate::config::problem::Report;
 use crate::facts::Families;
 use crate::snapshot::{
-    Member, OnBreak, OnUnsupported, Place, Price, Provider, Route, Select, Target,
+    Abilities, Member, OnBreak, OnUnsupported, Place, Price, Provider, Route, Select, Target,
 };
 
 use super::knobs::Profiles;
+use super::{residency, rules};
 
 type Routes = BTreeMap<Arc<str>, Arc<Route>>;
 type Aliases = HashMap<Arc<str>, Arc<Route>>;
@@ -20,6 +23,7 @@ type Aliases = HashMap<Arc<str>, Arc<Route>>;
 pub(super) fn resolve(
     root: &Table,
     targets: &mut Targets<'_>,
+    zone: &dyn Fn(&str) -> Option<TimeZone>,
     report: &mut Report,
 ) -> (Routes, Aliases) {
     let profiles = Profiles::of(root, report);
@@ -28,9 +32,14 @@ pub(super) fn resolve(
     let mut aliases = Aliases::new();
     for (name, table) in root.map("routes") {
         let knobs = profiles.knobs_of(table, report);
+        let places = places(table, targets, report);
+        let residency = residency::demanded(table, targets.providers, report);
+        let rules = rules::resolve(name, table, targets, zone, report);
         let route = Arc::new(Route {
             name: name.into(),
-            places: places(table, targets, report),
+            places,
+            rules,
+            residency,
             timeouts: knobs.timeouts,
             reserve: knobs.reserve,
             max_attempts: knobs.max_attempts,
@@ -49,6 +58,7 @@ pub(super) fn resolve(
             },
         });
         warn_of_targets(&route, table, report);
+        residency::check(&route, table, report);
         for (at, alias) in table.texts("accepts") {
             if claims.claim(&alias, &at, report) {
                 aliases.insert(alias, route.clone());
@@ -113,6 +123,10 @@ impl<'a> Targets<'a> {
         targets
     }
 
+    pub(super) fn providers(&self) -> &'a BTreeMap<Arc<str>, Arc<Provider>> {
+        self.providers
+    }
+
     /// `None` after a problem, be it this target's or its provider's own.
     fn find(&mut self, id: &str, at: &Path, report: &mut Report) -> Option<Arc<Target>> {
         if let Some(found) = self.found.get(id) {
@@ -145,6 +159,7 @@ impl<'a> Targets<'a> {
                 .and_then(|facts| facts.flag("stream_usage"))
                 .unwrap_or(true),
             facts: self.families.of(model),
+            can: facts.map(abilities).unwrap_or_default(),
             price: facts.and_then(price),
         });
         let id = Arc::clone(&target.id);
@@ -164,6 +179,14 @@ impl<'a> Targets<'a> {
     }
 }
 
+fn abilities(facts: &Table) -> Abilities {
+    Abilities {
+        tools: facts.flag("tools"),
+        images: facts.flag("images"),
+        json_schema: facts.flag("json_schema"),
+    }
+}
+
 /// A millionth of the currency for a million tokens is a millionth of a millionth for one.
 fn price(facts: &Table) -> Option<Price> {
     let price = facts.table("price")?;
@@ -173,9 +196,10 @@ fn price(facts: &Table) -> Option<Price> {
     })
 }
 
-fn places(route: &Table, targets: &mut Targets<'_>, report: &mut Report) -> Vec<Place> {
+/// What `targets` of a route or a rule lists.
+pub(super) fn places(table: &Table, targets: &mut Targets<'_>, report: &mut Report) -> Vec<Place> {
     let mut places = Vec::new();
-    for (at, node) in route.list("targets") {
+    for (at, node) in table.list("targets") {
         let place = match node {
             Node::Table(group) => {
                 let select = select(group);
@@ -258,13 +282,14 @@ fn weight(member: &Table, select: Select, report: &mut Report) -> Option<u32> {
 fn warn_of_targets(route: &Route, table: &Table, report: &mut Report) {
     let at = table.at("targets");
     let mut seen: Vec<&str> = Vec::new();
-    for target in route.targets() {
+    let members = route.places.iter().flat_map(|place| &place.members);
+    for Member { target, .. } in members {
         if seen.contains(&&*target.id) {
             report.warning(&at, format!("`{}` is listed twice", target.id));
         }
         seen.push(&target.id);
     }
-    if let [one] = *seen {
+    if let ([one], true) = (&*seen, route.rules.is_empty()) {
         let message = format!("`{one}` is the only target: there is nothing to fall back to");
         report.warning(&at, message);
     }

@@ -8,6 +8,7 @@ mod meaning;
 mod problems;
 mod reliability;
 mod reliability_problems;
+mod rules;
 mod secret_stores;
 mod tables;
 

@@ -146,6 +146,12 @@ impl Schedule {
         self.tale.skipped.get_or_insert(why);
     }
 
+    /// The step's target is not where the request may go: the attempt does not count.
+    pub fn keep_in(&mut self) {
+        self.attempts_left += 1;
+        self.tale.kept_in = true;
+    }
+
     /// The attempt at `target`, which ran last, failed. `new_secret` says that its provider's key has
     /// changed since.
     pub fn failed(

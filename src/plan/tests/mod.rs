@@ -3,7 +3,9 @@
 mod fleet;
 mod mixes;
 mod order;
+mod rules;
 mod schedule;
+mod sieve;
 mod simulation;
 
 use std::sync::Arc;
@@ -11,11 +13,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Deadline, Next, Plan, Schedule, Selection};
+use super::{Deadline, Next, Plan, Schedule, Selection, Sieve};
+use crate::chat::Look;
 use crate::error::GatewayError;
 use crate::health::{Ask, Capacity, Health, Hurry, Kind, Permit, Policy, Priority};
 use crate::outcome::{Class, Failure};
-use crate::snapshot::{self, BaseUrl, Percent, Provider, Target, Timeouts};
+use crate::snapshot::{self, BaseUrl, Percent, Provider, Residency, Target, Timeouts};
 
 fn target(id: &str, context: Option<u64>) -> Arc<Target> {
     let (provider, model) = id.split_once('/').unwrap();
@@ -28,6 +31,7 @@ fn target(id: &str, context: Option<u64>) -> Arc<Target> {
         headers: http::HeaderMap::new(),
         responses: true,
         capacity: Capacity::default(),
+        residency: Vec::new(),
     };
     Arc::new(Target {
         context,
@@ -46,6 +50,7 @@ fn of_another_kind(name: &str) -> Arc<Target> {
         headers: http::HeaderMap::new(),
         responses: false,
         capacity: Capacity::default(),
+        residency: Vec::new(),
     };
     Arc::new(Target::new(format!("{name}/m"), Arc::new(provider), "m"))
 }
@@ -194,4 +199,18 @@ fn route(targets: &[Arc<Target>]) -> snapshot::Route {
         places: places.collect(),
         ..snapshot::Route::to(Arc::clone(&targets[0]))
     }
+}
+
+/// The plan of a request of which nothing is asked, and nothing demanded.
+fn make(
+    route: &snapshot::Route,
+    by: &Selection<'_>,
+    rng: &mut fastrand::Rng,
+) -> Result<Plan, GatewayError> {
+    let sieve = Sieve {
+        look: &Look::unread(b""),
+        residency: &Residency::default(),
+        usable: &|_| Ok(()),
+    };
+    Plan::make(route, None, &sieve, by, rng)
 }

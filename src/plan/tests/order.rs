@@ -138,7 +138,7 @@ fn the_cheapest_goes_first_and_the_unpriced_last() {
 }
 
 fn planned(targets: &[Arc<Target>], by: &Selection<'_>) -> Result<Vec<String>, GatewayError> {
-    let plan = Plan::make(&route(targets), |_| Ok(()), by, &mut rng())?;
+    let plan = make(&route(targets), by, &mut rng())?;
     let ids = plan.targets().iter().map(|target| target.id.to_string());
     Ok(ids.collect())
 }

@@ -24,6 +24,7 @@ fn target(provider: &str, model: &str) -> Arc<Target> {
         headers: http::HeaderMap::new(),
         responses: true,
         capacity: crate::health::Capacity::default(),
+        residency: Vec::new(),
     };
     Arc::new(Target::new(id, Arc::new(provider), model))
 }

@@ -154,6 +154,7 @@ mod tests {
             headers: own.into_iter().collect(),
             responses: false,
             capacity: crate::health::Capacity::default(),
+            residency: Vec::new(),
         }
     }
 

@@ -33,7 +33,7 @@ impl World {
             now: self.now,
             deadline: deadline.at,
         };
-        let plan = Plan::make(&route(&targets), |_| Ok(()), &by, &mut self.rng).unwrap();
+        let plan = make(&route(&targets), &by, &mut self.rng).unwrap();
         assert_eq!(plan.targets().len(), targets.len(), "nobody is lost");
         let schedule = Schedule::new(&plan, ask, deadline, MAX_ATTEMPTS, once);
         self.requests.push(Asking {

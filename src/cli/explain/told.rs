@@ -1,0 +1,165 @@
+//! How an explained plan is told: as text for people, as JSON for programs.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::chat::Request;
+use crate::plan::{Explanation, Filter};
+use crate::snapshot::{Key, Residency, Route};
+
+/// A plan, and what it is the plan of.
+pub(super) struct Told<'a> {
+    pub(super) explanation: &'a Explanation<'a>,
+    pub(super) residency: &'a Residency,
+    pub(super) request: &'a Request,
+    pub(super) which: Which<'a>,
+}
+
+/// Who asks for which route.
+pub(super) struct Which<'a> {
+    pub(super) route: &'a Route,
+    pub(super) key: &'a Key,
+    /// Whether the key may use the route.
+    pub(super) may: bool,
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    route: &'a str,
+    key: &'a str,
+    /// Whether the key may use the route.
+    permitted: bool,
+    surface: &'static str,
+    /// Of its prompt, about.
+    tokens: u64,
+    rule: Option<&'a str>,
+    rules: Vec<RuleRow<'a>>,
+    residency: Vec<&'a str>,
+    /// What the operator has named for it, in order.
+    named: Vec<&'a str>,
+    removed: Vec<RemovedRow<'a>>,
+    plan: Vec<&'a str>,
+    /// Why nothing is left of it.
+    empty: Option<String>,
+    unexpected: &'a [String],
+}
+
+#[derive(Serialize)]
+struct RuleRow<'a> {
+    name: &'a str,
+    matches: bool,
+    /// The first condition that does not hold, and what the request has instead.
+    unmet: Option<&'a str>,
+    seen: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RemovedRow<'a> {
+    target: &'a str,
+    filter: Filter,
+    why: &'a str,
+}
+
+impl Told<'_> {
+    pub(super) fn tell(
+        &self,
+        json: bool,
+        unexpected: &[String],
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        if json {
+            serde_json::to_writer_pretty(&mut *out, &self.json(unexpected))?;
+            return writeln!(out);
+        }
+        self.text(out)?;
+        for line in unexpected {
+            writeln!(out, "not as expected: {line}")?;
+        }
+        Ok(())
+    }
+
+    fn json<'a>(&'a self, unexpected: &'a [String]) -> Json<'a> {
+        let Explanation {
+            rules,
+            rule,
+            named,
+            removed,
+            plan,
+        } = self.explanation;
+        let rules = rules.iter().map(|told| RuleRow {
+            name: &told.rule.name,
+            matches: told.unmet.is_none(),
+            unmet: told.unmet.as_ref().map(|unmet| &*unmet.condition),
+            seen: told.unmet.as_ref().and_then(|unmet| unmet.seen.as_deref()),
+        });
+        let removed = removed.iter().map(|removed| RemovedRow {
+            target: &removed.target.id,
+            filter: removed.filter,
+            why: &removed.why,
+        });
+        Json {
+            route: &self.which.route.name,
+            key: &self.which.key.id,
+            permitted: self.which.may,
+            surface: self.request.surface.name(),
+            tokens: self.request.tokens,
+            rule: rule.map(|rule| &*rule.name),
+            rules: rules.collect(),
+            residency: self.residency.places().collect(),
+            named: named.iter().map(|target| &*target.id).collect(),
+            removed: removed.collect(),
+            plan: plan.iter().map(|target| &*target.id).collect(),
+            empty: self.explanation.emptied(),
+            unexpected,
+        }
+    }
+
+    fn text(&self, out: &mut impl Write) -> io::Result<()> {
+        let Which { route, key, may } = &self.which;
+        let explanation = self.explanation;
+        writeln!(out, "route `{}`, for the key `{}`", route.name, key.id)?;
+        let request = self.request;
+        let (surface, tokens) = (request.surface.name(), request.tokens);
+        writeln!(out, "request: {surface}, about {tokens} tokens of prompt")?;
+        for told in &explanation.rules {
+            let name = &told.rule.name;
+            match &told.unmet {
+                None => writeln!(out, "rule `{name}`: matches")?,
+                Some(unmet) => {
+                    write!(out, "rule `{name}`: no, not {}", unmet.condition)?;
+                    match &unmet.seen {
+                        Some(seen) => writeln!(out, " ({seen})")?,
+                        None => writeln!(out)?,
+                    }
+                }
+            }
+        }
+        if self.residency.places().next().is_some() {
+            writeln!(out, "must stay within {}", self.residency)?;
+        }
+        let named: Vec<&str> = explanation.named.iter().map(|it| &*it.id).collect();
+        writeln!(out, "targets: {}", named.join(", "))?;
+        let permission = if *may {
+            "the key may use the route"
+        } else {
+            "the key may not use the route"
+        };
+        writeln!(out, "filter permission: {permission}")?;
+        for filter in Filter::ALL {
+            let removed = explanation.removed.iter().filter(|it| it.filter == filter);
+            let removed: Vec<String> = removed.map(ToString::to_string).collect();
+            let told = match (&*removed, filter) {
+                ([], Filter::Health) => "of the targets' health nothing is known here".to_owned(),
+                ([], Filter::Capability | Filter::Residency) => "removes none".to_owned(),
+                (removed, _) => format!("removes {}", removed.join("; ")),
+            };
+            writeln!(out, "filter {}: {told}", filter.name())?;
+        }
+        if let Some(why) = explanation.emptied() {
+            return writeln!(out, "plan: empty, {why}");
+        }
+        let plan: Vec<&str> = explanation.plan.iter().map(|it| &*it.id).collect();
+        writeln!(out, "plan: {}", plan.join(", "))
+    }
+}
