@@ -14,6 +14,8 @@ use crate::privacy::Class;
 const DIGITS: usize = 4;
 /// Words of a street's name, at most.
 const NAME: usize = 5;
+/// Words that stand behind their number: a house, a flat, a floor, an office.
+const BEHIND: [&str; 5] = ["үй", "пәтер", "қабат", "кеңсе", "дом"];
 /// Parts that are taken in on either side, at most.
 const PARTS: usize = 8;
 
@@ -99,11 +101,12 @@ fn street_before(look: &Look<'_>, before: &Before, at: usize) -> Option<usize> {
         words = rest;
     }
     let near = words.first()?;
-    if !joins(text, near, right) {
+    let is_house = right != at || unit(look, skip(text, house_end(text, at), 3), 1).is_some();
+    if !joins(text, near, right) || !is_house && is_year(text, at) {
         return None;
     }
     if near.cue.has(Cue::STREET.or(Cue::QUARTER).or(Cue::ROAD)) {
-        return named_before(look, words, at);
+        return named_before(look, words, is_house);
     }
     // `ул. Кабанбай батыра, 53`
     let mut right = near.end;
@@ -124,17 +127,11 @@ fn street_before(look: &Look<'_>, before: &Before, at: usize) -> Option<usize> {
 }
 
 /// `Абай көшесі 10`, `Абая ул., 10`, `Abay Avenue 10`, `8 мкр, 12`: the name stands before.
-fn named_before(look: &Look<'_>, words: &[Word], at: usize) -> Option<usize> {
+fn named_before(look: &Look<'_>, words: &[Word], is_house: bool) -> Option<usize> {
     let text = look.text;
     let [street, names @ ..] = words else {
         return None;
     };
-    if street.cue.has(Cue::ROAD) && !street.cue.has(Cue::STREET) {
-        let number = &text[at..digits_end(text, at)];
-        if number.len() == 4 && (number.starts_with("19") || number.starts_with("20")) {
-            return None;
-        }
-    }
     let mut start = None;
     let mut right = street.start;
     for word in names.iter().take(3) {
@@ -142,7 +139,9 @@ fn named_before(look: &Look<'_>, words: &[Word], at: usize) -> Option<usize> {
         let touches = gap
             .chars()
             .all(|c| is_blank(c) || is_dash(c) || matches!(c, '.' | '«' | '»' | '"'));
-        let quarter = street.cue.has(Cue::QUARTER) && word.shape == Shape::Number;
+        let written = &text[word.start..word.end];
+        let quarter = street.cue.has(Cue::QUARTER) && word.shape == Shape::Number && is_house
+            || is_ordinal(word, written);
         let small = word.cue.has(Cue::WITHIN) && word.shape == Shape::Small;
         let is_name = word.shape == Shape::Capital || quarter || small;
         // A full stop ends a sentence, but not an initial.
@@ -159,6 +158,18 @@ fn named_before(look: &Look<'_>, words: &[Word], at: usize) -> Option<usize> {
     start
 }
 
+/// `5th`
+fn is_ordinal(word: &Word, written: &str) -> bool {
+    let ends = ["th", "st", "nd", "rd"];
+    word.shape == Shape::Number && ends.iter().any(|end| written.ends_with(end))
+}
+
+/// `Wall Street 2008`, `3-й квартал 2024`
+fn is_year(text: &str, at: usize) -> bool {
+    let number = &text[at..digits_end(text, at)];
+    number.len() == 4 && (number.starts_with("19") || number.starts_with("20"))
+}
+
 /// `221B Baker Street`: where the street ends.
 fn street_behind(look: &Look<'_>, at: usize) -> Option<usize> {
     let text = look.text;
@@ -171,11 +182,7 @@ fn street_behind(look: &Look<'_>, at: usize) -> Option<usize> {
         }
         let word = look.lexicon.word(text, at)?;
         let written = &text[word.start..word.end];
-        let ordinal = word.shape == Shape::Number
-            && ["th", "st", "nd", "rd"]
-                .iter()
-                .any(|end| written.ends_with(end));
-        if word.shape != Shape::Capital && !ordinal {
+        if word.shape != Shape::Capital && !is_ordinal(&word, written) {
             return None;
         }
         if count > 0 && word.cue.has(Cue::ROAD) {
@@ -239,6 +246,10 @@ fn unit(look: &Look<'_>, at: usize, least: usize) -> Option<usize> {
     let head = &text[at..at + letters];
     if !look.lexicon.cue(head).has(Cue::UNIT.or(Cue::HOUSE)) || head.chars().count() < least {
         return None;
+    }
+    // `15 үй`: the word stands behind its number.
+    if BEHIND.iter().any(|known| head == *known) && !text[..at].ends_with([',', '\n']) {
+        return Some(word.end);
     }
     let mut from = at + letters;
     for _ in 0..4 {
@@ -355,7 +366,7 @@ fn british(text: &str, at: usize) -> Option<usize> {
 fn widen_left(look: &Look<'_>, start: usize) -> usize {
     let text = look.text;
     let mut start = start;
-    for _ in 0..PARTS {
+    for part in 0..PARTS {
         let before = Before::read(look.lexicon, text, start);
         let [near, rest @ ..] = before.words() else {
             break;
@@ -369,9 +380,17 @@ fn widen_left(look: &Look<'_>, start: usize) -> usize {
                 && text[near.start..near.end]
                     .bytes()
                     .all(|b| b.is_ascii_digit());
-            if !postcode {
-                break;
-            }
+            let flat = behind.filter(|word| {
+                word.cue.has(Cue::UNIT) && word.shape == Shape::Capital
+                    || word.cue.has(Cue::UNIT) && word.end - word.start > 3
+            });
+            start = match flat {
+                Some(flat) => flat.start,
+                None if postcode => near.start,
+                None => break,
+            };
+        } else if part == 0 && near.cue.has(Cue::STREET) && !text[near.end..start].contains(',') {
+            // `ул. Жибек Жолы`: the last word looked like a street of its own.
             start = near.start;
         } else if let Some(town) = behind.filter(|word| {
             word.cue.has(Cue::TOWN)

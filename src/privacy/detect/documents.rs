@@ -174,7 +174,11 @@ fn contract(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
         // `договор 45-К/2023`, but not `договор 2023 года`
         let near = before.words().first();
         let shaped = look.text[start..end].contains(['/', '-', '\\', '_']) || length >= 6;
-        shaped
+        let numbered = before
+            .words()
+            .get(1)
+            .is_some_and(|word| word.cue.has(Cue::MARK));
+        (shaped || numbered)
             && !is_date(look.text, start, end)
             && near.is_some_and(|word| word.cue.has(Cue::CONTRACT))
             && look.text[near.map_or(start, |word| word.end)..start]

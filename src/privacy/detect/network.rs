@@ -64,9 +64,16 @@ fn local_part(text: &str, end: usize) -> Option<usize> {
             start = before;
         }
     }
+    // `'name@example.com'`, but `o'neil@example.com`.
+    let quote = text[start..end].rfind('\'').map(|at| start + at);
+    if let Some(quote) =
+        quote.filter(|at| !char_before(text, *at).is_some_and(char::is_alphanumeric))
+    {
+        start = quote + 1;
+    }
     // In a query, `to=name@example.com`; in a URL, `%20name@example.com`.
     let name = &text[start..end];
-    if let Some(cut) = name.rfind(['=', '&', '|', '{', '}', '#', '\'']) {
+    if let Some(cut) = name.rfind(['=', '&', '|', '{', '}', '#']) {
         start += cut + 1;
     }
     if text[start..end].starts_with("20") && text[..start].ends_with('%') {

@@ -1,5 +1,6 @@
 //! What is found, case by case; and how often, over a generated corpus.
 
+mod business;
 mod corpus;
 mod figures;
 mod forms;
