@@ -6,7 +6,7 @@
 
 use super::chars::{char_at, digit, is_blank, is_dash};
 use super::cluster::{Cluster, begins};
-use super::words::{Before, Cue, Shape, Word, is_letter};
+use super::words::{Cue, Shape, Word, is_letter};
 use super::{Certainty, Hit, Look};
 use crate::privacy::Class;
 
@@ -26,12 +26,11 @@ pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     }
     let text = look.text;
     let house = house_end(text, group.end);
-    let before = look.before(group.start);
-    let span = match street_before(look, &before, group.start) {
+    let span = match street_before(look, group.start) {
         Some(start) if !is_amount(look, house) => Some((start, house)),
         Some(_) | None => street_behind(look, house)
             .map(|end| (group.start, end))
-            .or_else(|| flat_only(look, &before, group.start, house)),
+            .or_else(|| flat_only(look, group.start, house)),
     };
     if let Some((start, end)) = span {
         let end = widen_right(look, end);
@@ -86,32 +85,36 @@ fn joins(text: &str, left: &Word, to: usize) -> bool {
 }
 
 /// Where the street begins whose house number is at `at`.
-fn street_before(look: &Look<'_>, before: &Before, at: usize) -> Option<usize> {
+fn street_before(look: &Look<'_>, at: usize) -> Option<usize> {
     let text = look.text;
-    let mut words = before.words();
-    let mut right = at;
-    while let [word, rest @ ..] = words {
-        if !word.cue.has(Cue::HOUSE.or(Cue::MARK)) || word.cue.has(Cue::STREET) {
-            break;
-        }
-        if !joins(text, word, right) {
+    let (mut index, mut right) = (0, at);
+    let near = loop {
+        let word = look.word(at, index)?;
+        if !joins(text, &word, right) {
             return None;
         }
+        if !word.cue.has(Cue::HOUSE.or(Cue::MARK)) || word.cue.has(Cue::STREET) {
+            break word;
+        }
         right = word.start;
-        words = rest;
-    }
-    let near = words.first()?;
-    let is_house = right != at || unit(look, skip(text, house_end(text, at), 3), 1).is_some();
-    if !joins(text, near, right) || !is_house && is_year(text, at) {
+        index += 1;
+    };
+    let is_street = near.cue.has(Cue::STREET.or(Cue::QUARTER).or(Cue::ROAD));
+    if near.shape == Shape::Small && !is_street && !near.cue.has(Cue::WITHIN) {
         return None;
     }
-    if near.cue.has(Cue::STREET.or(Cue::QUARTER).or(Cue::ROAD)) {
-        return named_before(look, words, is_house);
+    let is_house = || right != at || unit(look, skip(text, house_end(text, at), 3), 1).is_some();
+    if is_year(text, at) && !is_house() {
+        return None;
+    }
+    if is_street {
+        return named_before(look, at, index, is_house);
     }
     // `ул. Кабанбай батыра, 53`
     let mut right = near.end;
-    for (count, word) in words.iter().take(NAME + 1).enumerate() {
-        if !joins(text, word, right.max(word.end)) {
+    for count in 0..=NAME {
+        let word = look.word(at, index + count)?;
+        if !joins(text, &word, right.max(word.end)) {
             return None;
         }
         if count > 0 && word.cue.has(Cue::STREET.or(Cue::QUARTER)) {
@@ -127,21 +130,24 @@ fn street_before(look: &Look<'_>, before: &Before, at: usize) -> Option<usize> {
 }
 
 /// `Абай көшесі 10`, `Абая ул., 10`, `Abay Avenue 10`, `8 мкр, 12`: the name stands before.
-fn named_before(look: &Look<'_>, words: &[Word], is_house: bool) -> Option<usize> {
+fn named_before(
+    look: &Look<'_>,
+    at: usize,
+    index: usize,
+    is_house: impl Fn() -> bool,
+) -> Option<usize> {
     let text = look.text;
-    let [street, names @ ..] = words else {
-        return None;
-    };
+    let street = look.word(at, index)?;
     let mut start = None;
     let mut right = street.start;
-    for word in names.iter().take(3) {
+    for word in look.words(at).skip(index + 1).take(3) {
         let gap = &text[word.end..right];
         let touches = gap
             .chars()
             .all(|c| is_blank(c) || is_dash(c) || matches!(c, '.' | '«' | '»' | '"'));
         let written = &text[word.start..word.end];
-        let quarter = street.cue.has(Cue::QUARTER) && word.shape == Shape::Number && is_house
-            || is_ordinal(word, written);
+        let quarter = street.cue.has(Cue::QUARTER) && word.shape == Shape::Number && is_house()
+            || is_ordinal(&word, written);
         let small = word.cue.has(Cue::WITHIN) && word.shape == Shape::Small;
         let is_name = word.shape == Shape::Capital || quarter || small;
         // A full stop ends a sentence, but not an initial.
@@ -195,10 +201,10 @@ fn street_behind(look: &Look<'_>, at: usize) -> Option<usize> {
 }
 
 /// `дом 5, кв. 12`, `Абая 10, кв. 5`: no street is named as one, but a flat follows.
-fn flat_only(look: &Look<'_>, before: &Before, at: usize, house: usize) -> Option<(usize, usize)> {
-    let near = before.words().first()?;
+fn flat_only(look: &Look<'_>, at: usize, house: usize) -> Option<(usize, usize)> {
+    let near = look.word(at, 0)?;
     let named = near.shape == Shape::Capital || near.cue.has(Cue::HOUSE);
-    if !named || !joins(look.text, near, at) {
+    if !named || !joins(look.text, &near, at) {
         return None;
     }
     let end = unit(look, skip(look.text, house, 3), 2)?;
@@ -367,14 +373,15 @@ fn widen_left(look: &Look<'_>, start: usize) -> usize {
     let text = look.text;
     let mut start = start;
     for part in 0..PARTS {
-        let before = Before::read(look.lexicon, text, start);
-        let [near, rest @ ..] = before.words() else {
+        let Some(near) = look.word(start, 0) else {
             break;
         };
-        if !joins(text, near, start) {
+        if !joins(text, &near, start) {
             break;
         }
-        let behind = rest.first().filter(|word| joins(text, word, near.start));
+        let behind = look
+            .word(start, 1)
+            .filter(|word| joins(text, word, near.start));
         if near.shape == Shape::Number {
             let postcode = matches!(near.end - near.start, 5 | 6)
                 && text[near.start..near.end]

@@ -4,7 +4,7 @@ use super::chars::{
     char_at, char_before, digit, is_blank, is_dash, is_invisible, latin, visible_before,
 };
 use super::cluster::{Cluster, begins, ends};
-use super::words::{Before, Cue, Shape, is_letter};
+use super::words::{Cue, Shape, is_letter};
 use super::{Certainty, Hit, Look};
 use crate::privacy::Class;
 
@@ -20,14 +20,14 @@ pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
 fn passport(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     let group = cluster.groups[first];
     let letters = letters_before(look.text, group.start);
-    let named = |at: usize| look.before(at).says(Cue::PASSPORT, 6);
+    let named = |at: usize| look.says(at, Cue::PASSPORT, 6);
     let start = letters.start;
     if !begins(look.text, start) {
         return;
     }
     let not_more = ends(look.text, group.end);
     if letters.count == 1 && letters.first == Some('N') && group.len() == 8 && not_more {
-        let other = look.before(start).says(Cue::OTHER.or(Cue::CONTRACT), 2);
+        let other = look.says(start, Cue::OTHER.or(Cue::CONTRACT), 2);
         if !letters.spaced && !other || named(start) {
             look.hit(Hit::new(
                 Class::PASSPORT,
@@ -100,7 +100,7 @@ fn series(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
         at += c.len_utf8();
     }
     let count = look.text[from..at].chars().count();
-    if count == 6 && look.before(start).says(Cue::PASSPORT, 6) {
+    if count == 6 && look.says(start, Cue::PASSPORT, 6) {
         look.hit(Hit::new(Class::PASSPORT, start..at, Certainty::Told));
     }
 }
@@ -161,26 +161,26 @@ fn contract(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     {
         return;
     }
-    let before = look.before(start);
-    let marked = mark_before(look.text, start, &before);
+    let near = look.word(start, 0);
+    let marked = mark_before(look, start);
+    if !marked && !near.is_some_and(|word| word.cue.has(Cue::CONTRACT)) {
+        return;
+    }
     let end = token_end(look.text, start);
     let length = look.text[start..end].chars().count();
     if end - start > LONGEST || length < 2 {
         return;
     }
     let told = if marked {
-        names_contract(look.text, start, &before) || follows_contract(look, end)
+        names_contract(look, start) || follows_contract(look, end)
     } else {
         // `договор 45-К/2023`, but not `договор 2023 года`
-        let near = before.words().first();
         let shaped = look.text[start..end].contains(['/', '-', '\\', '_']) || length >= 6;
-        let numbered = before
-            .words()
-            .get(1)
+        let numbered = look
+            .word(start, 1)
             .is_some_and(|word| word.cue.has(Cue::MARK));
         (shaped || numbered)
             && !is_date(look.text, start, end)
-            && near.is_some_and(|word| word.cue.has(Cue::CONTRACT))
             && look.text[near.map_or(start, |word| word.end)..start]
                 .chars()
                 .all(|c| is_blank(c) || matches!(c, ':' | '(' | '«' | '"' | '='))
@@ -229,7 +229,8 @@ fn token_end(text: &str, at: usize) -> usize {
 }
 
 /// Whether `№`, `#`, `No.` or a word for "number" stands right before.
-fn mark_before(text: &str, start: usize, before: &Before) -> bool {
+fn mark_before(look: &Look<'_>, start: usize) -> bool {
+    let text = look.text;
     let mut at = start;
     while let Some((c, left)) = visible_before(text, at) {
         if matches!(c, '№' | '#') {
@@ -240,14 +241,14 @@ fn mark_before(text: &str, start: usize, before: &Before) -> bool {
         }
         at = left;
     }
-    let near = before.words().first();
-    near.is_some_and(|word| word.cue.has(Cue::MARK) && word.end == at)
+    look.word(start, 0)
+        .is_some_and(|word| word.cue.has(Cue::MARK) && word.end == at)
 }
 
 /// Whether the nearest word that decides says that it is a contract: dates and small words do not.
-fn names_contract(text: &str, start: usize, before: &Before) -> bool {
-    for word in before.words() {
-        if text[word.end..start].contains([';', '!', '?']) {
+fn names_contract(look: &Look<'_>, start: usize) -> bool {
+    for word in look.words(start) {
+        if look.text[word.end..start].contains([';', '!', '?']) {
             return false;
         }
         if word.cue.has(Cue::CONTRACT) {

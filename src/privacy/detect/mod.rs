@@ -18,13 +18,13 @@ mod own;
 mod phone;
 mod words;
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::ops::Range;
 
 pub use own::{BadPattern, Detectors};
 
 use self::cluster::Cluster;
-use self::words::{Before, Lexicon};
+use self::words::{Before, Cue, Lexicon, Word};
 use super::{Class, Classes};
 
 /// A piece of text that is personal.
@@ -71,7 +71,7 @@ struct Look<'a> {
     lexicon: &'a Lexicon,
     hits: Vec<Hit>,
     /// The words before a place that was asked for last.
-    before: Cell<Option<(usize, Before)>>,
+    before: RefCell<Before>,
 }
 
 impl Look<'_> {
@@ -79,15 +79,24 @@ impl Look<'_> {
         self.hits.push(hit);
     }
 
-    fn before(&self, at: usize) -> Before {
-        match self.before.get() {
-            Some((place, before)) if place == at => before,
-            _ => {
-                let before = Before::read(self.lexicon, self.text, at);
-                self.before.set(Some((at, before)));
-                before
-            }
-        }
+    /// The word before `at` that `index` others lie behind.
+    fn word(&self, at: usize, index: usize) -> Option<Word> {
+        let mut before = self.before.borrow_mut();
+        before.word(self.lexicon, self.text, at, index)
+    }
+
+    /// The words before `at`, the nearest first.
+    fn words(&self, at: usize) -> impl Iterator<Item = Word> {
+        let mut index = 0;
+        std::iter::from_fn(move || {
+            index += 1;
+            self.word(at, index - 1)
+        })
+    }
+
+    /// Whether one of the nearest `count` words before `at` says so.
+    fn says(&self, at: usize, cue: Cue, count: usize) -> bool {
+        self.words(at).take(count).any(|word| word.cue.has(cue))
     }
 }
 
@@ -127,7 +136,7 @@ fn built_in(lexicon: &Lexicon, text: &str) -> Vec<Hit> {
         text,
         lexicon,
         hits: Vec::new(),
-        before: Cell::new(None),
+        before: RefCell::default(),
     };
     let mut cluster = Cluster::default();
     let bytes = text.as_bytes();

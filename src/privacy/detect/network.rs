@@ -8,7 +8,8 @@ use super::words::Cue;
 use super::{Certainty, Hit, Look};
 use crate::privacy::Class;
 
-/// The longest part before the `@`, and the longest domain, in bytes.
+/// The longest part before the `@`, and the longest domain, in bytes: 64 and 253 letters are allowed.
+const LONGEST_NAME: usize = 128;
 const LONGEST: usize = 256;
 
 /// Names of files, which `icon@2x.png` has behind its `@`.
@@ -31,10 +32,10 @@ pub(super) fn email(look: &mut Look<'_>, at: usize, after: usize) {
     } else {
         (at, after)
     };
-    let Some(start) = local_part(text, local_end) else {
+    let Some(end) = domain(text, domain_start) else {
         return;
     };
-    let Some(end) = domain(text, domain_start) else {
+    let Some(start) = local_part(text, local_end) else {
         return;
     };
     // `git@github.com:owner/name.git`
@@ -55,7 +56,7 @@ fn local_part(text: &str, end: usize) -> Option<usize> {
         let c = narrow(c);
         let fits = c.is_alphanumeric() || "._%+-'&=~!#$*^{}|".contains(c);
         // Two dots in a row are the end of another sentence.
-        if !fits || (c == '.' && last == '.') || end - before > LONGEST {
+        if !fits || (c == '.' && last == '.') || end - before > LONGEST_NAME {
             break;
         }
         (at, last) = (before, c);
@@ -152,8 +153,7 @@ pub(super) fn v4(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     if touches || goes_on {
         return;
     }
-    let before = look.before(start);
-    if before.says(Cue::VERSION.or(Cue::CLAUSE), 2) {
+    if look.says(start, Cue::VERSION.or(Cue::CLAUSE), 2) {
         return;
     }
     // `1.2.3.4 Payment terms`: the number of a heading.

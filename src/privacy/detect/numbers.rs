@@ -52,7 +52,7 @@ fn person(look: &Look<'_>, cluster: &Cluster, first: usize) -> Option<Hit> {
     if !ends(look.text, end) || is_fraction(look.text, start, end) || has_plus(look.text, start) {
         return None;
     }
-    let named = || look.before(start).says(Cue::PERSON, 3);
+    let named = || look.says(start, Cue::PERSON, 3);
     let alone = first == last
         || (cluster.gaps(first, last).all(Gap::is_plain)
             && (cluster.groups[first].len() == 6 && last - first <= 3 || named()));
@@ -100,7 +100,7 @@ fn has_plus(text: &str, start: usize) -> bool {
 /// A payment card: a known prefix with its length, and the checksum of Luhn.
 fn card(look: &Look<'_>, cluster: &Cluster, first: usize) -> Option<Hit> {
     let start = cluster.groups[first].start;
-    if has_plus(look.text, start) {
+    if cluster.groups[first].len() < 4 || has_plus(look.text, start) {
         return None;
     }
     (13..=19).rev().find_map(|length| {
@@ -110,12 +110,10 @@ fn card(look: &Look<'_>, cluster: &Cluster, first: usize) -> Option<Hit> {
         if !is_issued(digits) || !luhn(digits) || !ends(look.text, end) {
             return None;
         }
-        let named = || look.before(start).says(Cue::CARD, 4);
+        let named = || look.says(start, Cue::CARD, 4);
         if first == last {
-            let before = look.before(start);
-            let other = before.words().iter().take(2);
-            let other = other.filter(|word| !word.cue.has(Cue::MARK));
-            let is_other = { other }.any(|word| word.cue.has(Cue::OTHER));
+            let mut near = look.words(start).take(2);
+            let is_other = near.any(|word| word.cue.has(Cue::OTHER) && !word.cue.has(Cue::MARK));
             if is_fraction(look.text, start, end) || (length == 13 || is_other) && !named() {
                 return None;
             }

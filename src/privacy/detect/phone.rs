@@ -64,7 +64,7 @@ fn read(
     let digits = cluster.digits(first, cluster.groups.len() - 1);
     if digits.starts_with(&[0, 0]) && cluster.groups[first].len() != 3 {
         if let Some(last) = international(cluster, first, 2) {
-            let well = last > first || look.before(start).says(Cue::PHONE, 4);
+            let well = last > first || look.says(start, Cue::PHONE, 4);
             return well.then_some((last, Certainty::Formed));
         }
     }
@@ -76,7 +76,7 @@ fn read(
     if let Some(last) = grouped(cluster, first) {
         return (!is_other(look, start)).then_some((last, Certainty::Formed));
     }
-    if look.before(start).says(Cue::PHONE, 5) && !is_other(look, start) {
+    if look.says(start, Cue::PHONE, 5) && !is_other(look, start) {
         return Some((called(cluster, first)?, Certainty::Told));
     }
     None
@@ -84,25 +84,22 @@ fn read(
 
 /// Whether the word before says that it is something else.
 fn is_other(look: &mut Look<'_>, start: usize) -> bool {
-    let (lexicon_says, phone) = {
-        let before = look.before(start);
-        let near = before
-            .words()
-            .iter()
-            .filter(|word| !word.cue.has(Cue::MARK));
-        let near = near.take(2);
-        let other = near
-            .take_while(|word| !word.cue.has(Cue::PHONE))
-            .any(|word| word.cue.has(Cue::OTHER.or(Cue::CONTRACT).or(Cue::PERSON)));
-        (other, before.says(Cue::PHONE, 2))
-    };
+    let mut near = look
+        .words(start)
+        .filter(|word| !word.cue.has(Cue::MARK))
+        .take(2);
+    let other = Cue::OTHER.or(Cue::CONTRACT).or(Cue::PERSON);
+    let says_other = near
+        .by_ref()
+        .take_while(|word| !word.cue.has(Cue::PHONE))
+        .any(|word| word.cue.has(other));
     // `№ 87011234567`
     let number = {
         let blank = visible_before(look.text, start).filter(|(c, _)| is_blank(*c));
         let at = blank.map_or(start, |(_, at)| at);
         matches!(visible_before(look.text, at), Some(('№' | '#', _)))
     };
-    lexicon_says || number && !phone
+    says_other || number && !look.says(start, Cue::PHONE, 2)
 }
 
 /// Whether what follows says that it is so much of something.

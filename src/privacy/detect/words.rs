@@ -73,8 +73,8 @@ const LONGEST: usize = 40;
 /// Words that mean something, and what: whole ones, or the beginnings of some.
 pub(super) struct Lexicon {
     entries: Vec<(&'static str, bool, Cue)>,
-    /// By the last bits of the first letter: where its entries lie.
-    index: [(u16, u16); 64],
+    /// By the first two letters: where its entries lie.
+    index: Vec<(u16, u16)>,
 }
 
 impl std::fmt::Debug for Lexicon {
@@ -95,33 +95,35 @@ impl Lexicon {
                 entries.push((stem, open, *cue));
             }
         }
-        let slot = |word: &str| {
-            word.chars()
-                .next()
-                .map_or(0, |c| u32::from(c) as usize & 63)
+        let place = |word: &str| {
+            let mut letters = word.chars();
+            slot(letters.next(), letters.next())
         };
-        entries.sort_by_key(|(word, ..)| slot(word));
-        let mut index = [(0, 0); 64];
+        entries.sort_by_key(|(word, ..)| place(word));
+        let mut index = vec![(0, 0); SLOTS];
         for (at, (word, ..)) in entries.iter().enumerate() {
             let at = u16::try_from(at).unwrap_or(u16::MAX);
-            let place = &mut index[slot(word)];
-            if place.1 == 0 {
-                *place = (at, at);
+            let (from, to): &mut (u16, u16) = &mut index[place(word)];
+            if *to == 0 {
+                *from = at;
             }
-            place.1 = at + 1;
+            *to = at + 1;
         }
         Self { entries, index }
     }
 
     /// What `word` says. It is given as it stands.
     pub(super) fn cue(&self, word: &str) -> Cue {
-        if word.len() > LONGEST {
+        let fold = |c: char| if is_dash(c) { '-' } else { small(c) };
+        let mut letters = word.chars().filter(|c| !is_invisible(*c)).map(fold);
+        let (from, to) = self.index[slot(letters.next(), letters.next())];
+        // Most words have no entry that begins as they do.
+        if from == to || word.len() > LONGEST {
             return Cue::default();
         }
         let mut folded = [0_u8; LONGEST * 2];
         let mut length = 0;
-        for c in word.chars().filter(|c| !is_invisible(*c)) {
-            let c = if is_dash(c) { '-' } else { small(c) };
+        for c in word.chars().filter(|c| !is_invisible(*c)).map(fold) {
             let Some(room) = folded.get_mut(length..length + c.len_utf8()) else {
                 return Cue::default();
             };
@@ -130,10 +132,6 @@ impl Lexicon {
         let Ok(folded) = std::str::from_utf8(&folded[..length]) else {
             return Cue::default();
         };
-        let Some(first) = folded.chars().next() else {
-            return Cue::default();
-        };
-        let (from, to) = self.index[u32::from(first) as usize & 63];
         let entries = &self.entries[usize::from(from)..usize::from(to)];
         let fits = entries.iter().filter(|(stem, open, _)| {
             folded.starts_with(stem) && (*open || folded.len() == stem.len())
@@ -181,6 +179,14 @@ impl Lexicon {
     }
 }
 
+/// Places of the index.
+const SLOTS: usize = 1 << 12;
+
+fn slot(first: Option<char>, second: Option<char>) -> usize {
+    let bits = |c: Option<char>| c.map_or(0, u32::from) as usize;
+    (bits(first) & 63) << 6 | bits(second) & 63
+}
+
 pub(super) fn is_letter(c: char) -> bool {
     c.is_ascii_alphabetic() || (!c.is_ascii() && c.is_alphabetic())
 }
@@ -189,62 +195,79 @@ pub(super) fn is_letter(c: char) -> bool {
 const MOST: usize = 10;
 const REACH: usize = 140;
 
-/// The words before a place of the text, the nearest first, to the beginning of its line.
-#[derive(Debug, Default, Clone, Copy)]
+/// The words before a place of the text, the nearest first, to the beginning of its line. They are read
+/// as they are asked for: most numbers are told by the nearest one.
+#[derive(Debug, Default)]
 pub(super) struct Before {
+    at: usize,
     words: [Word; MOST],
     count: usize,
+    /// Where the next one ends, at most.
+    end: usize,
+    /// No other word comes.
+    done: bool,
 }
 
 impl Before {
-    pub(super) fn read(lexicon: &Lexicon, text: &str, at: usize) -> Self {
-        let mut before = Self::default();
-        let least = at.saturating_sub(REACH);
-        let mut end = at;
-        while before.count < MOST {
-            // What lies between two words.
-            let last = loop {
-                match char_before(text, end) {
-                    Some('\n') | None => return before,
-                    Some(c) if is_letter(c) || digit(c).is_some() => break c,
-                    Some(_) if end <= least => return before,
-                    Some(c) => end -= c.len_utf8(),
-                }
-            };
-            let mut start = end - last.len_utf8();
-            let mut first = last;
-            while let Some(c) = char_before(text, start) {
-                let inner = is_letter(c) || digit(c).is_some();
-                let joins = || {
-                    (is_dash(c) && is_letter(first) || is_invisible(c))
-                        && char_before(text, start - c.len_utf8())
-                            .is_some_and(|c| is_letter(c) || digit(c).is_some())
-                };
-                if start <= least || !(inner || joins()) {
-                    break;
-                }
-                start -= c.len_utf8();
-                first = c;
-            }
-            if start < least {
-                return before;
-            }
-            before.words[before.count] = lexicon.seen(text, start, end, first);
-            before.count += 1;
-            end = start;
+    pub(super) fn new(at: usize) -> Self {
+        Self {
+            at,
+            end: at,
+            ..Self::default()
         }
-        before
     }
 
-    pub(super) fn words(&self) -> &[Word] {
-        &self.words[..self.count]
+    /// The word that `index` others lie behind, before `at`.
+    pub(super) fn word(
+        &mut self,
+        lexicon: &Lexicon,
+        text: &str,
+        at: usize,
+        index: usize,
+    ) -> Option<Word> {
+        if self.at != at {
+            *self = Self::new(at);
+        }
+        while self.count <= index && self.count < MOST && !self.done {
+            match self.next(lexicon, text) {
+                Some(word) => {
+                    self.end = word.start;
+                    self.words[self.count] = word;
+                    self.count += 1;
+                }
+                None => self.done = true,
+            }
+        }
+        self.words[..self.count].get(index).copied()
     }
 
-    /// Whether one of the nearest `count` words says so.
-    pub(super) fn says(&self, cue: Cue, count: usize) -> bool {
-        self.words()
-            .iter()
-            .take(count)
-            .any(|word| word.cue.has(cue))
+    fn next(&self, lexicon: &Lexicon, text: &str) -> Option<Word> {
+        let least = self.at.saturating_sub(REACH);
+        let mut end = self.end;
+        // What lies between two words.
+        let last = loop {
+            match char_before(text, end)? {
+                '\n' => return None,
+                c if is_letter(c) || digit(c).is_some() => break c,
+                _ if end <= least => return None,
+                c => end -= c.len_utf8(),
+            }
+        };
+        let mut start = end - last.len_utf8();
+        let mut first = last;
+        while let Some(c) = char_before(text, start) {
+            let inner = is_letter(c) || digit(c).is_some();
+            let joins = || {
+                (is_dash(c) && is_letter(first) || is_invisible(c))
+                    && char_before(text, start - c.len_utf8())
+                        .is_some_and(|c| is_letter(c) || digit(c).is_some())
+            };
+            if start <= least || !(inner || joins()) {
+                break;
+            }
+            start -= c.len_utf8();
+            first = c;
+        }
+        (start >= least).then(|| lexicon.seen(text, start, end, first))
     }
 }
