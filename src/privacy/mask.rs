@@ -1,8 +1,8 @@
 //! Personal data of a request: found in one walk, and replaced where it is asked for.
 
+use super::again::Again;
 use super::class::{Classes, Found};
 use super::detect::{Detectors, Hit, resolve};
-use super::told::Told;
 use super::vault::Vault;
 use super::walk::{self, Unscannable};
 use crate::wire::json::Invalid;
@@ -92,8 +92,8 @@ impl Survey {
             vault.reserve(text);
             None
         })?;
-        // Numbers are given in the order of the text, before the first is replaced: what is told by
-        // words in a later text is replaced in an earlier one, too.
+        // Numbers are given in the order of the text, before the first is replaced: what a later text
+        // tells is replaced in an earlier one, too.
         let (mut count, mut hits) = (0, texts.iter().peekable());
         walk::walk(body, &mut |text, _| {
             if let Some((_, hits)) = hits.next_if(|(number, _)| *number == count) {
@@ -102,13 +102,13 @@ impl Survey {
             count += 1;
             None
         })?;
-        let told = Told::of(&vault);
+        let again = Again::of(&vault, classes);
         let (mut count, mut hits) = (0, texts.iter().peekable());
         let walked = walk::walk(body, &mut |text, _| {
             let own = hits.next_if(|(number, _)| *number == count);
             let own = own.map_or(&[][..], |(_, hits)| hits);
             count += 1;
-            replace(detectors, text, own, &told, &mut vault)
+            replace(detectors, text, own, &again, &mut vault)
         })?;
         Ok(Masked {
             body: walked.text,
@@ -129,23 +129,23 @@ pub fn mask(
     let hits = detectors.find(text, classes);
     vault.reserve(text);
     keep(detectors, text, &hits, vault);
-    let told = Told::of(vault);
-    replace(detectors, text, &hits, &told, vault)
+    let again = Again::of(vault, classes);
+    replace(detectors, text, &hits, &again, vault)
 }
 
 fn keep(detectors: &Detectors, text: &str, hits: &[Hit], vault: &mut Vault) {
     for hit in hits {
         let value = &text[hit.span.clone()];
-        vault.placeholder(detectors, hit.class, value, hit.is_told());
+        vault.placeholder(detectors, hit.class, value);
     }
 }
 
-/// `text` with its hits replaced, and with the values in it that words told elsewhere.
+/// `text` with its hits replaced, and with the values in it that were found elsewhere.
 fn replace(
     detectors: &Detectors,
     text: &str,
     hits: &[Hit],
-    told: &Told,
+    again: &Again,
     vault: &mut Vault,
 ) -> Option<String> {
     let mut places: Vec<_> = hits
@@ -155,10 +155,10 @@ fn replace(
     let mut from = 0;
     let mut more = Vec::new();
     for hit in hits {
-        told.find(text, from..hit.span.start, &mut more);
+        again.find(text, from..hit.span.start, &mut more);
         from = hit.span.end;
     }
-    told.find(text, from..text.len(), &mut more);
+    again.find(text, from..text.len(), &mut more);
     if places.is_empty() && more.is_empty() {
         return None;
     }
@@ -168,7 +168,7 @@ fn replace(
     let mut done = 0;
     for (span, class) in places {
         out.push_str(&text[done..span.start]);
-        out.push_str(vault.placeholder(detectors, class, &text[span.clone()], false));
+        out.push_str(vault.placeholder(detectors, class, &text[span.clone()]));
         done = span.end;
     }
     out.push_str(&text[done..]);

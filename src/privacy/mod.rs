@@ -15,8 +15,8 @@
 //! A value becomes `[EMAIL_1]`: its class and a number by first occurrence, so that the next turn of a
 //! conversation, which carries the same history, numbers alike without anything kept between. A number is
 //! passed over where the request itself holds such a text. Two ways to write a value are one value, and
-//! the first is what is put back. What only words around it told (a contract, an address) is replaced in
-//! all texts of the request, also where those words are not.
+//! the first is what is put back. What was found once is replaced in all texts of the request where it is
+//! written the same, also without the words that told it.
 //!
 //! What is not found: names of persons, since a list or a pattern takes every second capital letter for
 //! one, and a model that does better does not fit into a sidecar; an address without a street or a flat;
@@ -25,11 +25,11 @@
 //!
 #![doc = include_str!("FIGURES.md")]
 
+mod again;
 mod class;
 mod detect;
 mod mask;
 mod placeholder;
-mod told;
 mod unmask;
 mod vault;
 mod walk;

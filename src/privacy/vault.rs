@@ -29,8 +29,6 @@ struct Entry {
     class: Class,
     placeholder: String,
     value: Zeroizing<String>,
-    /// Whether it was told by words around it, so that it is to be looked for elsewhere.
-    told: bool,
 }
 
 /// A normal form, which is as personal as the value.
@@ -78,22 +76,16 @@ impl Vault {
     }
 
     /// The placeholder of a value: the one that it has, or the next one of its class.
-    pub(super) fn placeholder(
-        &mut self,
-        detectors: &Detectors,
-        class: Class,
-        value: &str,
-        told: bool,
-    ) -> &str {
+    pub(super) fn placeholder(&mut self, detectors: &Detectors, class: Class, value: &str) -> &str {
         let form = Normal(Zeroizing::new(normal(class, value)));
         let at = match self.by_value.get(&(class, form)) {
             Some(&at) => at,
-            None => self.keep(detectors, class, value, told),
+            None => self.keep(detectors, class, value),
         };
         &self.entries[at].placeholder
     }
 
-    fn keep(&mut self, detectors: &Detectors, class: Class, value: &str, told: bool) -> usize {
+    fn keep(&mut self, detectors: &Detectors, class: Class, value: &str) -> usize {
         let at = self.entries.len();
         let (label, last) = self
             .labels
@@ -110,7 +102,6 @@ impl Vault {
             class,
             placeholder: format!("[{name}]"),
             value: Zeroizing::new(value.to_owned()),
-            told,
         });
         let form = Normal(Zeroizing::new(normal(class, value)));
         self.by_value.insert((class, form), at);
@@ -138,9 +129,9 @@ impl Vault {
         })
     }
 
-    /// The values that are to be looked for as they are written, with their classes.
-    pub(super) fn told(&self) -> impl Iterator<Item = (Class, &str)> {
-        let told = self.entries.iter().filter(|entry| entry.told);
-        told.map(|entry| (entry.class, entry.value.as_str()))
+    /// The values, with their classes.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Class, &str)> {
+        let entries = self.entries.iter();
+        entries.map(|entry| (entry.class, entry.value.as_str()))
     }
 }

@@ -57,12 +57,6 @@ impl Hit {
             certainty,
         }
     }
-
-    /// Whether the same text elsewhere, without the words around it, would not be found.
-    pub(super) fn is_told(&self) -> bool {
-        self.certainty == Certainty::Told
-            || matches!(self.class, Class::ADDRESS | Class::CONTRACT | Class::PHONE)
-    }
 }
 
 /// One look at one text.

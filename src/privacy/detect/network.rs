@@ -139,8 +139,11 @@ pub(super) fn v4(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     let mut small = true;
     for at in first..first + 4 {
         let digits = cluster.digits(at, at);
+        if digits.len() > 3 {
+            return;
+        }
         let value = digits.iter().fold(0_u32, |n, d| n * 10 + u32::from(*d));
-        if digits.len() > 3 || value > 255 || (digits.len() > 1 && digits[0] == 0) {
+        if value > 255 || (digits.len() > 1 && digits[0] == 0) {
             return;
         }
         small &= value < 32;

@@ -16,11 +16,26 @@ fn found(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_surer_class_names_what_two_find() {
-    // An IIN is no telephone number, whatever is asked for.
-    let text = "тел. 880101300123";
+fn what_bears_the_checksum_of_another_class_is_no_telephone_number() {
     let detectors = Detectors::default();
-    let classes = Classes::NONE.with(Class::PHONE);
-    assert_eq!(found("880101300129 или 87011234567").len(), 1);
-    let _ = (text, detectors, classes);
+    let only = Classes::NONE.with(Class::PHONE);
+    for text in ["тел. 880101300209", "call 10.20.30.40"] {
+        assert!(detectors.find(text, only).is_empty(), "{text}");
+        assert_eq!(detectors.find(text, Classes::ALL).len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn hits_that_overlap_are_one_of_the_surer_class() {
+    let own = [("first", "b+c"), ("second", "ab+")];
+    let detectors = Detectors::new(own).unwrap();
+    let hits = detectors.find("xabbbbc договор № 12-К", Classes::ALL);
+    let spans: Vec<_> = hits
+        .iter()
+        .map(|hit| (detectors.name(hit.class), hit.span.clone()))
+        .collect();
+    assert_eq!(spans, [("second", 1..7), ("contract", 27..32)]);
+    let second = detectors.class("second").unwrap();
+    let hits = detectors.find("xabbbbc", Classes::NONE.with(second));
+    assert_eq!(hits[0].span, 1..6);
 }

@@ -1,49 +1,50 @@
-//! Values that only words around them told, found again where those words are not.
+//! Values that were found once, found again where they would not be.
 //!
 //! `Договор № 45-К/2023` says what `45-К/2023` is, and a later `по 45-К/2023` does not.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::class::Class;
-use super::vault::Vault;
 use zeroize::Zeroizing;
+
+use super::class::{Class, Classes};
+use super::vault::Vault;
 
 /// What is shorter, in bytes, is not looked for: it would be found in anything.
 const SHORTEST: usize = 5;
-/// By as many first bytes the values are told apart.
+/// By as many first bytes the values are again apart.
 const KEY: usize = 4;
 /// Bits of the table that says where a value may begin.
 const BITS: usize = 1 << 14;
 
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct Again {
     values: HashMap<[u8; KEY], Vec<(Class, Zeroizing<String>)>>,
     may_begin: Vec<u64>,
 }
 
-impl Told {
-    pub(super) fn of(vault: &Vault) -> Self {
-        let mut told = Self::default();
-        for (class, value) in vault.told() {
+impl Again {
+    pub(super) fn of(vault: &Vault, classes: Classes) -> Self {
+        let mut again = Self::default();
+        for (class, value) in vault.entries() {
             let Some(&key) = value.as_bytes().first_chunk::<KEY>() else {
                 continue;
             };
-            if value.len() < SHORTEST {
+            if value.len() < SHORTEST || !classes.has(class) {
                 continue;
             }
-            if told.may_begin.is_empty() {
-                told.may_begin = vec![0; BITS / 64];
+            if again.may_begin.is_empty() {
+                again.may_begin = vec![0; BITS / 64];
             }
             let bit = slot(key);
-            told.may_begin[bit / 64] |= 1 << (bit % 64);
-            let values = told.values.entry(key).or_default();
+            again.may_begin[bit / 64] |= 1 << (bit % 64);
+            let values = again.values.entry(key).or_default();
             values.push((class, Zeroizing::new(value.to_owned())));
         }
-        for values in told.values.values_mut() {
+        for values in again.values.values_mut() {
             values.sort_by(|(_, one), (_, other)| other.len().cmp(&one.len()).then(one.cmp(other)));
         }
-        told
+        again
     }
 
     /// The places within `range` of `text` where such a value stands by itself.
