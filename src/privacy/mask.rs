@@ -75,7 +75,9 @@ impl Survey {
         let mut found = Found::default();
         for (number, hits) in &self.texts {
             let hits = resolve(hits, classes);
-            hits.iter().for_each(|hit| found.add(hit.class));
+            for hit in &hits {
+                found.add(hit.class);
+            }
             if !hits.is_empty() {
                 texts.push((*number, hits));
             }

@@ -113,8 +113,9 @@ impl<'a> Walk<'a, '_> {
     fn member(&mut self, cursor: &mut Cursor<'a>, key: &str, zone: Zone) -> Result<(), Invalid> {
         let kind = cursor.kind()?;
         let zone = match (zone, key) {
-            (Zone::Content, _) => Zone::Content,
-            (Zone::Frame, "arguments" | "metadata" | "action") => Zone::Content,
+            (Zone::Content, _) | (Zone::Frame, "arguments" | "metadata" | "action") => {
+                Zone::Content
+            }
             (Zone::Frame, "input") if kind == Kind::Object => Zone::Content,
             (_, "parameters" | "input_schema" | "schema" | "json_schema") => Zone::Schema,
             (zone, _) => zone,
@@ -203,10 +204,12 @@ impl<'a> Walk<'a, '_> {
         let digits = &self.text[span.clone()];
         match (zone, key) {
             (Zone::Content, _) => {
-                if digits.len() >= LONG_NUMBER && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                    if let Some(changed) = (self.visit)(digits, Form::Text) {
-                        self.splices.push((span, quote(&changed)));
-                    }
+                let long = digits.len() >= LONG_NUMBER;
+                if !long || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return;
+                }
+                if let Some(changed) = (self.visit)(digits, Form::Text) {
+                    self.splices.push((span, quote(&changed)));
                 }
             }
             (Zone::Frame, Some("input" | "prompt")) => {

@@ -254,7 +254,7 @@ fn unit(look: &Look<'_>, at: usize, least: usize) -> Option<usize> {
         return None;
     }
     // `15 үй`: the word stands behind its number.
-    if BEHIND.iter().any(|known| head == *known) && !text[..at].ends_with([',', '\n']) {
+    if BEHIND.contains(&head) && !text[..at].ends_with([',', '\n']) {
         return Some(word.end);
     }
     let mut from = at + letters;
@@ -325,9 +325,7 @@ fn place(look: &Look<'_>, at: usize, comma: bool) -> Option<usize> {
     let mut last = word;
     for _ in 0..3 {
         let next = skip(text, last.end, 2);
-        let Some(word) = look.lexicon.word(text, next) else {
-            return None;
-        };
+        let word = look.lexicon.word(text, next)?;
         if word.cue.has(Cue::TOWN) && word.end - word.start > 6 {
             return Some(word.end);
         }

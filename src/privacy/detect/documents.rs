@@ -121,11 +121,9 @@ fn letters_before(text: &str, at: usize) -> Letters {
         spaced: false,
     };
     let mut end = at;
-    if let Some((c, before)) = visible_before(text, end) {
-        if is_blank(c) {
-            end = before;
-            letters.spaced = true;
-        }
+    if let Some((_, before)) = visible_before(text, end).filter(|(c, _)| is_blank(*c)) {
+        end = before;
+        letters.spaced = true;
     }
     let mut start = end;
     while let Some((c, before)) = visible_before(text, start) {

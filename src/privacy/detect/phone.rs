@@ -1,6 +1,6 @@
 //! Telephone numbers: international ones, and as they are written in Kazakhstan, Russia and elsewhere.
 
-use super::chars::{char_at, char_before, digit, is_blank, visible_before};
+use super::chars::{char_at, digit, is_blank, visible_before};
 use super::cluster::{Cluster, Gap, begins, ends, is_fraction};
 use super::words::{Cue, Shape};
 use super::{Certainty, Hit, Look};
@@ -13,7 +13,6 @@ pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     if !begins(look.text, start) && !plus {
         return;
     }
-    // A dot or a comma with a digit before: the rest of a decimal fraction.
     let Some((last, certainty)) = read(look, cluster, first, plus) else {
         return;
     };
@@ -47,31 +46,30 @@ fn opening(text: &str, at: usize) -> (usize, bool) {
 }
 
 fn read(
-    look: &mut Look<'_>,
+    look: &Look<'_>,
     cluster: &Cluster,
     first: usize,
     plus: bool,
 ) -> Option<(usize, Certainty)> {
-    let start = cluster.groups[first].start;
-    let total = cluster.groups.last().map_or(0, |last| last.to) - cluster.groups[first].from;
+    let group = cluster.groups[first];
+    let start = group.start;
+    let total = cluster.groups.last().map_or(0, |last| last.to) - group.from;
     if total < 6 {
         return None;
     }
     if plus {
         return Some((international(cluster, first, 0)?, Certainty::Formed));
     }
-    // `00 49 30 …`, `8 10 49 …`
+    // `00 49 30 …`
     let digits = cluster.digits(first, cluster.groups.len() - 1);
-    if digits.starts_with(&[0, 0]) && cluster.groups[first].len() != 3 {
-        if let Some(last) = international(cluster, first, 2) {
-            let well = last > first || look.says(start, Cue::PHONE, 4);
-            return well.then_some((last, Certainty::Formed));
-        }
+    let abroad = digits.starts_with(&[0, 0]) && group.len() != 3;
+    if let Some(last) = abroad.then(|| international(cluster, first, 2)).flatten() {
+        let well = last > first || look.says(start, Cue::PHONE, 4);
+        return well.then_some((last, Certainty::Formed));
     }
-    if let Some(last) = eleven(cluster, first) {
-        if last > first || !is_other(look, start) {
-            return Some((last, Certainty::Formed));
-        }
+    let eleven = eleven(cluster, first).filter(|last| *last > first || !is_other(look, start));
+    if let Some(last) = eleven {
+        return Some((last, Certainty::Formed));
     }
     if let Some(last) = grouped(cluster, first) {
         return (!is_other(look, start)).then_some((last, Certainty::Formed));
@@ -83,7 +81,7 @@ fn read(
 }
 
 /// Whether the word before says that it is something else.
-fn is_other(look: &mut Look<'_>, start: usize) -> bool {
+fn is_other(look: &Look<'_>, start: usize) -> bool {
     let mut near = look
         .words(start)
         .filter(|word| !word.cue.has(Cue::MARK))
@@ -123,56 +121,98 @@ fn international(cluster: &Cluster, first: usize, skip: usize) -> Option<usize> 
         let digits = digits.get(..count)?;
         Some(digits.iter().fold(0, |n, d| n * 10 + u32::from(*d)))
     };
-    let (code, (least, most)) = (1..=3).find_map(|count| {
-        let code = lead(count)?;
-        Some((count, national(code)?))
-    })?;
-    let shortest = (skip + code + least).max(7 + skip);
-    let longest = skip + code + most;
+    let (prefix, (least, most)) =
+        (1..=3).find_map(|count| Some((count, national(lead(count)?)?)))?;
+    let shortest = (skip + prefix + least).max(7 + skip);
+    let longest = skip + prefix + most;
     (shortest..=longest).rev().find_map(|count| {
-        let last = cluster.last_of(first, count)?;
-        cluster.gaps(first, last).all(is_loose).then_some(last)
+        let end = cluster.last_of(first, count)?;
+        cluster.gaps(first, end).all(is_loose).then_some(end)
     })
 }
 
-/// How many digits follow a country's code. <https://www.itu.int/pub/T-SP-E.164D> (read 2026-11).
+/// Codes of countries: the first and the last of a row.
+type Codes = &'static [(u32, u32)];
+
+/// How many digits follow a country's code: at least, and at most; and the codes, as ranges.
+/// <https://www.itu.int/pub/T-SP-E.164D> (read 2026-11).
+const LENGTHS: &[(usize, usize, Codes)] = &[
+    (
+        10,
+        10,
+        &[
+            (1, 1),
+            (7, 7),
+            (30, 30),
+            (52, 52),
+            (57, 58),
+            (63, 63),
+            (90, 92),
+            (98, 98),
+        ],
+    ),
+    (
+        9,
+        9,
+        &[
+            (27, 27),
+            (33, 34),
+            (40, 40),
+            (48, 48),
+            (66, 66),
+            (93, 94),
+            (420, 421),
+        ],
+    ),
+    (
+        8,
+        10,
+        &[(20, 20), (51, 51), (60, 60), (82, 82), (84, 84), (95, 95)],
+    ),
+    (
+        7,
+        9,
+        &[
+            (31, 32),
+            (41, 41),
+            (46, 47),
+            (53, 53),
+            (56, 56),
+            (61, 61),
+            (64, 65),
+        ],
+    ),
+    (8, 9, &[(36, 36), (45, 45), (992, 996), (998, 998)]),
+    (8, 11, &[(39, 39)]),
+    (7, 12, &[(43, 43)]),
+    (9, 10, &[(44, 44), (81, 81)]),
+    (7, 11, &[(49, 49)]),
+    (10, 11, &[(54, 55), (86, 86)]),
+    (8, 12, &[(62, 62)]),
+    (7, 9, &[(370, 378), (380, 387), (389, 389)]),
+    (7, 10, &[(350, 359), (960, 968), (970, 977)]),
+    (
+        6,
+        10,
+        &[
+            (211, 299),
+            (422, 423),
+            (500, 509),
+            (590, 599),
+            (670, 692),
+            (850, 856),
+            (880, 880),
+            (886, 886),
+        ],
+    ),
+];
+
 fn national(code: u32) -> Option<(usize, usize)> {
-    Some(match code {
-        1 | 7 => (10, 10),
-        20 | 27 | 33 | 34 | 40 | 48 | 51 | 52 | 57 | 60 | 66 | 82 | 84 | 90 | 91 | 92 | 93 | 94
-        | 98 => match code {
-            33 | 34 | 27 | 40 | 48 | 66 | 93 | 94 => (9, 9),
-            82 | 60 | 84 | 20 | 51 => (8, 10),
-            _ => (10, 10),
-        },
-        30 | 58 | 63 => (10, 10),
-        31 | 32 | 41 | 46 | 47 | 53 | 56 | 61 | 64 | 65 => (7, 9),
-        36 | 45 => (8, 9),
-        39 => (8, 11),
-        43 => (7, 12),
-        44 => (9, 10),
-        49 => (7, 11),
-        54 | 55 => (10, 11),
-        62 => (8, 12),
-        81 => (9, 10),
-        86 => (10, 11),
-        95 => (8, 10),
-        370..=378 | 380..=387 | 389 => (7, 9),
-        350..=359 => (7, 10),
-        420 | 421 => (9, 9),
-        992 | 993 | 994 | 995 | 996 | 998 => (8, 9),
-        961..=968 | 970..=977 => (7, 10),
-        211..=269
-        | 290..=299
-        | 420..=423
-        | 500..=509
-        | 590..=599
-        | 670..=692
-        | 850..=856
-        | 880
-        | 886 => (6, 10),
-        _ => return None,
-    })
+    let row = LENGTHS.iter().find(|(_, _, codes)| {
+        let mut codes = codes.iter();
+        codes.any(|(first, last)| (*first..=*last).contains(&code))
+    });
+    row.map(|(least, most, _)| (*least, *most))
 }
 
 /// Between the groups of a telephone number.
@@ -202,9 +242,9 @@ fn is_area(code: &[u8], prefix: u8) -> bool {
             1 | 2 | 4 | 6 | 7 => true,
             _ => third == 0 || prefix == 8 && second == 5,
         },
-        [9, ..] => true,
-        [8, 0, 0] | [8, 1 | 2 | 3 | 4 | 5 | 6 | 7, _] => true,
-        [3, 0 | 3 | 4 | 5 | 6 | 8 | 9, _] | [4, 0 | 1 | 2 | 6 | 7 | 8 | 9, _] => true,
+        [9, ..] | [8, 0, 0] | [8, 1..=7, _] | [3, 0 | 3..=6 | 8 | 9, _] | [4, 0..=2 | 6..=9, _] => {
+            true
+        }
         _ => false,
     }
 }
@@ -222,7 +262,7 @@ fn grouped(cluster: &Cluster, first: usize) -> Option<usize> {
     }
     let take = groups.len().min(5);
     let shape: Vec<usize> = cluster.shape(first, first + take - 1).collect();
-    let dashed = |last: usize| {
+    let is_dashed = |last: usize| {
         cluster
             .gaps(first, last)
             .all(|gap| gap.dashes == 1 || gap.is_dot())
@@ -234,35 +274,31 @@ fn grouped(cluster: &Cluster, first: usize) -> Option<usize> {
             Some(first + 3)
         }
         // `415-555-2671`, `1-415-555-2671`
-        [3, 3, 4, ..] if dashed(first + 2) && digits[0] >= 2 && digits[3] >= 2 => Some(first + 2),
+        [3, 3, 4, ..] if is_dashed(first + 2) && digits[0] >= 2 && digits[3] >= 2 => {
+            Some(first + 2)
+        }
         [1, 3, 3, 4, ..] if digits[0] == 1 && digits[1] >= 2 && digits[4] >= 2 => Some(first + 3),
         // `020 7946 0958`, `07700 900123`
-        [3, 4, 4, ..] | [4, 3, 4, ..] | [5, 6, ..] | [4, 3, 3, ..]
-            if digits[0] == 0 && digits[1] != 0 =>
-        {
+        [3, 4, 4, ..] | [4, 3, 3 | 4, ..] | [5, 6, ..] if digits[0] == 0 && digits[1] != 0 => {
             Some(first + if shape[0] == 5 { 1 } else { 2 })
         }
         _ => None,
     }
 }
 
-/// What follows the word "telephone": five to fifteen digits.
+/// What follows the word "telephone": six to fifteen digits.
 fn called(cluster: &Cluster, first: usize) -> Option<usize> {
     let groups = &cluster.groups[first..];
-    let from = groups[0].from;
-    // A date or an hour is no telephone number.
+    // A date is no telephone number.
     let shape: Vec<usize> = groups.iter().take(3).map(|group| group.len()).collect();
     if matches!(shape[..], [2, 2, 4] | [4, 2, 2]) && groups[1].gap.blanks == 0 {
         return None;
     }
     (6..=15).rev().find_map(|count| {
         let last = cluster.last_of(first, count)?;
-        let solid = last == first && count >= 6;
-        let loose = cluster
-            .gaps(first, last)
-            .all(|gap| is_loose(gap) && gap.width() <= 2);
-        let _ = from;
-        (solid || loose && count <= 12).then_some(last)
+        let mut gaps = cluster.gaps(first, last);
+        let loose = count <= 12 && gaps.all(|gap| is_loose(gap) && gap.width() <= 2);
+        (last == first || loose).then_some(last)
     })
 }
 
@@ -295,6 +331,5 @@ fn extension(look: &Look<'_>, end: usize) -> usize {
     if at == from || at - from > 6 {
         return end;
     }
-    debug_assert!(char_before(look.text, at).is_some());
     at
 }

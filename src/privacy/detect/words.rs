@@ -245,7 +245,7 @@ impl Before {
         let least = self.at.saturating_sub(REACH);
         let mut end = self.end;
         // What lies between two words.
-        let last = loop {
+        let closing = loop {
             match char_before(text, end)? {
                 '\n' => return None,
                 c if is_letter(c) || digit(c).is_some() => break c,
@@ -253,8 +253,8 @@ impl Before {
                 c => end -= c.len_utf8(),
             }
         };
-        let mut start = end - last.len_utf8();
-        let mut first = last;
+        let mut start = end - closing.len_utf8();
+        let mut first = closing;
         while let Some(c) = char_before(text, start) {
             let inner = is_letter(c) || digit(c).is_some();
             let joins = || {
