@@ -4,9 +4,9 @@
 //! looked for before it (`ул. Абая, 10`, `Абай көшесі 10`, `Abay avenue 10`) or behind it
 //! (`221B Baker Street`); then the flat, the town and the postcode next to them are taken in.
 
-use super::chars::{char_at, digit, is_blank, is_dash};
+use super::chars::{char_at, digit, is_blank, is_dash, is_letter};
 use super::cluster::{Cluster, begins};
-use super::words::{Cue, Shape, Word, is_letter};
+use super::words::{Cue, Shape, Word};
 use super::{Certainty, Hit, Look};
 use crate::privacy::Class;
 
@@ -73,15 +73,19 @@ fn digits_end(text: &str, mut at: usize) -> usize {
 /// that is cut short.
 fn joins(text: &str, left: &Word, to: usize) -> bool {
     let gap = &text[left.end..to];
-    let short = text[left.start..left.end].chars().count() <= 5 && left.cue != Cue::default()
-        || text[left.start..left.end].chars().count() <= 2;
     let fits = |c: char| {
         is_blank(c)
             || is_dash(c)
-            || matches!(c, ',' | '№' | '«' | '»' | '"' | '“' | '”' | '(' | ':')
-            || (c == '.' && short)
+            || matches!(c, ',' | '№' | '«' | '»' | '"' | '“' | '”' | '(' | ':' | '.')
     };
-    gap.len() <= 8 && gap.chars().all(fits)
+    if gap.len() > 8 || !gap.chars().all(fits) {
+        return false;
+    }
+    let is_short = || {
+        let letters = text[left.start..left.end].chars().count();
+        letters <= 2 || letters <= 5 && left.cue != Cue::default()
+    };
+    !gap.contains('.') || is_short()
 }
 
 /// Where the street begins whose house number is at `at`.
@@ -111,15 +115,16 @@ fn street_before(look: &Look<'_>, at: usize) -> Option<usize> {
         return named_before(look, at, index, is_house);
     }
     // `ул. Кабанбай батыра, 53`
-    let mut right = near.end;
+    let (mut right, mut named) = (near.end, false);
     for count in 0..=NAME {
         let word = look.word(at, index + count)?;
         if !joins(text, &word, right.max(word.end)) {
             return None;
         }
         if count > 0 && word.cue.has(Cue::STREET.or(Cue::QUARTER)) {
-            return Some(word.start);
+            return (named || word.cue.has(Cue::QUARTER)).then_some(word.start);
         }
+        named |= word.shape == Shape::Capital;
         let small_number = word.shape == Shape::Number && word.end - word.start <= 8;
         if word.shape == Shape::Small && !word.cue.has(Cue::WITHIN) && !small_number {
             return None;

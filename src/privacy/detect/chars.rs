@@ -30,8 +30,10 @@ pub(super) fn visible_before(text: &str, mut at: usize) -> Option<(char, usize)>
 
 /// Full-width, Arabic, Persian and mathematical digits count, too.
 pub(super) fn digit(c: char) -> Option<u8> {
+    if c < '\u{0660}' {
+        return c.is_ascii_digit().then_some(c as u8 & 0x0f);
+    }
     let zero = match c {
-        '0'..='9' => '0',
         '\u{ff10}'..='\u{ff19}' => '\u{ff10}',
         '\u{0660}'..='\u{0669}' => '\u{0660}',
         '\u{06f0}'..='\u{06f9}' => '\u{06f0}',
@@ -45,10 +47,12 @@ pub(super) fn digit(c: char) -> Option<u8> {
 
 /// Characters of no width, which copying brings along.
 pub(super) fn is_invisible(c: char) -> bool {
+    if c < '\u{200b}' {
+        return c == '\u{00ad}';
+    }
     matches!(
         c,
-        '\u{00ad}'
-            | '\u{200b}'..='\u{200f}'
+        '\u{200b}'..='\u{200f}'
             | '\u{202a}'..='\u{202e}'
             | '\u{2060}'..='\u{2064}'
             | '\u{2066}'..='\u{2069}'
@@ -109,4 +113,24 @@ pub(super) fn latin(c: char) -> Option<char> {
         'Х' => 'X',
         _ => return None,
     })
+}
+
+/// A letter of any script. Cyrillic and the marks of common text are known without a table.
+pub(super) fn is_letter(c: char) -> bool {
+    match c {
+        '\0'..='\u{7f}' => c.is_ascii_alphabetic(),
+        '\u{0400}'..='\u{0481}' | '\u{048a}'..='\u{052f}' => true,
+        '\u{2000}'..='\u{2070}'
+        | '\u{20a0}'..='\u{20cf}'
+        | '\u{2116}'
+        | '\u{00ab}'
+        | '\u{00bb}'
+        | '\u{00a0}' => false,
+        c => c.is_alphabetic(),
+    }
+}
+
+/// A letter or a digit, of any script.
+pub(super) fn is_inner(c: char) -> bool {
+    is_letter(c) || digit(c).is_some()
 }

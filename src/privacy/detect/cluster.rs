@@ -3,7 +3,9 @@
 //! `8 (701) 123-45-67` is one cluster of five groups. What a cluster is, the detectors say: each looks
 //! at the groups from one on, as long as they make a number of its kind.
 
-use super::chars::{char_at, char_before, digit, is_blank, is_dash, is_invisible};
+use super::chars::{
+    char_at, char_before, digit, is_blank, is_dash, is_inner, is_invisible, visible_before,
+};
 
 /// Digits that are read as one cluster, at most. What goes on is read again from some groups before.
 const MOST: usize = 512;
@@ -161,14 +163,14 @@ impl Cluster {
 
 /// Whether a number may begin at `at`: no letter or digit touches it.
 pub(super) fn begins(text: &str, at: usize) -> bool {
-    super::chars::visible_before(text, at).is_none_or(|(c, _)| !c.is_alphanumeric())
+    visible_before(text, at).is_none_or(|(c, _)| !is_inner(c))
 }
 
 /// Whether a number may end at `at`.
 pub(super) fn ends(text: &str, mut at: usize) -> bool {
     while let Some(c) = char_at(text, at) {
         if !is_invisible(c) {
-            return !c.is_alphanumeric();
+            return !is_inner(c);
         }
         at += c.len_utf8();
     }

@@ -1,10 +1,11 @@
 //! Numbers of passports and contracts, which only the words around them tell.
 
 use super::chars::{
-    char_at, char_before, digit, is_blank, is_dash, is_invisible, latin, visible_before,
+    char_at, char_before, digit, is_blank, is_dash, is_inner, is_invisible, is_letter, latin,
+    visible_before,
 };
 use super::cluster::{Cluster, begins, ends};
-use super::words::{Cue, Shape, is_letter};
+use super::words::{Cue, Shape};
 use super::{Certainty, Hit, Look};
 use crate::privacy::Class;
 
@@ -135,7 +136,7 @@ fn letters_before(text: &str, at: usize) -> Letters {
         start = before;
     }
     // A word in capitals is none.
-    let more = visible_before(text, start).is_some_and(|(c, _)| c.is_alphanumeric());
+    let more = visible_before(text, start).is_some_and(|(c, _)| is_inner(c));
     if letters.count == 0 || more {
         return Letters {
             start: at,
@@ -151,8 +152,11 @@ fn letters_before(text: &str, at: usize) -> Letters {
 /// The number of a contract: any token with a digit behind a word for one, and a mark between.
 fn contract(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     let group = cluster.groups[first];
+    // Within a token: its first digits look for its meaning.
+    if first > 0 && group.gap.blanks == 0 && group.gap.brackets == 0 {
+        return;
+    }
     let start = token_start(look.text, group.start);
-    // Only the first digits of a token look for its meaning.
     if look.text[start..group.start]
         .chars()
         .any(|c| digit(c).is_some())
@@ -188,7 +192,7 @@ fn contract(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     }
 }
 
-fn is_inner(c: char) -> bool {
+fn joins_token(c: char) -> bool {
     matches!(c, '/' | '\\' | '_' | '.' | '–') || is_dash(c)
 }
 
@@ -196,11 +200,11 @@ fn token_start(text: &str, at: usize) -> usize {
     let mut start = at;
     let mut end = at;
     while let Some(c) = char_before(text, end) {
-        if at - end > LONGEST || !(c.is_alphanumeric() || is_inner(c) || is_invisible(c)) {
+        if at - end > LONGEST || !(is_inner(c) || joins_token(c) || is_invisible(c)) {
             break;
         }
         end -= c.len_utf8();
-        if c.is_alphanumeric() {
+        if is_inner(c) {
             start = end;
         }
     }
@@ -215,11 +219,11 @@ fn token_start(text: &str, at: usize) -> usize {
 fn token_end(text: &str, at: usize) -> usize {
     let (mut end, mut next) = (at, at);
     while let Some(c) = char_at(text, next) {
-        if next - at > LONGEST || !(c.is_alphanumeric() || is_inner(c) || is_invisible(c)) {
+        if next - at > LONGEST || !(is_inner(c) || joins_token(c) || is_invisible(c)) {
             break;
         }
         next += c.len_utf8();
-        if c.is_alphanumeric() {
+        if is_inner(c) {
             end = next;
         }
     }

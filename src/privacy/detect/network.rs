@@ -2,7 +2,9 @@
 
 use core::net::Ipv6Addr;
 
-use super::chars::{char_at, char_before, is_blank, is_invisible, narrow, visible_before};
+use super::chars::{
+    char_at, char_before, is_blank, is_inner, is_invisible, narrow, visible_before,
+};
 use super::cluster::Cluster;
 use super::words::Cue;
 use super::{Certainty, Hit, Look};
@@ -54,22 +56,20 @@ fn local_part(text: &str, end: usize) -> Option<usize> {
     let (mut start, mut at, mut last) = (end, end, '.');
     while let Some((c, before)) = visible_before(text, at) {
         let c = narrow(c);
-        let fits = c.is_alphanumeric() || "._%+-'&=~!#$*^{}|".contains(c);
+        let fits = is_inner(c) || "._%+-'&=~!#$*^{}|".contains(c);
         // Two dots in a row are the end of another sentence.
         if !fits || (c == '.' && last == '.') || end - before > LONGEST_NAME {
             break;
         }
         (at, last) = (before, c);
         // It does not begin with a mark.
-        if c.is_alphanumeric() || c == '_' || c == '+' {
+        if is_inner(c) || c == '_' || c == '+' {
             start = before;
         }
     }
     // `'name@example.com'`, but `o'neil@example.com`.
     let quote = text[start..end].rfind('\'').map(|at| start + at);
-    if let Some(quote) =
-        quote.filter(|at| !char_before(text, *at).is_some_and(char::is_alphanumeric))
-    {
+    if let Some(quote) = quote.filter(|at| !char_before(text, *at).is_some_and(is_inner)) {
         start = quote + 1;
     }
     // In a query, `to=name@example.com`; in a URL, `%20name@example.com`.
@@ -91,7 +91,7 @@ fn domain(text: &str, start: usize) -> Option<usize> {
     let mut end = None;
     loop {
         let c = char_at(text, at).map(narrow);
-        let inner = c.is_some_and(|c| c.is_alphanumeric() || c == '-' || is_invisible(c));
+        let inner = c.is_some_and(|c| is_inner(c) || c == '-' || is_invisible(c));
         if inner && at - start < LONGEST {
             at += char_at(text, at).map_or(1, char::len_utf8);
             continue;
@@ -150,9 +150,9 @@ pub(super) fn v4(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     }
     let (start, end) = (one.start, rest[2].end);
     let text = look.text;
-    let touches = visible_before(text, start)
-        .is_some_and(|(c, _)| c.is_alphanumeric() || c == '.' || c == '_');
-    let goes_on = char_at(text, end).is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let touches =
+        visible_before(text, start).is_some_and(|(c, _)| is_inner(c) || c == '.' || c == '_');
+    let goes_on = char_at(text, end).is_some_and(|c| is_inner(c) || c == '_');
     if touches || goes_on {
         return;
     }
@@ -197,7 +197,7 @@ pub(super) fn v6(look: &mut Look<'_>, at: usize) -> usize {
     if run.len() < 6 || run.bytes().filter(|byte| *byte == b':').count() < 2 {
         return next;
     }
-    let touched = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':');
+    let touched = |c: Option<char>| c.is_some_and(|c| is_inner(c) || c == '_' || c == ':');
     if touched(char_before(look.text, start)) || touched(char_at(look.text, end)) {
         return next;
     }

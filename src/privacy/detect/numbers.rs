@@ -1,8 +1,10 @@
 //! Numbers that carry a checksum: payment cards, Kazakhstan's IIN and BIN, IBANs.
 
-use super::chars::{char_at, digit, is_blank, is_dash, is_invisible, latin, visible_before};
+use super::chars::{
+    char_at, digit, is_blank, is_dash, is_invisible, is_letter, latin, visible_before,
+};
 use super::cluster::{Cluster, Gap, Group, begins, ends, is_fraction};
-use super::words::{Cue, Lexicon, is_letter};
+use super::words::{Cue, Lexicon};
 use super::{Certainty, Hit, Look};
 use crate::privacy::Class;
 

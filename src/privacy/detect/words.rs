@@ -3,7 +3,7 @@
 //! A number alone says little: `45-12` may be anything, and behind `договор №` it is a contract. The
 //! words are read backwards from it, only where a number is, and each is looked up once.
 
-use super::chars::{char_at, char_before, digit, is_dash, is_invisible, small};
+use super::chars::{char_at, char_before, digit, is_dash, is_invisible, is_letter, small};
 
 /// What a word says of the number that follows it, or precedes it. A set: `г` may be many things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -187,10 +187,6 @@ fn slot(first: Option<char>, second: Option<char>) -> usize {
     (bits(first) & 63) << 6 | bits(second) & 63
 }
 
-pub(super) fn is_letter(c: char) -> bool {
-    c.is_ascii_alphabetic() || (!c.is_ascii() && c.is_alphabetic())
-}
-
 /// How many words are read, and how many bytes, at most.
 const MOST: usize = 10;
 const REACH: usize = 140;
@@ -209,14 +205,6 @@ pub(super) struct Before {
 }
 
 impl Before {
-    pub(super) fn new(at: usize) -> Self {
-        Self {
-            at,
-            end: at,
-            ..Self::default()
-        }
-    }
-
     /// The word that `index` others lie behind, before `at`.
     pub(super) fn word(
         &mut self,
@@ -226,7 +214,7 @@ impl Before {
         index: usize,
     ) -> Option<Word> {
         if self.at != at {
-            *self = Self::new(at);
+            (self.at, self.end, self.count, self.done) = (at, at, 0, false);
         }
         while self.count <= index && self.count < MOST && !self.done {
             match self.next(lexicon, text) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 
 use super::corpus::{Item, business, negatives, positives};
+use super::unseen::UNSEEN;
 use crate::privacy::{Class, Classes, Detectors};
 
 #[derive(Default)]
@@ -133,4 +134,45 @@ fn business_text_is_left_alone() {
         "{} false hits",
         hits.len()
     );
+}
+
+/// Reads what is written with `⟦…⟧` around what is personal.
+fn unseen(detectors: &Detectors) -> Vec<Item> {
+    let read = |(name, marked): &(&str, &str)| {
+        let mut labels = Vec::new();
+        let mut text = String::new();
+        for piece in marked.split_inclusive(['⟦', '⟧']) {
+            let start = text.len();
+            text.push_str(piece.trim_end_matches(['⟦', '⟧']));
+            if piece.ends_with('⟧') {
+                labels.push((detectors.class(name).unwrap(), start..text.len()));
+            }
+        }
+        Item { text, labels }
+    };
+    UNSEEN.iter().map(read).collect()
+}
+
+#[test]
+fn most_of_what_the_detectors_were_not_made_for_is_found() {
+    let detectors = Detectors::default();
+    let items = unseen(&detectors);
+    let mut tallies = BTreeMap::new();
+    tally(&detectors, &items, &mut tallies);
+    let mut sum = Tally::default();
+    for (class, tally) in &tallies {
+        let name = detectors.name(*class);
+        println!(
+            "{name}: {} of {}, {} wrong",
+            tally.found, tally.there, tally.wrong
+        );
+        for text in tally.missed.iter().chain(&tally.false_hits) {
+            println!("  missed or wrong, {name}: {text:?}");
+        }
+        sum.there += tally.there;
+        sum.found += tally.found;
+        sum.wrong += tally.wrong;
+    }
+    println!("all: {} of {}, {} wrong", sum.found, sum.there, sum.wrong);
+    assert!(sum.recall() >= 0.8 && sum.precision() >= 0.9);
 }

@@ -150,7 +150,10 @@ fn addresses() {
             "at 742 Evergreen Terrace, Springfield, IL 62704 today",
             &["address: 742 Evergreen Terrace, Springfield, IL 62704"],
         ),
-        ("площадь 120 кв. м, 5 минут", &[]),
+        (
+            "площадь 120 кв. м, 5 минут; площадь 0,0812 га; за 3 квартал 2024",
+            &[],
+        ),
     ]);
 }
 

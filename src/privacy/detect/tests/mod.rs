@@ -4,6 +4,7 @@ mod business;
 mod corpus;
 mod figures;
 mod forms;
+mod unseen;
 
 use super::*;
 
