@@ -134,7 +134,7 @@ impl<'a> Walk<'a, '_> {
                 }
             }
         }
-        if zone != Zone::Content && is_opaque(key) {
+        if zone == Zone::Frame && is_opaque(key) {
             cursor.skip()?;
             return Ok(());
         }

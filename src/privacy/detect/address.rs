@@ -33,7 +33,12 @@ pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
             .or_else(|| flat_only(look, group.start, house)),
     };
     if let Some((start, end)) = span {
-        let end = widen_right(look, end);
+        let whole = widen_right(look, end);
+        // `2016 Anna Lane` signs a text, as a rule.
+        if start == group.start && whole == end && is_year(text, start) {
+            return;
+        }
+        let end = whole;
         let start = widen_left(look, start);
         look.hit(Hit::new(Class::ADDRESS, start..end, Certainty::Told));
     }

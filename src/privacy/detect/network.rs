@@ -146,6 +146,10 @@ pub(super) fn v4(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
         if value > 255 || (digits.len() > 1 && digits[0] == 0) {
             return;
         }
+        // Of nobody: a machine itself, any address, a mask.
+        if at == first && matches!(value, 0 | 127 | 255) {
+            return;
+        }
         small &= value < 32;
     }
     let (start, end) = (one.start, rest[2].end);

@@ -10,7 +10,9 @@ use crate::privacy::Class;
 pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     let group = cluster.groups[first];
     let (start, plus) = opening(look.text, group.start);
-    if !begins(look.text, start) && !plus {
+    // `call_883098` names a call.
+    let named = visible_before(look.text, start).is_some_and(|(c, _)| c == '_');
+    if !plus && (named || !begins(look.text, start)) {
         return;
     }
     let Some((last, certainty)) = read(look, cluster, first, plus) else {
@@ -24,6 +26,9 @@ pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
         return;
     }
     let end = extension(look, end);
+    // A bracket that is not closed within it is around it.
+    let around = look.text[start..end].starts_with('(') && !look.text[start..end].contains(')');
+    let start = start + usize::from(around);
     look.hit(Hit::new(Class::PHONE, start..end, certainty));
 }
 
@@ -263,9 +268,9 @@ fn grouped(cluster: &Cluster, first: usize) -> Option<usize> {
     let take = groups.len().min(5);
     let shape: Vec<usize> = cluster.shape(first, first + take - 1).collect();
     let is_dashed = |last: usize| {
-        cluster
-            .gaps(first, last)
-            .all(|gap| gap.dashes == 1 || gap.is_dot())
+        let mut gaps = cluster.gaps(first, last);
+        let one = gaps.next();
+        one.is_some_and(|gap| gap.dashes == 1 || gap.is_dot()) && gaps.all(|gap| Some(gap) == one)
     };
     let digits = cluster.digits(first, first + take - 1);
     match shape[..] {
