@@ -33,6 +33,7 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
             "once/store.rs",
             "once/table.rs",
             "once/tape.rs",
+            "privacy",
             "error.rs",
             "limit/queue.rs",
             "limit/room.rs",
@@ -106,6 +107,17 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
         &["plan"],
         &["crate::upstream", "crate::listen", "crate::record"],
         "a plan is made before anything is sent",
+    ),
+    (
+        &["privacy"],
+        &[
+            "crate::upstream",
+            "crate::listen",
+            "crate::record",
+            "crate::snapshot",
+            "serde_json::",
+        ],
+        "what is personal is found and put back in bytes, without a tree; what follows is a route's to say",
     ),
     (
         &["record", "telemetry"],

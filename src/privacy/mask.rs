@@ -1,0 +1,178 @@
+//! Personal data of a request: found in one walk, and replaced where it is asked for.
+
+use super::again::Again;
+use super::class::{Classes, Found};
+use super::detect::{Detectors, Hit, resolve};
+use super::vault::Vault;
+use super::walk::{self, Unscannable};
+use crate::wire::json::Invalid;
+
+/// What a request holds: the result of looking at each of its texts once.
+#[derive(Debug)]
+pub struct Survey {
+    /// The hits of each text that has some, with its number in the walk.
+    texts: Vec<(usize, Vec<Hit>)>,
+    unscannable: Vec<Unscannable>,
+}
+
+/// A request without what was taken out of it.
+#[derive(Debug)]
+pub struct Masked {
+    /// `None` where nothing had to be taken out: the body goes as it came.
+    pub body: Option<String>,
+    pub vault: Vault,
+    pub found: Found,
+}
+
+impl Survey {
+    /// Looks at every text in `body`, a JSON request of any surface, for every class.
+    ///
+    /// # Errors
+    /// Where the body stops being JSON.
+    pub fn read(detectors: &Detectors, body: &str) -> Result<Self, Invalid> {
+        let (mut texts, mut count) = (Vec::new(), 0);
+        let walked = walk::walk(body, &mut |text, _| {
+            let hits = detectors.all(text);
+            if !hits.is_empty() {
+                texts.push((count, hits));
+            }
+            count += 1;
+            None
+        })?;
+        Ok(Self {
+            texts,
+            unscannable: walked.unscannable,
+        })
+    }
+
+    /// How often each of `classes` is in it.
+    pub fn found(&self, classes: Classes) -> Found {
+        let mut found = Found::default();
+        for (_, hits) in &self.texts {
+            for hit in resolve(hits, classes) {
+                found.add(hit.class);
+            }
+        }
+        found
+    }
+
+    /// What could not be looked at: it may hold anything.
+    pub fn unscannable(&self) -> &[Unscannable] {
+        &self.unscannable
+    }
+
+    /// Takes `classes` out of `body`, the one that was surveyed.
+    ///
+    /// # Errors
+    /// Where the body stops being JSON.
+    pub fn mask(
+        &self,
+        detectors: &Detectors,
+        body: &str,
+        classes: Classes,
+    ) -> Result<Masked, Invalid> {
+        let mut texts: Vec<(usize, Vec<Hit>)> = Vec::new();
+        let mut found = Found::default();
+        for (number, hits) in &self.texts {
+            let hits = resolve(hits, classes);
+            for hit in &hits {
+                found.add(hit.class);
+            }
+            if !hits.is_empty() {
+                texts.push((*number, hits));
+            }
+        }
+        let mut vault = Vault::default();
+        if texts.is_empty() {
+            return Ok(Masked {
+                body: None,
+                vault,
+                found,
+            });
+        }
+        walk::walk(body, &mut |text, _| {
+            vault.reserve(text);
+            None
+        })?;
+        // Numbers are given in the order of the text, before the first is replaced: what a later text
+        // tells is replaced in an earlier one, too.
+        let (mut count, mut hits) = (0, texts.iter().peekable());
+        walk::walk(body, &mut |text, _| {
+            if let Some((_, hits)) = hits.next_if(|(number, _)| *number == count) {
+                keep(detectors, text, hits, &mut vault);
+            }
+            count += 1;
+            None
+        })?;
+        let again = Again::of(&vault, classes);
+        let (mut count, mut hits) = (0, texts.iter().peekable());
+        let walked = walk::walk(body, &mut |text, _| {
+            let own = hits.next_if(|(number, _)| *number == count);
+            let own = own.map_or(&[][..], |(_, hits)| hits);
+            count += 1;
+            replace(detectors, text, own, &again, &mut vault)
+        })?;
+        Ok(Masked {
+            body: walked.text,
+            vault,
+            found,
+        })
+    }
+}
+
+/// Takes `classes` out of one text; `None` where nothing is to be taken out. Texts that share a vault
+/// share their placeholders; what they hold that reads like one is to be reserved before.
+pub fn mask(
+    detectors: &Detectors,
+    text: &str,
+    classes: Classes,
+    vault: &mut Vault,
+) -> Option<String> {
+    let hits = detectors.find(text, classes);
+    vault.reserve(text);
+    keep(detectors, text, &hits, vault);
+    let again = Again::of(vault, classes);
+    replace(detectors, text, &hits, &again, vault)
+}
+
+fn keep(detectors: &Detectors, text: &str, hits: &[Hit], vault: &mut Vault) {
+    for hit in hits {
+        let value = &text[hit.span.clone()];
+        vault.placeholder(detectors, hit.class, value);
+    }
+}
+
+/// `text` with its hits replaced, and with the values in it that were found elsewhere.
+fn replace(
+    detectors: &Detectors,
+    text: &str,
+    hits: &[Hit],
+    again: &Again,
+    vault: &mut Vault,
+) -> Option<String> {
+    let mut places: Vec<_> = hits
+        .iter()
+        .map(|hit| (hit.span.clone(), hit.class))
+        .collect();
+    let mut from = 0;
+    let mut more = Vec::new();
+    for hit in hits {
+        again.find(text, from..hit.span.start, &mut more);
+        from = hit.span.end;
+    }
+    again.find(text, from..text.len(), &mut more);
+    if places.is_empty() && more.is_empty() {
+        return None;
+    }
+    places.append(&mut more);
+    places.sort_by_key(|(span, _)| span.start);
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for (span, class) in places {
+        out.push_str(&text[done..span.start]);
+        out.push_str(vault.placeholder(detectors, class, &text[span.clone()]));
+        done = span.end;
+    }
+    out.push_str(&text[done..]);
+    Some(out)
+}

@@ -1,0 +1,45 @@
+//! Personal data in what is sent: found, taken out, and put back into the answer.
+//!
+//! Pure: no socket, no clock, no chance. What a route does about it is somebody else's to say:
+//!
+//! ```text
+//! Detectors::new(patterns)                once for a configuration; a bad pattern is a problem of it
+//! Survey::read(&detectors, body)          once for a request: every text of it, every class
+//!   .found(classes)                       for rules, `observe`, `block`, and the record
+//!   .unscannable()                        images, files, sound: to be taken for holding every class
+//!   .mask(&detectors, body, classes)      the body with placeholders, and the vault of this request
+//! Unmask::new(vault, form)                one text of a stream: push pieces, then finish
+//! vault.restore(text, form)               a whole text; `restore_body` for a whole plain answer
+//! ```
+//!
+//! A value becomes `[EMAIL_1]`: its class and a number by first occurrence, so that the next turn of a
+//! conversation, which carries the same history, numbers alike without anything kept between. A number is
+//! passed over where the request itself holds such a text. Two ways to write a value are one value, and
+//! the first is what is put back. What was found once is replaced in all texts of the request where it is
+//! written the same, also without the words that told it.
+//!
+//! What is not found: names of persons, since a list or a pattern takes every second capital letter for
+//! one, and a model that does better does not fit into a sidecar; an address without a street or a flat;
+//! e-mail addresses in words (`name at example dot com`); numbers in words; keys of JSON objects, which
+//! are not touched; texts within images, files and sound, which [`Unscannable`] names.
+//!
+#![doc = include_str!("FIGURES.md")]
+
+mod again;
+mod class;
+mod detect;
+mod mask;
+mod placeholder;
+mod unmask;
+mod vault;
+mod walk;
+
+pub use class::{Class, Classes, Found};
+pub use detect::{BadPattern, Detectors, Hit};
+pub use mask::{Masked, Survey, mask};
+pub use unmask::{Form, Unmask};
+pub use vault::Vault;
+pub use walk::Unscannable;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! Values put back in the place of their placeholders: in whole texts, and in streams that may cut a
+//! placeholder anywhere.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::placeholder::{self, Reading};
+use super::vault::Vault;
+use super::walk;
+use crate::wire::json::{self, Invalid};
+
+/// What kind of text a value is put back into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Text for a reader.
+    Text,
+    /// JSON as it is written: arguments of a tool. The value is escaped.
+    Json,
+}
+
+impl Vault {
+    /// `text` with every known placeholder replaced by its value.
+    pub fn restore<'a>(&self, text: &'a str, form: Form) -> Cow<'a, str> {
+        if self.is_empty() || placeholder::next(text, 0).is_none() {
+            return Cow::Borrowed(text);
+        }
+        let mut out = String::with_capacity(text.len());
+        let kept = self.put_back(text, form, &mut out);
+        out.push_str(&text[kept..]);
+        Cow::Owned(out)
+    }
+
+    /// A plain answer with every known placeholder in its texts replaced; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where the body stops being JSON.
+    pub fn restore_body(&self, body: &str) -> Result<Option<String>, Invalid> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let walked = walk::walk(body, &mut |text, form| match self.restore(text, form) {
+            Cow::Owned(restored) if restored != text => Some(restored),
+            Cow::Owned(_) | Cow::Borrowed(_) => None,
+        })?;
+        Ok(walked.text)
+    }
+
+    /// Writes what is certain of `text`. Returns where the rest starts, which may be the beginning of
+    /// a placeholder.
+    fn put_back(&self, text: &str, form: Form, out: &mut String) -> usize {
+        let (mut done, mut at) = (0, 0);
+        while let Some(place) = placeholder::next(text, at) {
+            match placeholder::read(text, place, |name| self.begins(name)) {
+                Reading::Begun => {
+                    out.push_str(&text[done..place]);
+                    return place;
+                }
+                Reading::Nothing { next } => at = next.max(place + 1),
+                Reading::Whole { start, end, name } => {
+                    at = end;
+                    if let Some(value) = self.value(&name) {
+                        out.push_str(&text[done..start]);
+                        write(value, form, out);
+                        done = end;
+                    }
+                }
+            }
+        }
+        out.push_str(&text[done..]);
+        text.len()
+    }
+}
+
+fn write(value: &str, form: Form, out: &mut String) {
+    match form {
+        Form::Text => out.push_str(value),
+        Form::Json => {
+            let quoted = zeroize::Zeroizing::new(json::quote(value));
+            out.push_str(&quoted[1..quoted.len() - 1]);
+        }
+    }
+}
+
+/// One text of an answer that comes in pieces: a choice's content, a call's arguments.
+///
+/// What may be the beginning of a placeholder is held back, at most some 130 bytes.
+#[derive(Debug)]
+pub struct Unmask {
+    vault: Arc<Vault>,
+    form: Form,
+    held: String,
+}
+
+impl Unmask {
+    pub fn new(vault: Arc<Vault>, form: Form) -> Self {
+        Self {
+            vault,
+            form,
+            held: String::new(),
+        }
+    }
+
+    /// Takes the next piece, and appends to `out` what is certain of the text so far.
+    pub fn push(&mut self, piece: &str, out: &mut String) {
+        if self.vault.is_empty() || self.held.is_empty() && placeholder::next(piece, 0).is_none() {
+            out.push_str(piece);
+            return;
+        }
+        self.held.push_str(piece);
+        let kept = self.vault.put_back(&self.held, self.form, out);
+        self.held.drain(..kept);
+    }
+
+    /// The text has ended: what was held back is no placeholder.
+    pub fn finish(&mut self, out: &mut String) {
+        out.push_str(&self.held);
+        self.held.clear();
+    }
+}
