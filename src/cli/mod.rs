@@ -1,5 +1,6 @@
 //! The commands, one file each. A command writes to the writer it is given and returns its exit code.
 
+mod audit;
 mod check;
 mod dev;
 mod drill;
@@ -45,6 +46,7 @@ enum Command {
     Check(check::Check),
     Drill(drill::Drill),
     Fleet(fleet::Fleet),
+    Audit(audit::Audit),
     /// Print the JSON Schema of the configuration
     Schema,
     Keys(keys::Keys),
@@ -72,6 +74,7 @@ impl Cli {
             Command::Check(check) => check.run(out),
             Command::Drill(drill) => drill.run(out),
             Command::Fleet(fleet) => fleet.run(out),
+            Command::Audit(audit) => audit.run(out),
             Command::Schema => schema::run(out),
             Command::Keys(keys) => keys.run(out),
             Command::Healthcheck(healthcheck) => Ok(healthcheck.run()),

@@ -39,6 +39,7 @@ pub use sources::{CentralText, Document, Local, Sources};
 pub use text::Format;
 
 use crate::facts::Families;
+use crate::record::AuditFile;
 use crate::simulate::SimulatedProvider;
 use crate::snapshot::{Identity, Snapshot};
 use crate::source::{Place, SourceUrl};
@@ -102,7 +103,7 @@ pub struct Process {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditConfig {
     pub stdout: bool,
-    pub file: Option<PathBuf>,
+    pub file: Option<AuditFile>,
 }
 
 /// # Errors

@@ -13,6 +13,7 @@
 
 mod support;
 
+mod audit;
 mod brownout;
 mod capacity;
 mod central;

@@ -20,7 +20,7 @@ fn values(lines: &mpsc::Receiver<sink::Message>) -> Vec<Value> {
     lines
         .try_iter()
         .filter_map(|message| match message {
-            sink::Message::Line(line) => Some(serde_json::from_slice(&line).unwrap()),
+            sink::Message::Line(line, _) => Some(serde_json::from_slice(&line).unwrap()),
             sink::Message::Wake | sink::Message::Close => None,
         })
         .collect()
