@@ -95,9 +95,7 @@ impl GatewayError {
             Self::Overloaded | Self::ShuttingDown => {
                 (S::SERVICE_UNAVAILABLE, "server_error", "overloaded")
             }
-            Self::AuditUnavailable => {
-                (S::SERVICE_UNAVAILABLE, "server_error", "audit_unavailable")
-            }
+            Self::AuditUnavailable => (S::SERVICE_UNAVAILABLE, "server_error", "audit_unavailable"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "server_error", "internal"),
             Self::Unanswered(failure) => unanswered(failure),
         }
@@ -291,9 +289,9 @@ impl fmt::Display for GatewayError {
                 f.write_str("No provider has answered in the time that this request was given.")
             }
             Self::Overloaded => f.write_str("There is no room for this request now."),
-            Self::AuditUnavailable => f.write_str(
-                "Requests are refused while their audit records cannot be written.",
-            ),
+            Self::AuditUnavailable => {
+                f.write_str("Requests are refused while their audit records cannot be written.")
+            }
             Self::ShuttingDown => f.write_str("This sidecar is shutting down."),
             Self::Internal => f.write_str("Pillion failed to handle this request."),
         }

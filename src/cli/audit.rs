@@ -11,6 +11,9 @@ use super::FAILED;
 use crate::proof::verify::{Report, Verifier};
 use crate::proof::{heads_of, lines};
 
+/// What the name of a file ends with that is not whole yet.
+const HALF: &str = ".gz.part";
+
 /// Check audit records
 #[derive(Debug, Args)]
 pub(super) struct Audit {
@@ -94,6 +97,10 @@ impl Verify {
         }
         for path in files {
             let name = path.display().to_string();
+            if name.ends_with(HALF) {
+                // A segment that is being compressed, or was when the process was killed.
+                continue;
+            }
             let read = if name == "-" {
                 if io::stdin().is_terminal() {
                     return Err("nothing is piped into stdin".to_owned());
@@ -135,7 +142,11 @@ fn tell(report: &Report, out: &mut impl Write) -> io::Result<()> {
         let files = chain.files.join(" → ");
         let whose = chain.instance.as_deref().unwrap_or("-");
         let (first, last) = (chain.first_seq, chain.last_seq);
-        writeln!(out, "{whose}: {first} to {last} in {files}, head {}", chain.head)?;
+        writeln!(
+            out,
+            "{whose}: {first} to {last} in {files}, head {}",
+            chain.head
+        )?;
     }
     let (records, files, chains) = (report.records, report.files, report.chains.len());
     writeln!(out, "ok: {records} records, {files} files, {chains} chains")

@@ -34,7 +34,12 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 /// The duration as the operator would write it, in the largest unit that is exact.
 pub(super) fn duration_text(span: Duration) -> String {
     let millis = span.as_millis();
-    for (unit, of) in [("d", 24 * 3_600_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
+    for (unit, of) in [
+        ("d", 24 * 3_600_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1000),
+    ] {
         if millis > 0 && millis.is_multiple_of(of) {
             return format!("{}{unit}", millis / of);
         }

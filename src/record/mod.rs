@@ -105,13 +105,7 @@ impl Records {
         }
     }
 
-    fn write(
-        &self,
-        facts: &mut Facts,
-        end: End<'_>,
-        ending: Option<&Ending>,
-        owed: Option<Owed>,
-    ) {
+    fn write(&self, facts: &mut Facts, end: End<'_>, ending: Option<&Ending>, owed: Option<Owed>) {
         let Shared {
             identity,
             metrics,
@@ -154,10 +148,7 @@ impl Recorder {
 
     /// What the answer is to be held back for, if answers are.
     pub fn receipt(&mut self) -> Option<Receipt> {
-        if !self.records.shared.audit.holds() {
-            return None;
-        }
-        let (owed, receipt) = Receipt::new();
+        let (owed, receipt) = self.records.shared.audit.receipt()?;
         self.owed = Some(owed);
         Some(receipt)
     }

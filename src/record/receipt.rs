@@ -1,6 +1,12 @@
 //! Whether a request's record is on the disk, for whoever holds its answer back until then.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// A disk that hangs does not hold an answer any longer, where records are not required.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How far a record has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,27 +21,35 @@ enum Stage {
 
 /// The answer's end of it.
 #[derive(Debug, Clone)]
-pub struct Receipt(watch::Receiver<Stage>);
+pub struct Receipt {
+    stage: watch::Receiver<Stage>,
+    patience: Option<Duration>,
+}
 
 /// The record's end of it. Dropped, the record is lost, and nobody waits for it any more.
 #[derive(Debug)]
 pub(super) struct Owed(watch::Sender<Stage>);
 
 impl Receipt {
-    pub(super) fn new() -> (Owed, Self) {
-        let (owed, receipt) = watch::channel(Stage::Open);
-        (Owed(owed), Self(receipt))
+    /// One that is waited for no longer than so.
+    pub(super) fn new(patience: Option<Duration>) -> (Owed, Self) {
+        let (owed, stage) = watch::channel(Stage::Open);
+        (Owed(owed), Self { stage, patience })
     }
 
     /// Whether the request is over, so that its record is on its way.
     pub fn is_recorded(&self) -> bool {
-        *self.0.borrow() >= Stage::Recorded
+        *self.stage.borrow() >= Stage::Recorded
     }
 
     /// Returns once the record is on the disk, or cannot be brought there for now. Cancel-safe.
     pub async fn settled(mut self) {
         // Gone without a word, it was lost, which has been told.
-        let _ = self.0.wait_for(|stage| *stage == Stage::Settled).await;
+        let settled = self.stage.wait_for(|stage| *stage == Stage::Settled);
+        match self.patience {
+            Some(patience) => drop(timeout(patience, settled).await),
+            None => drop(settled.await),
+        }
     }
 }
 

@@ -15,6 +15,8 @@ use http_body_util::BodyExt as _;
 use crate::body::{Body, BoxError};
 use crate::record::Receipt;
 
+/// That the record is on the disk.
+type Settled = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// What a body gives when it is polled.
 type Piece = Option<Result<Frame<Bytes>, BoxError>>;
 
@@ -38,7 +40,7 @@ struct Held {
     inner: Body,
     receipt: Receipt,
     /// A piece that waits, and what it waits for.
-    kept: Option<(Piece, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    kept: Option<(Piece, Settled)>,
 }
 
 impl http_body::Body for Held {
@@ -51,7 +53,7 @@ impl http_body::Body for Held {
             if !self.receipt.is_recorded() {
                 return Poll::Ready(piece);
             }
-            let settled = Box::pin(self.receipt.clone().settled());
+            let settled: Settled = Box::pin(self.receipt.clone().settled());
             self.kept = Some((piece, settled));
         }
         if let Some((_, settled)) = &mut self.kept {
@@ -70,7 +72,8 @@ impl http_body::Body for Held {
             Some((Some(Ok(frame)), _)) => frame.data_ref().map_or(0, Bytes::len) as u64,
             Some(_) | None => 0,
         };
-        hint.exact()
-            .map_or_else(SizeHint::default, |exact| SizeHint::with_exact(exact + kept))
+        hint.exact().map_or_else(SizeHint::default, |exact| {
+            SizeHint::with_exact(exact + kept)
+        })
     }
 }

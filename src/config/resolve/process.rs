@@ -65,6 +65,10 @@ fn audit(root: &Table, report: &mut Report) -> AuditConfig {
         };
     };
     let file = table.text("file").map(|file| audit_file(&file, table));
+    let to_file = !table.has("to") || table.texts("to").any(|(_, to)| &*to == "file");
+    if table.flag("required") == Some(true) && (file.is_none() || !to_file) {
+        report.problem(&table.at("required"), "needs a `file` that records go to");
+    }
     if !table.has("to") {
         return AuditConfig {
             stdout: file.is_none(),

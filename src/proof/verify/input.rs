@@ -87,7 +87,8 @@ impl Verifier {
             }
             self.read_line(line, &mut place);
             if self.problems.len() >= MOST {
-                self.notes.push(format!("{}: not read to its end", self.name()));
+                self.notes
+                    .push(format!("{}: not read to its end", self.name()));
                 break;
             }
         }

@@ -93,7 +93,8 @@ impl Verifier {
             let note = format!("{name} begins at seq {seq}: what was before it is not at hand");
             self.notes.push(note);
         } else {
-            let message = format!("begins at seq {seq}, and what it follows is in none of the files");
+            let message =
+                format!("begins at seq {seq}, and what it follows is in none of the files");
             let expected = Some("a file that ends with the hash that was found here".to_owned());
             self.tell_run(at, Fault::MissingSegment, &message, expected, found);
         }
@@ -106,15 +107,21 @@ impl Verifier {
             return;
         }
         match self.noted.gap(instance.as_deref(), last.seq) {
-            Some((lost, why)) if last.seq + lost + 1 == seq => {
+            Some((count, why)) if last.seq + count + 1 == seq => {
                 let name = &self.inputs[self.runs[at].input].name;
-                let note = format!("{name}:1: {lost} records were lost before this one: {why}");
+                let note = format!("{name}:1: {count} records were lost before this one: {why}");
                 self.notes.push(note);
             }
             _ => {
                 let message = "has not the number that follows: records were lost before it";
                 let expected = Some(format!("seq {}", last.seq + 1));
-                self.tell_run(at, Fault::Gap, message, expected, Some(format!("seq {seq}")));
+                self.tell_run(
+                    at,
+                    Fault::Gap,
+                    message,
+                    expected,
+                    Some(format!("seq {seq}")),
+                );
             }
         }
     }

@@ -144,7 +144,8 @@ impl Noted {
                 self.want(told, instance);
             }
             What::Gap { after, lost, why } => {
-                self.gaps.insert((instance, after), (lost, why.into_owned()));
+                self.gaps
+                    .insert((instance, after), (lost, why.into_owned()));
             }
             What::Removed { segment, seq, hash } => {
                 self.removed.insert(hash, segment);

@@ -9,8 +9,10 @@ use crate::proof::{Chain, Head, Note, Told, What, Why};
 fn records(chain: &mut Chain, instance: &str, from: u64, count: u64) -> Vec<String> {
     let seqs = from..from + count;
     seqs.map(|seq| {
-        let bare =
-            format!(r#"{{"kind":"pillion.audit","instance":"{instance}","status":{}}}"#, seq % 7);
+        let bare = format!(
+            r#"{{"kind":"pillion.audit","instance":"{instance}","status":{}}}"#,
+            seq % 7
+        );
         let mut line = Vec::new();
         chain.seal(bare.as_bytes(), seq, &mut line);
         String::from_utf8(line).unwrap()
@@ -72,9 +74,18 @@ fn what_is_whole_is_whole_in_any_order() {
     let chains: Vec<_> = report
         .chains
         .iter()
-        .map(|it| (it.instance.as_deref().unwrap(), it.files.join(" "), it.last_seq))
+        .map(|it| {
+            (
+                it.instance.as_deref().unwrap(),
+                it.files.join(" "),
+                it.last_seq,
+            )
+        })
         .collect();
-    let expected = [("pod-2", "other".to_owned(), 4), ("pod-1", "a b c".to_owned(), 9)];
+    let expected = [
+        ("pod-2", "other".to_owned(), 4),
+        ("pod-1", "a b c".to_owned(), 9),
+    ];
     assert_eq!(chains, expected);
 }
 
@@ -94,11 +105,31 @@ fn a_broken_line_is_named() {
     let hash = format!("{}", head_of(&good[2]).hash);
     let other = format!("{}", head_of(&good[4]).hash);
     for (what, text, line, fault) in [
-        ("changed", changed(3, "\"status\":4", "\"status\":5"), 4, Fault::Changed),
-        ("the first changed", changed(0, "\"status\":1", "\"status\":5"), 1, Fault::Changed),
-        ("the last changed", changed(5, "\"status\":6", "\"status\":5"), 6, Fault::Changed),
+        (
+            "changed",
+            changed(3, "\"status\":4", "\"status\":5"),
+            4,
+            Fault::Changed,
+        ),
+        (
+            "the first changed",
+            changed(0, "\"status\":1", "\"status\":5"),
+            1,
+            Fault::Changed,
+        ),
+        (
+            "the last changed",
+            changed(5, "\"status\":6", "\"status\":5"),
+            6,
+            Fault::Changed,
+        ),
         ("another hash", changed(2, &hash, &other), 3, Fault::Changed),
-        ("no hash", changed(2, "\"hash\"", "\"hush\""), 3, Fault::Unsealed),
+        (
+            "no hash",
+            changed(2, "\"hash\"", "\"hush\""),
+            3,
+            Fault::Unsealed,
+        ),
         ("text", changed(2, "{", ""), 3, Fault::Unsealed),
         ("one removed", without(3), 4, Fault::Unlinked),
         ("two swapped", swapped.concat(), 3, Fault::Unlinked),
@@ -208,7 +239,11 @@ fn heads_are_read_as_the_centre_has_them() {
         format!("{report}\n{none}\n"),
     ] {
         let whole = with_notes(&text, "", &[("f", one.concat())], false);
-        assert!(whole.ok && whole.notes.is_empty(), "{text}: {:?}", whole.notes);
+        assert!(
+            whole.ok && whole.notes.is_empty(),
+            "{text}: {:?}",
+            whole.notes
+        );
         let cut = with_notes(&text, "", &[("f", one[..2].concat())], false);
         assert!(!cut.ok, "{text}");
     }
@@ -217,7 +252,12 @@ fn heads_are_read_as_the_centre_has_them() {
 #[test]
 fn several_pods_in_one_stream_are_told_apart() {
     let (one, two) = (pod("pod-1", 5), pod("pod-2", 5));
-    let mut mixed: Vec<String> = one.iter().zip(&two).flat_map(|(a, b)| [a, b]).cloned().collect();
+    let mut mixed: Vec<String> = one
+        .iter()
+        .zip(&two)
+        .flat_map(|(a, b)| [a, b])
+        .cloned()
+        .collect();
     mixed.insert(3, "{\"level\":\"INFO\"}\n".into());
     let report = verified(&[("-", mixed.concat())]);
     assert!(report.ok, "{:?}", report.problems);

@@ -219,8 +219,11 @@ impl FileSink {
         self.flush(now);
         let after = self.last_seq();
         if last > after {
-            let (lost, why) = (last - after, self.lost.into());
-            self.notes.note(What::Gap { after, lost, why });
+            self.notes.note(What::Gap {
+                after,
+                lost: last - after,
+                why: self.lost.into(),
+            });
         }
         self.sync(now);
         self.note_head(Why::Exit);
@@ -435,7 +438,9 @@ mod tests {
 
     fn two_whole_lines(file: &Path) -> bool {
         let text = fs::read(file).unwrap();
-        let lines = text.split(|&byte| byte == b'\n').filter(|it| !it.is_empty());
+        let lines = text
+            .split(|&byte| byte == b'\n')
+            .filter(|it| !it.is_empty());
         let sealed = |line| Sealed::read(line).is_some_and(|it| it.computed() == it.hash);
         text.ends_with(b"\n") && lines.clone().count() == 2 && lines.clone().all(sealed)
     }

@@ -28,7 +28,7 @@ use self::file::FileSink;
 use self::stdout::Stdout;
 use self::throttle::Throttle;
 use self::writer::Writer;
-use super::receipt::Owed;
+use super::receipt::{Owed, PATIENCE, Receipt};
 use crate::proof::Heads;
 use crate::telemetry::Metrics;
 
@@ -147,9 +147,10 @@ impl Audit {
         }
     }
 
-    /// Whether answers are to wait for their records.
-    pub(super) fn holds(&self) -> bool {
-        self.holds
+    /// What an answer waits for with, if answers are to wait for their records.
+    pub(super) fn receipt(&self) -> Option<(Owed, Receipt)> {
+        let patience = (!self.required).then_some(PATIENCE);
+        self.holds.then(|| Receipt::new(patience))
     }
 
     /// Whether requests are to be refused: their records could not be written. Half of the queue is

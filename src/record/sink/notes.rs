@@ -142,3 +142,36 @@ fn ends_a_line(path: &Path) -> io::Result<bool> {
     file.read_exact(&mut last)?;
     Ok(last == *b"\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::{Digest, Head, Why};
+
+    #[test]
+    fn of_many_heads_the_newer_half_stays_and_all_that_explains_something() {
+        let name = format!("pillion-notes-{:016x}", fastrand::u64(..));
+        let file = std::env::temp_dir().join(name);
+        let notes = Notes::new(&file, None, None, false);
+        notes.note(What::Anew { why: "told".into() });
+        let hash = Digest::try_new(&[b'a'; 64]).unwrap();
+        let head = |seq| What::head(Head { seq, hash }, Why::Checkpoint);
+        notes.note(head(1));
+        assert!(notes.flush());
+        let path = heads_of(&file);
+        let text = fs::read_to_string(&path).unwrap();
+        let (_, one) = text.split_once('\n').unwrap();
+        let many = one.repeat(usize::try_from(LARGE).unwrap() / one.len());
+        fs::write(&path, text.clone() + &many).unwrap();
+        notes.note(head(2));
+        assert!(notes.flush());
+        notes.prune().unwrap();
+        let pruned = fs::read_to_string(&path).unwrap();
+        let half = (text.len() + many.len()) / 2;
+        assert!(pruned.len() < half + 2 * text.len(), "{}", pruned.len());
+        let first = pruned.lines().next().unwrap();
+        assert!(first.contains("pillion.audit.anew"), "{first}");
+        assert!(pruned.lines().last().unwrap().contains("\"seq\":2"));
+        fs::remove_file(path).unwrap();
+    }
+}

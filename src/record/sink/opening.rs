@@ -56,7 +56,8 @@ pub(super) fn group_number(group: &str) -> io::Result<u32> {
     }
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     group_in(&groups, group).ok_or_else(|| {
-        let message = format!("`audit.group` names the group `{group}`, which is not in /etc/group");
+        let message =
+            format!("`audit.group` names the group `{group}`, which is not in /etc/group");
         io::Error::new(io::ErrorKind::NotFound, message)
     })
 }
@@ -100,14 +101,14 @@ pub(super) fn resume(file: &mut File, path: &Path) -> io::Result<Resumed> {
         file.sync_all()?;
     }
     let head = match &last.line {
-        Some(line) => match Sealed::read(line) {
-            Some(sealed) => Some(sealed.head()),
-            None => {
+        Some(line) => {
+            let head = Sealed::read(line).map(|sealed| sealed.head());
+            if head.is_none() {
                 let why = "the last line of the file bears no seal".into();
                 found.notes.push(What::Anew { why });
-                None
             }
-        },
+            head
+        }
         None => before(path, &mut found),
     };
     if torn > 0 {
@@ -124,7 +125,9 @@ pub(super) fn resume(file: &mut File, path: &Path) -> io::Result<Resumed> {
 /// The end of the chain before a file without a line: in the newest segment, else as it was noted.
 fn before(path: &Path, found: &mut Resumed) -> Option<Head> {
     let newest = segments(path).ok().and_then(|mut all| all.pop());
-    let of_segment = newest.as_ref().and_then(|it| last_head(&it.path).ok().flatten());
+    let of_segment = newest
+        .as_ref()
+        .and_then(|it| last_head(&it.path).ok().flatten());
     if of_segment.is_some() {
         return of_segment;
     }

@@ -2,13 +2,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
 use super::file::FileSink;
-use super::{AuditFile, Fsync};
+use super::throttle::Throttle;
+use super::writer::{Message, Writer};
+use super::{Audit, AuditFile, Fsync, QUEUE};
 use crate::proof::verify::{Report, Verifier};
 use crate::proof::{Heads, heads_of, lines, segments};
+use crate::record::receipt::Receipt;
+use crate::telemetry::Metrics;
 
 /// A folder that goes with its owner, and an audit file in it.
 struct Place {
@@ -117,7 +123,10 @@ fn a_start_goes_on_with_the_chain_and_cuts_off_what_is_torn() {
     let report = place.verified();
     assert!(report.ok, "{:?}", report.problems);
     let notes = place.notes();
-    assert!(notes.contains("\"kind\":\"pillion.audit.torn\",\"bytes\":13,\"seq\":3"), "{notes}");
+    assert!(
+        notes.contains("\"kind\":\"pillion.audit.torn\",\"bytes\":13,\"seq\":3"),
+        "{notes}"
+    );
     assert_eq!(notes.matches("\"why\":\"exit\"").count(), 2, "{notes}");
 }
 
@@ -219,7 +228,10 @@ fn a_start_in_the_middle_of_a_rotation_goes_on() {
     assert_eq!(report.records, 6);
     let sink = open(place.policy());
     until("both are compressed", || {
-        segments(&place.file).unwrap().iter().all(|it| it.compressed)
+        segments(&place.file)
+            .unwrap()
+            .iter()
+            .all(|it| it.compressed)
     });
     sink.close(6, now);
     let left = segments(&place.file).unwrap();
@@ -227,7 +239,10 @@ fn a_start_in_the_middle_of_a_rotation_goes_on() {
     drop(open(place.policy()));
     until("the plain one is gone", || {
         drop(open(place.policy()));
-        segments(&place.file).unwrap().iter().all(|it| it.compressed)
+        segments(&place.file)
+            .unwrap()
+            .iter()
+            .all(|it| it.compressed)
     });
     assert!(place.verified().ok);
 }
@@ -277,7 +292,10 @@ fn after_a_rename_lines_go_to_the_new_file_and_the_chain_goes_on() {
     sink.write(&one(5), now);
     sink.close(5, now);
     let old = fs::read_to_string(&renamed).unwrap();
-    assert_eq!((seqs(&old), seqs(&place.text())), (vec![1, 2, 3], vec![4, 5]));
+    assert_eq!(
+        (seqs(&old), seqs(&place.text())),
+        (vec![1, 2, 3], vec![4, 5])
+    );
     let mut verifier = Verifier::new(false);
     for text in [place.text(), old] {
         verifier.read("f", false, &mut text.as_bytes()).unwrap();
@@ -314,7 +332,10 @@ fn the_files_are_not_for_everyone() {
     let mut sink = open(policy);
     sink.write(&one(1), Instant::now());
     until("it is compressed", || {
-        segments(&place.file).unwrap().iter().all(|it| it.compressed)
+        segments(&place.file)
+            .unwrap()
+            .iter()
+            .all(|it| it.compressed)
     });
     sink.close(1, Instant::now());
     let mut files = 0;
@@ -358,7 +379,11 @@ fn what_was_written_is_synced_and_noted_in_its_time() {
             "{fsync:?}"
         );
         sink.write(&Batch::default(), after(60));
-        assert_eq!(sink.wake_in(after(60_000)), Some(Duration::ZERO), "{fsync:?}");
+        assert_eq!(
+            sink.wake_in(after(60_000)),
+            Some(Duration::ZERO),
+            "{fsync:?}"
+        );
         sink.write(&Batch::default(), after(60_000));
         assert_eq!(sink.wake_in(after(60_000)), None, "{fsync:?}");
         let told = heads.all();
@@ -398,4 +423,84 @@ fn what_a_full_disk_refuses_waits_and_is_tried_every_second() {
     let notes = fs::read_to_string(heads_of(&link)).unwrap();
     assert!(notes.contains("\"after\":2,\"lost\":2,"), "{notes}");
     assert!(verified(&link, &notes).ok);
+}
+
+/// A queue, and a writer to the file at its end that has not begun.
+fn writing(place: &Place) -> (Audit, Writer) {
+    let metrics = Arc::new(Metrics::new());
+    let (queue, lines) = mpsc::sync_channel(QUEUE);
+    let audit = Audit::queueing(queue, Arc::clone(&metrics));
+    let file = place.open();
+    let writer = Writer {
+        queue: lines,
+        stdout: None,
+        last: file.last_seq(),
+        file: Some(file),
+        load: Arc::clone(&audit.load),
+        metrics,
+        complaints: Throttle::default(),
+    };
+    (audit, writer)
+}
+
+fn bare() -> Vec<u8> {
+    some(1, 1).bare.remove(0)
+}
+
+#[test]
+fn what_a_full_queue_drops_keeps_its_number() {
+    let place = Place::new();
+    let (audit, writer) = writing(&place);
+    for _ in 0..QUEUE + 3 {
+        audit.append(Ok(bare()), None);
+    }
+    assert_eq!(audit.load.lost.load(Ordering::Relaxed), 3);
+    let writer = std::thread::spawn(|| writer.run());
+    audit.queue.send(Message::Close).unwrap();
+    writer.join().unwrap();
+    // The next start does not know of them any more, but whoever looks does.
+    let report = place.verified();
+    assert!(report.ok, "{:?}", report.problems);
+    assert_eq!(report.records, QUEUE as u64);
+    assert!(place.notes().contains("\"lost\":3,"), "{}", place.notes());
+    assert_eq!(audit.load.waiting.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn requests_are_refused_in_time_where_records_are_required() {
+    let place = Place::new();
+    let (mut audit, _writer) = writing(&place);
+    for _ in 0..=QUEUE / 2 {
+        assert!(!audit.refuses());
+        audit.append(Ok(bare()), None);
+    }
+    assert!(!audit.refuses(), "nobody requires them");
+    audit.required = true;
+    assert!(audit.refuses());
+    audit.load.waiting.store(0, Ordering::Relaxed);
+    assert!(!audit.refuses());
+    audit.load.failing.store(true, Ordering::Relaxed);
+    assert!(audit.refuses());
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_record_is_told_when_it_is_written_or_lost() {
+    let place = Place::new();
+    let (audit, writer) = writing(&place);
+    let (owed, receipt) = Receipt::new(None);
+    assert!(!receipt.is_recorded());
+    audit.append(Ok(bare()), Some(owed));
+    assert!(receipt.is_recorded());
+    let waiting = receipt.clone().settled();
+    let done = tokio::time::timeout(Duration::ZERO, waiting).await;
+    assert!(done.is_err(), "it is not written yet");
+    audit.queue.send(Message::Close).unwrap();
+    let writer = std::thread::spawn(|| writer.run());
+    receipt.settled().await;
+    assert_eq!(seqs(&place.text()), [1]);
+    writer.join().unwrap();
+    let (owed, receipt) = Receipt::new(None);
+    // Nobody writes any more.
+    audit.append(Ok(bare()), Some(owed));
+    receipt.settled().await;
 }

@@ -110,13 +110,14 @@ impl Writer {
 
     fn write(&mut self, Gathered { bare, owed }: Gathered) {
         let now = Instant::now();
-        // Those that found the queue full have numbers too: that they are missing is to be seen.
-        self.last += self.load.lost.swap(0, Ordering::AcqRel);
         let batch = Batch {
             first: self.last + 1,
             bare,
         };
         self.last += batch.count();
+        // Those that found the queue full came behind these. They have numbers too: that they are
+        // missing is to be seen.
+        self.last += self.load.lost.swap(0, Ordering::AcqRel);
         if let Some(file) = &mut self.file {
             if self.load.reopen.swap(false, Ordering::AcqRel) {
                 file.reopen(now);
@@ -125,7 +126,9 @@ impl Writer {
             self.load.failing.store(file.fails(), Ordering::Release);
             self.lost(lost, "too many wait for the audit file");
         }
-        self.load.waiting.fetch_sub(batch.bare.len(), Ordering::AcqRel);
+        self.load
+            .waiting
+            .fetch_sub(batch.bare.len(), Ordering::AcqRel);
         owed.into_iter().for_each(Owed::settle);
         if let Some(stdout) = &mut self.stdout {
             let lost = stdout.write(&batch);

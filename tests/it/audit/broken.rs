@@ -28,9 +28,24 @@ async fn what_was_tampered_with_is_named_to_the_line() {
     // With the head of each pod, and without.
     for (what, text, without, with) in [
         ("nothing", good.clone(), None, None),
-        ("a byte flipped", flipped, Some((3, "changed")), Some((3, "changed"))),
-        ("a line removed", removed, Some((3, "unlinked")), Some((3, "unlinked"))),
-        ("two swapped", swapped, Some((2, "unlinked")), Some((2, "unlinked"))),
+        (
+            "a byte flipped",
+            flipped,
+            Some((3, "changed")),
+            Some((3, "changed")),
+        ),
+        (
+            "a line removed",
+            removed,
+            Some((3, "unlinked")),
+            Some((3, "unlinked")),
+        ),
+        (
+            "two swapped",
+            swapped,
+            Some((2, "unlinked")),
+            Some((2, "unlinked")),
+        ),
         ("a torn line", torn, None, Some((5, "cut_tail"))),
         ("a cut tail", cut, None, Some((4, "cut_tail"))),
     ] {
@@ -46,7 +61,10 @@ async fn what_was_tampered_with_is_named_to_the_line() {
             };
             assert_eq!(code, 1, "{what}: {report:#}");
             assert_eq!(problem["file"], file.to_str().unwrap(), "{what}");
-            assert_eq!((&problem["line"], &problem["what"]), (&line.into(), &fault.into()));
+            assert_eq!(
+                (&problem["line"], &problem["what"]),
+                (&line.into(), &fault.into())
+            );
             let (code, said) = verify(&files, more).await;
             let place = format!("{}:{line}:", file.display());
             assert!(code == 1 && said.contains(&place), "{what}: {said}");
@@ -58,7 +76,10 @@ async fn what_was_tampered_with_is_named_to_the_line() {
     assert_eq!(verify(&one, &[]).await.0, 0);
     let (code, said) = verify(&one, &["--heads", heads]).await;
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("no file holds the records of pod-2"), "{said}");
+    assert!(
+        said.contains("no file holds the records of pod-2"),
+        "{said}"
+    );
     let (code, said) = verify(&[folder.file("nowhere")], &[]).await;
     assert!(code == 1 && said.contains("cannot read"), "{said}");
 }

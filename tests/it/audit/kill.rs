@@ -91,7 +91,7 @@ async fn what_a_caller_has_seen_the_end_of_is_in_the_file() {
     let mut text = read(&file);
     text.push_str("{\"kind\":\"pil");
     fs::write(&file, text).unwrap();
-    let (code, said) = verify(&[file.clone()], &[]).await;
+    let (code, said) = verify(std::slice::from_ref(&file), &[]).await;
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("the last line is torn"), "{said}");
     let gateway = Gateway::start_in(config(), folder).await;
@@ -131,7 +131,10 @@ async fn an_answers_last_byte_waits_for_its_record() {
         assert!(answer.complete);
         // It is there already: nothing is waited for.
         let records = gateway.all_records();
-        assert!(records.iter().any(|it| it.text("id") == answer.id()), "{body}");
+        assert!(
+            records.iter().any(|it| it.text("id") == answer.id()),
+            "{body}"
+        );
     }
     let answer = gateway.get("/v1/models").await;
     let records = gateway.all_records();

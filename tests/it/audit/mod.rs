@@ -5,6 +5,7 @@ mod broken;
 mod disk;
 mod kill;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -33,8 +34,9 @@ fn files(folder: &Folder) -> Vec<PathBuf> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
+            let is_noted = path.extension().is_some_and(|end| end == "heads");
             let name = path.file_name().unwrap().to_str().unwrap();
-            name.starts_with("audit.jsonl") && !name.ends_with(".heads")
+            name.starts_with("audit.jsonl") && !is_noted
         })
         .collect();
     found.sort();
@@ -68,7 +70,10 @@ fn twin(text: &str) -> Vec<Value> {
         let record: Value = serde_json::from_str(line).unwrap();
         let (bare, hash) = line.rsplit_once(",\"hash\":\"").unwrap();
         let bytes = digest(&SHA256, format!("{bare}}}").as_bytes());
-        let hex: String = bytes.as_ref().iter().map(|it| format!("{it:02x}")).collect();
+        let hex = bytes.as_ref().iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
         assert_eq!(hash, format!("{hex}\"}}"), "{line}");
         assert_eq!(record["prev"], prev, "{line}");
         prev = record["hash"].clone();
@@ -107,14 +112,20 @@ async fn a_chain_goes_on_over_starts_and_what_the_documents_say_checks_it() {
     let folder = gateway.left().await;
     let file = folder.file("audit.jsonl");
     let records = twin(&read(&file));
-    let seqs: Vec<_> = records.iter().map(|it| it["seq"].as_u64().unwrap()).collect();
+    let seqs: Vec<_> = records
+        .iter()
+        .map(|it| it["seq"].as_u64().unwrap())
+        .collect();
     assert_eq!(seqs, [1, 2, 3, 4, 5]);
     let heads = folder.file("audit.jsonl.heads");
     let heads = heads.to_str().unwrap();
     let (code, said) = verify(&files(&folder), &["--heads", heads]).await;
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("pod-1: 1 to 5 in "), "{said}");
-    assert!(said.ends_with("ok: 5 records, 1 files, 1 chains\n"), "{said}");
+    assert!(
+        said.ends_with("ok: 5 records, 1 files, 1 chains\n"),
+        "{said}"
+    );
     let python = Program {
         variable: "PILLION_TEST_PYTHON",
         names: &["python3"],
@@ -133,7 +144,11 @@ async fn a_chain_goes_on_over_starts_and_what_the_documents_say_checks_it() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     let changed = folder.file("changed");
-    fs::write(&changed, read(&file).replacen("\"status\":200", "\"status\":201", 1)).unwrap();
+    fs::write(
+        &changed,
+        read(&file).replacen("\"status\":200", "\"status\":201", 1),
+    )
+    .unwrap();
     let said = String::from_utf8_lossy(&run(&changed).stderr).into_owned();
     assert!(said.contains("line 1 was changed"), "{said}");
 }
@@ -187,7 +202,10 @@ async fn the_centre_knows_the_head_of_a_pod_whose_files_are_gone() {
     let other = left_by(Config::of(&[&first]), 1).await;
     let (code, said) = verify(&[other.file("audit.jsonl")], &against).await;
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("no file holds the records of pod-7"), "{said}");
+    assert!(
+        said.contains("no file holds the records of pod-7"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -204,7 +222,10 @@ async fn records_on_stdout_are_a_chain_too() {
     fs::write(&lines, format!("not ours\n{text}")).unwrap();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pillion"));
     command.args(["audit", "verify", "-"]);
-    let output = command.stdin(fs::File::open(&lines).unwrap()).output().unwrap();
+    let output = command
+        .stdin(fs::File::open(&lines).unwrap())
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}");
     assert!(said.contains("1 lines are no records"), "{said}");
@@ -234,6 +255,10 @@ async fn a_log_rotations_rename_leaves_one_chain() {
     gateway.signal("TERM");
     let folder = gateway.left().await;
     let (code, report) = verified(&files(&folder), &[]).await;
-    assert_eq!((code, report["records"].as_u64()), (0, Some(3)), "{report:#}");
+    assert_eq!(
+        (code, report["records"].as_u64()),
+        (0, Some(3)),
+        "{report:#}"
+    );
     assert_eq!(report["chains"].as_array().unwrap().len(), 1);
 }

@@ -37,6 +37,8 @@ fn audit_goes_where_it_is_sent() {
     };
     assert_eq!(file, expected);
     assert!(problem("audit: { to: [file] }\n").contains("audit.file: is missing"));
+    let required = "audit: { to: [stdout], file: /a, required: true }\n";
+    assert!(problem(required).contains("audit.required: needs a `file`"));
     assert!(problem("audit: { to: [] }\n").contains("audit.to: is empty"));
 }
 
