@@ -167,7 +167,7 @@ mod tests {
         assert!(notes.flush());
         notes.prune().unwrap();
         let pruned = fs::read_to_string(&path).unwrap();
-        let half = (text.len() + many.len()) / 2;
+        let half = usize::midpoint(text.len(), many.len());
         assert!(pruned.len() < half + 2 * text.len(), "{}", pruned.len());
         let first = pruned.lines().next().unwrap();
         assert!(first.contains("pillion.audit.anew"), "{first}");
