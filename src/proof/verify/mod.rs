@@ -1,8 +1,8 @@
 //! Whether files of records are whole and unchanged: as many as there are, of any pods, in any order.
 //!
-//! Each input is read once, line by line, into runs: lines that follow each other ([`input`]). At the end
+//! Each input is read once, line by line, into runs: lines that follow each other (`input`). At the end
 //! the runs of all inputs are put together by their hashes, and held against what was noted of the chains
-//! ([`link`], [`noted`]). Never here: opening files.
+//! (`link`, `noted`). Never here: opening files.
 
 mod input;
 mod link;
