@@ -62,3 +62,21 @@ impl Owed {
         self.0.send_replace(Stage::Settled);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_hangs_is_waited_for_in_vain_for_so_long_alone() {
+        let start = Instant::now();
+        let (_owed, receipt) = Receipt::new(Some(PATIENCE));
+        receipt.settled().await;
+        assert!(start.elapsed() >= PATIENCE);
+        let (_owed, required) = Receipt::new(None);
+        let long = timeout(100 * PATIENCE, required.settled()).await;
+        assert!(long.is_err());
+    }
+}

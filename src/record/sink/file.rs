@@ -8,7 +8,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 
@@ -28,6 +28,9 @@ const PENDING_LIMIT: usize = 8 << 20;
 const SYNC: Duration = Duration::from_millis(60);
 /// Between two notes of how far the chain has come.
 const CHECKPOINT: Duration = Duration::from_mins(1);
+/// A file is rotated at the latest after this part of its retention, so that no record becomes much
+/// older than that.
+const AGES: u32 = 10;
 const FULL: &str = "too many waited for a disk that could not be written";
 const BEHIND: &str = "the writer did not keep up";
 
@@ -39,6 +42,8 @@ pub(super) struct FileSink {
     /// Whether it is a file at all: only one can be cut, synced or rotated.
     regular: bool,
     size: u64,
+    /// When its first line may have been written.
+    since: SystemTime,
     chain: Chain,
     /// The last line that is in the file.
     written: Option<Head>,
@@ -105,6 +110,7 @@ impl FileSink {
             rotate_at: policy.rotate,
             group,
             size: file.metadata()?.len(),
+            since: (file.metadata()?.created()).unwrap_or_else(|_| SystemTime::now()),
             file,
             regular,
             chain: resumed.chain,
@@ -169,7 +175,8 @@ impl FileSink {
         if due || self.policy.fsync == Fsync::Always {
             self.sync(now);
         }
-        if self.size >= self.rotate_at && self.torn == 0 && self.pending.is_empty() {
+        let is_due = self.size >= self.rotate_at || self.is_old();
+        if is_due && self.torn == 0 && self.pending.is_empty() {
             self.rotate(now);
         }
         if self.checkpoint_at <= now {
@@ -229,6 +236,12 @@ impl FileSink {
         self.note_head(Why::Exit);
         self.flush_notes();
         count(&self.pending)
+    }
+
+    /// Whether the file is to go although it is not full: what is never full would be kept for ever.
+    fn is_old(&self) -> bool {
+        let age = self.since.elapsed().unwrap_or_default();
+        self.size > 0 && age > self.policy.retention / AGES
     }
 
     fn flush_notes(&mut self) {
@@ -333,6 +346,7 @@ impl FileSink {
             return;
         }
         self.rotate_at = self.size + self.policy.rotate / 8;
+        self.since = SystemTime::now();
         let segment = Segment::name(&self.policy.path, Timestamp::now(), head.seq);
         match self.make_segment(&segment) {
             Ok(file) => {
@@ -387,6 +401,7 @@ impl FileSink {
         let meta = file.metadata();
         self.regular = meta.as_ref().is_ok_and(fs::Metadata::is_file);
         self.size = meta.map_or(0, |meta| meta.len());
+        self.since = SystemTime::now();
         self.rotate_at = self.policy.rotate;
         self.file = file;
     }

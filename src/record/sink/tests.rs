@@ -277,6 +277,23 @@ fn what_is_older_than_its_retention_is_removed_and_that_is_no_theft() {
 }
 
 #[test]
+fn a_file_that_is_never_full_is_rotated_in_time() {
+    let place = Place::new();
+    let policy = AuditFile {
+        retention: Duration::from_millis(1),
+        ..place.policy()
+    };
+    let mut sink = open(policy);
+    let mut last = 0;
+    until("it is rotated", || {
+        last += 1;
+        sink.write(&one(last), Instant::now());
+        place.notes().contains("\"why\":\"rotation\"")
+    });
+    sink.close(last, Instant::now());
+}
+
+#[test]
 fn after_a_rename_lines_go_to_the_new_file_and_the_chain_goes_on() {
     let place = Place::new();
     let now = Instant::now();
