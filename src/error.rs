@@ -55,6 +55,8 @@ pub enum GatewayError {
     },
     /// There is no room for this request now.
     Overloaded,
+    /// Its record could not be written, without which nothing is served.
+    AuditUnavailable,
     /// Every attempt that was allowed failed; the failure is the one that decides what is said.
     Unanswered(Failure),
     /// The deadline passed before any attempt could end.
@@ -93,6 +95,7 @@ impl GatewayError {
             Self::Overloaded | Self::ShuttingDown => {
                 (S::SERVICE_UNAVAILABLE, "server_error", "overloaded")
             }
+            Self::AuditUnavailable => (S::SERVICE_UNAVAILABLE, "server_error", "audit_unavailable"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "server_error", "internal"),
             Self::Unanswered(failure) => unanswered(failure),
         }
@@ -115,6 +118,7 @@ impl GatewayError {
             | Self::DeadlineExceeded
             | Self::StillRunning
             | Self::Overloaded
+            | Self::AuditUnavailable
             | Self::ShuttingDown
             | Self::Internal => None,
         }
@@ -147,7 +151,7 @@ impl GatewayError {
             | Self::NoEligibleTarget { wait, .. } => *wait,
             // At once: the call has its answer in hand, or soon will.
             Self::StillRunning => Some(Duration::from_millis(1)),
-            Self::Overloaded => Some(SOON),
+            Self::Overloaded | Self::AuditUnavailable => Some(SOON),
             Self::Unanswered(_)
             | Self::Invalid { .. }
             | Self::Refused { .. }
@@ -176,6 +180,7 @@ impl GatewayError {
             | Self::NoEligibleTarget { .. }
             | Self::DeadlineExceeded
             | Self::Overloaded
+            | Self::AuditUnavailable
             | Self::ShuttingDown
             | Self::Internal => false,
         }
@@ -284,6 +289,9 @@ impl fmt::Display for GatewayError {
                 f.write_str("No provider has answered in the time that this request was given.")
             }
             Self::Overloaded => f.write_str("There is no room for this request now."),
+            Self::AuditUnavailable => {
+                f.write_str("Requests are refused while their audit records cannot be written.")
+            }
             Self::ShuttingDown => f.write_str("This sidecar is shutting down."),
             Self::Internal => f.write_str("Pillion failed to handle this request."),
         }

@@ -21,6 +21,7 @@ pub mod once;
 pub mod outcome;
 pub mod plan;
 pub mod privacy;
+pub mod proof;
 pub mod record;
 #[cfg(test)]
 mod recordings;

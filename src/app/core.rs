@@ -9,6 +9,7 @@ use http::Request;
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::reload::Reloader;
 use super::{PROBES, Start, StartError};
@@ -17,6 +18,7 @@ use crate::central::{self, Follower, Following, Opened};
 use crate::config::Bootstrap;
 use crate::health::Health;
 use crate::listen::{self, Connections, Peer, Phase, Settings};
+use crate::proof::Heads;
 use crate::secret::{Ambient, Keyring};
 use crate::source::{self, Place, Reports};
 use crate::stores::Stores;
@@ -31,6 +33,11 @@ pub(super) struct Core {
     pub(super) upstream: Upstream,
     /// What ends with the process.
     pub(super) background: Tasks,
+    /// How far the chains of the records have come, for the centre's reports.
+    pub(super) heads: Heads,
+    /// What tells the centre how we stand, for a last time once `reports_end` is cancelled.
+    pub(super) reporting: Tasks,
+    pub(super) reports_end: CancellationToken,
     ambient: Ambient,
     following: Option<Arc<Following>>,
 }
@@ -75,6 +82,9 @@ impl Core {
                 credentials,
             },
             background,
+            heads: Heads::default(),
+            reporting: Tasks::default(),
+            reports_end: CancellationToken::new(),
             ambient: Ambient::of(env),
             following,
         }
@@ -113,10 +123,12 @@ impl Core {
         if let Some(url) = &bootstrap.report {
             let reports = Reports::open(url, &place, &self.upstream.clients)
                 .map_err(|why| StartError::Source(format!("`report` {why}")))?;
-            self.background.spawn(central::report(
+            self.reporting.spawn(central::report(
                 reports,
                 bootstrap.identity.clone(),
                 Arc::clone(following),
+                self.heads.clone(),
+                self.reports_end.clone(),
                 fastrand::Rng::new(),
             ));
         }

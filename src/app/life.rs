@@ -148,6 +148,13 @@ impl Drain<'_> {
     }
 }
 
+/// The heads of what was written are told. A centre that is away is not waited for.
+pub(super) async fn last_report(reporting: &Tasks) {
+    if timeout(LAST_WORDS, reporting.idle()).await.is_err() {
+        tracing::warn!("the centre could not be told of the end");
+    }
+}
+
 /// Writes every record down. A sink that hangs cannot keep the process.
 pub(super) async fn close(records: Records) {
     let closing = tokio::task::spawn_blocking(move || records.close());

@@ -171,21 +171,27 @@ pub async fn run(
         status,
         upstream,
         background,
+        heads,
+        reporting,
+        reports_end,
         ..
     } = core;
     let snapshot = live.current();
     let sinks = AuditSinks {
         stdout: process.audit.stdout,
         file: process.audit.file.clone(),
+        heads: heads.clone(),
     };
+    let required = process.audit.file.as_ref().is_some_and(|it| it.required);
     let open = |sinks| Records::new(snapshot.identity.clone(), Arc::clone(&metrics), sinks);
     let records = match open(sinks) {
         // It is the centre's to mend. To end would be to end each time, in every sidecar.
-        Err(error) if follows => {
+        Err(error) if follows && !required => {
             tracing::error!(%error, "the audit file that the central document names cannot be opened: records go to stdout");
             open(AuditSinks {
                 stdout: true,
                 file: None,
+                heads: heads.clone(),
             })
         }
         opened => opened,
@@ -262,6 +268,8 @@ pub async fn run(
         fleet.settle().await;
     }
     life::close(records).await;
+    reports_end.cancel();
+    life::last_report(&reporting).await;
     tracing::info!("ended");
     Ok(ExitCode::SUCCESS)
 }

@@ -8,8 +8,10 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::following::{Following, SourceDetail};
+use crate::proof::{Heads, Told};
 use crate::snapshot::Identity;
 use crate::source::{KEPT, Reports, SourceError};
 
@@ -33,6 +35,10 @@ pub struct Report {
     /// Of Pillion itself.
     #[serde(default)]
     pub release: String,
+    /// How far the chains of its audit records have come: what they can be checked against, though the
+    /// files be gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<Told>,
     #[serde(flatten)]
     pub standing: SourceDetail,
 }
@@ -138,20 +144,24 @@ mod rfc3339 {
     }
 }
 
-/// Tells how this instance stands, for as long as it is not dropped. What cannot be told is told the
-/// next time.
+/// Tells how this instance stands, until `end` is cancelled, and then once more. What cannot be told is
+/// told the next time.
 pub async fn report(
     mut reports: Reports,
     identity: Identity,
     following: Arc<Following>,
+    heads: Heads,
+    end: CancellationToken,
     mut rng: Rng,
 ) {
     let fact = |fact: &Option<Arc<str>>| fact.as_deref().map(str::to_owned);
     // Told apart from others without a name.
     let instance = fact(&identity.instance).unwrap_or_else(|| format!("{:08x}", rng.u32(..)));
     let mut was_told = true;
-    sleep(SOON.mul_f64(rng.f64())).await;
+    let first = sleep(SOON.mul_f64(rng.f64()));
+    let _ = end.run_until_cancelled(first).await;
     loop {
+        let is_last = end.is_cancelled();
         let report = Report {
             instance: instance.clone(),
             team: fact(&identity.team),
@@ -159,6 +169,7 @@ pub async fn report(
             environment: fact(&identity.environment),
             time: Timestamp::now(),
             release: env!("CARGO_PKG_VERSION").to_owned(),
+            heads: heads.all(),
             standing: following.detail(Instant::now().into_std()),
         };
         let told = match serde_json::to_vec(&report) {
@@ -171,11 +182,17 @@ pub async fn report(
             }
             Ok(()) | Err(_) => {}
         }
+        if is_last {
+            return;
+        }
         was_told = told.is_ok();
         let pause = EVERY.mul_f64(0.8 + 0.4 * rng.f64());
         let soon = SOON.mul_f64(0.5 + 0.5 * rng.f64());
-        sleep(soon).await;
-        let _ = timeout(pause.saturating_sub(soon), following.changed()).await;
+        let waiting = async {
+            sleep(soon).await;
+            let _ = timeout(pause.saturating_sub(soon), following.changed()).await;
+        };
+        let _ = end.run_until_cancelled(waiting).await;
     }
 }
 
@@ -197,6 +214,7 @@ mod tests {
             environment: None,
             time: Timestamp::from_second(1_795_000_000 + seconds).unwrap(),
             release: "1".into(),
+            heads: Vec::new(),
             standing,
         }
     }

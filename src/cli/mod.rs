@@ -1,5 +1,6 @@
 //! The commands, one file each. A command writes to the writer it is given and returns its exit code.
 
+mod audit;
 mod check;
 mod dev;
 mod drill;
@@ -47,6 +48,7 @@ enum Command {
     Drill(drill::Drill),
     Explain(explain::Explain),
     Fleet(fleet::Fleet),
+    Audit(audit::Audit),
     /// Print the JSON Schema of the configuration
     Schema,
     Keys(keys::Keys),
@@ -75,6 +77,7 @@ impl Cli {
             Command::Drill(drill) => drill.run(out),
             Command::Explain(explain) => explain.run(out),
             Command::Fleet(fleet) => fleet.run(out),
+            Command::Audit(audit) => audit.run(out),
             Command::Schema => schema::run(out),
             Command::Keys(keys) => keys.run(out),
             Command::Healthcheck(healthcheck) => Ok(healthcheck.run()),

@@ -41,6 +41,7 @@ pub use sources::{CentralText, Document, Local, Sources};
 pub use text::Format;
 
 use crate::facts::Families;
+use crate::record::AuditFile;
 use crate::simulate::SimulatedProvider;
 use crate::snapshot::{Identity, Snapshot};
 use crate::source::{Place, SourceUrl};
@@ -104,7 +105,7 @@ pub struct Process {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditConfig {
     pub stdout: bool,
-    pub file: Option<PathBuf>,
+    pub file: Option<AuditFile>,
 }
 
 /// # Errors

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use crate::snapshot::{BaseUrl, Percent};
 
 /// The longest span that means anything here; sums of a few stay far from overflow.
-const LONGEST: Duration = Duration::from_hours(365 * 24);
+const LONGEST: Duration = Duration::from_hours(10 * 366 * 24);
 
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
@@ -25,6 +25,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
         "s" => Duration::from_secs(number),
         "m" => Duration::from_secs(number.checked_mul(60)?),
         "h" => Duration::from_secs(number.checked_mul(60 * 60)?),
+        "d" => Duration::from_secs(number.checked_mul(24 * 60 * 60)?),
         _ => return None,
     };
     (span <= LONGEST).then_some(span)
@@ -33,7 +34,12 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 /// The duration as the operator would write it, in the largest unit that is exact.
 pub(super) fn duration_text(span: Duration) -> String {
     let millis = span.as_millis();
-    for (unit, of) in [("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
+    for (unit, of) in [
+        ("d", 24 * 3_600_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1000),
+    ] {
         if millis > 0 && millis.is_multiple_of(of) {
             return format!("{}{unit}", millis / of);
         }
@@ -163,8 +169,10 @@ mod tests {
             ("5m", Some(300_000)),
             ("1h", Some(3_600_000)),
             ("0s", Some(0)),
-            ("8760h", Some(365 * 24 * 3_600_000)),
-            ("8761h", None),
+            ("90d", Some(90 * 24 * 3_600_000)),
+            ("87840h", Some(3660 * 24 * 3_600_000)),
+            ("87841h", None),
+            ("3661d", None),
             ("99999999999999999999h", None),
             ("18446744073709551615h", None),
             ("30", None),
@@ -172,7 +180,7 @@ mod tests {
             ("-1s", None),
             ("1.5s", None),
             ("1 s", None),
-            ("1d", None),
+            ("1w", None),
             ("", None),
         ] {
             assert_eq!(duration(text), millis.map(Duration::from_millis), "{text}");
@@ -181,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_duration_is_told_as_it_is_written() {
-        for text in ["2500ms", "18s", "3m", "1h", "90s", "0ms"] {
+        for text in ["2500ms", "18s", "3m", "1h", "90s", "25h", "90d", "0ms"] {
             assert_eq!(duration_text(duration(text).unwrap()), text);
         }
     }

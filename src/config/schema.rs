@@ -70,11 +70,11 @@ fn of(shape: &Shape) -> Value {
             json!({ "type": "string", "minLength": 1 })
         }
         Shape::Word(words) => json!({ "enum": words }),
-        Shape::Duration { zero: true } => pattern("^[0-9]+(ms|s|m|h)$"),
-        Shape::Duration { zero: false } => pattern("^0*[1-9][0-9]*(ms|s|m|h)$"),
-        Shape::DurationOrOff => pattern("^(off|0*[1-9][0-9]*(ms|s|m|h))$"),
+        Shape::Duration { zero: true } => pattern("^[0-9]+(ms|s|m|h|d)$"),
+        Shape::Duration { zero: false } => pattern("^0*[1-9][0-9]*(ms|s|m|h|d)$"),
+        Shape::DurationOrOff => pattern("^(off|0*[1-9][0-9]*(ms|s|m|h|d))$"),
         Shape::DurationRange => {
-            pattern("^0*[1-9][0-9]*(ms|s|m|h)(\\.\\.0*[1-9][0-9]*(ms|s|m|h))?$")
+            pattern("^0*[1-9][0-9]*(ms|s|m|h|d)(\\.\\.0*[1-9][0-9]*(ms|s|m|h|d))?$")
         }
         Shape::Size => json!({ "anyOf": [
             { "type": "integer", "minimum": 1 },

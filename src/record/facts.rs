@@ -338,6 +338,7 @@ fn reason(error: &GatewayError) -> &str {
         | GatewayError::DeadlineExceeded
         | GatewayError::StillRunning
         | GatewayError::Overloaded
+        | GatewayError::AuditUnavailable
         | GatewayError::ShuttingDown
         | GatewayError::Internal => error.wire().2,
     }
@@ -357,6 +358,7 @@ fn rejection(error: &GatewayError) -> Option<&str> {
         | GatewayError::UnknownModel { .. }
         | GatewayError::NoEligibleTarget { .. }
         | GatewayError::Overloaded
+        | GatewayError::AuditUnavailable
         | GatewayError::ShuttingDown => Some(error.wire().2),
     }
 }

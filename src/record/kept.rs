@@ -22,7 +22,7 @@ impl Kept {
     /// The next record that nobody has taken, if there is one by now.
     pub fn take(&self) -> Option<Value> {
         std::iter::from_fn(|| self.0.try_recv().ok()).find_map(|message| match message {
-            Message::Line(line) => serde_json::from_slice(&line).ok(),
+            Message::Line(line, _) => serde_json::from_slice(&line).ok(),
             Message::Wake | Message::Close => None,
         })
     }

@@ -20,7 +20,7 @@ use crate::snapshot::{Identity, Key, Target};
 /// Where most lines fit without growing.
 const USUAL_LENGTH: usize = 1024;
 
-/// One record as it is written, with its line feed.
+/// One record as it is written, without its seal: `seq`, `prev` and `hash` are the sinks'.
 ///
 /// # Errors
 /// None that is known: every member can be written as JSON.
@@ -28,14 +28,12 @@ pub(super) fn write(
     facts: &Facts,
     verdict: &Verdict<'_>,
     identity: &Identity,
-    seq: u64,
 ) -> serde_json::Result<Vec<u8>> {
     let mut line = Vec::with_capacity(USUAL_LENGTH);
     let answering = facts.answering();
     let target = answering.as_ref().map(|(target, _)| &**target);
-    let row = Line::new(facts, verdict, identity, target, seq);
+    let row = Line::new(facts, verdict, identity, target);
     serde_json::to_writer(&mut line, &row)?;
-    line.push(b'\n');
     Ok(line)
 }
 
@@ -71,9 +69,6 @@ struct Line<'a> {
     privacy: Null,
     dropped: Option<&'a [Cow<'static, str>]>,
     config_version: Option<&'a str>,
-    seq: u64,
-    prev: Null,
-    hash: Null,
 }
 
 /// A fact that nothing here knows yet.
@@ -85,7 +80,6 @@ impl<'a> Line<'a> {
         verdict: &Verdict<'a>,
         identity: &'a Identity,
         target: Option<&'a Target>,
-        seq: u64,
     ) -> Self {
         let key = facts.key.as_deref();
         // What the key says, else what the instance says.
@@ -126,9 +120,6 @@ impl<'a> Line<'a> {
             privacy: None,
             dropped: Some(&*facts.dropped).filter(|dropped| !dropped.is_empty()),
             config_version: facts.version.as_deref(),
-            seq,
-            prev: None,
-            hash: None,
         }
     }
 }

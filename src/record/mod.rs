@@ -12,6 +12,7 @@ mod id;
 mod kept;
 mod line;
 mod meter;
+mod receipt;
 mod sink;
 
 use std::borrow::Cow;
@@ -21,6 +22,7 @@ use std::time::Instant;
 
 use self::facts::Facts;
 use self::id::{RequestId, TraceId};
+use self::receipt::Owed;
 use self::sink::Audit;
 use crate::chat::{Surface, Usage};
 use crate::outcome::Class;
@@ -31,7 +33,8 @@ use crate::telemetry::metrics::InFlight;
 pub use self::ending::{Ended, Ending};
 pub use self::facts::{Arrival, AttemptLog, End};
 pub use self::kept::Kept;
-pub use self::sink::AuditSinks;
+pub use self::receipt::Receipt;
+pub use self::sink::{AuditFile, AuditSinks, Fsync};
 
 /// Where records are begun. Clones are one.
 #[derive(Debug, Clone)]
@@ -52,7 +55,8 @@ impl Records {
     /// # Errors
     /// When the audit file cannot be opened; the message names it.
     pub fn new(identity: Identity, metrics: Arc<Metrics>, sinks: AuditSinks) -> io::Result<Self> {
-        let audit = Audit::open(sinks, Arc::clone(&metrics))?;
+        let instance = identity.instance.as_deref();
+        let audit = Audit::open(sinks, instance, Arc::clone(&metrics))?;
         Ok(Self::writing_to(audit, identity, metrics))
     }
 
@@ -69,9 +73,15 @@ impl Records {
             facts: Facts::new(RequestId::at(arrival.time), arrival),
             in_flight: None,
             ending: None,
+            owed: None,
             records: self.clone(),
             finished: false,
         }
+    }
+
+    /// Whether requests are to be refused because their records could not be written.
+    pub fn unavailable(&self) -> bool {
+        self.shared.audit.refuses()
     }
 
     /// Writes what follows to a newly opened file: the old one was renamed by a log rotation.
@@ -95,7 +105,7 @@ impl Records {
         }
     }
 
-    fn write(&self, facts: &mut Facts, end: End<'_>, ending: Option<&Ending>) {
+    fn write(&self, facts: &mut Facts, end: End<'_>, ending: Option<&Ending>, owed: Option<Owed>) {
         let Shared {
             identity,
             metrics,
@@ -111,7 +121,7 @@ impl Records {
             }
         }
         meter::count(metrics, facts, &verdict);
-        audit.append(|seq| line::write(facts, &verdict, identity, seq));
+        audit.append(line::write(facts, &verdict, identity), owed);
     }
 }
 
@@ -124,6 +134,8 @@ pub struct Recorder {
     in_flight: Option<InFlight>,
     /// Told how the request ended, where others share its answer.
     ending: Option<Arc<Ending>>,
+    /// Told when the record is written, where the answer waits for that.
+    owed: Option<Owed>,
     records: Records,
     finished: bool,
 }
@@ -132,6 +144,13 @@ impl Recorder {
     /// The request's id, also its `x-request-id`.
     pub fn id(&self) -> &str {
         self.facts.id.as_str()
+    }
+
+    /// What the answer is to be held back for, if answers are.
+    pub fn receipt(&mut self) -> Option<Receipt> {
+        let (owed, receipt) = self.records.shared.audit.receipt()?;
+        self.owed = Some(owed);
+        Some(receipt)
     }
 
     pub fn surface(&mut self, surface: Surface) {
@@ -234,7 +253,8 @@ impl Recorder {
     pub fn finish(mut self, end: End<'_>) {
         self.finished = true;
         let ending = self.ending.as_deref();
-        self.records.write(&mut self.facts, end, ending);
+        self.records
+            .write(&mut self.facts, end, ending, self.owed.take());
     }
 }
 
@@ -242,7 +262,8 @@ impl Drop for Recorder {
     fn drop(&mut self) {
         if !self.finished {
             let ending = self.ending.as_deref();
-            self.records.write(&mut self.facts, End::Cancelled, ending);
+            self.records
+                .write(&mut self.facts, End::Cancelled, ending, self.owed.take());
         }
     }
 }

@@ -44,7 +44,7 @@ use crate::live::Live;
 use crate::once::Calls;
 use crate::record::{Arrival, End, Recorder, Records};
 use crate::snapshot::{Key, Snapshot, Target};
-use crate::stream::{Limits, Passing, Relay};
+use crate::stream::{self, Limits, Passing, Relay};
 use crate::tasks::Tasks;
 use crate::upstream::{Running, Streaming, Upstream};
 
@@ -115,11 +115,16 @@ pub async fn handle(
     recorder.version(&snapshot.version);
     // Also what is refused before it is known is told in the words of its surface.
     let surface = endpoint::surface(request.uri().path());
+    let receipt = recorder.receipt();
     let reading = read(&gateway, &snapshot, request, peer, &mut recorder);
-    match Box::pin(or_cut(&gateway.cut, reading)).await {
+    let response = match Box::pin(or_cut(&gateway.cut, reading)).await {
         Ok(Read::Asked(asking)) => once::answer(gateway, asking, recorder).await,
         Ok(Read::Done(answer)) => deliver(&gateway, surface, Ok(*answer), recorder),
         Err(refusal) => deliver(&gateway, surface, Err(refusal), recorder),
+    };
+    match receipt {
+        Some(receipt) => Box::pin(stream::held(response, receipt)).await,
+        None => response,
     }
 }
 
@@ -169,6 +174,10 @@ async fn read(
     recorder: &mut Recorder,
 ) -> Result<Read, Refusal> {
     let identified = identify(snapshot, &request, peer, recorder);
+    let identified = match identified {
+        Ok(_) if gateway.records.unavailable() => Err(GatewayError::AuditUnavailable),
+        identified => identified,
+    };
     let (head, incoming) = request.into_parts();
     let (key, endpoint) = match identified {
         Ok(Some(identified)) => identified,

@@ -4,9 +4,11 @@
 //! body, which cancels the call at the provider and writes the record. The recorder lives in the
 //! body, so that an end, an error, a stall and a hang-up are each recorded once.
 
+mod held;
 mod passing;
 mod relay;
 
+pub use held::held;
 pub use passing::Passing;
 pub use relay::{Broken, Limits, Relay, Resume, Resumed};
 

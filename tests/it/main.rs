@@ -13,6 +13,7 @@
 
 mod support;
 
+mod audit;
 mod authority;
 mod brownout;
 mod capacity;

@@ -203,7 +203,14 @@ const CALLER: &[Key] = &[
 
 const AUDIT: &[Key] = &[
     key("to", List { of: &Word(&["stdout", "file"]), least: 1, most: 2 }, Optional, "By default `file` when `file` is set, else `stdout`."),
-    key("file", File, Optional, "One JSON object a line, one line a request."),
+    key("file", File, Optional, "One JSON object a line, one line a request; what is noted of their chain goes to `FILE.heads`."),
+    key("fsync", Word(&["always", "interval", "never"]), Default("interval"), "When records are brought to the disk itself: `always` before the last byte of the answer goes out, `interval` within 100 ms."),
+    key("rotate", Size, Default("100MB"), "The size at which the file becomes a segment, `FILE.TIME-SEQ`."),
+    key("retention", SPAN, Default("90d"), "How old a segment may become."),
+    key("compress", Bool, Default("true"), "Whether segments are compressed, to `FILE.TIME-SEQ.gz`."),
+    key("required", Bool, Default("false"), "Whether requests are refused while their records cannot be written."),
+    key("group", Text, Optional, "The group that may read the file, by name or number; absent means our own."),
+    key("content", Word(&["none"]), Default("none"), "What of requests and answers is recorded."),
 ];
 
 const SIMULATED: &[Key] = &[

@@ -7,6 +7,7 @@ use crate::config::node::Table;
 use crate::config::path::Path;
 use crate::config::problem::Report;
 use crate::config::{AuditConfig, Process};
+use crate::record::{AuditFile, Fsync};
 use crate::simulate::{Behaviour, Fault, FaultClass, Feature, SimulatedProvider, ToolCall};
 
 /// Instead of a function's name: the first one offered.
@@ -63,7 +64,11 @@ fn audit(root: &Table, report: &mut Report) -> AuditConfig {
             file: None,
         };
     };
-    let file = table.text("file").map(|file| file.as_ref().into());
+    let file = table.text("file").map(|file| audit_file(&file, table));
+    let to_file = !table.has("to") || table.texts("to").any(|(_, to)| &*to == "file");
+    if table.flag("required") == Some(true) && (file.is_none() || !to_file) {
+        report.problem(&table.at("required"), "needs a `file` that records go to");
+    }
     if !table.has("to") {
         return AuditConfig {
             stdout: file.is_none(),
@@ -80,6 +85,22 @@ fn audit(root: &Table, report: &mut Report) -> AuditConfig {
     AuditConfig {
         stdout: to("stdout"),
         file: file.filter(|_| to("file")),
+    }
+}
+
+fn audit_file(path: &str, table: &Table) -> AuditFile {
+    let usual = AuditFile::at(path.into());
+    let fsync = table.text("fsync");
+    AuditFile {
+        fsync: fsync
+            .and_then(|word| Fsync::from_name(&word))
+            .unwrap_or_default(),
+        rotate: table.integer("rotate").unwrap_or(usual.rotate),
+        retention: table.duration("retention").unwrap_or(usual.retention),
+        compress: table.flag("compress").unwrap_or(usual.compress),
+        required: table.flag("required").unwrap_or(usual.required),
+        group: table.text("group").map(|group| group.as_ref().to_owned()),
+        path: usual.path,
     }
 }
 

@@ -41,7 +41,8 @@ fn the_environment_is_above_the_text_and_flags_above_both() {
     assert_eq!(process.workers, 2);
     assert!(process.h2c);
     assert_eq!(Vec::from_iter(snapshot.hosts), ["a.example", "b.example"]);
-    assert_eq!(process.audit.file, Some("/tmp/audit.jsonl".into()));
+    let audit = process.audit.file.map(|file| file.path);
+    assert_eq!(audit, Some("/tmp/audit.jsonl".into()));
     assert_eq!(process.drain, Duration::from_secs(25));
     assert_eq!(warnings, []);
 }

@@ -185,7 +185,7 @@ fn the_schema_says_of_each_new_shape_what_the_checker_does() {
         (&factor["minimum"], &factor["maximum"]),
         (&1.into(), &1000.into())
     );
-    let span = "0*[1-9][0-9]*(ms|s|m|h)";
+    let span = "0*[1-9][0-9]*(ms|s|m|h|d)";
     assert_eq!(route["dedupe"]["pattern"], format!("^(off|{span})$"));
     let breaker = properties(&route["breaker"]);
     let range = format!("^{span}(\\.\\.{span})?$");

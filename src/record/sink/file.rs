@@ -1,89 +1,265 @@
-//! The audit file: appended to, whole lines only, patient while the disk is full.
+//! The audit file: appended to, whole lines only, chained, patient while the disk is full.
 //!
 //! What could not be written waits in memory, up to a bound, and is tried again every second. A
 //! line that was torn by a full disk is continued where it broke off, or written anew when the
-//! file was replaced meanwhile.
+//! file was replaced meanwhile. Lines are sealed when they are taken, so that none that is lost leaves
+//! a hole in the chain: only its number is missing, and that is noted.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::Timestamp;
+
+use super::batch::Batch;
+use super::keeper::{Keeper, sync_folder};
+use super::notes::Notes;
+use super::opening::{self, Resumed};
+use super::policy::{AuditFile, Fsync};
+use crate::proof::{Chain, Head, Heads, Sealed, Segment, What, Why, segments};
 
 /// Between two tries at a file that could not be written.
 const RETRY: Duration = Duration::from_secs(1);
 /// How many bytes may wait for the disk: about ten thousand records.
 const PENDING_LIMIT: usize = 8 << 20;
+/// So long after a write the file is brought to the disk: with the time that records are gathered for,
+/// and that of the write itself, within 100 ms of their end.
+const SYNC: Duration = Duration::from_millis(60);
+/// Between two notes of how far the chain has come.
+const CHECKPOINT: Duration = Duration::from_mins(1);
+/// A file is rotated at the latest after this part of its retention, so that no record becomes much
+/// older than that.
+const AGES: u32 = 10;
+const FULL: &str = "too many waited for a disk that could not be written";
+const BEHIND: &str = "the writer did not keep up";
 
 #[derive(Debug)]
 pub(super) struct FileSink {
-    path: PathBuf,
+    policy: AuditFile,
+    group: Option<u32>,
     file: File,
+    /// Whether it is a file at all: only one can be cut, synced or rotated.
+    regular: bool,
+    size: u64,
+    /// When its first line may have been written.
+    since: SystemTime,
+    chain: Chain,
+    /// The last line that is in the file.
+    written: Option<Head>,
     /// Whole lines that are not in the file yet.
     pending: Vec<u8>,
     /// How many bytes of the first pending line are in the file.
     torn: usize,
+    /// Why the next number is not the one that follows, if it is not.
+    lost: &'static str,
     /// Set while writing fails.
     retry_at: Option<Instant>,
+    /// When what is not on the disk yet was written.
+    unsynced: Option<Instant>,
+    notes: Notes,
+    noted: Option<Head>,
+    checkpoint_at: Instant,
+    /// Notes wait for the disk.
+    notes_wait: bool,
+    rotate_at: u64,
+    heads: Heads,
+    keeper: Option<Keeper>,
 }
 
 impl FileSink {
+    /// Goes on with the chain of the file that is there.
+    ///
     /// # Errors
     /// When it cannot be opened; the message names it.
-    pub(super) fn open(path: PathBuf) -> io::Result<Self> {
-        let file = open(&path).map_err(|error| {
-            let message = format!("cannot open the audit file {}: {error}", path.display());
+    pub(super) fn open(
+        policy: AuditFile,
+        instance: Option<&str>,
+        heads: Heads,
+        now: Instant,
+    ) -> io::Result<Self> {
+        let path = policy.path.display().to_string();
+        let opened = Self::try_open(policy, instance, heads, now);
+        opened.map_err(|error| {
+            let message = format!("cannot open the audit file {path}: {error}");
             io::Error::new(error.kind(), message)
-        })?;
-        Ok(Self {
-            path,
-            file,
-            pending: Vec::new(),
-            torn: 0,
-            retry_at: None,
         })
     }
 
-    /// Adds whole lines, or none when too much waits already, and writes what may be written now.
-    /// Returns how many lines were lost.
-    pub(super) fn write(&mut self, lines: &[u8], now: Instant) -> u64 {
+    fn try_open(
+        policy: AuditFile,
+        instance: Option<&str>,
+        heads: Heads,
+        now: Instant,
+    ) -> io::Result<Self> {
+        let group = policy.group.as_deref().map(opening::group_number);
+        let group = group.transpose()?;
+        let mut file = opening::open(&policy.path, group)?;
+        let regular = file.metadata()?.is_file();
+        let durable = regular && policy.fsync != Fsync::Never;
+        let notes = Notes::new(&policy.path, instance, group, durable);
+        let mut resumed = Resumed::default();
+        if regular {
+            opening::lock(&file)?;
+            resumed = opening::resume(&mut file, &policy.path)?;
+            if durable {
+                file.sync_data()?;
+            }
+        }
+        let mut sink = Self {
+            rotate_at: policy.rotate,
+            group,
+            size: file.metadata()?.len(),
+            since: (file.metadata()?.created()).unwrap_or_else(|_| SystemTime::now()),
+            file,
+            regular,
+            chain: resumed.chain,
+            written: resumed.chain.head(),
+            pending: Vec::new(),
+            torn: 0,
+            lost: BEHIND,
+            retry_at: None,
+            unsynced: None,
+            notes,
+            noted: None,
+            checkpoint_at: now + CHECKPOINT,
+            notes_wait: false,
+            heads,
+            keeper: None,
+            policy,
+        };
+        for what in resumed.notes {
+            tracing::warn!(path = %sink.policy.path.display(), ?what, "the audit file was not left whole");
+            sink.notes.note(what);
+        }
+        sink.note_head(Why::Start);
+        if regular && !segments(&sink.policy.path)?.is_empty() {
+            sink.keep();
+        }
+        Ok(sink)
+    }
+
+    /// The number of the last record.
+    pub(super) fn last_seq(&self) -> u64 {
+        self.chain.head().map_or(0, |head| head.seq)
+    }
+
+    pub(super) fn fsync(&self) -> Fsync {
+        self.policy.fsync
+    }
+
+    /// Whether records cannot be written now.
+    pub(super) fn fails(&self) -> bool {
+        self.retry_at.is_some()
+    }
+
+    /// Takes records, as long as not too much waits already, and writes what may be written now.
+    /// Returns how many were lost.
+    pub(super) fn write(&mut self, batch: &Batch, now: Instant) -> u64 {
         if self.retry_at.is_some_and(|retry_at| retry_at <= now) {
             self.flush(now);
         }
-        let lost = if self.pending.len() + lines.len() <= PENDING_LIMIT {
-            self.pending.extend_from_slice(lines);
-            0
-        } else {
-            count(lines)
-        };
+        let mut lost = 0;
+        for (seq, bare) in batch.numbered() {
+            if self.pending.len() + bare.len() > PENDING_LIMIT {
+                self.lost = FULL;
+                lost += 1;
+                continue;
+            }
+            self.take(seq, bare);
+        }
         if self.retry_at.is_none() {
             self.flush(now);
         }
+        let due = self.unsynced.is_some_and(|since| since + SYNC <= now);
+        if due || self.policy.fsync == Fsync::Always {
+            self.sync(now);
+        }
+        let is_due = self.size >= self.rotate_at || self.is_old();
+        if is_due && self.torn == 0 && self.pending.is_empty() {
+            self.rotate(now);
+        }
+        if self.checkpoint_at <= now {
+            self.checkpoint_at = now + CHECKPOINT;
+            self.sync(now);
+            self.note_head(Why::Checkpoint);
+        }
+        self.flush_notes();
         lost
     }
 
     /// How long until it wants to be asked to write again, though no line came.
-    pub(super) fn retry_in(&self, now: Instant) -> Option<Duration> {
-        Some(self.retry_at?.saturating_duration_since(now))
+    pub(super) fn wake_in(&self, now: Instant) -> Option<Duration> {
+        let sync = match self.policy.fsync {
+            Fsync::Interval => self.unsynced.map(|since| since + SYNC),
+            Fsync::Always | Fsync::Never => None,
+        };
+        let checkpoint = (self.written != self.noted).then_some(self.checkpoint_at);
+        let notes = self.notes_wait.then_some(now + RETRY);
+        let wants = [self.retry_at, sync, checkpoint, notes];
+        let first = wants.into_iter().flatten().min()?;
+        Some(first.saturating_duration_since(now))
     }
 
     /// Goes on in the file that bears the name now. When there is none to be had, goes on in the
     /// old one: a record in a renamed file is better than none.
-    pub(super) fn reopen(&mut self) {
-        match open(&self.path) {
-            Ok(file) => {
-                self.file = file;
+    pub(super) fn reopen(&mut self, now: Instant) {
+        match self.reopened() {
+            // It was not renamed.
+            Ok(None) => {}
+            Ok(Some(file)) => {
+                self.sync(now);
+                self.note_head(Why::Reopen);
+                self.replace(file);
                 self.torn = 0;
             }
             Err(error) => {
-                tracing::error!(path = %self.path.display(), %error, "the audit file cannot be reopened");
+                let path = self.policy.path.display();
+                tracing::error!(%path, %error, "the audit file cannot be reopened");
             }
         }
     }
 
-    /// One last try. Returns how many lines were lost.
-    pub(super) fn close(mut self, now: Instant) -> u64 {
+    /// One last try; `last` is the number of the last record that there was. Returns how many lines were
+    /// lost.
+    pub(super) fn close(mut self, last: u64, now: Instant) -> u64 {
         self.flush(now);
+        let after = self.last_seq();
+        if last > after {
+            self.notes.note(What::Gap {
+                after,
+                lost: last - after,
+                why: self.lost.into(),
+            });
+        }
+        self.sync(now);
+        self.note_head(Why::Exit);
+        self.flush_notes();
         count(&self.pending)
+    }
+
+    /// Whether the file is to go although it is not full: what is never full would be kept for ever.
+    fn is_old(&self) -> bool {
+        let age = self.since.elapsed().unwrap_or_default();
+        self.size > 0 && age > self.policy.retention / AGES
+    }
+
+    fn flush_notes(&mut self) {
+        // Beside a device there is no place for a file.
+        self.notes_wait = self.regular && !self.notes.flush();
+    }
+
+    fn take(&mut self, seq: u64, bare: &[u8]) {
+        let after = self.last_seq();
+        if seq > after + 1 {
+            self.notes.note(What::Gap {
+                after,
+                lost: seq - after - 1,
+                why: self.lost.into(),
+            });
+            self.lost = BEHIND;
+        }
+        self.chain.seal(bare, seq, &mut self.pending);
     }
 
     fn flush(&mut self, now: Instant) {
@@ -100,14 +276,32 @@ impl FileSink {
                 Err(error) => break Err(error),
             }
         };
+        self.size += (written - self.torn) as u64;
         let whole = memchr::memrchr(b'\n', &self.pending[..written]).map_or(0, |end| end + 1);
+        if let Some(end) = whole.checked_sub(1) {
+            let start = memchr::memrchr(b'\n', &self.pending[..end]).map_or(0, |start| start + 1);
+            let last = Sealed::read(&self.pending[start..end]);
+            self.written = last.map(|last| last.head()).or(self.written);
+            self.unsynced.get_or_insert(now);
+        }
         self.pending.drain(..whole);
         self.torn = written - whole;
         self.settle(result, now);
     }
 
+    /// Brings to the disk what is in the file.
+    fn sync(&mut self, now: Instant) {
+        if self.unsynced.take().is_none() || !self.regular || self.policy.fsync == Fsync::Never {
+            return;
+        }
+        if let Err(error) = self.file.sync_data() {
+            self.unsynced = Some(now);
+            self.settle(Err(error), now);
+        }
+    }
+
     fn settle(&mut self, result: io::Result<()>, now: Instant) {
-        let path = self.path.display();
+        let path = self.policy.path.display();
         match result {
             Ok(()) if self.retry_at.is_some() => {
                 tracing::info!(%path, "the audit file can be written again");
@@ -121,106 +315,169 @@ impl FileSink {
             }
         }
     }
+
+    /// Notes how far the chain in the file has come. What was written since the last sync must be on
+    /// the disk: a head that a loss of power could outlive would look like a theft.
+    fn note_head(&mut self, why: Why) {
+        let Some(head) = self.written.filter(|_| self.unsynced.is_none()) else {
+            return;
+        };
+        if self.noted == Some(head) && why == Why::Checkpoint {
+            return;
+        }
+        self.noted = Some(head);
+        self.notes.note(What::head(head, why));
+        self.tell(head);
+    }
+
+    fn tell(&self, head: Head) {
+        let name = self.policy.path.display().to_string();
+        self.heads.tell(&name, head, Timestamp::now());
+    }
+
+    /// The full file becomes a segment. When that cannot be, it grows on, and it is tried again after
+    /// some more of it.
+    fn rotate(&mut self, now: Instant) {
+        let Some(head) = self.written.filter(|_| self.regular) else {
+            return;
+        };
+        self.sync(now);
+        if self.unsynced.is_some() {
+            return;
+        }
+        self.rotate_at = self.size + self.policy.rotate / 8;
+        self.since = SystemTime::now();
+        let segment = Segment::name(&self.policy.path, Timestamp::now(), head.seq);
+        match self.make_segment(&segment) {
+            Ok(file) => {
+                self.replace(file);
+                let name = segment.file_name().unwrap_or_default();
+                self.noted = Some(head);
+                self.notes.note(What::Head {
+                    seq: head.seq,
+                    hash: head.hash,
+                    why: Why::Rotation,
+                    segment: Some(name.to_string_lossy().into_owned()),
+                });
+                self.tell(head);
+                self.keep();
+            }
+            Err(error) => {
+                let path = self.policy.path.display();
+                tracing::error!(%path, %error, "the audit file cannot be rotated");
+            }
+        }
+    }
+
+    /// The next file is there before the full one goes: at any point in between, a start finds the
+    /// chain's end in the file, or no line there and the end in the newest segment.
+    fn make_segment(&self, segment: &Path) -> io::Result<File> {
+        let mut next = PathBuf::from(self.policy.path.as_os_str());
+        next.as_mut_os_string().push(".next");
+        let _ = fs::remove_file(&next);
+        let file = opening::open(&next, self.group)?;
+        opening::lock(&file)?;
+        fs::rename(&self.policy.path, segment)?;
+        fs::rename(&next, &self.policy.path)?;
+        if self.policy.fsync != Fsync::Never {
+            sync_folder(segment);
+        }
+        Ok(file)
+    }
+
+    /// The file that bears the name now, if it is another one.
+    fn reopened(&self) -> io::Result<Option<File>> {
+        let file = opening::open(&self.policy.path, self.group)?;
+        if is_same(&file, &self.file)? {
+            return Ok(None);
+        }
+        if file.metadata()?.is_file() {
+            opening::lock(&file)?;
+        }
+        Ok(Some(file))
+    }
+
+    fn replace(&mut self, file: File) {
+        let meta = file.metadata();
+        self.regular = meta.as_ref().is_ok_and(fs::Metadata::is_file);
+        self.size = meta.map_or(0, |meta| meta.len());
+        self.since = SystemTime::now();
+        self.rotate_at = self.policy.rotate;
+        self.file = file;
+    }
+
+    fn keep(&mut self) {
+        match &self.keeper {
+            Some(keeper) => keeper.wake(),
+            None => match Keeper::start(self.policy.clone(), self.group, self.notes.clone()) {
+                Ok(keeper) => self.keeper = Some(keeper),
+                Err(error) => tracing::error!(%error, "nobody looks after old audit segments"),
+            },
+        }
+    }
 }
 
 /// How many lines these are.
-pub(super) fn count(lines: &[u8]) -> u64 {
+fn count(lines: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', lines).count() as u64
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-    options.open(path)
+#[cfg(unix)]
+fn is_same(one: &File, other: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (one, other) = (one.metadata()?, other.metadata()?);
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &File, _: &File) -> io::Result<bool> {
+    Ok(false)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
-    fn scratch() -> PathBuf {
-        let unique = fastrand::u64(..);
-        std::env::temp_dir().join(format!("pillion-sink-{unique:016x}.jsonl"))
+    /// A sink with a line of which a full disk took the first bytes.
+    fn torn() -> (PathBuf, FileSink) {
+        let name = format!("pillion-torn-{:016x}", fastrand::u64(..));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir(&folder).unwrap();
+        let policy = AuditFile::at(folder.join("audit.jsonl"));
+        let mut sink = FileSink::open(policy, None, Heads::default(), Instant::now()).unwrap();
+        sink.take(1, b"{\"kind\":\"pillion.audit\"}");
+        sink.file.write_all(&sink.pending[..9]).unwrap();
+        sink.torn = 9;
+        (folder, sink)
     }
 
-    #[test]
-    fn after_a_rotation_lines_go_to_the_new_file_and_a_torn_one_is_written_anew() {
-        let (path, rotated) = (scratch(), scratch());
-        let mut sink = FileSink::open(path.clone()).unwrap();
-        let now = Instant::now();
-        assert_eq!(sink.write(b"{\"seq\":1}\n", now), 0);
-        fs::rename(&path, &rotated).unwrap();
-        assert_eq!(sink.write(b"{\"seq\":2}\n", now), 0);
-        // As a full disk leaves it: half a line written, the whole of it kept.
-        sink.file.write_all(b"{\"se").unwrap();
-        sink.pending = b"{\"seq\":3}\n".to_vec();
-        sink.torn = 4;
-        sink.reopen();
-        assert_eq!(sink.write(b"{\"seq\":4}\n", now), 0);
-        assert_eq!(sink.close(now), 0);
-        assert_eq!(
-            fs::read_to_string(&rotated).unwrap(),
-            "{\"seq\":1}\n{\"seq\":2}\n{\"se"
-        );
-        assert_eq!(
-            fs::read_to_string(&path).unwrap(),
-            "{\"seq\":3}\n{\"seq\":4}\n"
-        );
-        fs::remove_file(&path).unwrap();
-        fs::remove_file(&rotated).unwrap();
+    fn two_whole_lines(file: &Path) -> bool {
+        let text = fs::read(file).unwrap();
+        let lines = text
+            .split(|&byte| byte == b'\n')
+            .filter(|it| !it.is_empty());
+        let sealed = |line| Sealed::read(line).is_some_and(|it| it.computed() == it.hash);
+        text.ends_with(b"\n") && lines.clone().count() == 2 && lines.clone().all(sealed)
     }
 
     #[test]
     fn a_torn_line_is_continued_where_it_broke_off() {
-        let path = scratch();
-        let mut sink = FileSink::open(path.clone()).unwrap();
-        sink.file.write_all(b"{\"se").unwrap();
-        sink.pending = b"{\"seq\":1}\n".to_vec();
-        sink.torn = 4;
-        assert_eq!(sink.write(b"{\"seq\":2}\n", Instant::now()), 0);
-        assert_eq!(
-            fs::read_to_string(&path).unwrap(),
-            "{\"seq\":1}\n{\"seq\":2}\n"
-        );
-        fs::remove_file(&path).unwrap();
+        let (folder, mut sink) = torn();
+        let batch = Batch::of(2, &["{\"kind\":\"pillion.audit\"}"]);
+        assert_eq!(sink.write(&batch, Instant::now()), 0);
+        assert!(two_whole_lines(&folder.join("audit.jsonl")));
+        fs::remove_dir_all(folder).unwrap();
     }
 
-    #[cfg(unix)]
     #[test]
-    fn the_file_is_not_for_everyone() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = scratch();
-        let sink = FileSink::open(path.clone()).unwrap();
-        let mode = sink.file.metadata().unwrap().permissions().mode();
-        assert_eq!(mode & 0o137, 0, "{mode:o}");
-        fs::remove_file(&path).unwrap();
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn what_a_full_disk_refuses_waits_and_is_tried_every_second() {
-        let path = scratch();
-        let mut sink = FileSink::open("/dev/full".into()).unwrap();
-        let now = Instant::now();
-        assert_eq!(sink.write(b"1\n", now), 0);
-        assert_eq!(sink.write(b"2\n", now), 0);
-        assert_eq!(sink.retry_in(now), Some(RETRY));
-        assert_eq!(
-            sink.write(&vec![b'\n'; PENDING_LIMIT], now),
-            PENDING_LIMIT as u64
-        );
-        // There is room again.
-        sink.path.clone_from(&path);
-        sink.reopen();
-        assert_eq!(sink.write(b"3\n", now), 0);
-        assert_eq!(fs::read_to_string(&path).unwrap(), "");
-        assert_eq!(sink.write(b"", now + RETRY), 0);
-        assert_eq!(fs::read_to_string(&path).unwrap(), "1\n2\n3\n");
-        assert_eq!(sink.retry_in(now), None);
-        fs::remove_file(&path).unwrap();
+    fn a_torn_line_is_written_anew_in_another_file() {
+        let (folder, mut sink) = torn();
+        fs::rename(folder.join("audit.jsonl"), folder.join("old")).unwrap();
+        sink.reopen(Instant::now());
+        let batch = Batch::of(2, &["{\"kind\":\"pillion.audit\"}"]);
+        assert_eq!(sink.write(&batch, Instant::now()), 0);
+        assert_eq!(fs::read(folder.join("old")).unwrap().len(), 9);
+        assert!(two_whole_lines(&folder.join("audit.jsonl")));
+        fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,67 +1,107 @@
-//! From the request path to the sinks: lines are numbered, queued, and written by one thread.
+//! From the request path to the sinks: records are queued, and numbered, sealed and written by one
+//! thread.
 //!
-//! The request path never waits for a sink. When the queue is full a line is dropped, counted, and
-//! complained of once a second; its number stays unused, so that the gap can be seen.
+//! The request path never waits for a sink. When the queue is full a record is dropped, counted, and
+//! complained of once a second; its number stays unused, so that the gap can be seen, and the file's
+//! notes tell of it. Each sink has a chain of its own: what one loses is no hole in the other's.
 
+mod batch;
 mod file;
+mod keeper;
+mod notes;
+mod opening;
+mod policy;
+mod stdout;
+#[cfg(test)]
+mod tests;
 mod throttle;
 mod writer;
 
 use std::io;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use self::file::FileSink;
+use self::stdout::Stdout;
 use self::throttle::Throttle;
 use self::writer::Writer;
+use super::receipt::{Owed, PATIENCE, Receipt};
+use crate::proof::Heads;
 use crate::telemetry::Metrics;
 
+pub use self::policy::{AuditFile, Fsync};
 pub(super) use self::writer::Message;
 
 /// Lines that may wait for the writer: seconds of a busy sidecar's traffic, some MiB at most.
 const QUEUE: usize = 8192;
 
 /// Where audit records go.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct AuditSinks {
     pub stdout: bool,
-    /// Appended to, and made when it is missing; its folder must exist.
-    pub file: Option<PathBuf>,
+    pub file: Option<AuditFile>,
+    /// Told how far the chains have come.
+    pub heads: Heads,
 }
 
 /// The request path's end of the queue.
 #[derive(Debug)]
 pub(super) struct Audit {
     queue: SyncSender<Message>,
-    /// Held from a line's number to its place in the queue, so that lines are in order.
-    numbering: Mutex<Numbering>,
-    reopen: Arc<AtomicBool>,
+    load: Arc<Load>,
+    /// Whether requests are refused while records cannot be written.
+    required: bool,
+    /// Whether answers wait for their records.
+    holds: bool,
+    complaints: Mutex<Throttle>,
     writer: Mutex<Option<JoinHandle<()>>>,
     metrics: Arc<Metrics>,
 }
 
+/// What both ends of the queue know.
 #[derive(Debug, Default)]
-struct Numbering {
-    last: u64,
-    complaints: Throttle,
+struct Load {
+    /// Records that were lost on the way, and have no number yet.
+    lost: AtomicU64,
+    /// Records on the way.
+    waiting: AtomicUsize,
+    /// The file cannot be written.
+    failing: AtomicBool,
+    reopen: AtomicBool,
 }
 
 impl Audit {
-    pub(super) fn open(sinks: AuditSinks, metrics: Arc<Metrics>) -> io::Result<Self> {
-        let file = sinks.file.map(FileSink::open).transpose()?;
+    /// `instance` is whose records they are, as their heads are told.
+    pub(super) fn open(
+        sinks: AuditSinks,
+        instance: Option<&str>,
+        metrics: Arc<Metrics>,
+    ) -> io::Result<Self> {
+        let AuditSinks {
+            stdout,
+            file,
+            heads,
+        } = sinks;
         let (queue, lines) = mpsc::sync_channel(QUEUE);
         let mut audit = Self::queueing(queue, metrics);
-        let writer = Writer::new(
-            lines,
-            sinks.stdout,
+        audit.required = file.as_ref().is_some_and(|file| file.required);
+        audit.holds = file
+            .as_ref()
+            .is_some_and(|file| file.fsync == Fsync::Always);
+        let open = |file| FileSink::open(file, instance, heads.clone(), Instant::now());
+        let file = file.map(open).transpose()?;
+        let writer = Writer {
+            queue: lines,
+            stdout: stdout.then(|| Stdout::new(heads)),
+            last: file.as_ref().map_or(0, FileSink::last_seq),
             file,
-            Arc::clone(&audit.reopen),
-            Arc::clone(&audit.metrics),
-        );
+            load: Arc::clone(&audit.load),
+            metrics: Arc::clone(&audit.metrics),
+            complaints: Throttle::default(),
+        };
         let thread = thread::Builder::new()
             .name("audit".into())
             .spawn(move || writer.run())?;
@@ -72,34 +112,57 @@ impl Audit {
     pub(super) fn queueing(queue: SyncSender<Message>, metrics: Arc<Metrics>) -> Self {
         Self {
             queue,
-            numbering: Mutex::default(),
-            reopen: Arc::default(),
+            load: Arc::default(),
+            required: false,
+            holds: false,
+            complaints: Mutex::default(),
             writer: Mutex::default(),
             metrics,
         }
     }
 
-    /// Queues the line that `write` makes of its number.
-    pub(super) fn append(&self, write: impl FnOnce(u64) -> serde_json::Result<Vec<u8>>) {
+    /// Queues a record; `owed` is told when it is written.
+    pub(super) fn append(&self, line: serde_json::Result<Vec<u8>>, owed: Option<Owed>) {
         self.metrics.audit_records.inc();
-        let mut numbering = lock(&self.numbering);
-        numbering.last += 1;
-        let lost: &dyn std::fmt::Display = match write(numbering.last) {
-            Ok(line) => match self.queue.try_send(Message::Line(line)) {
-                Ok(()) => return,
-                Err(mpsc::TrySendError::Full(_)) => &"the writer does not keep up",
-                Err(mpsc::TrySendError::Disconnected(_)) => &"the writer has ended",
-            },
+        if let Some(owed) = &owed {
+            owed.recorded();
+        }
+        let lost: &dyn std::fmt::Display = match line {
+            Ok(line) => {
+                self.load.waiting.fetch_add(1, Ordering::AcqRel);
+                let sent = self.queue.try_send(Message::Line(line, owed));
+                let Err(error) = sent else { return };
+                self.load.waiting.fetch_sub(1, Ordering::AcqRel);
+                match error {
+                    mpsc::TrySendError::Full(_) => &"the writer does not keep up",
+                    mpsc::TrySendError::Disconnected(_) => &"the writer has ended",
+                }
+            }
             Err(error) => &error.to_string(),
         };
+        self.load.lost.fetch_add(1, Ordering::AcqRel);
         self.metrics.audit_dropped.inc();
-        if numbering.complaints.may_speak(Instant::now()) {
+        if lock(&self.complaints).may_speak(Instant::now()) {
             tracing::error!(why = %lost, "an audit record was lost");
         }
     }
 
+    /// What an answer waits for with, if answers are to wait for their records.
+    pub(super) fn receipt(&self) -> Option<(Owed, Receipt)> {
+        let patience = (!self.required).then_some(PATIENCE);
+        self.holds.then(|| Receipt::new(patience))
+    }
+
+    /// Whether requests are to be refused: their records could not be written. Half of the queue is
+    /// kept for those that run.
+    pub(super) fn refuses(&self) -> bool {
+        self.required
+            && (self.load.failing.load(Ordering::Acquire)
+                || self.load.waiting.load(Ordering::Acquire) > QUEUE / 2)
+    }
+
     pub(super) fn reopen(&self) {
-        self.reopen.store(true, Ordering::Release);
+        self.load.reopen.store(true, Ordering::Release);
         // When the queue is full the writer is awake anyway.
         let _ = self.queue.try_send(Message::Wake);
     }

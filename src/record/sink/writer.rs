@@ -1,26 +1,31 @@
 //! The thread that writes: one wake and one write per sink for all that came within a moment.
+//!
+//! Records are numbered here, in the order in which they come. Where an answer waits for its record
+//! nothing is gathered: all that comes while one group is brought to the disk is the next group.
 
-use std::io::{self, Write as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::file::{FileSink, count};
+use super::batch::Batch;
+use super::file::FileSink;
+use super::policy::Fsync;
+use super::stdout::Stdout;
 use super::throttle::Throttle;
+use super::{Load, QUEUE};
+use crate::record::receipt::Owed;
 use crate::telemetry::Metrics;
 
 /// How long lines are gathered: short against a person's patience, long against a write.
 const GATHER: Duration = Duration::from_millis(20);
-/// The most bytes in one write.
-const BATCH_LIMIT: usize = 1 << 20;
 
 /// What the request path tells the writer.
 #[derive(Debug)]
 pub(in crate::record) enum Message {
-    /// One record, with its line feed.
-    Line(Vec<u8>),
+    /// One record, a JSON object without its seal, and who waits for it.
+    Line(Vec<u8>, Option<Owed>),
     /// Something beside the queue wants attention.
     Wake,
     /// Everything before this is to be written, nothing follows.
@@ -28,12 +33,14 @@ pub(in crate::record) enum Message {
 }
 
 pub(super) struct Writer {
-    queue: Receiver<Message>,
-    stdout: bool,
-    file: Option<FileSink>,
-    reopen: Arc<AtomicBool>,
-    metrics: Arc<Metrics>,
-    complaints: Throttle,
+    pub(super) queue: Receiver<Message>,
+    pub(super) stdout: Option<Stdout>,
+    pub(super) file: Option<FileSink>,
+    pub(super) load: Arc<Load>,
+    pub(super) metrics: Arc<Metrics>,
+    /// The number of the last record.
+    pub(super) last: u64,
+    pub(super) complaints: Throttle,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,58 +49,57 @@ enum Queue {
     Closed,
 }
 
-impl Writer {
-    pub(super) fn new(
-        queue: Receiver<Message>,
-        stdout: bool,
-        file: Option<FileSink>,
-        reopen: Arc<AtomicBool>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Self {
-            queue,
-            stdout,
-            file,
-            reopen,
-            metrics,
-            complaints: Throttle::default(),
-        }
-    }
+/// What came within a moment.
+#[derive(Default)]
+struct Gathered {
+    bare: Vec<Vec<u8>>,
+    owed: Vec<Owed>,
+}
 
+impl Gathered {
+    fn take(&mut self, line: Vec<u8>, owed: Option<Owed>) {
+        self.bare.push(line);
+        self.owed.extend(owed);
+    }
+}
+
+impl Writer {
     /// Returns when it is told to close, or when nobody is left who could.
     pub(super) fn run(mut self) {
-        let mut batch = Vec::new();
         loop {
-            let state = self.gather(&mut batch);
-            self.write(&batch);
+            let mut gathered = Gathered::default();
+            let state = self.gather(&mut gathered);
+            self.write(gathered);
             if state == Queue::Closed {
                 break;
             }
-            batch.clear();
-            batch.shrink_to(BATCH_LIMIT);
         }
+        self.last += self.load.lost.swap(0, Ordering::AcqRel);
         if let Some(file) = self.file.take() {
-            let lost = file.close(Instant::now());
+            let lost = file.close(self.last, Instant::now());
             self.lost(lost, "the audit file cannot be written");
         }
     }
 
-    /// Waits for a line, or for the file's next try; then gathers what comes within a moment.
-    fn gather(&mut self, batch: &mut Vec<u8>) -> Queue {
-        let retry_in = self
+    /// Waits for a line, or for what the file wants; then gathers what comes within a moment.
+    fn gather(&mut self, gathered: &mut Gathered) -> Queue {
+        let wake_in = self
             .file
             .as_ref()
-            .and_then(|file| file.retry_in(Instant::now()));
-        match self.queue.recv_timeout(retry_in.unwrap_or(Duration::MAX)) {
-            Ok(Message::Line(line)) => batch.extend_from_slice(&line),
+            .and_then(|file| file.wake_in(Instant::now()));
+        match self.queue.recv_timeout(wake_in.unwrap_or(Duration::MAX)) {
+            Ok(Message::Line(line, owed)) => gathered.take(line, owed),
             Ok(Message::Wake) | Err(RecvTimeoutError::Timeout) => return Queue::Open,
             Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => return Queue::Closed,
         }
-        // A sleep, not a wait on the queue: that would wake once for every line.
-        thread::sleep(GATHER);
-        while batch.len() < BATCH_LIMIT {
+        let holds_answers = |file: &FileSink| file.fsync() == Fsync::Always;
+        if !self.file.as_ref().is_some_and(holds_answers) {
+            // A sleep, not a wait on the queue: that would wake once for every line.
+            thread::sleep(GATHER);
+        }
+        while gathered.bare.len() < QUEUE / 4 {
             match self.queue.try_recv() {
-                Ok(Message::Line(line)) => batch.extend_from_slice(&line),
+                Ok(Message::Line(line, owed)) => gathered.take(line, owed),
                 Ok(Message::Wake) => {}
                 Ok(Message::Close) | Err(TryRecvError::Disconnected) => return Queue::Closed,
                 Err(TryRecvError::Empty) => break,
@@ -102,25 +108,31 @@ impl Writer {
         Queue::Open
     }
 
-    fn write(&mut self, batch: &[u8]) {
+    fn write(&mut self, Gathered { bare, owed }: Gathered) {
         let now = Instant::now();
+        let batch = Batch {
+            first: self.last + 1,
+            bare,
+        };
+        self.last += batch.count();
+        // Those that found the queue full came behind these. They have numbers too: that they are
+        // missing is to be seen.
+        self.last += self.load.lost.swap(0, Ordering::AcqRel);
         if let Some(file) = &mut self.file {
-            if self.reopen.swap(false, Ordering::AcqRel) {
-                file.reopen();
+            if self.load.reopen.swap(false, Ordering::AcqRel) {
+                file.reopen(now);
             }
-            let lost = file.write(batch, now);
+            let lost = file.write(&batch, now);
+            self.load.failing.store(file.fails(), Ordering::Release);
             self.lost(lost, "too many wait for the audit file");
         }
-        if self.stdout && !batch.is_empty() {
-            let mut stdout = io::stdout().lock();
-            // Nobody may be reading any more: that is no reason to stop the traffic.
-            if stdout
-                .write_all(batch)
-                .and_then(|()| stdout.flush())
-                .is_err()
-            {
-                self.lost(count(batch), "stdout cannot be written");
-            }
+        self.load
+            .waiting
+            .fetch_sub(batch.bare.len(), Ordering::AcqRel);
+        owed.into_iter().for_each(Owed::settle);
+        if let Some(stdout) = &mut self.stdout {
+            let lost = stdout.write(&batch);
+            self.lost(lost, "stdout cannot be written");
         }
     }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::*;
+use crate::proof::heads_of;
 
 /// A name for a file that no other test uses, gone when dropped.
 struct Scratch(PathBuf);
@@ -20,6 +21,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_file(heads_of(&self.0));
     }
 }
 
@@ -27,7 +29,8 @@ fn to_file(path: PathBuf) -> (io::Result<Records>, Arc<Metrics>) {
     let metrics = Arc::new(Metrics::new());
     let sinks = AuditSinks {
         stdout: false,
-        file: Some(path),
+        file: Some(AuditFile::at(path)),
+        ..AuditSinks::default()
     };
     (
         Records::new(identity(), Arc::clone(&metrics), sinks),

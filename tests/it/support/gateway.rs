@@ -58,6 +58,7 @@ pub(crate) struct Config {
     routes: String,
     files: Vec<(String, Vec<u8>)>,
     environment: Vec<(String, String)>,
+    audit: String,
     audit_unread: bool,
     source: Option<String>,
 }
@@ -181,6 +182,12 @@ impl Config {
         self
     }
 
+    /// More keys of `audit`, in one line of YAML. With a `file` among them it is that one.
+    pub(crate) fn audit(mut self, keys: &str) -> Self {
+        keys.clone_into(&mut self.audit);
+        self
+    }
+
     /// Records go to a pipe that nobody reads.
     pub(crate) fn audit_unread(mut self) -> Self {
         self.audit_unread = true;
@@ -221,7 +228,12 @@ impl Config {
         let _ = if self.audit_unread {
             writeln!(text, "audit: {{ to: [stdout] }}")
         } else {
-            writeln!(text, "audit: {{ file: {} }}", audit.display())
+            let file = if self.audit.contains("file:") {
+                String::new()
+            } else {
+                format!("file: {}, ", audit.display())
+            };
+            writeln!(text, "audit: {{ {file}{} }}", self.audit)
         };
         if !self.root.contains("keys:") && self.source.is_none() {
             text += "allow_anonymous: true\n";
@@ -277,7 +289,12 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts one and waits until it is ready.
     pub(crate) async fn start(config: Config) -> Self {
-        match Self::run(&config).await {
+        Self::start_in(config, Folder::new()).await
+    }
+
+    /// The same with its files where an earlier one may have left some.
+    pub(crate) async fn start_in(config: Config, folder: Folder) -> Self {
+        match Self::run(&config, folder).await {
             Ok(gateway) => gateway,
             Err(said) => panic!("the gateway did not start: {config:#?}\n{said}"),
         }
@@ -287,7 +304,7 @@ impl Gateway {
     pub(crate) async fn start_on_ports(config: impl Fn() -> Config) -> Self {
         for _ in 0..5 {
             let config = config();
-            match Self::run(&config).await {
+            match Self::run(&config, Folder::new()).await {
                 Ok(gateway) => return gateway,
                 Err(said) if said.contains("cannot listen") => {}
                 Err(said) => panic!("the gateway did not start: {config:#?}\n{said}"),
@@ -296,8 +313,7 @@ impl Gateway {
         panic!("no port stayed free");
     }
 
-    async fn run(config: &Config) -> Result<Self, String> {
-        let folder = Folder::new();
+    async fn run(config: &Config, folder: Folder) -> Result<Self, String> {
         let (mut child, said) = spawn(config, &folder);
         let addresses = {
             let mut reader = said.subscribe();
@@ -350,6 +366,12 @@ impl Gateway {
         drop(reader);
         (self.listen, self.admin) = addresses.unwrap();
         self
+    }
+
+    /// Waits for its end, which it was told of; the files stay.
+    pub(crate) async fn left(mut self) -> Folder {
+        assert!(self.ended().await.success());
+        std::mem::replace(&mut self.folder, Folder::new())
     }
 
     /// Kills it; the files stay.
@@ -462,6 +484,12 @@ impl Gateway {
         let mut text = fs::read_to_string(self.folder.file("audit.jsonl")).unwrap_or_default();
         text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
         text
+    }
+
+    /// What one has written on stdout whose records go [there](Config::audit_unread), to its end.
+    pub(crate) fn said_on_stdout(&mut self) -> String {
+        let stdout = self.child.stdout.take().unwrap();
+        io::read_to_string(stdout).unwrap()
     }
 
     /// What it has written on stderr so far.

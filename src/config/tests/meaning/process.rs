@@ -1,6 +1,7 @@
 //! Where the process listens and under which names, where its audit goes, and what it simulates.
 
 use super::*;
+use crate::record::{AuditFile, Fsync};
 use crate::simulate::{FaultClass, Feature, ToolCall};
 
 #[test]
@@ -19,11 +20,25 @@ fn audit_goes_where_it_is_sent() {
         let config = loaded(&small_with(audit)).process.audit;
         assert_eq!(
             (config.stdout, config.file),
-            (stdout, file.map(PathBuf::from)),
+            (stdout, file.map(|file| AuditFile::at(file.into()))),
             "{audit}"
         );
     }
+    let kept = "audit: { file: /a, fsync: always, rotate: 1MiB, retention: 30d, compress: false, required: true, group: audit }\n";
+    let file = loaded(&small_with(kept)).process.audit.file.unwrap();
+    let expected = AuditFile {
+        path: "/a".into(),
+        fsync: Fsync::Always,
+        rotate: 1 << 20,
+        retention: Duration::from_hours(30 * 24),
+        compress: false,
+        required: true,
+        group: Some("audit".into()),
+    };
+    assert_eq!(file, expected);
     assert!(problem("audit: { to: [file] }\n").contains("audit.file: is missing"));
+    let required = "audit: { to: [stdout], file: /a, required: true }\n";
+    assert!(problem(required).contains("audit.required: needs a `file`"));
     assert!(problem("audit: { to: [] }\n").contains("audit.to: is empty"));
 }
 

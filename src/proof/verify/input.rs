@@ -1,0 +1,216 @@
+//! One input, read into runs.
+
+use std::io::{self, BufRead, Read as _};
+
+use serde::Deserialize;
+
+use super::{Fault, MOST, Problem, Verifier};
+use crate::proof::chain::{Digest, Head, Sealed};
+
+/// The longest line that is read as one.
+const LONGEST: u64 = 64 << 20;
+/// How a record begins.
+const OURS: &[u8] = b"{\"kind\":\"pillion.audit\",";
+
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) name: String,
+    /// Lines that bear a seal.
+    pub(super) records: u64,
+}
+
+/// Lines of one input that follow each other.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) input: usize,
+    pub(super) first_line: u64,
+    pub(super) last_line: u64,
+    pub(super) first: Head,
+    pub(super) last: Head,
+    /// What its first line follows.
+    pub(super) prev: Option<Digest>,
+    /// The end of the run that it interrupts.
+    pub(super) instead_of: Option<Digest>,
+    /// The line before it is broken, and was told of: what it follows is not looked into.
+    pub(super) excused: bool,
+    pub(super) instance: Option<String>,
+}
+
+/// Where in an input we are.
+#[derive(Default)]
+struct Place {
+    number: u64,
+    /// The runs of this input begin here.
+    runs: usize,
+    /// The run that was last added to.
+    current: Option<usize>,
+    /// The line before was broken: whatever this one follows is taken as it.
+    excused: bool,
+    foreign: u64,
+}
+
+impl Input {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            records: 0,
+        }
+    }
+}
+
+impl Verifier {
+    pub(super) fn read_lines(&mut self, mixed: bool, from: &mut dyn BufRead) -> io::Result<()> {
+        let mut place = Place {
+            runs: self.runs.len(),
+            ..Place::default()
+        };
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let length = from.take(LONGEST).read_until(b'\n', &mut line)?;
+            if length == 0 {
+                break;
+            }
+            place.number += 1;
+            let Some(line) = line.strip_suffix(b"\n") else {
+                let name = self.name();
+                let note = format!(
+                    "{name}:{}: the last line is torn ({length} bytes)",
+                    place.number
+                );
+                self.notes.push(note);
+                break;
+            };
+            if mixed && !line.starts_with(OURS) {
+                place.foreign += 1;
+                continue;
+            }
+            self.read_line(line, &mut place);
+            if self.problems.len() >= MOST {
+                self.notes
+                    .push(format!("{}: not read to its end", self.name()));
+                break;
+            }
+        }
+        if place.foreign > 0 {
+            let note = format!("{}: {} lines are no records", self.name(), place.foreign);
+            self.notes.push(note);
+        }
+        Ok(())
+    }
+
+    fn read_line(&mut self, line: &[u8], place: &mut Place) {
+        let Some(sealed) = Sealed::read(line).filter(|_| line.starts_with(OURS)) else {
+            self.tell(place.number, Fault::Unsealed, "is no sealed record", None);
+            place.excused = true;
+            return;
+        };
+        if let Some(input) = self.inputs.last_mut() {
+            input.records += 1;
+        }
+        let computed = sealed.computed();
+        let (head, number) = (sealed.head(), place.number);
+        if computed != sealed.hash {
+            let hashes = Some((computed.to_string(), sealed.hash.to_string()));
+            let message = "was changed: it does not come to its hash";
+            self.tell(number, Fault::Changed, message, hashes);
+            place.excused = true;
+            return;
+        }
+        self.noted.see(head);
+        let excused = std::mem::take(&mut place.excused);
+        match self.followed(sealed.prev, place, excused) {
+            Some(at) => {
+                place.current = Some(at);
+                if !excused {
+                    self.number(at, head.seq, number);
+                }
+                let run = &mut self.runs[at];
+                run.last = head;
+                run.last_line = number;
+            }
+            None => self.begin(line, &sealed, place, excused),
+        }
+    }
+
+    /// The run that a line goes on with.
+    fn followed(&self, prev: Option<Digest>, place: &Place, excused: bool) -> Option<usize> {
+        let current = place.current?;
+        let follows = |at: usize| Some(self.runs[at].last.hash) == prev;
+        if follows(current) {
+            return Some(current);
+        }
+        let mut runs = place.runs..self.runs.len();
+        runs.find(|&at| follows(at))
+            .or_else(|| Some(current).filter(|_| excused && prev.is_some()))
+    }
+
+    fn begin(&mut self, line: &[u8], sealed: &Sealed<'_>, place: &mut Place, excused: bool) {
+        #[derive(Deserialize)]
+        struct Whose {
+            instance: Option<String>,
+        }
+        let whose: Option<Whose> = serde_json::from_slice(line).ok();
+        let head = sealed.head();
+        let instance = whose.and_then(|whose| whose.instance);
+        let current = place.current.map(|at| &self.runs[at]);
+        let is_of_same = current.is_some_and(|run| run.instance == instance);
+        if sealed.prev.is_none() && is_of_same {
+            let note = format!("{}:{}: a chain begins anew", self.name(), place.number);
+            self.notes.push(note);
+        }
+        self.runs.push(Run {
+            input: self.inputs.len() - 1,
+            first_line: place.number,
+            last_line: place.number,
+            first: head,
+            last: head,
+            prev: sealed.prev,
+            instead_of: place.current.map(|at| self.runs[at].last.hash),
+            excused,
+            instance,
+        });
+        place.current = Some(self.runs.len() - 1);
+    }
+
+    /// A line numbered `seq` follows the end of a run.
+    pub(super) fn number(&mut self, at: usize, seq: u64, line: u64) {
+        let run = &self.runs[at];
+        let after = run.last.seq;
+        let next = after.saturating_add(1);
+        if seq == next {
+            return;
+        }
+        let name = self.name();
+        match self.noted.gap(run.instance.as_deref(), after) {
+            Some((lost, why)) if after + lost + 1 == seq => {
+                let note =
+                    format!("{name}:{line}: {lost} records were lost before this one: {why}");
+                self.notes.push(note);
+            }
+            _ => {
+                let message = "has not the number that follows: records were lost before it";
+                let numbers = Some((format!("seq {next}"), format!("seq {seq}")));
+                self.tell(line, Fault::Gap, message, numbers);
+            }
+        }
+    }
+
+    fn name(&self) -> &str {
+        self.inputs.last().map_or("", |input| &input.name)
+    }
+
+    /// `hashes` are what was expected and what was found.
+    fn tell(&mut self, line: u64, what: Fault, message: &str, hashes: Option<(String, String)>) {
+        let (expected, found) = hashes.unzip();
+        self.problems.push(Problem {
+            file: self.name().to_owned(),
+            line: Some(line),
+            what,
+            message: message.to_owned(),
+            expected,
+            found,
+            order: self.inputs.len(),
+        });
+    }
+}
