@@ -20,10 +20,12 @@ pub mod live;
 pub mod once;
 pub mod outcome;
 pub mod plan;
+pub mod price;
 pub mod record;
 #[cfg(test)]
 mod recordings;
 pub mod redis;
+pub mod report;
 pub mod secret;
 pub mod serve;
 pub mod simulate;

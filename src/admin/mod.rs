@@ -47,6 +47,7 @@ pub fn respond(method: &Method, path: &str, from: IpAddr, state: &AdminState) ->
     let answer: fn(&AdminState) -> Response<Body> = match path {
         "/api/config" => config,
         "/api/targets" => targets,
+        "/api/spend" => spend,
         "/livez" | "/healthz" => |_| page(StatusCode::OK, TEXT, "ok\n"),
         "/readyz" | "/startupz" => readiness,
         "/metrics" => metrics,
@@ -82,6 +83,17 @@ fn targets(state: &AdminState) -> Response<Body> {
         Ok(targets) => page(StatusCode::OK, JSON, targets),
         Err(error) => {
             tracing::error!(%error, "the targets could not be written");
+            page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
+        }
+    }
+}
+
+/// What was spent since the start.
+fn spend(state: &AdminState) -> Response<Body> {
+    match serde_json::to_vec(&state.metrics.spend.rows()) {
+        Ok(rows) => page(StatusCode::OK, JSON, rows),
+        Err(error) => {
+            tracing::error!(%error, "what was spent could not be written");
             page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
         }
     }
@@ -160,6 +172,7 @@ mod tests {
             body_limit: 0,
             hosts: BTreeSet::new(),
             instances: None,
+            exchange: crate::price::Exchange::default(),
         })
     }
 

@@ -50,7 +50,7 @@ pub(super) async fn answer(
                 body = named.rename(&body, &target.model).into();
                 target
             }
-            Way::Own(target) => Arc::new(target),
+            Way::Own(target) => target,
         },
         None => own(caller).ok_or(NOWHERE)?,
     };

@@ -36,6 +36,9 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
             "error.rs",
             "limit/queue.rs",
             "limit/room.rs",
+            "price",
+            "record/spent.rs",
+            "report",
             "snapshot",
         ],
         &[
