@@ -20,12 +20,14 @@ pub mod live;
 pub mod once;
 pub mod outcome;
 pub mod plan;
+pub mod price;
 pub mod privacy;
 pub mod proof;
 pub mod record;
 #[cfg(test)]
 mod recordings;
 pub mod redis;
+pub mod report;
 pub mod secret;
 pub mod serve;
 pub mod simulate;

@@ -63,6 +63,7 @@ pub async fn respond(
     match asked {
         Asked::Config => config(state).await,
         Asked::Routes => routes(state),
+        Asked::Spend => spend(state),
         Asked::Targets => targets(state),
         Asked::Alive => page(StatusCode::OK, TEXT, "ok\n"),
         Asked::Ready => readiness(state),
@@ -74,6 +75,7 @@ pub async fn respond(
 enum Asked {
     Config,
     Routes,
+    Spend,
     Targets,
     Alive,
     Ready,
@@ -85,6 +87,7 @@ impl Asked {
         Some(match path {
             "/api/config" => Self::Config,
             "/api/routes" => Self::Routes,
+            "/api/spend" => Self::Spend,
             "/api/targets" => Self::Targets,
             "/livez" | "/healthz" => Self::Alive,
             "/readyz" | "/startupz" => Self::Ready,
@@ -125,6 +128,17 @@ fn routes(state: &AdminState) -> Response<Body> {
         Ok(routes) => page(StatusCode::OK, JSON, routes),
         Err(error) => {
             tracing::error!(%error, "the routes could not be written");
+            page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
+        }
+    }
+}
+
+/// What was spent since the start.
+fn spend(state: &AdminState) -> Response<Body> {
+    match serde_json::to_vec(&state.metrics.spend.rows()) {
+        Ok(rows) => page(StatusCode::OK, JSON, rows),
+        Err(error) => {
+            tracing::error!(%error, "what was spent could not be written");
             page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
         }
     }
@@ -210,6 +224,7 @@ mod tests {
             body_limit: 0,
             hosts: BTreeSet::new(),
             instances: None,
+            exchange: crate::price::Exchange::default(),
         })
     }
 

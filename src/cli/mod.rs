@@ -8,6 +8,9 @@ mod explain;
 mod fleet;
 mod healthcheck;
 mod keys;
+mod records;
+mod replay;
+mod report;
 mod run;
 mod schema;
 mod secrets;
@@ -49,6 +52,8 @@ enum Command {
     Explain(explain::Explain),
     Fleet(fleet::Fleet),
     Audit(audit::Audit),
+    Report(report::Report),
+    Replay(replay::Replay),
     /// Print the JSON Schema of the configuration
     Schema,
     Keys(keys::Keys),
@@ -78,6 +83,8 @@ impl Cli {
             Command::Explain(explain) => explain.run(out),
             Command::Fleet(fleet) => fleet.run(out),
             Command::Audit(audit) => audit.run(out),
+            Command::Report(report) => report.run(out),
+            Command::Replay(replay) => replay.run(out),
             Command::Schema => schema::run(out),
             Command::Keys(keys) => keys.run(out),
             Command::Healthcheck(healthcheck) => Ok(healthcheck.run()),

@@ -194,6 +194,14 @@ fn tell(file: &str, found: &Found, out: &mut impl Write) -> io::Result<()> {
     for warning in warnings {
         writeln!(out, "warning: {warning}")?;
     }
+    if let Found::Whole(loaded) | Found::Central(loaded) = found {
+        for target in unpriced(&loaded.snapshot) {
+            writeln!(
+                out,
+                "warning: {file}: models.\"{target}\".price: is not known: what `{target}` costs will not be told; add `price: {{ input: …, output: … }}`, for a million tokens"
+            )?;
+        }
+    }
     match found {
         Found::Whole(loaded) => {
             writeln!(out, "ok: {file} ({})", loaded.snapshot.version)?;
@@ -214,6 +222,13 @@ fn tell(file: &str, found: &Found, out: &mut impl Write) -> io::Result<()> {
             )
         }
     }
+}
+
+/// The targets of the routes that have no price, each once.
+fn unpriced(snapshot: &Snapshot) -> BTreeSet<&str> {
+    let targets = snapshot.routes.values().flat_map(|route| route.targets());
+    let unpriced = targets.filter(|target| target.price.is_none());
+    unpriced.map(|target| &*target.id).collect()
 }
 
 fn routes(loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
@@ -304,6 +319,15 @@ mod tests {
         assert!(said.contains("ok: examples/support-chat.yaml"), "{said}");
         assert!(said.contains("  support-chat: openai/"), "{said}");
         assert!(said.contains("(accepts gpt-4o, gpt-4o-mini)"), "{said}");
+    }
+
+    #[test]
+    fn a_target_without_a_price_is_warned_of() {
+        let (said, code) = run(&["examples/local-and-external.yaml"], false);
+        assert_eq!(code, ExitCode::SUCCESS, "{said}");
+        let warning = "models.\"local/qwen3:32b\".price: is not known";
+        assert!(said.contains(warning), "{said}");
+        assert!(!said.contains("models.\"openai/"), "{said}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::resume::Resumption;
 use super::routing::Caller;
 use super::{Answer, EVENT_STREAM, Gateway, JSON};
 use crate::body::full;
-use crate::chat;
+use crate::chat::{self, Surface, Weight};
 use crate::dialect::answer::Part;
 use crate::error::GatewayError;
 use crate::once::LINGER;
@@ -33,6 +33,7 @@ pub(super) async fn answer(
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
     let planned = Planned::make(gateway, caller, headers, &request, recorder)?;
+    recorder.asked(request.tokens);
     let resumption = Resumption::of(&planned, &request, headers);
     // A plain answer leaves here whole; a stream takes its seat along.
     let seat = planned.seat(gateway).await?;
@@ -64,6 +65,9 @@ pub(super) async fn answer(
     match attempt(&gateway.upstream, &question, schedule, recorder).await? {
         Answered::Whole(whole) => {
             recorder.usage(whole.usage);
+            if whole.usage.completion.is_none() && request.surface != Surface::Embeddings {
+                recorder.said(Weight::of_answer(&whole.body).tokens());
+            }
             let mut response = Response::new(full(whole.body));
             *response.headers_mut() = whole.headers;
             let kind = if request.stream { EVENT_STREAM } else { JSON };

@@ -53,7 +53,7 @@ pub(super) async fn answer(
                 body = named.rename(&body, &target.model).into();
                 (target, ruled.residency)
             }
-            Way::Own(target) => (Arc::new(target), Residency::of(caller.key, None, None)),
+            Way::Own(target) => (target, Residency::of(caller.key, None, None)),
         },
         None => own(caller).ok_or(NOWHERE)?,
     };

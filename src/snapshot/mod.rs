@@ -20,8 +20,9 @@ use jiff::Timestamp;
 
 use crate::chat::Surface;
 use crate::dialect::Dialect;
-use crate::facts::{Extras, Facts, Families};
+use crate::facts::{Extras, Facts, Families, Prices};
 use crate::health::{self, Capacity, Priority};
+use crate::price::{Exchange, Price};
 use crate::secret::{Reference, StorePlaces};
 
 pub use self::base_url::BaseUrl;
@@ -49,6 +50,8 @@ pub struct Snapshot {
     pub hosts: BTreeSet<String>,
     /// How many sidecars have this configuration, where that is known.
     pub instances: Option<NonZeroU32>,
+    /// The currency that costs are told in, and what a dollar comes to in others.
+    pub exchange: Exchange,
 }
 
 impl Snapshot {
@@ -317,6 +320,7 @@ pub struct Target {
     /// What is known of its model's family.
     pub facts: Arc<Facts>,
     pub can: Abilities,
+    /// What its tokens cost, where that is known.
     pub price: Option<Price>,
 }
 
@@ -326,14 +330,6 @@ pub struct Abilities {
     pub tools: Option<bool>,
     pub images: Option<bool>,
     pub json_schema: Option<bool>,
-}
-
-/// What a target's tokens cost, in millionths of a millionth of the currency each: 0.0375 for a
-/// million of them is 37,500.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Price {
-    pub input: u64,
-    pub output: u64,
 }
 
 impl Target {
@@ -353,6 +349,15 @@ impl Target {
             stream_usage: true,
             can: Abilities::default(),
             price: None,
+        }
+    }
+
+    /// With the price of the lists that come with Pillion, where they have one.
+    #[must_use]
+    pub fn listed(self, exchange: &Exchange) -> Self {
+        Self {
+            price: self.provider.list_price(&self.model, exchange),
+            ..self
         }
     }
 
@@ -408,6 +413,26 @@ pub struct Provider {
     pub capacity: Capacity,
     /// Where it is, in the operator's words.
     pub residency: Vec<Arc<str>>,
+}
+
+impl Provider {
+    /// What `model` costs here by the lists that come with Pillion. `None` also where the list is in another
+    /// currency than the operator's and there is no rate.
+    pub fn list_price(&self, model: &str, exchange: &Exchange) -> Option<Price> {
+        let at = |location: &str| format!("vertex:{location}");
+        let (place, kind) = match &self.kind {
+            Kind::OpenAi => (None, "openai"),
+            Kind::OpenAiCompatible => (None, self.base_url.host()),
+            Kind::AzureV1 | Kind::AzureDeployments { .. } => (None, "azure"),
+            Kind::Anthropic => (None, "anthropic"),
+            Kind::Gemini => (None, "gemini"),
+            Kind::Vertex { location, .. } => (Some(at(location)), "vertex"),
+            Kind::Bedrock { .. } => (None, "bedrock"),
+        };
+        let places = place.as_deref().into_iter().chain([kind]);
+        let tariff = Prices::built_in().of(places, model)?;
+        Price::listed(*tariff, exchange)
+    }
 }
 
 /// How a provider is addressed and what it speaks: the first four speak one dialect.

@@ -15,9 +15,14 @@ pub struct Residency(SmallVec<[Arc<str>; 1]>);
 impl Residency {
     /// What the key, the route and the rule of a request demand together.
     pub fn of(key: &Key, route: Option<&Route>, rule: Option<&Rule>) -> Self {
-        let route = route.and_then(|route| route.residency.as_ref());
-        let rule = rule.and_then(|rule| rule.residency.as_ref());
+        let (route, rule) = demands(route, rule);
         [key.residency.as_ref(), route, rule].into_iter().collect()
+    }
+
+    /// What they demand of anybody.
+    pub fn demanded(route: Option<&Route>, rule: Option<&Rule>) -> Self {
+        let (route, rule) = demands(route, rule);
+        [route, rule].into_iter().collect()
     }
 
     /// Whether `provider` is where the request may go. One that says nothing of itself is nowhere.
@@ -35,6 +40,15 @@ impl Residency {
     pub fn excludes(&self, target: &str) -> String {
         format!("`{target}` is not within {self}")
     }
+}
+
+fn demands<'a>(
+    route: Option<&'a Route>,
+    rule: Option<&'a Rule>,
+) -> (Option<&'a Arc<str>>, Option<&'a Arc<str>>) {
+    let route = route.and_then(|route| route.residency.as_ref());
+    let rule = rule.and_then(|rule| rule.residency.as_ref());
+    (route, rule)
 }
 
 impl<'a> FromIterator<Option<&'a Arc<str>>> for Residency {

@@ -40,6 +40,9 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
             "error.rs",
             "limit/queue.rs",
             "limit/room.rs",
+            "price",
+            "record/spent.rs",
+            "report",
             "snapshot",
         ],
         &[

@@ -8,6 +8,7 @@ mod callers;
 mod central;
 mod headers;
 mod knobs;
+mod money;
 mod privilege;
 mod process;
 mod providers;
@@ -55,7 +56,8 @@ pub(super) fn resolve(
     let process = process::resolve(root, report);
     let secret_stores = stores::resolve(root, report);
     let providers = providers::resolve(root, report);
-    let mut targets = routes::Targets::of(root, &providers, facts.families, report);
+    let exchange = money::exchange(root, report);
+    let mut targets = routes::Targets::of(root, &providers, facts.families, &exchange, report);
     let (routes, aliases) = routes::resolve(root, &mut targets, facts.zone, report);
     let callers = callers::resolve(root, &process, &routes, &providers, facts.now, report);
     let snapshot = Snapshot {
@@ -69,6 +71,7 @@ pub(super) fn resolve(
         body_limit: usize::try_from(root.integer("body_limit").unwrap_or(0)).unwrap_or(usize::MAX),
         hosts: hosts(root, report),
         instances: instances(root, facts.standing),
+        exchange,
     };
     source(root, report);
     if !facts.standing.is_led() {

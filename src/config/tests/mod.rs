@@ -5,6 +5,7 @@ mod choosing;
 mod effective;
 mod layering;
 mod meaning;
+mod money;
 mod problems;
 mod reliability;
 mod reliability_problems;
