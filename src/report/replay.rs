@@ -84,18 +84,17 @@ struct Asked {
     residency: Residency,
 }
 
-/// The rule of `route` that a record says its request fell under, which is taken to hold again; `None` where
-/// the record leaves that open.
-fn recorded_rule<'r>(route: &'r Route, row: &Row<'_>) -> Option<Option<&'r Rule>> {
+/// The rule of `route` that a record says its request fell under, which is taken to hold again; nothing where
+/// the route has rules, and the record leaves open which one.
+fn recorded_rule<'r>(route: &'r Route, row: &Row<'_>) -> Result<Option<&'r Rule>, Fate> {
+    const OPEN: Fate =
+        Fate::Unplanned("its route has rules, and a record does not tell which one holds");
     if route.rules.is_empty() {
-        return Some(None);
+        return Ok(None);
     }
-    let name = row.rule.as_deref()?;
-    route
-        .rules
-        .iter()
-        .find(|rule| *rule.name == *name)
-        .map(Some)
+    let mut rules = route.rules.iter();
+    let named = rules.find(|rule| row.rule.as_deref() == Some(&*rule.name));
+    named.map(Some).ok_or(OPEN)
 }
 
 impl<'a> Replay<'a> {
@@ -179,10 +178,9 @@ impl<'a> Replay<'a> {
         let Some(route) = snapshot.route(name) else {
             return Fate::Refused(format!("there is no route `{name}`"));
         };
-        let Some(rule) = recorded_rule(route, row) else {
-            return Fate::Unplanned(
-                "its route has rules, and a record does not tell which one holds",
-            );
+        let rule = match recorded_rule(route, row) {
+            Ok(rule) => rule,
+            Err(fate) => return fate,
         };
         let key = row.key.as_deref();
         let mut priority = Priority::default();

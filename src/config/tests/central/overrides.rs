@@ -99,7 +99,7 @@ shared_state: redis://central.internal
     assert_eq!(snapshot.body_limit, 1 << 20);
     // Said in part by each.
     assert!(!process.audit.stdout);
-    assert_eq!(process.audit.file, audit_at("/tmp/a"));
+    assert_eq!(process.audit.file, Some(audit_at("/tmp/a")));
     assert_eq!(process.queue, 9);
     assert_eq!(process.drain, Duration::from_secs(3));
     let beaten = |by: &str, path: &str, at: &str| {
@@ -141,9 +141,9 @@ fn an_own_file_says_of_the_audit_what_the_document_leaves_unsaid() {
     let own = "audit: { to: [stdout], file: /tmp/a }\nsecret_max_stale: 9h\n";
     let audit = |central: &str| loaded(&led(own, central)).process.audit;
     let both = audit("audit: { to: [file] }\n");
-    assert_eq!((both.stdout, both.file), (false, audit_at("/tmp/a")));
+    assert_eq!((both.stdout, both.file), (false, Some(audit_at("/tmp/a"))));
     let central = audit("audit: { to: [file], file: /tmp/b }\n");
-    assert_eq!(central.file, audit_at("/tmp/b"));
+    assert_eq!(central.file, Some(audit_at("/tmp/b")));
     let left = audit("audit: { to: [file], file: /tmp/b }\nlocal_overrides: [audit]\n");
     assert!(left.stdout);
     // What says nothing is as what is not there, on either side.
@@ -152,7 +152,11 @@ fn an_own_file_says_of_the_audit_what_the_document_leaves_unsaid() {
             "audit: { file: /tmp/a }\nhosts: [a.example]\n",
             unsaid,
         ));
-        assert_eq!(said.process.audit.file, audit_at("/tmp/a"), "{unsaid}");
+        assert_eq!(
+            said.process.audit.file,
+            Some(audit_at("/tmp/a")),
+            "{unsaid}"
+        );
         assert_eq!(said.snapshot.hosts.len(), 1);
         let shown = said.effective.show(&said.snapshot);
         assert_eq!(shown["origins"]["hosts"], "file:<text>:6:1");
@@ -161,7 +165,7 @@ fn an_own_file_says_of_the_audit_what_the_document_leaves_unsaid() {
         "keys:\naudit:\n",
         "audit: { to: [file], file: /tmp/b }\nlocal_overrides: [audit, keys]\n",
     );
-    assert_eq!(loaded(&empty).process.audit.file, audit_at("/tmp/b"));
+    assert_eq!(loaded(&empty).process.audit.file, Some(audit_at("/tmp/b")));
 }
 
 #[test]
@@ -266,6 +270,6 @@ fn what_is_dropped_is_shown_and_never_told_to_be_what_counts() {
 }
 
 /// The audit file of this path, with what holds by default.
-fn audit_at(path: &str) -> Option<AuditFile> {
-    Some(AuditFile::at(path.into()))
+fn audit_at(path: &str) -> AuditFile {
+    AuditFile::at(path.into())
 }
