@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
 use crate::admin::Status;
-use crate::central::{Offer, Standing, Taker, Verdict, summary};
+use crate::central::{Offer, Standing, Taker, Verdict, say, summary};
 use crate::config::{self, CentralText, Document, Loaded, Problem, Process, Sources};
 use crate::health::Health;
 use crate::live::{Live, Publisher};
@@ -246,14 +246,13 @@ impl Reloader {
     }
 
     fn refuse(&self, problems: &[Problem]) {
-        for problem in problems {
-            tracing::error!("{problem}");
-        }
+        let said = said(problems);
+        say(&said);
         tracing::error!(
-            problems = problems.len(),
+            problems = said.len(),
             "the new configuration is refused; the last good one stays"
         );
-        self.status.config_refused(summary(&said(problems)));
+        self.status.config_refused(summary(&said));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -288,12 +287,12 @@ impl Taker for Reloader {
         Verdict::Live(release)
     }
 }
+
 /// What the providers' secrets are called.
 fn secrets(snapshot: &Snapshot) -> impl Iterator<Item = &Reference> {
     let providers = snapshot.providers.values();
     providers.filter_map(|provider| provider.secret.as_ref())
 }
-
 
 fn said(problems: &[Problem]) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
