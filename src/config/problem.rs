@@ -281,12 +281,18 @@ impl Report {
     }
 }
 
+/// A longer name, in bytes, is none that was mistyped; to compare it would take seconds.
+const LONGEST_NAME: usize = 128;
+
 /// The known name that was probably meant: at most a third of it mistyped, or one letter. Of two that are as
 /// near it is the longer: letters are left out more often than put in.
 pub(super) fn nearest<'a>(
     asked: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    if asked.len() > LONGEST_NAME {
+        return None;
+    }
     let asked = asked.to_lowercase();
     let allowed = (asked.chars().count() / 3).max(1);
     known

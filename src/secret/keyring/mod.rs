@@ -54,10 +54,11 @@ impl Keyring {
         }
     }
 
-    /// Reads every variable and file that is named, forgets those that no longer are, and returns
-    /// those whose reading failed. The last good value of such a one stays. A file that does not come
-    /// within two seconds is such a one until it does. What is in a store is read in the background
-    /// from here on: [`read_once`](Self::read_once) waits for it.
+    /// Reads every variable and file that is named, and returns those whose reading failed. The last
+    /// good value of such a one stays, and so does that of one that is not named any more, until it is
+    /// [forgotten](Self::forget_but). A file that does not come within two seconds has failed until it
+    /// does. What is in a store is read in the background from here on:
+    /// [`read_once`](Self::read_once) waits for it.
     pub fn load<'a>(
         &self,
         places: &StorePlaces,
@@ -73,7 +74,6 @@ impl Keyring {
         let mut new = BTreeSet::new();
         {
             let mut entries = self.entries.write();
-            entries.retain(|reference, _| named.contains(reference));
             for reference in &local {
                 entries.entry((*reference).clone()).or_default();
             }
@@ -102,6 +102,12 @@ impl Keyring {
         }
         let problem = |reference: &Reference| Some((reference.clone(), self.problem(reference)?));
         local.into_iter().filter_map(problem).collect()
+    }
+
+    /// Forgets every secret but these.
+    pub fn forget_but(&self, needed: &BTreeSet<&Reference>) {
+        let mut entries = self.entries.write();
+        entries.retain(|reference, _| needed.contains(reference));
     }
 
     /// Waits until every path that is named has been read once, however that ended, or `patience` is

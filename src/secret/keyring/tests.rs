@@ -48,7 +48,7 @@ fn forget_when(keyring: &Keyring, reference: &Reference) {
 }
 
 #[test]
-fn a_keyring_holds_what_is_named_and_nothing_else() {
+fn a_keyring_holds_what_was_named_until_it_is_not_needed_any_more() {
     let (one, two) = (Scratch::holding("sk-1\n"), Scratch::holding("sk-2"));
     let missing = Reference::File("/nowhere/secret".into());
     let variable = Reference::try_new("env:CARGO_PKG_NAME").unwrap();
@@ -65,6 +65,8 @@ fn a_keyring_holds_what_is_named_and_nothing_else() {
     );
     assert!(keyring.age(&one.0).is_some());
     assert!(keyring.load(&StorePlaces::new(), [&two.0]).is_empty());
+    assert_eq!(value(&keyring, &one.0).as_deref(), Some("sk-1"));
+    keyring.forget_but(&BTreeSet::from([&two.0]));
     assert_eq!(value(&keyring, &one.0), None);
     assert_eq!(value(&keyring, &two.0).as_deref(), Some("sk-2"));
 }
@@ -267,6 +269,7 @@ async fn fields_of_one_path_are_read_together() {
     keyring.load(&places, [&a, &other]);
     keyring.read_once(Duration::from_secs(1)).await;
     assert_eq!(value(&keyring, &other).as_deref(), Some("q-a-2"));
+    keyring.forget_but(&BTreeSet::from([&a, &other]));
     keyring.load(&places, [&a, &b, &other]);
     keyring.read_once(Duration::from_secs(1)).await;
     assert_eq!(value(&keyring, &b).as_deref(), Some("p-b-3"));

@@ -70,6 +70,27 @@ fn refused_at_start(sources: &Sources) -> Vec<String> {
 }
 
 #[test]
+fn a_document_that_was_cut_short_and_has_lost_its_routes_is_refused() {
+    const WHOLE: &str = "
+allow_anonymous: true
+providers:
+  inside: { kind: openai-compatible, base_url: http://127.0.0.1:8000/v1 }
+routes:
+  fast: { targets: [inside/qwen3] }
+";
+    loaded(&led_by(OWN, WHOLE));
+    for (end, _) in WHOLE.trim_end().match_indices('\n') {
+        let why = refused(&led_by(OWN, &WHOLE[..end])).join("\n");
+        assert!(why.contains("nobody could"), "{end}: {why}");
+    }
+    let passing = "
+providers: { inside: { kind: openai-compatible, base_url: \"http://127.0.0.1:8000/v1\" } }
+keys: [{ id: chat, hash: \"sha256:0000000000000000000000000000000000000000000000000000000000000000\", passthrough: inside }]
+";
+    loaded(&led_by(OWN, passing));
+}
+
+#[test]
 fn the_central_document_is_above_the_own_file() {
     let own = "drain: 1s\nlame_duck: 1s\nhosts: [a.example]\naudit: { to: [file], file: /tmp/a }\n";
     let central = "lame_duck: 3s\nhosts: [b.example]\naudit: { to: [stdout, file] }\nqueue: 7\n";
