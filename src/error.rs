@@ -13,6 +13,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::chat::Unsupported;
+use crate::limit::Refused;
 use crate::outcome::{Class, Failure};
 
 /// When there may be room again.
@@ -55,6 +56,8 @@ pub enum GatewayError {
     },
     /// There is no room for this request now.
     Overloaded,
+    /// A limit of the key, the route or the team does not let it pass.
+    Limited(Refused),
     /// Every attempt that was allowed failed; the failure is the one that decides what is said.
     Unanswered(Failure),
     /// The deadline passed before any attempt could end.
@@ -93,6 +96,7 @@ impl GatewayError {
             Self::Overloaded | Self::ShuttingDown => {
                 (S::SERVICE_UNAVAILABLE, "server_error", "overloaded")
             }
+            Self::Limited(refused) => refused.wire(),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "server_error", "internal"),
             Self::Unanswered(failure) => unanswered(failure),
         }
@@ -115,6 +119,7 @@ impl GatewayError {
             | Self::DeadlineExceeded
             | Self::StillRunning
             | Self::Overloaded
+            | Self::Limited(_)
             | Self::ShuttingDown
             | Self::Internal => None,
         }
@@ -148,6 +153,7 @@ impl GatewayError {
             // At once: the call has its answer in hand, or soon will.
             Self::StillRunning => Some(Duration::from_millis(1)),
             Self::Overloaded => Some(SOON),
+            Self::Limited(refused) => refused.retry_after(),
             Self::Unanswered(_)
             | Self::Invalid { .. }
             | Self::Refused { .. }
@@ -167,6 +173,7 @@ impl GatewayError {
         match self {
             Self::Unanswered(failure) => failure.class == Class::RateLimited,
             Self::StillRunning => true,
+            Self::Limited(refused) => refused.should_retry(),
             Self::Invalid { .. }
             | Self::Refused { .. }
             | Self::MethodNotAllowed { .. }
@@ -283,6 +290,7 @@ impl fmt::Display for GatewayError {
             Self::StillRunning => {
                 f.write_str("No provider has answered in the time that this request was given.")
             }
+            Self::Limited(refused) => refused.fmt(f),
             Self::Overloaded => f.write_str("There is no room for this request now."),
             Self::ShuttingDown => f.write_str("This sidecar is shutting down."),
             Self::Internal => f.write_str("Pillion failed to handle this request."),

@@ -20,6 +20,7 @@ pub mod live;
 pub mod once;
 pub mod outcome;
 pub mod plan;
+pub mod price;
 pub mod record;
 #[cfg(test)]
 mod recordings;

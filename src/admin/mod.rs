@@ -4,6 +4,7 @@
 //! [`respond`]. Readiness never depends on a provider: a pod that is taken out because a provider
 //! is down cannot fall back to another one. Never here: content, or a secret's value.
 
+mod spend;
 mod status;
 mod targets;
 
@@ -17,6 +18,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 
 use crate::body::{self, Body};
 use crate::health::Health;
+use crate::limit::Quotas;
 use crate::secret::Keyring;
 use crate::telemetry::Metrics;
 use crate::upstream::Credentials;
@@ -36,6 +38,7 @@ pub struct AdminState {
     pub keyring: Keyring,
     pub credentials: Credentials,
     pub health: Health,
+    pub quotas: Quotas,
 }
 
 /// The answer of the admin listener. Never waits; `/metrics` takes as long as its text is long. Probes
@@ -47,6 +50,7 @@ pub fn respond(method: &Method, path: &str, from: IpAddr, state: &AdminState) ->
     let answer: fn(&AdminState) -> Response<Body> = match path {
         "/api/config" => config,
         "/api/targets" => targets,
+        "/api/spend" => spend,
         "/livez" | "/healthz" => |_| page(StatusCode::OK, TEXT, "ok\n"),
         "/readyz" | "/startupz" => readiness,
         "/metrics" => metrics,
@@ -82,6 +86,17 @@ fn targets(state: &AdminState) -> Response<Body> {
         Ok(targets) => page(StatusCode::OK, JSON, targets),
         Err(error) => {
             tracing::error!(%error, "the targets could not be written");
+            page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
+        }
+    }
+}
+
+/// The budgets, and what is left of each.
+fn spend(state: &AdminState) -> Response<Body> {
+    match serde_json::to_vec(&state.status.spend(&state.quotas)) {
+        Ok(spend) => page(StatusCode::OK, JSON, spend),
+        Err(error) => {
+            tracing::error!(%error, "what is spent could not be written");
             page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
         }
     }
@@ -128,6 +143,7 @@ mod tests {
         let clients = Clients::new(tasks.clone(), Egress::default());
         AdminState {
             status: Arc::new(Status::new(Arc::clone(&metrics))),
+            quotas: Quotas::new(Arc::clone(&metrics)),
             metrics,
             credentials: Credentials::new(Ambient::default(), keyring.clone(), clients, tasks),
             health: Health::new(fastrand::Rng::with_seed(1)),
@@ -160,6 +176,7 @@ mod tests {
             body_limit: 0,
             hosts: BTreeSet::new(),
             instances: None,
+            teams: BTreeMap::new(),
         })
     }
 

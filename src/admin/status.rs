@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::AdminState;
+use super::spend::{self, Spend};
 use super::targets::{self, Targets};
 use crate::central::{Following, Reason, SourceDetail};
 use crate::config::Effective;
 use crate::health::Health;
+use crate::limit::Quotas;
 use crate::secret::Reference;
 use crate::snapshot::{Provider, Snapshot};
 use crate::telemetry::{Metrics, names};
@@ -177,6 +179,13 @@ impl Status {
         ))
     }
 
+    /// How the budgets of the live configuration stand.
+    pub(super) fn spend(&self, quotas: &Quotas) -> Option<Spend> {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        let live = config.live.as_ref()?;
+        Some(Spend::of(&live.snapshot, quotas))
+    }
+
     /// How many tasks live, the scrape's own among them: a number that only grows is a leak.
     pub(super) fn count_tasks(&self) {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -206,6 +215,7 @@ impl Status {
         self.metrics
             .config_age_seconds
             .set(whole_seconds(live.age(now)));
+        spend::gauge(&self.metrics, &live.snapshot, &state.quotas);
         targets::gauge(&self.metrics, &live.snapshot, &state.health, now.into());
         for (provider, reference) in live.secrets() {
             let label = [(names::PROVIDER, provider.into())];

@@ -16,6 +16,7 @@ use crate::admin::{self, AdminState, Status};
 use crate::central::{self, Follower, Following, Opened};
 use crate::config::Bootstrap;
 use crate::health::Health;
+use crate::limit::Quotas;
 use crate::listen::{self, Connections, Peer, Phase, Settings};
 use crate::secret::{Ambient, Keyring};
 use crate::source::{self, Place, Reports};
@@ -31,6 +32,7 @@ pub(super) struct Core {
     pub(super) upstream: Upstream,
     /// What ends with the process.
     pub(super) background: Tasks,
+    pub(super) quotas: Quotas,
     ambient: Ambient,
     following: Option<Arc<Following>>,
 }
@@ -68,6 +70,7 @@ impl Core {
             background.clone(),
         );
         Self {
+            quotas: Quotas::new(Arc::clone(&metrics)),
             metrics,
             status: Arc::new(status),
             keyring: keyring.clone(),
@@ -90,6 +93,7 @@ impl Core {
             keyring: self.keyring.clone(),
             credentials: self.upstream.credentials.clone(),
             health: self.upstream.health.clone(),
+            quotas: self.quotas.clone(),
         };
         let tasks = self.background.clone();
         self.background.spawn(serve_admin(listener, tasks, state));

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::body::Body;
 use crate::config::{self, Bootstrap, Loaded, Problem, Process, Sources};
 use crate::fleet::Fleet;
-use crate::limit::Seats;
+use crate::limit::{Folder, Seats};
 use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
 use crate::live::Live;
 use crate::once::Calls;
@@ -171,6 +171,7 @@ pub async fn run(
         status,
         upstream,
         background,
+        quotas,
         ..
     } = core;
     let snapshot = live.current();
@@ -208,8 +209,16 @@ pub async fn run(
         let waiters = process.concurrency;
         let fleet = Fleet::start(place, &snapshot.identity, waiters, &background, up);
         background.spawn(fleet.clone().keep_up(live.clone(), upstream.health.clone()));
+        quotas.share(fleet.counters());
         fleet
     });
+    let instance = snapshot.identity.instance.as_deref();
+    let ledger = process.cache_dir.as_ref();
+    let ledger = ledger.map(|folder| Folder::of(folder, instance));
+    if let Some(ledger) = &ledger {
+        quotas.recall(ledger);
+        background.spawn(quotas.clone().keep(ledger.clone()));
+    }
     drop(snapshot);
     let gateway = Arc::new(Gateway {
         snapshot: live.clone(),
@@ -223,6 +232,7 @@ pub async fn run(
             process.queue,
             metrics.queue_waiting.clone(),
         ),
+        quotas: quotas.clone(),
         cut: cut.clone(),
     });
 
@@ -260,6 +270,9 @@ pub async fn run(
     drain.run(&mut signals).await;
     if let Some(fleet) = &gateway.fleet {
         fleet.settle().await;
+    }
+    if let Some(ledger) = &ledger {
+        quotas.write_down(ledger, "");
     }
     life::close(records).await;
     tracing::info!("ended");

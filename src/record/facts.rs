@@ -335,6 +335,7 @@ fn reason(error: &GatewayError) -> &str {
         | GatewayError::DeadlineExceeded
         | GatewayError::StillRunning
         | GatewayError::Overloaded
+        | GatewayError::Limited(_)
         | GatewayError::ShuttingDown
         | GatewayError::Internal => error.wire().2,
     }
@@ -354,6 +355,7 @@ fn rejection(error: &GatewayError) -> Option<&str> {
         | GatewayError::UnknownModel { .. }
         | GatewayError::NoEligibleTarget { .. }
         | GatewayError::Overloaded
+        | GatewayError::Limited(_)
         | GatewayError::ShuttingDown => Some(error.wire().2),
     }
 }

@@ -31,6 +31,7 @@ pub(super) async fn answer(
         plan,
         ask,
         deadline,
+        under: _,
     } = planned;
     let meaning = Meaning::default();
     let first = &plan.targets()[0];

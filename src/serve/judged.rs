@@ -9,11 +9,12 @@ use tokio::time::Instant;
 use super::planned::Planned;
 use super::resume::Resumption;
 use super::routing::Caller;
-use super::{Answer, EVENT_STREAM, Gateway, JSON};
+use super::{Answer, EVENT_STREAM, Gateway, JSON, limited};
 use crate::body::full;
-use crate::chat;
+use crate::chat::{self, Surface};
 use crate::dialect::answer::Part;
 use crate::error::GatewayError;
+use crate::limit::Asked;
 use crate::once::LINGER;
 use crate::plan::Schedule;
 use crate::record::Recorder;
@@ -34,6 +35,25 @@ pub(super) async fn answer(
 ) -> Result<Answer, GatewayError> {
     let planned = Planned::make(gateway, caller, headers, &request, recorder)?;
     let resumption = Resumption::of(&planned, &request, headers);
+    let asked = Asked {
+        prompt: request.tokens,
+        most: request.most,
+        answers: match request.surface {
+            Surface::Embeddings => 0,
+            _ => request.choices,
+        },
+    };
+    let (under, targets) = (planned.under.clone(), planned.plan.targets());
+    limited::take(
+        gateway,
+        caller,
+        &planned.route.name,
+        under,
+        asked,
+        targets,
+        recorder,
+    )
+    .await?;
     // A plain answer leaves here whole; a stream takes its seat along.
     let seat = planned.seat(gateway).await?;
     let Planned {
@@ -41,6 +61,7 @@ pub(super) async fn answer(
         plan,
         ask,
         deadline,
+        under: _,
     } = planned;
     let deadline = if lasts {
         deadline.outlasting(&route.timeouts, LASTS)

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
 use http::request::Parts;
+use http::{Method, StatusCode};
 use tokio::time::Instant;
 
 use super::routing::{self, Caller, Way};
-use super::{Answer, Gateway, usable};
+use super::{Answer, Gateway, limited, usable};
 use crate::chat::{Named, Surface};
 use crate::error::GatewayError;
 use crate::health::{Ask, Hurry, Kind, Priority};
+use crate::limit::Asked;
 use crate::plan::{Plan, Selection, patience};
 use crate::record::Recorder;
 use crate::snapshot::{Route, Target};
@@ -42,19 +43,21 @@ pub(super) async fn answer(
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
     recorder.surface(Surface::Passthrough);
+    let mut of = None;
     let target = match Named::find(&head.headers, &body)? {
         Some(named) => match caller.way(&named.model)? {
             Way::Route(route) => {
                 recorder.route(&route);
                 let target = first(gateway, &route)?;
                 body = named.rename(&body, &target.model).into();
+                of = Some(route);
                 target
             }
             Way::Own(target) => Arc::new(target),
         },
         None => own(caller).ok_or(NOWHERE)?,
     };
-    send(gateway, caller, &target, head, path, body, recorder).await
+    send(gateway, caller, &target, of, head, path, body, recorder).await
 }
 
 /// A question about a model that is no route of ours.
@@ -72,6 +75,7 @@ pub(super) async fn model(
         gateway,
         caller,
         &target,
+        None,
         head,
         &format!("/models/{name}"),
         Bytes::new(),
@@ -80,10 +84,15 @@ pub(super) async fn model(
     .await
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a fact of its own about one request"
+)]
 async fn send(
     gateway: &Gateway,
     caller: Caller<'_>,
     target: &Arc<Target>,
+    route: Option<Arc<Route>>,
     head: &Parts,
     path: &str,
     body: Bytes,
@@ -98,6 +107,18 @@ async fn send(
         headers: &head.headers,
         body,
     };
+    let under = limited::under(caller, route.as_deref());
+    if limited::has_budget(&under) && !head.method.is_safe() && head.method != Method::DELETE {
+        let why = "what passes through has no price, and a budget cannot be held without it".into();
+        return Err(GatewayError::NoEligibleTarget { why, wait: None });
+    }
+    let name = route.map_or_else(|| "-".into(), |route| Arc::clone(&route.name));
+    let asked = Asked {
+        prompt: request.body.len() as u64 / 4,
+        most: Some(0),
+        answers: 1,
+    };
+    limited::take(gateway, caller, &name, under, asked, &[], recorder).await?;
     let wait = patience(&head.headers).unwrap_or(WAIT).min(WAIT);
     let latest = || Instant::now() + wait;
     let seat = gateway.seats.take(caller.key.priority, latest).await?;

@@ -6,11 +6,11 @@ use http::header::HeaderMap;
 use tokio::time::Instant;
 
 use super::routing::{Caller, Way};
-use super::{Gateway, usable};
+use super::{Gateway, limited, usable};
 use crate::chat;
 use crate::error::GatewayError;
 use crate::health::{Ask, Kind};
-use crate::limit::Seat;
+use crate::limit::{Seat, Under};
 use crate::plan::{Deadline, Plan, Selection, patience};
 use crate::record::Recorder;
 use crate::snapshot::{Route, Select};
@@ -20,6 +20,8 @@ pub(super) struct Planned {
     pub(super) plan: Plan,
     pub(super) ask: Ask,
     pub(super) deadline: Deadline,
+    /// Whose limits it is under.
+    pub(super) under: Under,
 }
 
 impl Planned {
@@ -74,9 +76,10 @@ impl Planned {
             now,
             deadline: deadline.at,
         };
+        let under = limited::under(caller, Some(&route));
         let plan = Plan::make(
             &route,
-            |target| usable(gateway, target),
+            |target| usable(gateway, target).and_then(|()| limited::priced(&under, target)),
             &selection,
             &mut fastrand::Rng::new(),
         )?;
@@ -86,6 +89,7 @@ impl Planned {
             plan,
             ask,
             deadline,
+            under,
         })
     }
 

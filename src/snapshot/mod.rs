@@ -20,6 +20,7 @@ use crate::chat::Surface;
 use crate::dialect::Dialect;
 use crate::facts::{Extras, Facts, Families};
 use crate::health::{self, Capacity, Priority};
+use crate::limit::Terms;
 use crate::secret::{Reference, StorePlaces};
 
 pub use self::base_url::BaseUrl;
@@ -45,6 +46,8 @@ pub struct Snapshot {
     pub hosts: BTreeSet<String>,
     /// How many sidecars have this configuration, where that is known.
     pub instances: Option<NonZeroU32>,
+    /// What the keys of a team may use together.
+    pub teams: BTreeMap<Arc<str>, Arc<Terms>>,
 }
 
 impl Snapshot {
@@ -88,6 +91,8 @@ pub struct Key {
     /// The first instant at which the key is no longer good.
     pub expires: Option<Timestamp>,
     pub priority: Priority,
+    /// What it may use.
+    pub terms: Option<Arc<Terms>>,
 }
 
 impl Key {
@@ -103,6 +108,7 @@ impl Key {
             passthrough: None,
             expires: None,
             priority: Priority::default(),
+            terms: None,
         }
     }
 
@@ -135,6 +141,8 @@ pub struct Route {
     /// Identical requests of one key within so long are one.
     pub dedupe: Option<Duration>,
     pub on_break: OnBreak,
+    /// What all may use of it together.
+    pub terms: Option<Arc<Terms>>,
 }
 
 /// A second target is asked while the first one keeps silent for longer than it does but once in
@@ -189,6 +197,7 @@ impl Route {
             hedge: None,
             dedupe: None,
             on_break: OnBreak::Error,
+            terms: None,
         }
     }
 

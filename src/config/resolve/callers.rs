@@ -10,7 +10,10 @@ use crate::config::node::{Node, Table};
 use crate::config::path::Path;
 use crate::config::problem::Report;
 use crate::health::Priority;
+use crate::limit::Of;
 use crate::snapshot::{Callers, Key, Provider, Route};
+
+use super::terms::terms;
 
 type Routes = BTreeMap<Arc<str>, Arc<Route>>;
 type Providers = BTreeMap<Arc<str>, Arc<Provider>>;
@@ -85,6 +88,7 @@ fn keys(
                 providers.get(&name).cloned()
             }),
             expires: table.date("expires"),
+            terms: terms(table, Of::Key, &table.text("id").unwrap_or_default()),
             priority: match table.text("priority").as_deref() {
                 Some("batch") => Priority::Batch,
                 _ => Priority::Interactive,

@@ -8,11 +8,13 @@ use crate::config::node::{Node, Table};
 use crate::config::path::Path;
 use crate::config::problem::Report;
 use crate::facts::Families;
+use crate::limit::Of;
 use crate::snapshot::{
     Member, OnBreak, OnUnsupported, Place, Price, Provider, Route, Select, Target,
 };
 
 use super::knobs::Profiles;
+use super::terms::terms;
 
 type Routes = BTreeMap<Arc<str>, Arc<Route>>;
 type Aliases = HashMap<Arc<str>, Arc<Route>>;
@@ -47,6 +49,7 @@ pub(super) fn resolve(
                 Some("continue") => OnBreak::Continue,
                 _ => OnBreak::Error,
             },
+            terms: terms(table, Of::Route, name),
         });
         warn_of_targets(&route, table, report);
         for (at, alias) in table.texts("accepts") {
