@@ -25,6 +25,7 @@ pub mod record;
 #[cfg(test)]
 mod recordings;
 pub mod redis;
+pub mod report;
 pub mod secret;
 pub mod serve;
 pub mod simulate;

@@ -91,12 +91,15 @@ fn targets(state: &AdminState) -> Response<Body> {
     }
 }
 
-/// The budgets, and what is left of each.
+/// What was spent since the start, and the budgets with what is left of each.
 fn spend(state: &AdminState) -> Response<Body> {
-    match serde_json::to_vec(&state.status.spend(&state.quotas)) {
+    let spend = state
+        .status
+        .spend(&state.quotas, state.metrics.spend.rows());
+    match serde_json::to_vec(&spend) {
         Ok(spend) => page(StatusCode::OK, JSON, spend),
         Err(error) => {
-            tracing::error!(%error, "what is spent could not be written");
+            tracing::error!(%error, "what was spent could not be written");
             page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
         }
     }
@@ -177,6 +180,7 @@ mod tests {
             hosts: BTreeSet::new(),
             instances: None,
             teams: BTreeMap::new(),
+            exchange: crate::price::Exchange::default(),
         })
     }
 

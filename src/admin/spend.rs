@@ -1,4 +1,5 @@
-//! The budgets of the live configuration, and how each stands, as this process knows it.
+//! What was spent; the budgets of the live configuration, and how each stands, as this process knows
+//! it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,10 +8,12 @@ use serde::Serialize;
 
 use crate::limit::{Budget, Quotas, Standing, Terms};
 use crate::snapshot::{Callers, Snapshot};
-use crate::telemetry::{Metrics, names};
+use crate::telemetry::{self, Metrics, names};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Spend {
+    /// By route, target and currency, since the start of this process.
+    spent: Vec<telemetry::Row>,
     budgets: Vec<Row>,
 }
 
@@ -34,8 +37,14 @@ struct Row {
 }
 
 impl Spend {
-    pub(super) fn of(snapshot: &Snapshot, quotas: &Quotas) -> Self {
-        let rows = standings(snapshot, quotas).map(|(terms, budget, standing)| {
+    pub(super) fn of(
+        snapshot: Option<&Snapshot>,
+        quotas: &Quotas,
+        spent: Vec<telemetry::Row>,
+    ) -> Self {
+        let all = snapshot.into_iter();
+        let all = all.flat_map(|snapshot| standings(snapshot, quotas));
+        let rows = all.map(|(terms, budget, standing)| {
             let left = left(&standing);
             Row {
                 scope: terms.scope.id.to_string(),
@@ -50,6 +59,7 @@ impl Spend {
             }
         });
         Self {
+            spent,
             budgets: rows.collect(),
         }
     }

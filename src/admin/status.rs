@@ -15,7 +15,7 @@ use crate::health::Health;
 use crate::limit::Quotas;
 use crate::secret::Reference;
 use crate::snapshot::{Provider, Snapshot};
-use crate::telemetry::{Metrics, names};
+use crate::telemetry::{Metrics, Row, names};
 
 /// Told by those who start, reload and stop; read by probes. It never changes what they do.
 #[derive(Debug)]
@@ -179,11 +179,11 @@ impl Status {
         ))
     }
 
-    /// How the budgets of the live configuration stand.
-    pub(super) fn spend(&self, quotas: &Quotas) -> Option<Spend> {
+    /// What was spent since the start, and how the budgets of the live configuration stand.
+    pub(super) fn spend(&self, quotas: &Quotas, rows: Vec<Row>) -> Spend {
         let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
-        let live = config.live.as_ref()?;
-        Some(Spend::of(&live.snapshot, quotas))
+        let snapshot = config.live.as_ref().map(|live| &*live.snapshot);
+        Spend::of(snapshot, quotas, rows)
     }
 
     /// How many tasks live, the scrape's own among them: a number that only grows is a leak.

@@ -6,6 +6,7 @@
 //! message, a call or a tool is a few tokens more.
 
 use super::conversation::{CallResult, Conversation, Format, Media, Part};
+use super::weight::Weight;
 
 /// Around a message, a call or its result.
 const FRAME: u64 = 4;
@@ -75,19 +76,7 @@ fn bytes(base64: &str) -> u64 {
 }
 
 fn of_text(text: &str) -> u64 {
-    // In quarters of a token. The bytes of a character tell its kind of script: one is Latin, two
-    // are most other alphabets, three or four are syllables, words and pictures.
-    let mut quarters: u64 = 0;
-    for byte in text.bytes() {
-        quarters += match byte {
-            0..0x80 => 1,
-            // Inside a character.
-            0x80..0xC0 => 0,
-            0xC0..0xE0 => 2,
-            0xE0.. => 4,
-        };
-    }
-    quarters.div_ceil(4)
+    Weight::of(text).tokens()
 }
 
 #[cfg(test)]

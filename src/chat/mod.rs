@@ -17,6 +17,7 @@ pub mod thought;
 pub mod turns;
 mod unsupported;
 mod usage;
+mod weight;
 mod wish;
 
 pub use affinity::affinity;
@@ -35,6 +36,7 @@ pub use request::{Request, UsageOption};
 pub use thought::Thought;
 pub use unsupported::Unsupported;
 pub use usage::Usage;
+pub use weight::Weight;
 pub use wish::{Amount, Wish};
 
 /// The longest model string, in bytes. Every frame of a stream repeats it, and no name is as long.

@@ -18,6 +18,7 @@ use crate::app::Embedded;
 use crate::check::{self, Caller};
 use crate::config::{self, Document, Loaded, Sources};
 use crate::drill::{self, Forms, Report};
+use crate::price::Money;
 use crate::simulate::{Gone, Outage, SimulatedProvider};
 use crate::snapshot::{Provider, Route};
 use crate::tasks::Tasks;
@@ -182,7 +183,7 @@ fn warning(drill: &drill::Drill<'_>, simulated: &[SimulatedProvider]) -> String 
     let cost = match most(route, prompt) {
         Ok(each) => format!(
             "at most {} where no answer has more than {LONGEST_ANSWER} tokens",
-            drill::money(each * requests as u128)
+            each.times_over(requests as u64, 1).unwrap_or(each)
         ),
         Err(unpriced) => format!("the cost is not known, as {unpriced} has no price"),
     };
@@ -196,11 +197,11 @@ fn warning(drill: &drill::Drill<'_>, simulated: &[SimulatedProvider]) -> String 
 ///
 /// # Errors
 /// A target without a price.
-fn most(route: &Route, prompt: u64) -> Result<u128, &str> {
-    let mut most = 0;
+fn most(route: &Route, prompt: u64) -> Result<Money, &str> {
+    let mut most = Money::ZERO;
     for target in route.targets() {
-        let price = target.price.ok_or(&*target.id)?;
-        most = most.max(drill::cost(price, prompt, LONGEST_ANSWER));
+        let price = target.price.as_ref().ok_or(&*target.id)?;
+        most = most.max(price.foreseen(prompt, LONGEST_ANSWER));
     }
     Ok(most)
 }
@@ -218,7 +219,8 @@ fn is_simulated(provider: &Provider, simulated: &[SimulatedProvider]) -> bool {
 mod tests {
     use super::*;
     use crate::config::Format;
-    use crate::snapshot::{Price, Target};
+    use crate::price::{Price, Tariff};
+    use crate::snapshot::Target;
 
     const TEXT: &str = "
 allow_anonymous: true
@@ -250,10 +252,7 @@ routes:
         let mixed = &routes["mixed"];
         assert!(said(mixed, simulated).contains("north/m has no price"));
         // 10 and 40 for a million tokens.
-        let price = Price {
-            input: 10_000_000,
-            output: 40_000_000,
-        };
+        let price = Price::new("USD", Tariff::flat(10_000_000, 40_000_000));
         let target = mixed.targets().nth(1).unwrap();
         let priced = Target {
             price: Some(price),
@@ -263,7 +262,7 @@ routes:
         let prompt: u64 = 500;
         assert_eq!(
             most(&route, prompt),
-            Ok(500 * 10_000_000 + 1000 * 40_000_000)
+            Ok(Money::from_picos(500 * 10_000_000 + 1000 * 40_000_000))
         );
         let said = said(&route, simulated);
         assert!(said.starts_with("30 real requests go to"), "{said}");

@@ -6,6 +6,9 @@ mod drill;
 mod fleet;
 mod healthcheck;
 mod keys;
+mod records;
+mod replay;
+mod report;
 mod run;
 mod schema;
 mod secrets;
@@ -45,6 +48,8 @@ enum Command {
     Check(check::Check),
     Drill(drill::Drill),
     Fleet(fleet::Fleet),
+    Report(report::Report),
+    Replay(replay::Replay),
     /// Print the JSON Schema of the configuration
     Schema,
     Keys(keys::Keys),
@@ -72,6 +77,8 @@ impl Cli {
             Command::Check(check) => check.run(out),
             Command::Drill(drill) => drill.run(out),
             Command::Fleet(fleet) => fleet.run(out),
+            Command::Report(report) => report.run(out),
+            Command::Replay(replay) => replay.run(out),
             Command::Schema => schema::run(out),
             Command::Keys(keys) => keys.run(out),
             Command::Healthcheck(healthcheck) => Ok(healthcheck.run()),

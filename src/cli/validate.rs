@@ -166,6 +166,14 @@ fn tell(file: &str, found: &Found, out: &mut impl Write) -> io::Result<()> {
     for warning in warnings {
         writeln!(out, "warning: {warning}")?;
     }
+    if let Found::Whole(loaded) | Found::Central(loaded) = found {
+        for target in unpriced(&loaded.snapshot) {
+            writeln!(
+                out,
+                "warning: {file}: models.\"{target}\".price: is not known: what `{target}` costs will not be told; add `price: {{ input: …, output: … }}`, for a million tokens"
+            )?;
+        }
+    }
     match found {
         Found::Whole(loaded) => {
             writeln!(out, "ok: {file} ({})", loaded.snapshot.version)?;
@@ -186,6 +194,13 @@ fn tell(file: &str, found: &Found, out: &mut impl Write) -> io::Result<()> {
             )
         }
     }
+}
+
+/// The targets of the routes that have no price, each once.
+fn unpriced(snapshot: &Snapshot) -> BTreeSet<&str> {
+    let targets = snapshot.routes.values().flat_map(|route| route.targets());
+    let unpriced = targets.filter(|target| target.price.is_none());
+    unpriced.map(|target| &*target.id).collect()
 }
 
 fn routes(loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {

@@ -3,6 +3,7 @@
 //! A [`Report`] gathers every problem of a text; nothing here stops at the first. It never prints
 //! a value that could be a secret: whoever writes a message sees to that.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -231,7 +232,8 @@ impl Report {
     }
 }
 
-/// The known name that was probably meant: at most a third of it mistyped, or one letter.
+/// The known name that was probably meant: at most a third of it mistyped, or one letter. Of two that are as
+/// near it is the longer: letters are left out more often than put in.
 pub(super) fn nearest<'a>(
     asked: &str,
     known: impl IntoIterator<Item = &'a str>,
@@ -247,7 +249,7 @@ pub(super) fn nearest<'a>(
             )
         })
         .filter(|(distance, _)| *distance <= allowed)
-        .min()
+        .min_by_key(|(distance, name)| (*distance, Reverse(name.len()), *name))
         .map(|(_, name)| name)
 }
 

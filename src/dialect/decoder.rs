@@ -167,6 +167,18 @@ impl Decoder {
         }
     }
 
+    /// About how many tokens are said so far.
+    pub fn weight(&self) -> u64 {
+        let weight = match self {
+            Self::OpenAi(decoder) => decoder.weight(),
+            Self::Responses(splicer) => splicer.weight(),
+            Self::Messages(splicer) => splicer.weight(),
+            Self::Invoked(invoked) => invoked.splicer.weight(),
+            Self::Translated(translation) => translation.weight(),
+        };
+        weight.tokens()
+    }
+
     /// The text so far, where another target may go on with it and there is nothing else.
     pub fn said(&self) -> Option<&str> {
         match self {

@@ -23,6 +23,8 @@ pub mod schema;
 pub mod support;
 pub mod translate;
 pub mod vectors;
+#[cfg(test)]
+mod weighed;
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@
 //! what the stream came to, and a stream that breaks is still a clean failure for it.
 
 use super::{Shown, anthropic, bedrock, gemini, openai, responses};
-use crate::chat::{Answer, Event, Usage};
+use crate::chat::{Answer, Event, Usage, Weight};
 use crate::outcome::{Class, Failure};
 
 /// What reads the target's bytes.
@@ -36,6 +36,7 @@ pub struct Translation {
     phase: Phase,
     /// Bytes of text so far.
     length: usize,
+    weight: Weight,
     /// The text so far, where another stream may go on with it; gone once it holds more than text.
     said: Option<String>,
 }
@@ -63,6 +64,7 @@ impl Translation {
             out: Vec::new(),
             phase: Phase::Silent,
             length: 0,
+            weight: Weight::default(),
             said: None,
         }
     }
@@ -103,6 +105,8 @@ impl Translation {
             }
         }
         self.source = next.source;
+        // From here on it is the next one's.
+        self.weight = Weight::default();
         self.write()
     }
 
@@ -180,6 +184,10 @@ impl Translation {
         }
     }
 
+    pub(super) fn weight(&self) -> Weight {
+        self.weight
+    }
+
     pub(super) fn sequence(&self) -> u64 {
         match &self.sink {
             Sink::Responses(encoder) => encoder.sequence(),
@@ -197,8 +205,16 @@ impl Translation {
 
     /// Hands the events on to the caller's dialect.
     fn write(&mut self) -> Result<(), Failure> {
+        let around_call = match self.source {
+            Source::Anthropic(_) => Weight::AROUND_TOOL_USE,
+            Source::OpenAi(_) | Source::Gemini(_) | Source::Converse(_) => Weight::AROUND_CALL,
+        };
         for event in &self.events {
+            if *event == Event::CallBegan {
+                self.weight.call(around_call);
+            }
             self.length += length(event);
+            weigh(event, &mut self.weight);
             let phase = match event {
                 Event::CallBegan => Phase::Arrived,
                 Event::Finish(_) => Phase::Done,
@@ -254,6 +270,24 @@ fn overlap(said: &str, next: &str) -> usize {
         .rev()
         .find(|&length| next.is_char_boundary(length) && said.ends_with(&next[..length]))
         .unwrap_or_default()
+}
+
+fn weigh(event: &Event, weight: &mut Weight) {
+    match event {
+        Event::Text(text) | Event::Reasoning(text) | Event::Refusal(text) => {
+            weight.add(text.as_bytes());
+        }
+        Event::Call(call) => {
+            weight.add(call.name.as_bytes());
+            weight.add(call.arguments.as_bytes());
+        }
+        // The pieces of a thought have gone before.
+        Event::Thought(_)
+        | Event::Id(_)
+        | Event::CallBegan
+        | Event::Usage(_)
+        | Event::Finish(_) => {}
+    }
 }
 
 fn length(event: &Event) -> usize {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::report::{Difference, Report, Times, money};
+use super::report::{Difference, Report, Times};
 use crate::simulate::Gone;
 
 /// One JSON object for programs.
@@ -50,7 +50,7 @@ pub fn json(report: &Report) -> Value {
             "answers_without_usage": spent.uncounted,
             "prompt_tokens": spent.prompt,
             "completion_tokens": spent.completion,
-            "cost": spent.cost.map(money),
+            "cost": spent.cost.map(|cost| cost.to_string()),
         })).collect::<Vec<_>>(),
         "attempts_failed": report.causes.iter().map(|cause| json!({
             "target": cause.target,

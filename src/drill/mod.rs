@@ -15,17 +15,9 @@ mod table;
 mod tally;
 
 pub use json::json;
-pub use report::{Report, money};
+pub use report::Report;
 pub use run::{Drill, Forms};
 pub use table::table;
-
-use crate::snapshot::Price;
-
-/// What so many tokens cost, in millionths of a millionth of the currency.
-pub fn cost(price: Price, prompt: u64, completion: u64) -> u128 {
-    let of = |tokens: u64, each: u64| u128::from(tokens) * u128::from(each);
-    of(prompt, price.input) + of(completion, price.output)
-}
 
 #[cfg(test)]
 mod tests;

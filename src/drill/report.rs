@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::check::judge::seconds;
 use crate::check::report::Word;
+use crate::price::Money;
 use crate::simulate::Gone;
 
 /// An answer that takes so much longer than before is one that a user waits for.
@@ -91,8 +92,8 @@ pub(super) struct Spent {
     pub(super) uncounted: usize,
     pub(super) prompt: u64,
     pub(super) completion: u64,
-    /// In millionths of a millionth of the currency, where the price is known.
-    pub(super) cost: Option<u128>,
+    /// Where the price is known.
+    pub(super) cost: Option<Money>,
 }
 
 /// Attempts that came to the same nothing.
@@ -207,34 +208,6 @@ impl Report {
                     self.before.requests + self.after.requests
                 ),
             ),
-        }
-    }
-}
-
-/// Millionths of a millionth of the currency as a decimal.
-pub fn money(amount: u128) -> String {
-    const WHOLE: u128 = 1_000_000_000_000;
-    let text = format!("{}.{:012}", amount / WHOLE, amount % WHOLE);
-    let short = text.trim_end_matches('0');
-    // Cents are always there, as on a price tag.
-    let cents = text.len() - 10;
-    text[..short.len().max(cents)].to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn money_is_exact_and_shows_cents() {
-        for (amount, text) in [
-            (0, "0.00"),
-            (37_500, "0.0000000375"),
-            (1_000_000_000_000, "1.00"),
-            (12_500_000_000_000, "12.50"),
-            (12_345_000_000_000, "12.345"),
-        ] {
-            assert_eq!(money(amount), text);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::report::{Report, money};
+use super::report::Report;
 use crate::check::judge::seconds;
 use crate::simulate::Gone;
 
@@ -80,7 +80,7 @@ fn spent(report: &Report, out: &mut impl Write) -> io::Result<()> {
         "target", "answers", "attempts", "prompt", "completion", "cost"
     )?;
     for spent in &report.targets {
-        let cost = spent.cost.map_or_else(|| "unknown".into(), money);
+        let cost = (spent.cost).map_or_else(|| "unknown".into(), |cost| cost.to_string());
         let mut more = Vec::new();
         if spent.uncounted > 0 {
             more.push(format!("{} without usage", spent.uncounted));

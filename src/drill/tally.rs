@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::cost;
 use super::report::{Calls, Cause, Difference, Failed, Report, Spent, Switch, Times};
 use super::run::Drill;
 use super::sample::{Phase, Sample};
@@ -217,7 +216,7 @@ fn spent(drill: &Drill<'_>, primary: &Target, samples: &[Sample]) -> Vec<Spent> 
             uncounted: answered.len() - usages.len(),
             prompt,
             completion,
-            cost: target.price.map(|price| cost(price, prompt, completion)),
+            cost: (target.price.as_ref()).map(|price| price.foreseen(prompt, completion)),
         };
         let is_cut = target.provider.name == primary.provider.name;
         for sample in samples {

@@ -9,11 +9,11 @@ use super::report::{Noticed, Report};
 use super::run::{Drill, Forms};
 use super::sample::{Phase, Sample};
 use super::tally::{self, quantile};
-use super::{cost, json as to_json, table};
+use super::{json as to_json, table};
 use crate::check::caller::Answer;
 use crate::config::{Format, Sources, load};
 use crate::simulate::Gone;
-use crate::snapshot::{Price, Route};
+use crate::snapshot::Route;
 
 const ARGUMENTS: &str = r#"{"customer":{"name":"A","tier":"plus"},"items":[],"express":true}"#;
 
@@ -258,18 +258,4 @@ fn without_a_backup_nothing_is_compared_and_it_is_said() {
     assert!(said.contains("NO BACKUP"), "{said}");
     assert!(said.ends_with("\nnot ok\n"), "{said}");
     assert_eq!(to_json(&report)["error_rate"], Value::Null);
-}
-
-#[test]
-fn tokens_cost_what_their_price_says() {
-    let price = Price {
-        input: 250_000,
-        output: 2_000_000,
-    };
-    assert_eq!(cost(price, 1_000_000, 10), 250_020_000_000);
-    let huge = Price {
-        input: u64::MAX,
-        output: u64::MAX,
-    };
-    assert_eq!(cost(huge, u64::MAX, 0), u128::from(u64::MAX).pow(2));
 }

@@ -5,10 +5,12 @@
 //! names. Sources of each row are named in the data.
 
 mod file;
+mod prices;
 
 use std::sync::Arc;
 
 pub use file::{Families, Problem};
+pub use prices::Prices;
 
 use crate::chat::Effort;
 

@@ -73,10 +73,8 @@ impl Asked {
 }
 
 /// What so many tokens cost at a target; `None` where that is not known.
-pub(crate) fn price_of(target: &Target, prompt: u64, completion: u64) -> Option<Money> {
-    let price = target.price.as_ref()?;
-    let of = |tokens: u64, each: u64| Money::from_picos(u128::from(tokens) * u128::from(each));
-    Some(of(prompt, price.input) + of(completion, price.output))
+fn price_of(target: &Target, prompt: u64, completion: u64) -> Option<Money> {
+    Some(target.price.as_ref()?.foreseen(prompt, completion))
 }
 
 #[cfg(test)]

@@ -22,7 +22,6 @@ mod terms;
 mod window;
 
 pub use foreseen::Asked;
-pub(crate) use foreseen::price_of;
 pub use hold::{Hold, Used};
 pub use inflight::{Seat, Seats};
 pub use ledger::Folder;

@@ -169,7 +169,8 @@ impl Quotas {
             }
             Err(lost) => lost,
         };
-        let instances = counters.instances().unwrap_or(request.instances);
+        let seen = counters.instances().unwrap_or(1);
+        let instances = seen.max(request.instances);
         let lease = counters
             .lend(lost, &items, instances)
             .map_err(|place| Refusal {

@@ -43,6 +43,13 @@ impl Shown {
         least(&mut self.tokens, left);
     }
 
+    /// Takes out what was told of another request.
+    pub(crate) fn untell(headers: &mut HeaderMap) {
+        for name in REQUESTS.into_iter().chain(TOKENS) {
+            headers.remove(name);
+        }
+    }
+
     pub(crate) fn tell(&self, headers: &mut HeaderMap) {
         for (names, left) in [(REQUESTS, self.requests), (TOKENS, self.tokens)] {
             let Some(left) = left else { continue };

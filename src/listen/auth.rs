@@ -116,6 +116,7 @@ mod tests {
             hosts: BTreeSet::new(),
             instances: None,
             teams: BTreeMap::new(),
+            exchange: crate::price::Exchange::default(),
         }
     }
 

@@ -86,8 +86,9 @@ fn fastest<'a>(members: &'a [Member], by: &Selection<'_>, rng: &mut fastrand::Rn
 fn cost(target: &Target, by: &Selection<'_>) -> f64 {
     let prompt = by.ask.tokens;
     let completion = (prompt / 4).max(LEAST_COMPLETION);
-    target.price.map_or(f64::INFINITY, |price| {
-        price.input as f64 * prompt as f64 + price.output as f64 * completion as f64
+    let price = target.price.as_ref();
+    price.map_or(f64::INFINITY, |price| {
+        price.foreseen(prompt, completion).picos() as f64
     })
 }
 

@@ -1,5 +1,284 @@
-//! Amounts of money: whole numbers of a millionth of a millionth, never floats. Pure.
+//! What tokens cost: prices, amounts, currencies.
+//!
+//! Pure and exact: amounts are whole numbers of a millionth of a millionth ([`Money`]), never floats.
+//! What is not known stays unknown; it is never zero. The prices that come with Pillion are data, in
+//! `facts/prices.toml`; the operator's own go before them.
+//! Never here: I/O, a clock, or who pays.
 
+mod exchange;
 mod money;
 
+use std::sync::Arc;
+
+use crate::chat::Usage;
+
+pub use exchange::{DOLLAR, Exchange, Lists, Month, Months, NoMonth};
 pub use money::Money;
+
+/// What each token costs, in millionths of a millionth of the currency: 0.0375 for a million of them
+/// is 37,500.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rates {
+    pub input: u64,
+    pub output: u64,
+    /// Of a prompt, what was read from the provider's cache; else as `input`.
+    pub cached: Option<u64>,
+    /// Of a prompt, what was written to the cache; else as `input`.
+    pub cache_write: Option<u64>,
+    /// Tokens of reasoning; else as `output`.
+    pub reasoning: Option<u64>,
+}
+
+impl Rates {
+    /// What `usage` comes to; `None` where the prompt is not known. An answer without completion is
+    /// one of vectors.
+    fn cost(&self, usage: &Usage) -> Option<Money> {
+        let prompt = usage.prompt?;
+        let cached = usage.cached.unwrap_or_default().min(prompt);
+        let written = usage.cache_write.unwrap_or_default().min(prompt - cached);
+        let completion = usage.completion.unwrap_or_default();
+        let reasoning = usage.reasoning.unwrap_or_default();
+        // Most count reasoning within the completion, some beside it: then it may be more.
+        let said = completion.checked_sub(reasoning).unwrap_or(completion);
+        let parts = [
+            (prompt - cached - written, self.input),
+            (cached, self.cached.unwrap_or(self.input)),
+            (written, self.cache_write.unwrap_or(self.input)),
+            (said, self.output),
+            (reasoning, self.reasoning.unwrap_or(self.output)),
+        ];
+        let picos = parts.map(|(tokens, each)| u128::from(tokens) * u128::from(each));
+        Some(picos.into_iter().map(Money::from_picos).sum())
+    }
+}
+
+/// What all tokens of a request cost whose prompt is longer than `above`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Long {
+    pub above: u64,
+    pub rates: Rates,
+}
+
+/// A list's own words: short prompts, and long ones where those cost more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tariff {
+    pub rates: Rates,
+    pub long: Option<Long>,
+}
+
+impl Tariff {
+    /// Of two prices alone.
+    pub fn flat(input: u64, output: u64) -> Self {
+        Self {
+            rates: Rates {
+                input,
+                output,
+                ..Rates::default()
+            },
+            long: None,
+        }
+    }
+
+    fn rates(&self, prompt: u64) -> &Rates {
+        match &self.long {
+            Some(long) if prompt > long.above => &long.rates,
+            _ => &self.rates,
+        }
+    }
+}
+
+/// What a target's tokens cost, and in which currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Price {
+    /// In which costs are told.
+    pub currency: Arc<str>,
+    pub tariff: Tariff,
+    /// Where the tariff is in dollars and the currency is another.
+    pub dollars: Option<Arc<Months>>,
+}
+
+impl Price {
+    /// Of a tariff that is in `currency` itself.
+    pub fn new(currency: impl Into<Arc<str>>, tariff: Tariff) -> Self {
+        Self {
+            currency: currency.into(),
+            tariff,
+            dollars: None,
+        }
+    }
+
+    /// Of a vendor's list, which is in dollars; `None` without a rate into the operator's currency.
+    pub fn listed(tariff: Tariff, exchange: &Exchange) -> Option<Self> {
+        let dollars = match exchange.of_lists() {
+            Lists::Same => None,
+            Lists::By(months) => Some(months),
+            Lists::Unknown => return None,
+        };
+        Some(Self {
+            currency: Arc::clone(&exchange.currency),
+            tariff,
+            dollars,
+        })
+    }
+
+    /// What `usage` cost in `month`; `None` where the tokens or the rate are not known.
+    pub fn cost(&self, usage: &Usage, month: Month) -> Option<Money> {
+        let rates = self.tariff.rates(usage.prompt?);
+        let cost = rates.cost(usage)?;
+        match &self.dollars {
+            None => Some(cost),
+            Some(months) => Some(exchange::at(cost, exchange::in_force(months, month)?)),
+        }
+    }
+
+    /// What so many tokens would cost, by the last rate that is known: to compare prices, and to say
+    /// beforehand.
+    pub fn foreseen(&self, prompt: u64, completion: u64) -> Money {
+        let rates = self.tariff.rates(prompt);
+        let of = |tokens: u64, each: u64| Money::from_picos(u128::from(tokens) * u128::from(each));
+        let cost = of(prompt, rates.input) + of(completion, rates.output);
+        let months = self.dollars.as_ref();
+        let rate = months.and_then(|months| months.values().next_back());
+        rate.map_or(cost, |rate| exchange::at(cost, *rate))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(prompt: u64, cached: u64, cache_write: u64, completion: u64, reasoning: u64) -> Usage {
+        Usage {
+            prompt: Some(prompt),
+            cached: Some(cached),
+            cache_write: Some(cache_write),
+            completion: Some(completion),
+            reasoning: Some(reasoning),
+        }
+    }
+
+    const RATES: Rates = Rates {
+        input: 100,
+        output: 1000,
+        cached: Some(10),
+        cache_write: Some(125),
+        reasoning: None,
+    };
+
+    fn month() -> Month {
+        "2026-11".parse().unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_token_has_its_price() {
+        let plain = Rates {
+            cached: None,
+            cache_write: None,
+            ..RATES
+        };
+        let thinks = Rates {
+            reasoning: Some(3000),
+            ..RATES
+        };
+        for (rates, usage, picos) in [
+            (RATES, usage(10, 0, 0, 2, 0), 1000 + 2000),
+            (RATES, usage(10, 4, 3, 2, 0), 300 + 40 + 375 + 2000),
+            (plain, usage(10, 4, 3, 2, 0), 1000 + 2000),
+            // Within the completion, or beside it.
+            (RATES, usage(10, 0, 0, 7, 5), 1000 + 7000),
+            (thinks, usage(10, 0, 0, 7, 5), 1000 + 2000 + 15_000),
+            (RATES, usage(10, 0, 0, 5, 7), 1000 + 5000 + 7000),
+            // A provider that says more of a part than of the whole.
+            (RATES, usage(10, 40, 3, 0, 0), 100),
+        ] {
+            let tariff = Tariff { rates, long: None };
+            let cost = Price::new("USD", tariff).cost(&usage, month());
+            assert_eq!(cost, Some(Money::from_picos(picos)), "{usage:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_costs_not_nothing() {
+        let price = Price::new(
+            "USD",
+            Tariff {
+                rates: RATES,
+                long: None,
+            },
+        );
+        let unknown = Usage {
+            completion: Some(5),
+            ..Usage::default()
+        };
+        assert_eq!(price.cost(&unknown, month()), None);
+        let vectors = Usage {
+            prompt: Some(5),
+            ..Usage::default()
+        };
+        assert_eq!(price.cost(&vectors, month()), Some(Money::from_picos(500)));
+    }
+
+    #[test]
+    fn a_long_prompt_costs_more_as_a_whole() {
+        let long = Long {
+            above: 200_000,
+            rates: Rates {
+                input: 200,
+                output: 1500,
+                ..Rates::default()
+            },
+        };
+        let price = Price::new(
+            "USD",
+            Tariff {
+                rates: RATES,
+                long: Some(long),
+            },
+        );
+        let cost = |prompt| {
+            price
+                .cost(&usage(prompt, 0, 0, 1, 0), month())
+                .unwrap()
+                .picos()
+        };
+        assert_eq!(cost(200_000), 200_000 * 100 + 1000);
+        assert_eq!(cost(200_001), 200_001 * 200 + 1500);
+    }
+
+    #[test]
+    fn a_list_in_dollars_is_told_in_the_operators_currency() {
+        let tariff = Tariff {
+            rates: RATES,
+            long: None,
+        };
+        let mut exchange = Exchange {
+            currency: "KZT".into(),
+            ..Exchange::default()
+        };
+        assert_eq!(Price::listed(tariff, &exchange), None);
+        let months: Months = [("2026-10".parse().unwrap(), 480_500_000)].into();
+        exchange.rates.insert("KZT".into(), Arc::new(months));
+        let price = Price::listed(tariff, &exchange).unwrap();
+        assert_eq!(&*price.currency, "KZT");
+        let cost = price.cost(&usage(10, 0, 0, 2, 0), month());
+        assert_eq!(cost, Some(Money::from_picos(3000 * 4805 / 10)));
+        let before = "2026-09".parse().unwrap();
+        assert_eq!(price.cost(&usage(10, 0, 0, 2, 0), before), None);
+        let dollars = Price::listed(tariff, &Exchange::default()).unwrap();
+        assert_eq!((&*dollars.currency, dollars.dollars), ("USD", None));
+    }
+
+    #[test]
+    fn the_largest_request_at_the_highest_price_is_exact() {
+        let rates = Rates {
+            input: u64::MAX,
+            output: u64::MAX,
+            ..Rates::default()
+        };
+        let price = Price::new("USD", Tariff { rates, long: None });
+        let cost = price
+            .cost(&usage(1 << 40, 0, 0, 1 << 40, 0), month())
+            .unwrap();
+        assert_eq!(cost.picos(), 2 * (1_u128 << 40) * u128::from(u64::MAX));
+    }
+}

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use smallvec::SmallVec;
 
 use super::id::{RequestId, TraceId};
+use super::spent::Part;
 use crate::chat::{Surface, Usage};
 use crate::error::GatewayError;
 use crate::outcome::{Class, Failure};
@@ -195,7 +196,13 @@ pub(super) struct Facts {
     pub(super) streamed: Option<bool>,
     pub(super) plan: Option<SmallVec<[Arc<Target>; 4]>>,
     pub(super) attempts: SmallVec<[AttemptLog; 2]>,
+    /// Of the stream that runs, as the provider counted.
     pub(super) usage: Option<Usage>,
+    /// About how many tokens of prompt and of answer there are, by our own count.
+    pub(super) asked: Option<u64>,
+    pub(super) said: u64,
+    /// Streams that broke off and were gone on with elsewhere.
+    pub(super) broken: Vec<Part>,
     /// Fields that the answering target was not told.
     pub(super) dropped: Vec<Cow<'static, str>>,
     pub(super) version: Option<Arc<str>>,
@@ -216,6 +223,9 @@ impl Facts {
             plan: None,
             attempts: SmallVec::new(),
             usage: None,
+            asked: None,
+            said: 0,
+            broken: Vec::new(),
             dropped: Vec::new(),
             version: None,
             joined: None,

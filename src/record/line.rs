@@ -66,8 +66,9 @@ struct Line<'a> {
     first_token_ms: Option<u64>,
     total_ms: u64,
     usage: Option<UsageLine>,
-    cost: Null,
-    currency: Null,
+    /// Text, so that no reader makes a float of it.
+    cost: Option<String>,
+    currency: Option<String>,
     privacy: Null,
     dropped: Option<&'a [Cow<'static, str>]>,
     config_version: Option<&'a str>,
@@ -88,6 +89,7 @@ impl<'a> Line<'a> {
         seq: u64,
     ) -> Self {
         let key = facts.key.as_deref();
+        let spent = facts.spent();
         // What the key says, else what the instance says.
         let known = |of_key: fn(&Key) -> &Option<Arc<str>>, of_instance: &'a Option<Arc<str>>| {
             let of_key = key.and_then(|key| of_key(key).as_deref());
@@ -120,9 +122,11 @@ impl<'a> Line<'a> {
             model: target.map(|target| &*target.model),
             first_token_ms: facts.first_token_after().map(millis),
             total_ms: millis(verdict.at.duration_since(facts.arrival.instant)),
-            usage: facts.usage.map(UsageLine::from),
-            cost: None,
-            currency: None,
+            usage: spent
+                .usage
+                .map(|usage| UsageLine::new(usage, spent.estimated)),
+            cost: spent.cost.map(|cost| cost.to_string()),
+            currency: spent.currency.map(|currency| currency.to_string()),
             privacy: None,
             dropped: Some(&*facts.dropped).filter(|dropped| !dropped.is_empty()),
             config_version: facts.version.as_deref(),
@@ -170,7 +174,8 @@ struct AttemptLine<'a> {
     ms: u64,
     first_token_ms: Option<u64>,
     reason: Option<&'a str>,
-    /// Whether the provider charges for it: known only where it cannot have seen the request.
+    /// Whether the provider charges for it: not where it cannot have seen the request; where its answer
+    /// is the caller's, as far as that came.
     billed: Option<bool>,
     upstream_id: Option<&'a str>,
 }
@@ -186,7 +191,10 @@ impl<'a> AttemptLine<'a> {
             ms: since_start(ended),
             first_token_ms: attempt.first_token.map(since_start),
             reason: attempt.reason.as_deref(),
-            billed: (attempt.class == Class::Connect).then_some(false),
+            billed: match attempt.class {
+                Class::Connect => Some(false),
+                _ => (attempt.answered && attempt.first_token.is_some()).then_some(true),
+            },
             upstream_id: attempt.upstream_id.as_deref(),
         }
     }
@@ -203,15 +211,15 @@ struct UsageLine {
     estimated: bool,
 }
 
-impl From<Usage> for UsageLine {
-    fn from(usage: Usage) -> Self {
+impl UsageLine {
+    fn new(usage: Usage, estimated: bool) -> Self {
         Self {
             prompt: usage.prompt,
             cached: usage.cached,
             cache_write: usage.cache_write,
             reasoning: usage.reasoning,
             completion: usage.completion,
-            estimated: false,
+            estimated,
         }
     }
 }

@@ -54,8 +54,19 @@ pub(super) fn count(metrics: &Metrics, facts: &Facts, verdict: &Verdict<'_>) {
     if facts.streamed == Some(true) && answering.is_some() {
         count_stream_end(metrics, verdict.outcome);
     }
-    if let Some(usage) = facts.usage {
+    let spent = facts.spent();
+    if let Some(usage) = spent.usage {
         count_tokens(metrics, usage, &route, &target);
+        let cost = spent.cost.zip(spent.currency.as_ref());
+        (metrics.spend).add(&route, &target, usage, spent.estimated, cost);
+    }
+    if let (Some(cost), Some(currency)) = (spent.cost, &spent.currency) {
+        let labels = [
+            (names::ROUTE, route),
+            (names::TARGET, target),
+            (names::CURRENCY, currency.into()),
+        ];
+        metrics.cost.get_or_create(&labels).inc_by(cost.about());
     }
 }
 

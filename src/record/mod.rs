@@ -13,6 +13,7 @@ mod kept;
 mod line;
 mod meter;
 mod sink;
+mod spent;
 mod used;
 
 use std::borrow::Cow;
@@ -190,6 +191,21 @@ impl Recorder {
         if usage.is_known() {
             self.facts.usage = Some(usage);
         }
+    }
+
+    /// About how many tokens the prompt has, for where the provider does not say.
+    pub fn asked(&mut self, tokens: u64) {
+        self.facts.asked = Some(tokens);
+    }
+
+    /// About how many tokens the answer has, as far as it came.
+    pub fn said(&mut self, tokens: u64) {
+        self.facts.said = tokens;
+    }
+
+    /// What was used until now was used at `target`, whose stream broke off; what follows is another's.
+    pub fn goes_on(&mut self, target: &Arc<Target>) {
+        self.facts.go_on(target);
     }
 
     /// The fields of the request that the target is not told which is to answer.

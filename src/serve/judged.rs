@@ -11,7 +11,7 @@ use super::resume::Resumption;
 use super::routing::Caller;
 use super::{Answer, EVENT_STREAM, Gateway, JSON, limited};
 use crate::body::full;
-use crate::chat::{self, Surface};
+use crate::chat::{self, Surface, Weight};
 use crate::dialect::answer::Part;
 use crate::error::GatewayError;
 use crate::limit::Asked;
@@ -34,6 +34,7 @@ pub(super) async fn answer(
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
     let planned = Planned::make(gateway, caller, headers, &request, recorder)?;
+    recorder.asked(request.tokens);
     let resumption = Resumption::of(&planned, &request, headers);
     let asked = Asked {
         prompt: request.tokens,
@@ -83,6 +84,9 @@ pub(super) async fn answer(
     match attempt(&gateway.upstream, &question, schedule, recorder).await? {
         Answered::Whole(whole) => {
             recorder.usage(whole.usage);
+            if whole.usage.completion.is_none() && request.surface != Surface::Embeddings {
+                recorder.said(Weight::of_answer(&whole.body).tokens());
+            }
             let mut response = Response::new(full(whole.body));
             *response.headers_mut() = whole.headers;
             let kind = if request.stream { EVENT_STREAM } else { JSON };

@@ -53,7 +53,7 @@ pub(super) async fn answer(
                 of = Some(route);
                 target
             }
-            Way::Own(target) => Arc::new(target),
+            Way::Own(target) => target,
         },
         None => own(caller).ok_or(NOWHERE)?,
     };

@@ -17,7 +17,7 @@ pub(super) enum Way {
     /// To a route of the configuration.
     Route(Arc<Route>),
     /// To the key's own provider, unchanged.
-    Own(Target),
+    Own(Arc<Target>),
 }
 
 impl<'a> Caller<'a> {
@@ -38,7 +38,10 @@ impl<'a> Caller<'a> {
             };
         }
         match &self.key.passthrough {
-            Some(provider) => Ok(Way::Own(target(provider, model))),
+            Some(provider) => {
+                let target = target(provider, model).listed(&self.snapshot.exchange);
+                Ok(Way::Own(Arc::new(target)))
+            }
             None => Err(self.unknown(model)),
         }
     }

@@ -18,9 +18,10 @@ use jiff::Timestamp;
 
 use crate::chat::Surface;
 use crate::dialect::Dialect;
-use crate::facts::{Extras, Facts, Families};
+use crate::facts::{Extras, Facts, Families, Prices};
 use crate::health::{self, Capacity, Priority};
 use crate::limit::Terms;
+use crate::price::{Exchange, Price};
 use crate::secret::{Reference, StorePlaces};
 
 pub use self::base_url::BaseUrl;
@@ -48,6 +49,8 @@ pub struct Snapshot {
     pub instances: Option<NonZeroU32>,
     /// What the keys of a team may use together.
     pub teams: BTreeMap<Arc<str>, Arc<Terms>>,
+    /// The currency that costs are told in, and what a dollar comes to in others.
+    pub exchange: Exchange,
 }
 
 impl Snapshot {
@@ -306,15 +309,8 @@ pub struct Target {
     pub stream_usage: bool,
     /// What is known of its model's family.
     pub facts: Arc<Facts>,
+    /// What its tokens cost, where that is known.
     pub price: Option<Price>,
-}
-
-/// What a target's tokens cost, in millionths of a millionth of the currency each: 0.0375 for a
-/// million of them is 37,500.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Price {
-    pub input: u64,
-    pub output: u64,
 }
 
 impl Target {
@@ -333,6 +329,15 @@ impl Target {
             context: None,
             stream_usage: true,
             price: None,
+        }
+    }
+
+    /// With the price of the lists that come with Pillion, where they have one.
+    #[must_use]
+    pub fn listed(self, exchange: &Exchange) -> Self {
+        Self {
+            price: self.provider.list_price(&self.model, exchange),
+            ..self
         }
     }
 
@@ -386,6 +391,26 @@ pub struct Provider {
     pub responses: bool,
     /// What the account takes, as declared.
     pub capacity: Capacity,
+}
+
+impl Provider {
+    /// What `model` costs here by the lists that come with Pillion. `None` also where the list is in another
+    /// currency than the operator's and there is no rate.
+    pub fn list_price(&self, model: &str, exchange: &Exchange) -> Option<Price> {
+        let at = |location: &str| format!("vertex:{location}");
+        let (place, kind) = match &self.kind {
+            Kind::OpenAi => (None, "openai"),
+            Kind::OpenAiCompatible => (None, self.base_url.host()),
+            Kind::AzureV1 | Kind::AzureDeployments { .. } => (None, "azure"),
+            Kind::Anthropic => (None, "anthropic"),
+            Kind::Gemini => (None, "gemini"),
+            Kind::Vertex { location, .. } => (Some(at(location)), "vertex"),
+            Kind::Bedrock { .. } => (None, "bedrock"),
+        };
+        let places = place.as_deref().into_iter().chain([kind]);
+        let tariff = Prices::built_in().of(places, model)?;
+        Price::listed(*tariff, exchange)
+    }
 }
 
 /// How a provider is addressed and what it speaks: the first four speak one dialect.

@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
-use super::{Label, names};
+use super::{Label, Spend, names};
 
 /// Names and values, in one fixed order per family.
 pub(crate) type Labels<const N: usize> = [(&'static str, Label); N];
@@ -43,6 +43,9 @@ pub struct Metrics {
     pub(crate) stream_ends: Counters<1>,
     pub(crate) joins: Counters<1>,
     pub(crate) tokens: Counters<3>,
+    /// For graphs, as a float; [`spend`](Self::spend) is exact.
+    pub(crate) cost: Family<Labels<3>, Counter<f64, AtomicU64>>,
+    pub(crate) spend: Spend,
     pub(crate) first_token_seconds: Histograms,
     pub(crate) request_seconds: Histograms,
     in_flight: Gauges<1>,
@@ -88,7 +91,13 @@ impl Metrics {
             rejections: add(all, n::REJECTIONS, "Requests refused here"),
             stream_ends: add(all, n::STREAM_ENDS, "Streams begun by how they ended"),
             joins: add(all, n::JOINS, "Requests that took the answer of another"),
-            tokens: add(all, n::TOKENS, "Tokens as the providers counted them"),
+            tokens: add(
+                all,
+                n::TOKENS,
+                "Tokens as the providers counted them, else estimated",
+            ),
+            cost: add(all, n::COST, "What they cost, where that is known"),
+            spend: Spend::default(),
             first_token_seconds: latency(all, n::FIRST_TOKEN_SECONDS, "Arrival to first token"),
             request_seconds: latency(all, n::REQUEST_SECONDS, "Arrival to the end"),
             in_flight: add(all, n::IN_FLIGHT, "Requests under way"),

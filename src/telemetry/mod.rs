@@ -7,6 +7,8 @@ mod label;
 pub mod log;
 pub mod metrics;
 pub mod names;
+mod spend;
 
 pub use label::Label;
 pub use metrics::Metrics;
+pub use spend::{Row, Spend};

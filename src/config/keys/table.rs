@@ -45,6 +45,8 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("routes", Map { name: "route", of: &Table(ROUTE) }, Optional, "What applications name in `model`."),
     key("keys", list(&Table(CALLER)), Optional, "The internal keys of applications; `pillion keys new` makes one."),
     key("audit", Table(AUDIT), Optional, "Where audit records go."),
+    key("currency", Text, Default("USD"), "In which costs are told and prices are written; three letters."),
+    key("rates", Map { name: "currency", of: &Map { name: "month such as `2026-11`", of: &MONEY } }, Optional, "What one US dollar comes to in other currencies, by month."),
     key("simulate", Map { name: "simulated provider", of: &Table(SIMULATED) }, Optional, "Simulated providers that this process serves itself."),
 ];
 
@@ -121,13 +123,30 @@ const CAPACITY: &[Key] = &[
 const MODEL: &[Key] = &[
     key("context", COUNT, Optional, "Context length in tokens."),
     key("stream_usage", Bool, Default("true"), "Whether `stream_options.include_usage` may be added; false for servers that reject it."),
-    key("price", Table(PRICE), Optional, "What its tokens cost; `select: cheapest` goes by it."),
+    key("price", Table(PRICE), Optional, "What its tokens cost, in place of the list price; `select: cheapest` goes by it."),
 ];
 
 const PRICE: &[Key] = &[
     key("input", MONEY, Required, "For a million tokens of prompt, in the currency."),
     key("output", MONEY, Required, "For a million tokens of completion, in the currency."),
+    CACHED,
+    CACHE_WRITE,
+    REASONING,
+    key("long", Table(LONG_PRICE), Optional, "What all tokens of a request cost whose prompt is longer than so many."),
 ];
+
+const LONG_PRICE: &[Key] = &[
+    key("over", COUNT, Required, "Tokens of prompt."),
+    key("input", MONEY, Required, "For a million tokens of prompt, in the currency."),
+    key("output", MONEY, Required, "For a million tokens of completion, in the currency."),
+    CACHED,
+    CACHE_WRITE,
+    REASONING,
+];
+
+const CACHED: Key = key("cached", MONEY, Optional, "For a million tokens of prompt that came from the provider's cache; as `input` when absent.");
+const CACHE_WRITE: Key = key("cache_write", MONEY, Optional, "For a million tokens of prompt that went into the provider's cache; as `input` when absent.");
+const REASONING: Key = key("reasoning", MONEY, Optional, "For a million tokens of reasoning; as `output` when absent.");
 
 const TIMEOUT: Key = key("timeout", SPAN, Optional, "A plain answer whole; a stream until its first event is passed on.");
 const FIRST_TOKEN: Key = key("first_token", SPAN, Optional, "A streamed attempt until its first meaningful event.");

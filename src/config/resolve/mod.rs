@@ -8,6 +8,7 @@ mod callers;
 mod central;
 mod headers;
 mod knobs;
+mod money;
 mod privilege;
 mod process;
 mod providers;
@@ -51,7 +52,8 @@ pub(super) fn resolve(
     let process = process::resolve(root, report);
     let secret_stores = stores::resolve(root, report);
     let providers = providers::resolve(root, report);
-    let mut targets = routes::Targets::of(root, &providers, facts.families, report);
+    let exchange = money::exchange(root, report);
+    let mut targets = routes::Targets::of(root, &providers, facts.families, &exchange, report);
     let (routes, aliases) = routes::resolve(root, &mut targets, report);
     let callers = callers::resolve(root, &process, &routes, &providers, facts.now, report);
     let snapshot = Snapshot {
@@ -66,6 +68,7 @@ pub(super) fn resolve(
         hosts: hosts(root, report),
         instances: instances(root, facts.standing),
         teams: terms::teams(root),
+        exchange,
     };
     terms::share_budgets(root, snapshot.instances.is_some(), report);
     source(root, report);

@@ -9,11 +9,11 @@ use crate::config::path::Path;
 use crate::config::problem::Report;
 use crate::facts::Families;
 use crate::limit::Of;
-use crate::snapshot::{
-    Member, OnBreak, OnUnsupported, Place, Price, Provider, Route, Select, Target,
-};
+use crate::price::Exchange;
+use crate::snapshot::{Member, OnBreak, OnUnsupported, Place, Provider, Route, Select, Target};
 
 use super::knobs::Profiles;
+use super::money;
 use super::terms::terms;
 
 type Routes = BTreeMap<Arc<str>, Arc<Route>>;
@@ -93,6 +93,7 @@ pub(super) struct Targets<'a> {
     root: &'a Table,
     providers: &'a BTreeMap<Arc<str>, Arc<Provider>>,
     families: &'a Families,
+    exchange: &'a Exchange,
     /// Those found so far: a target is one, however many list it.
     found: HashMap<Arc<str>, Arc<Target>>,
 }
@@ -102,12 +103,14 @@ impl<'a> Targets<'a> {
         root: &'a Table,
         providers: &'a BTreeMap<Arc<str>, Arc<Provider>>,
         families: &'a Families,
+        exchange: &'a Exchange,
         report: &mut Report,
     ) -> Self {
         let mut targets = Self {
             root,
             providers,
             families,
+            exchange,
             found: HashMap::new(),
         };
         for (id, table) in root.map("models") {
@@ -139,16 +142,19 @@ impl<'a> Targets<'a> {
             return None;
         }
         let facts = self.facts(id);
+        let provider = self.providers.get(provider)?;
+        let own = facts.and_then(|facts| money::price(facts, self.exchange));
+        let price = own.or_else(|| provider.list_price(model, self.exchange));
         let target = Arc::new(Target {
             id: id.into(),
-            provider: self.providers.get(provider)?.clone(),
+            provider: provider.clone(),
             model: model.into(),
             context: facts.and_then(|facts| facts.integer("context")),
             stream_usage: facts
                 .and_then(|facts| facts.flag("stream_usage"))
                 .unwrap_or(true),
             facts: self.families.of(model),
-            price: facts.and_then(price),
+            price,
         });
         let id = Arc::clone(&target.id);
         self.found.insert(id, Arc::clone(&target));
@@ -161,19 +167,11 @@ impl<'a> Targets<'a> {
         models.find(|(name, _)| *name == id).map(|(_, table)| table)
     }
 
-    /// Whether a price is set, be it right or wrong.
-    fn has_price(&self, id: &str) -> bool {
-        self.facts(id).is_some_and(|facts| facts.has("price"))
+    /// Whether its price is known, or set and wrong.
+    fn has_price(&self, target: &Target) -> bool {
+        let is_set = |facts: &Table| facts.has("price");
+        target.price.is_some() || self.facts(&target.id).is_some_and(is_set)
     }
-}
-
-/// A millionth of the currency for a million tokens is a millionth of a millionth for one.
-fn price(facts: &Table) -> Option<Price> {
-    let price = facts.table("price")?;
-    Some(Price {
-        input: price.millionths("input")?,
-        output: price.millionths("output")?,
-    })
 }
 
 fn places(route: &Table, targets: &mut Targets<'_>, report: &mut Report) -> Vec<Place> {
@@ -228,7 +226,7 @@ fn group_members(
             .text("to")
             .and_then(|id| targets.find(&id, &at, report));
         let Some(target) = target else { continue };
-        if select == Select::Cheapest && !targets.has_price(&target.id) {
+        if select == Select::Cheapest && !targets.has_price(&target) {
             let id = &target.id;
             let hint = format!("add `models: {{ {id}: {{ price: {{ input: …, output: … }} }} }}`");
             let message = format!("`{id}` has no price, and its group is to take the cheapest");

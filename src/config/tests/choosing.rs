@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::health::{Capacity, Priority};
-use crate::snapshot::{Callers, Price, Select};
+use crate::price::{Price, Tariff};
+use crate::snapshot::{Callers, Select};
 
 /// A group of two that is `select`ed so, with their weights; both have a price.
 fn group(select: &str, weights: [&str; 2]) -> Sources {
@@ -78,9 +79,10 @@ fn a_price_is_kept_to_the_last_decimal() {
     ] {
         let more = format!("models: {{ inside/qwen3: {{ price: {written} }} }}\n");
         let snapshot = loaded(&small_with(&more)).snapshot;
-        let prices: Vec<_> = snapshot.routes["fast"].targets().map(|t| t.price).collect();
+        let last = snapshot.routes["fast"].targets().last().unwrap();
         let (input, output) = kept;
-        assert_eq!(prices, [None, Some(Price { input, output })], "{written}");
+        let price = Price::new("USD", Tariff::flat(input, output));
+        assert_eq!(last.price, Some(price), "{written}");
     }
     for (input, said) in [
         ("-1", "price.input: is not a number from 0"),

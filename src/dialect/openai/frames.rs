@@ -9,6 +9,7 @@ use super::frame::{Choice, Finish, Progress, Read};
 use super::pattern::Pattern;
 use super::stream::{Shape, Wanted};
 use super::usage;
+use crate::chat::Weight;
 use crate::outcome::{Failure, broken, judge_reported};
 use crate::wire::edit::{Edits, Object};
 use crate::wire::json::{Cursor, quote};
@@ -26,6 +27,10 @@ pub(super) struct Frames {
     /// What the next frame of text will look like, and how often it may still be learnt anew.
     pattern: Option<Pattern>,
     lessons: u8,
+    /// Which of its holes holds what is said; another one is padding.
+    words: u8,
+    /// What the answer says, so far.
+    pub(super) weight: Weight,
     pub(super) out: Vec<u8>,
     pub(super) phase: Phase,
 }
@@ -68,6 +73,8 @@ impl Frames {
             tail: Tail::None,
             pattern: None,
             lessons: LESSONS,
+            words: 0,
+            weight: Weight::default(),
             out: Vec::new(),
             phase: Phase::Silent,
             wanted,
@@ -85,8 +92,9 @@ impl Frames {
             return Err(judge_reported(event.data));
         }
         if let (Phase::Released, Some(pattern)) = (self.phase, &self.pattern)
-            && pattern.copy(event.data, &mut self.out)
+            && let Some(said) = pattern.copy(event.data, self.words.into(), &mut self.out)
         {
+            self.weight.add(said);
             return Ok(());
         }
         let text =
@@ -187,6 +195,7 @@ impl Frames {
             .choices(self.wanted.shape, text, &mut cursor, &mut read)?;
         if read.text || read.calls != 0 {
             self.reach(Phase::Arrived);
+            self.weight.strings(&mut Cursor::at(text, choices.start))?;
         }
         if self.template.is_empty() {
             self.remember(text, top);
@@ -234,6 +243,10 @@ impl Frames {
         let padding = top
             .get("obfuscation")
             .filter(|span| text.as_bytes()[span.start] == b'"');
+        let first = padding
+            .as_ref()
+            .filter(|padding| padding.start < words.start);
+        self.words = u8::from(first.is_some());
         let mut holes: SmallVec<[_; 2]> = padding.into_iter().chain([words]).collect();
         holes.sort_by_key(|hole| hole.start);
         if let Some(left) = self.lessons.checked_sub(1) {

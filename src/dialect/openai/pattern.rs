@@ -53,27 +53,40 @@ impl Pattern {
         Some(Self { parts })
     }
 
-    /// Writes `frame` out as the one before it was, if it differs in the holes alone.
-    pub(super) fn copy(&self, frame: &[u8], out: &mut Vec<u8>) -> bool {
+    /// Writes `frame` out as the one before it was, if it differs in the holes alone: then what it says
+    /// is returned, which stands in the hole of number `words`.
+    pub(super) fn copy<'a>(
+        &self,
+        frame: &'a [u8],
+        words: usize,
+        out: &mut Vec<u8>,
+    ) -> Option<&'a [u8]> {
         let before = out.len();
-        let whole = self.try_copy(frame, out).is_some();
-        if !whole {
+        let said = self.try_copy(frame, words, out);
+        if said.is_none() {
             out.truncate(before);
         }
-        whole
+        said
     }
 
-    fn try_copy(&self, frame: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    fn try_copy<'a>(&self, frame: &'a [u8], words: usize, out: &mut Vec<u8>) -> Option<&'a [u8]> {
         let (last, first) = self.parts.split_last()?;
         let mut rest = frame;
-        for part in first {
+        let mut said: &[u8] = &[];
+        for (place, part) in first.iter().enumerate() {
             let hole = rest.strip_prefix(&*part.came)?;
             let length = string_length(hole)?;
             out.extend_from_slice(&part.goes);
             out.extend_from_slice(&hole[..length]);
+            if place == words {
+                said = &hole[..length];
+            }
             rest = &hole[length..];
         }
-        (rest == &*last.came).then(|| out.extend_from_slice(&last.goes))
+        (rest == &*last.came).then(|| {
+            out.extend_from_slice(&last.goes);
+            said
+        })
     }
 }
 
@@ -125,8 +138,8 @@ mod tests {
             ("", None),
         ] {
             let mut out = b"before".to_vec();
-            let copied = pattern.copy(came.as_bytes(), &mut out);
-            assert_eq!(copied, expected.is_some(), "{came}");
+            let copied = pattern.copy(came.as_bytes(), 0, &mut out);
+            assert_eq!(copied.is_some(), expected.is_some(), "{came}");
             let frame = expected
                 .map(|frame| format!("data: {frame}\n\n"))
                 .unwrap_or_default();

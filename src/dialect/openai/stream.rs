@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::frames::{Frames, Phase};
 use super::synthesis::as_frame;
-use crate::chat::Usage;
+use crate::chat::{Usage, Weight};
 use crate::outcome::{Failure, broken};
 use crate::wire::sse::{self, Framer};
 
@@ -119,6 +119,11 @@ impl Decoder {
     /// The provider's id of the answer, known from its first frame on, also if that is held back.
     pub(super) fn id(&self) -> Option<String> {
         self.frames.id()
+    }
+
+    /// What was said so far.
+    pub fn weight(&self) -> Weight {
+        self.frames.weight
     }
 
     /// The tokens counted so far.

@@ -3,7 +3,7 @@
 use super::calls::{self, Calls, is_call, word};
 use super::judged::{End, edited, judge, object_text, splice_model};
 use super::synthesis;
-use crate::chat::Usage;
+use crate::chat::{Usage, Weight};
 use crate::outcome::{Failure, broken, judge_reported};
 use crate::wire::edit::{Edits, Object};
 use crate::wire::json::{Cursor, quote};
@@ -18,6 +18,8 @@ pub(super) struct Frames {
     model: Option<String>,
     calls: Calls,
     pub(super) usage: Usage,
+    /// What the answer says, so far.
+    pub(super) weight: Weight,
     /// The number after the last frame that came.
     came: u64,
     /// The number after the last frame that was let go: what is held back may never be.
@@ -44,6 +46,7 @@ impl Frames {
             model: model.map(quote),
             calls: Calls::default(),
             usage: Usage::default(),
+            weight: Weight::default(),
             came: 0,
             sequence: 0,
             out: Vec::new(),
@@ -120,13 +123,15 @@ impl Frames {
                 let item = object(text, &top, "item")?;
                 if item.is_some_and(|item| is_call(word(text, &item, "type"))) {
                     self.reach(Phase::Arrived);
+                    self.weight.call(Weight::AROUND_CALL);
                     self.calls.begin(index(text, &top)?)?;
                 }
             }
             "response.output_item.done" => return self.item_done(text, &top, kind, edits),
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
-                let length = word(text, &top, "delta").len();
-                self.calls.grow(index(text, &top)?, length)?;
+                let delta = word(text, &top, "delta");
+                self.weight.add(delta.as_bytes());
+                self.calls.grow(index(text, &top)?, delta.len())?;
             }
             "response.output_text.delta"
             | "response.refusal.delta"
@@ -134,7 +139,9 @@ impl Frames {
             | "response.reasoning_summary_text.delta"
             | "response.code_interpreter_call_code.delta" => {
                 self.put(text, kind, &mut edits);
-                if !word(text, &top, "delta").is_empty() {
+                let delta = word(text, &top, "delta");
+                self.weight.add(delta.as_bytes());
+                if !delta.is_empty() {
                     self.said();
                 }
                 return Ok(());

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::frames::{Frames, Phase};
-use crate::chat::Usage;
+use crate::chat::{Usage, Weight};
 use crate::outcome::{Failure, broken};
 use crate::wire::sse::Framer;
 
@@ -95,6 +95,11 @@ impl Splicer {
     /// How much may go out, in bytes.
     pub fn ready(&self) -> usize {
         self.frames.out.len()
+    }
+
+    /// What was said so far.
+    pub fn weight(&self) -> Weight {
+        self.frames.weight
     }
 
     /// The tokens counted, which the last frame says.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::item::{self, Item};
-use super::scripts::{HELLO, RENEW, SEED, SWEEP};
+use super::scripts::{HELLO, JOIN, RENEW, SEED, SWEEP};
 use super::settlement::Settlement;
 use super::{Counters, LIFE, replies};
 use crate::fleet::lock;
@@ -23,6 +23,8 @@ const TOGETHER: usize = 64;
 /// How often the process says that it is there; after so long without, it is gone.
 const HELLO_EACH: Duration = Duration::from_secs(1);
 const GONE: Duration = Duration::from_secs(15);
+/// For so long what processes may have let out while Redis was away is kept for them. All are back by then.
+const KEPT: Duration = Duration::from_secs(10);
 /// How often it looks for leases that have lapsed, in such ticks.
 const SWEEP_EACH: u64 = 10;
 /// How long a process that ends waits until its settlements are told.
@@ -59,6 +61,10 @@ impl Counters {
             }
             if self.inner.redis.is_up() {
                 self.renew().await;
+                let is_told = lock(&self.inner.ring).is_empty();
+                if is_told && self.inner.joins.swap(false, Ordering::Relaxed) {
+                    self.join().await;
+                }
             }
         }
     }
@@ -76,37 +82,71 @@ impl Counters {
         (self.inner.redis).tell(&[b"ZREM", instances.as_bytes(), token]);
     }
 
+    /// Says that it is there, and asks how the budgets stand that it knows.
     async fn hello(&self) -> Result<(), Away> {
-        let keys = [self.key("epoch", ""), self.key("instances", "")];
+        let accounts: Vec<_> = self.all(Timestamp::now());
+        let mut keys = vec![self.key("epoch", ""), self.key("instances", "")];
+        keys.extend(accounts.iter().map(|(account, ..)| self.budget(account)));
         let args = [self.inner.token.clone(), GONE.as_millis().to_string()];
         let reply = self.run(&HELLO, &keys, &args).await?;
-        let [Reply::Text(epoch), Reply::Number(instances)] = replies(&reply) else {
+        let [Reply::Text(epoch), Reply::Number(instances), budgets @ ..] = replies(&reply) else {
             return Err(Away);
         };
-        let instances = u32::try_from(*instances).unwrap_or(1);
-        self.inner.instances.store(instances, Ordering::Relaxed);
-        let is_ours = self
-            .epoch()
-            .is_none_or(|ours| ours.as_bytes() == &epoch[..]);
-        let has_any = lock(&self.inner.accounts)
-            .current(Timestamp::now())
-            .next()
-            .is_some();
-        if !is_ours || (self.epoch().is_none() && has_any) {
+        let ours = self.epoch();
+        if ours
+            .as_ref()
+            .is_some_and(|ours| ours.as_bytes() == &epoch[..])
+        {
+            self.count(u32::try_from(*instances).unwrap_or(1));
+            let mut known = lock(&self.inner.accounts);
+            for ((account, ..), said) in accounts.iter().zip(budgets.chunks_exact(2)) {
+                if let (Some(spent), Some(held)) = (item::number(&said[0]), item::number(&said[1]))
+                {
+                    known.stands(account, spent, held);
+                }
+            }
+        } else if ours.is_some() || !accounts.is_empty() {
             self.seed().await?;
         }
         Ok(())
+    }
+
+    /// So many processes are there. Fewer are believed only after a while: in a Redis that has been
+    /// emptied they come one by one.
+    fn count(&self, instances: u32) {
+        let now = Instant::now();
+        let mut known = lock(&self.inner.instances);
+        if instances >= known.count || known.at.is_none_or(|at| now - at >= GONE) {
+            known.count = instances;
+            known.at = Some(now);
+        }
+    }
+
+    /// What this process has let out is told: nothing is kept for it any more.
+    async fn join(&self) {
+        let Some(epoch) = self.epoch() else { return };
+        let accounts = self.all(Timestamp::now());
+        let mut keys = vec![self.key("epoch", "")];
+        keys.extend(accounts.iter().map(|(account, ..)| self.budget(account)));
+        if self.run(&JOIN, &keys, &[epoch]).await.is_err() {
+            // What is kept lapses by itself: twice would be worse.
+            tracing::debug!("what was let out could not be told to be all");
+        }
     }
 
     /// Says what is known to be spent, and learns the epoch. What is held is taken again afterwards.
     pub(super) async fn seed(&self) -> Result<String, Away> {
         let now = Timestamp::now();
         let mut keys = vec![self.key("epoch", "")];
-        let mut args = vec![self.id(), self.joined()];
+        let mut args = vec![self.id(), self.joined(), KEPT.as_millis().to_string()];
+        let instances = self.instances().unwrap_or(1);
         for (account, known) in lock(&self.inner.accounts).current(now) {
             keys.push(self.budget(account));
+            let share = known.share(instances);
             args.push(known.spent.to_string());
             args.push(item::life(known.ends, now).to_string());
+            args.push(share.to_string());
+            args.push((share * u64::from(instances)).to_string());
         }
         let Reply::Text(epoch) = self.run(&SEED, &keys, &args).await? else {
             return Err(Away);
@@ -120,6 +160,7 @@ impl Counters {
         if before != epoch {
             tracing::debug!(epoch, "the shared counters begin, or began anew");
             self.inner.reclaim.store(true, Ordering::Relaxed);
+            (self.inner.joins).fetch_or(!before.is_empty(), Ordering::Relaxed);
             self.inner.wake.notify_one();
         }
         Ok(epoch)

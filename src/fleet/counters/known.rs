@@ -25,6 +25,32 @@ pub(super) struct Known {
     /// Let out while Redis was away, and not told to it by now.
     away: u64,
     pub(super) ends: Timestamp,
+    limit: u64,
+    on_loss: OnLoss,
+}
+
+impl Known {
+    /// Of which nothing is known.
+    fn new(ends: Timestamp) -> Self {
+        Self {
+            spent: 0,
+            held: 0,
+            away: 0,
+            ends,
+            limit: 0,
+            on_loss: OnLoss::Closed,
+        }
+    }
+
+    /// What each of so many processes may let out while Redis is away.
+    pub(super) fn share(&self, instances: u32) -> u64 {
+        let left = self.limit.saturating_sub(self.spent + self.held);
+        let instances = u64::from(instances.max(1));
+        match self.on_loss {
+            OnLoss::Open => left / instances,
+            OnLoss::Closed => (left / PARTS.max(instances)).min(MOST),
+        }
+    }
 }
 
 /// By account.
@@ -40,14 +66,18 @@ impl Accounts {
         known.held = held;
     }
 
+    /// The same of one that is known already.
+    pub(super) fn stands(&mut self, account: &str, spent: u64, held: u64) {
+        if let Some(known) = self.0.get_mut(account) {
+            known.spent = known.spent.max(spent);
+            known.held = held;
+        }
+    }
+
     /// What is known from elsewhere to be spent.
     pub(super) fn remember(&mut self, account: &Arc<str>, spent: u64, ends: Timestamp) {
-        let known = self.0.entry(Arc::clone(account)).or_insert(Known {
-            spent: 0,
-            held: 0,
-            away: 0,
-            ends,
-        });
+        let known = self.0.entry(Arc::clone(account));
+        let known = known.or_insert_with(|| Known::new(ends));
         known.spent = known.spent.max(spent);
     }
 
@@ -64,16 +94,10 @@ impl Accounts {
     /// Lets all of the items' money out although nobody can say what is left, or none: then the first
     /// that is closed. So many processes may do that.
     pub(super) fn lend(&mut self, items: &[Item], instances: u32) -> Result<(), usize> {
-        let parts = PARTS.max(u64::from(instances));
         for (place, item) in items.iter().enumerate() {
             let Item::Money(purse) = item else { continue };
-            let known = *self.of(purse);
-            let left = purse.limit.saturating_sub(known.spent + known.held);
-            let limit = match purse.on_loss {
-                OnLoss::Open => left / u64::from(instances.max(1)),
-                OnLoss::Closed => (left / parts).min(MOST),
-            };
-            if known.away.saturating_add(purse.amount) > limit {
+            let known = self.of(purse);
+            if known.away.saturating_add(purse.amount) > known.share(instances) {
                 return Err(place);
             }
         }
@@ -92,12 +116,10 @@ impl Accounts {
     }
 
     fn of(&mut self, purse: &Purse) -> &mut Known {
-        self.0.entry(Arc::clone(&purse.account)).or_insert(Known {
-            spent: 0,
-            held: 0,
-            away: 0,
-            ends: purse.ends,
-        })
+        let known = self.0.entry(Arc::clone(&purse.account));
+        let known = known.or_insert_with(|| Known::new(purse.ends));
+        (known.limit, known.on_loss) = (purse.limit, purse.on_loss);
+        known
     }
 }
 

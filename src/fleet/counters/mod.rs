@@ -17,7 +17,7 @@ mod scripts;
 mod settlement;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -64,7 +64,16 @@ struct Inner {
     /// Whether leases are to be taken again at once.
     reclaim: AtomicBool,
     /// How many processes there were when Redis was last asked.
-    instances: AtomicU32,
+    instances: Mutex<Instances>,
+    /// Whether it is still to be told that all is told which went out while Redis was away.
+    joins: AtomicBool,
+}
+
+/// How many share, and since when.
+#[derive(Default)]
+struct Instances {
+    count: u32,
+    at: Option<Instant>,
 }
 
 /// The name of what Redis remembers.
@@ -107,7 +116,8 @@ impl Counters {
                 ring: Mutex::default(),
                 wake: Notify::new(),
                 reclaim: AtomicBool::new(false),
-                instances: AtomicU32::new(0),
+                instances: Mutex::default(),
+                joins: AtomicBool::new(false),
             }),
         }
     }
@@ -278,7 +288,7 @@ impl Counters {
 
     /// How many processes share, as far as is known.
     pub(crate) fn instances(&self) -> Option<u32> {
-        Some(self.inner.instances.load(Ordering::Relaxed)).filter(|count| *count > 0)
+        Some(lock(&self.inner.instances).count).filter(|count| *count > 0)
     }
 
     fn push(&self, settlement: Settlement) {

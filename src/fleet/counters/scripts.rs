@@ -2,7 +2,7 @@
 //!
 //! They run alike on Redis 5 and later and on Valkey; not on a cluster, as they touch keys of many
 //! names. Redis's clock is the only one. Lua's numbers are floats: what is money is added by `HINCRBY`,
-//! which is exact, and only compared as a float. Pure.
+//! which is exact, and only compared as a float; it takes no `-0`. Pure.
 
 use std::sync::LazyLock;
 
@@ -60,10 +60,12 @@ for i = 4, #KEYS do \
     one = redis.call('ZCARD', KEYS[i]) \
     if one >= x then verdict = 1 end \
   else \
-    local was = redis.call('HMGET', KEYS[i], 'spent', 'held') \
+    local was = redis.call('HMGET', KEYS[i], 'spent', 'held', 'kept', 'until') \
     one, two = was[1] or '0', was[2] or '0' \
+    local held = tonumber(two) \
+    if was[4] and ms < tonumber(was[4]) then held = held + math.max(0, tonumber(was[3])) end \
     if tonumber(one) + y > x then verdict = 1 \
-    elseif tonumber(one) + tonumber(two) + y > x then verdict = 2 end \
+    elseif tonumber(one) + held + y > x then verdict = 2 end \
   end \
   if verdict ~= 0 then fits = false end \
   out[#out + 1] = verdict out[#out + 1] = one out[#out + 1] = two \
@@ -105,6 +107,7 @@ return out";
 /// is held, and 1 for who is the first to find four fifths of it spent.
 pub(super) static SETTLE: Script = Script::new(SETTLE_TEXT, || name(SETTLE_TEXT));
 const SETTLE_TEXT: &str = "\
+local function less(n) return n == '0' and n or '-' .. n end \
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {-1} end \
 local marks = ARGV[3] ~= '0' \
 if marks and redis.call('EXISTS', KEYS[4]) == 1 then return {0} end \
@@ -125,7 +128,7 @@ for i = 5, #KEYS do \
   elseif kind == 'c' then redis.call('ZREM', KEYS[i], ARGV[2]) \
   else \
     local amount = redis.call('HGET', KEYS[3], KEYS[i]) \
-    if amount then redis.call('HINCRBY', KEYS[i], lapsed and 'spent' or 'held', '-' .. amount) end \
+    if amount then redis.call('HINCRBY', KEYS[i], lapsed and 'spent' or 'held', less(amount)) end \
     redis.call('HINCRBY', KEYS[i], 'spent', x) \
     redis.call('PEXPIRE', KEYS[i], ARGV[a + 3]) \
     local was = redis.call('HMGET', KEYS[i], 'spent', 'held') \
@@ -139,36 +142,64 @@ if marks then redis.call('SET', KEYS[4], '', 'PX', ARGV[3]) end \
 return out";
 
 /// Begins an epoch, or joins the one that is: `KEYS` the epoch, then budgets; `ARGV` the name of a new
-/// one, the one that we were in, then of each budget what is known to be spent, and its milliseconds.
+/// one, the one that we were in, for how many milliseconds shares are kept, then of each budget what is known to
+/// be spent, its milliseconds, what a process may have let out meanwhile, and that of all.
 ///
 /// Within an epoch what is known is what Redis had, so the higher one holds: it may have come back as it was
 /// some time ago. What is known from an earlier epoch was lost with it: the highest that anybody knows (`base`)
-/// is added, once, to what has been spent since. Returns the epoch.
+/// is added, once, to what has been spent since; and what the others may have let out is `kept` until each has
+/// told that ([`JOIN`]). Returns the epoch.
 pub(super) static SEED: Script = Script::new(SEED_TEXT, || name(SEED_TEXT));
 const SEED_TEXT: &str = "\
+local function less(n) return n == '0' and n or '-' .. n end \
 redis.call('SET', KEYS[1], ARGV[1], 'NX') \
 local epoch = redis.call('GET', KEYS[1]) \
+local t = redis.call('TIME') \
+local ms = t[1] * 1000 + math.floor(t[2] / 1000) \
 for i = 2, #KEYS do \
-  local known, life = ARGV[2 * i - 1], ARGV[2 * i] \
-  local was = redis.call('HMGET', KEYS[i], 'spent', 'base') \
-  local same = epoch == ARGV[2] \
-  local from = same and was[1] or not same and was[2] or '0' \
-  if tonumber(known) > tonumber(from) then \
-    if same then redis.call('HSET', KEYS[i], 'spent', known) else \
+  local a = 4 * i - 4 \
+  local known = ARGV[a] \
+  if epoch == ARGV[2] then \
+    local spent = redis.call('HGET', KEYS[i], 'spent') or '0' \
+    if tonumber(known) > tonumber(spent) then redis.call('HSET', KEYS[i], 'spent', known) end \
+  else \
+    local base = redis.call('HGET', KEYS[i], 'base') \
+    if not base then \
+      base = '0' \
+      redis.call('HSET', KEYS[i], 'base', '0') \
+      if ARGV[2] ~= '' then \
+        redis.call('HSET', KEYS[i], 'each', ARGV[a + 2]) \
+        redis.call('HSET', KEYS[i], 'kept', ARGV[a + 3]) \
+        redis.call('HSET', KEYS[i], 'until', string.format('%.0f', ms + ARGV[3])) \
+      end \
+    end \
+    if tonumber(known) > tonumber(base) then \
       redis.call('HINCRBY', KEYS[i], 'spent', known) \
-      redis.call('HINCRBY', KEYS[i], 'spent', '-' .. from) \
+      redis.call('HINCRBY', KEYS[i], 'spent', less(base)) \
       redis.call('HSET', KEYS[i], 'base', known) \
     end \
-    redis.call('PEXPIRE', KEYS[i], life) \
   end \
+  redis.call('PEXPIRE', KEYS[i], ARGV[a + 1]) \
 end \
 return epoch";
+
+/// What this process has let out is told, so nothing is kept for it any more: `KEYS` the epoch, then
+/// budgets, `ARGV` the epoch.
+pub(super) static JOIN: Script = Script::new(JOIN_TEXT, || name(JOIN_TEXT));
+const JOIN_TEXT: &str = "\
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end \
+for i = 2, #KEYS do \
+  local each = redis.call('HGET', KEYS[i], 'each') \
+  if each and each ~= '0' then redis.call('HINCRBY', KEYS[i], 'kept', '-' .. each) end \
+end \
+return 1";
 
 /// Renews leases, and takes again what of them was lost: `KEYS` the epoch and the leases; `ARGV` the
 /// epoch, a lease's milliseconds, then of each its id, its key, its mark's, how many items, and of each
 /// item its kind, its key, its amount and its milliseconds.
 pub(super) static RENEW: Script = Script::new(RENEW_TEXT, || name(RENEW_TEXT));
 const RENEW_TEXT: &str = "\
+local function less(n) return n == '0' and n or '-' .. n end \
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end \
 local t = redis.call('TIME') \
 local ends = t[1] * 1000 + math.floor(t[2] / 1000) + ARGV[2] \
@@ -189,7 +220,7 @@ while i <= #ARGV do \
       money = true \
       if not there or lapsed then \
         redis.call('HINCRBY', key, 'held', amount) \
-        if lapsed then redis.call('HINCRBY', key, 'spent', '-' .. amount) end \
+        if lapsed then redis.call('HINCRBY', key, 'spent', less(amount)) end \
         redis.call('PEXPIRE', key, ARGV[i + 3]) \
         redis.call('HSET', lease, key, amount) \
       end \
@@ -207,6 +238,7 @@ return 1";
 /// keys begin with. Returns how many they were.
 pub(super) static SWEEP: Script = Script::new(SWEEP_TEXT, || name(SWEEP_TEXT));
 const SWEEP_TEXT: &str = "\
+local function less(n) return n == '0' and n or '-' .. n end \
 local t = redis.call('TIME') \
 local ms = t[1] * 1000 + math.floor(t[2] / 1000) \
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ms, 'LIMIT', 0, 100) \
@@ -215,7 +247,7 @@ for _, id in ipairs(ids) do \
   local held = redis.call('HGETALL', lease) \
   for i = 1, #held, 2 do \
     if redis.call('EXISTS', held[i]) == 1 then \
-      redis.call('HINCRBY', held[i], 'held', '-' .. held[i + 1]) \
+      redis.call('HINCRBY', held[i], 'held', less(held[i + 1])) \
       redis.call('HINCRBY', held[i], 'spent', held[i + 1]) \
     end \
   end \
@@ -227,8 +259,9 @@ for _, id in ipairs(ids) do \
 end \
 return #ids";
 
-/// Says that this process is there: `KEYS` the epoch and the instances, `ARGV` our own name and after
-/// how many milliseconds one is gone. Returns the epoch and how many there are.
+/// Says that this process is there: `KEYS` the epoch and the instances, then budgets; `ARGV` our own
+/// name and after how many milliseconds one is gone. Returns the epoch, how many there are, and of
+/// each budget what is spent and what is held.
 pub(super) static HELLO: Script = Script::new(HELLO_TEXT, || name(HELLO_TEXT));
 const HELLO_TEXT: &str = "\
 local t = redis.call('TIME') \
@@ -236,4 +269,9 @@ local ms = t[1] * 1000 + math.floor(t[2] / 1000) \
 redis.call('ZADD', KEYS[2], ms, ARGV[1]) \
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ms - ARGV[2]) \
 redis.call('PEXPIRE', KEYS[2], ARGV[2]) \
-return {redis.call('GET', KEYS[1]) or '', redis.call('ZCARD', KEYS[2])}";
+local out = {redis.call('GET', KEYS[1]) or '', redis.call('ZCARD', KEYS[2])} \
+for i = 3, #KEYS do \
+  local was = redis.call('HMGET', KEYS[i], 'spent', 'held') \
+  out[#out + 1] = was[1] or '0' out[#out + 1] = was[2] or '0' \
+end \
+return out";

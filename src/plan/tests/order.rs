@@ -2,7 +2,8 @@ use super::*;
 use crate::health::BreakerPolicy;
 use crate::outcome::{Limit, Limits};
 use crate::plan::pick::order;
-use crate::snapshot::{Member, Place, Price, Select};
+use crate::price::{Price, Tariff};
+use crate::snapshot::{Member, Place, Select};
 
 fn place(weights: &[u32], select: Select) -> Place {
     let member = |(i, &weight)| Member {
@@ -118,14 +119,8 @@ fn the_cheapest_goes_first_and_the_unpriced_last() {
     let mut place = place(&[1, 1, 1], Select::Cheapest);
     for (member, price) in place.members.iter_mut().zip([
         None,
-        Some(Price {
-            input: 100,
-            output: 400,
-        }),
-        Some(Price {
-            input: 50,
-            output: 400,
-        }),
+        Some(Price::new("USD", Tariff::flat(100, 400))),
+        Some(Price::new("USD", Tariff::flat(50, 400))),
     ]) {
         Arc::get_mut(&mut member.target).unwrap().price = price;
     }

@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::shutting_down;
 use crate::body::BoxError;
-use crate::chat::{Surface, Usage};
+use crate::chat::Surface;
 use crate::dialect::Decoder;
 use crate::limit::Seat;
 use crate::listen::respond;
@@ -79,6 +79,8 @@ enum State {
 
 struct Paused {
     asking: Pin<Box<dyn Future<Output = Resumed> + Send>>,
+    /// Whose stream broke.
+    target: Arc<Target>,
     /// What is told if nobody goes on.
     failure: Failure,
     rest: Rest,
@@ -87,8 +89,6 @@ struct Paused {
 /// What an answer keeps when its stream is replaced.
 struct Rest {
     decoder: Decoder,
-    /// Of the stream that broke before this one.
-    usage: Usage,
     idle: Duration,
     end: Instant,
     /// Since when the provider has been silent, as far as we have asked.
@@ -116,7 +116,6 @@ impl Relay {
         } = streaming;
         let rest = Rest {
             decoder,
-            usage: Usage::default(),
             _seat: seat,
             surface: limits.surface,
             idle: limits.idle,
@@ -155,7 +154,7 @@ impl Relay {
             ..
         } = *flow;
         running.answered(rest.decoder.usage(), held);
-        recorder.usage(rest.usage());
+        rest.count(&mut recorder);
         recorder.finish(End::Answered(StatusCode::OK));
         if !incoming.is_end_stream() {
             // The connection can serve the next request only once its body has been read.
@@ -192,15 +191,16 @@ impl Relay {
         };
         match (resume, rest.resumable(&failure)) {
             (Some(resume), Some(said)) => {
-                recorder.usage(rest.usage());
+                rest.count(&mut recorder);
                 let broken = Broken {
                     said,
-                    target,
+                    target: Arc::clone(&target),
                     cut: rest.cut.clone(),
                     end: rest.end,
                 };
                 self.state = State::Paused(Box::new(Paused {
                     asking: resume(broken, recorder),
+                    target,
                     failure,
                     rest,
                 }));
@@ -215,20 +215,22 @@ impl Relay {
             return;
         };
         let Paused {
-            failure, mut rest, ..
+            failure,
+            target,
+            mut rest,
+            ..
         } = *paused;
-        let (recorder, Some((streaming, running))) = resumed else {
+        let (mut recorder, Some((streaming, running))) = resumed else {
             let cut = rest.cut.is_cancelled().then(shutting_down);
             rest.tell(&cut.unwrap_or(failure), resumed.0, out);
             return;
         };
+        recorder.goes_on(&target);
         let Streaming {
             decoder, incoming, ..
         } = *streaming;
-        let usage = rest.usage();
         match rest.decoder.resume(decoder) {
             Ok(()) => {
-                rest.usage = usage;
                 rest.silent_since = None;
                 self.state = State::Flowing(Box::new(Flow {
                     incoming,
@@ -277,9 +279,10 @@ impl Rest {
         self.decoder.said().filter(|_| goes_on).map(str::to_owned)
     }
 
-    /// What both streams have cost.
-    fn usage(&self) -> Usage {
-        self.usage.plus(self.decoder.usage())
+    /// What the stream came to so far.
+    fn count(&self, recorder: &mut Recorder) {
+        recorder.usage(self.decoder.usage());
+        recorder.said(self.decoder.weight());
     }
 
     /// Tells the caller in-band, since the head has long gone out.
@@ -294,7 +297,7 @@ impl Rest {
             self.decoder.sequence(),
             recorder.id(),
         ));
-        recorder.usage(self.usage());
+        self.count(&mut recorder);
         recorder.finish(End::Broken(StatusCode::OK, failure));
     }
 }
@@ -356,7 +359,7 @@ impl Drop for Relay {
             // The record is with whoever asks, and says by itself that the caller hung up.
             State::Paused(_) | State::Over => return,
         };
-        recorder.usage(rest.usage());
+        rest.count(&mut recorder);
         if rest.cut.is_cancelled() {
             // A caller that did not read to the very end cannot be told, but it had not left.
             let end = End::Broken(StatusCode::OK, &shutting_down());

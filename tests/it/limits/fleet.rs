@@ -23,12 +23,19 @@ pub(super) async fn fleet(config: &Config, redis: &Redis, count: usize) -> Vec<G
     for gateway in &gateways {
         is_up(gateway, true).await;
     }
-    soon("all are there", async {
-        while redis.ask(&["ZCARD", "pillion:limit::instances:"]).await != count.to_string() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    })
-    .await;
+    // And has heard of the others since.
+    let there = "return #redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf')";
+    let now = "local t = redis.call('TIME') return t[1] * 1000 + math.floor(t[2] / 1000)";
+    for _ in 0..2 {
+        let since = redis.ask(&["EVAL", now, "0"]).await;
+        soon("all are there", async {
+            let ask = ["EVAL", there, "1", "pillion:limit::instances:", &*since];
+            while redis.ask(&ask).await != count.to_string() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+        .await;
+    }
     gateways
 }
 
@@ -73,6 +80,14 @@ async fn a_limit_and_a_budget_are_the_fleets() {
     let spent = redis.ask(&["HGET", &key[0], "spent"]).await;
     assert_eq!(spent, "60000000");
     assert_eq!(spend(&gateways[1], "key:chat").await["shared"], true);
+    // Who reports reads it there.
+    let place = pillion::redis::Place::of(&redis.url()).unwrap();
+    let all = pillion::fleet::spent(&place).await.unwrap();
+    let all: Vec<_> = all
+        .iter()
+        .map(|it| (&*it.scope, it.spent.to_string()))
+        .collect();
+    assert_eq!(all, [("key:chat", "0.06".to_owned())]);
 }
 
 #[tokio::test]
@@ -150,7 +165,7 @@ async fn a_redis_that_is_emptied_is_filled_from_what_each_knows() {
         return;
     };
     let upstream = Upstream::always(Reply::json(plain("Hello!"))).await;
-    let config = priced(&upstream, "budget: { amount: 0.05, per: month }");
+    let config = priced(&upstream, "budget: { amount: 0.045, per: month }");
     let gateways = fleet(&config, &redis, 2).await;
     for _ in 0..2 {
         assert_eq!(ask(&gateways[0]).await.status, 200);
@@ -168,7 +183,7 @@ async fn what_a_process_held_that_is_gone_is_charged() {
         return;
     };
     let silent = Upstream::always(Reply::silence()).await;
-    let config = priced(&silent, "budget: { amount: 0.05, per: month }");
+    let config = priced(&silent, "budget: { amount: 0.04, per: month }");
     let mut gateways = fleet(&config, &redis, 2).await;
     let _gone = crate::support::twice::sent(&gateways[0], &super::KEY, &super::bounded()).await;
     silent.request(0).await;

@@ -109,6 +109,15 @@ async fn requests_in_a_minute_are_counted_and_told_in_openais_names() {
         (200, None)
     );
     assert_eq!(upstream.hits(), 3);
+    // What was answered before is told again without what was left then.
+    let key = [KEY[0], ("idempotency-key", "one")];
+    let config = Config::of(&[&upstream]).root(&keys("limits: { rpm: 2 }"));
+    let other = Gateway::start(config).await;
+    for (joined, told) in [(None, Some("1")), (Some("true"), None)] {
+        let answer = other.post(CHAT, &key, &bounded()).await;
+        assert_eq!(answer.header("x-pillion-joined"), joined);
+        assert_eq!(answer.header("x-ratelimit-remaining-requests"), told);
+    }
     let sample = "pillion_limit_rejections_total{key=\"chat\",limit=\"rpm\"}";
     assert_eq!(gateway.metric(sample).await.as_deref(), Some("1"));
 }

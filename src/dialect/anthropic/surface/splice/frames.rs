@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::tally::Tally;
 use super::{is_cut, is_pause};
 use crate::chat::calls::MAX_HELD;
-use crate::chat::{Call, Calls, Event};
+use crate::chat::{Call, Calls, Event, Weight};
 use crate::outcome::{Failure, broken, judge_reported};
 use crate::wire::edit::Object;
 use crate::wire::json::{Cursor, Kind, quote};
@@ -44,6 +44,8 @@ pub(super) struct Frames {
     held: Vec<u8>,
     stop_reason: Option<String>,
     pub(super) tally: Tally,
+    /// What the answer says, so far.
+    pub(super) weight: Weight,
     pub(super) out: Vec<u8>,
     pub(super) phase: Phase,
 }
@@ -59,6 +61,7 @@ impl Frames {
             held: Vec::new(),
             stop_reason: None,
             tally: Tally::default(),
+            weight: Weight::default(),
             out: Vec::new(),
             phase: Phase::Silent,
         }
@@ -182,6 +185,7 @@ impl Frames {
                 whole: true,
                 signature: None,
             };
+            self.weight.call(Weight::AROUND_TOOL_USE);
             self.calls.begin(index, call, &mut Vec::new())?;
             self.reach(Phase::Arrived);
         } else if says(text, &block, kind) {
@@ -203,7 +207,17 @@ impl Frames {
             };
             Ok(Cursor::at(text, span.start).string()?)
         };
-        match word(text, &delta, "type").unwrap_or_default() {
+        let kind = word(text, &delta, "type").unwrap_or_default();
+        let said = match kind {
+            "text_delta" => Some("text"),
+            "thinking_delta" => Some("thinking"),
+            "input_json_delta" => Some("partial_json"),
+            _ => None,
+        };
+        if let Some(said) = said {
+            self.weight.add(piece(said)?.raw().as_bytes());
+        }
+        match kind {
             "text_delta" if !piece("text")?.is_empty() => self.meaningful(),
             "thinking_delta" if !piece("thinking")?.is_empty() => self.meaningful(),
             "input_json_delta" => {

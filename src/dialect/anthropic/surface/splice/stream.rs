@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::frames::{Frames, Phase};
 use super::whole::as_frames;
-use crate::chat::Usage;
+use crate::chat::{Usage, Weight};
 use crate::outcome::{Failure, broken, judge_reported};
 use crate::wire::sse::{Framer, Kind};
 
@@ -110,6 +110,11 @@ impl Splicer {
     /// How much may go out, in bytes.
     pub fn ready(&self) -> usize {
         self.frames.out.len()
+    }
+
+    /// What was said so far.
+    pub fn weight(&self) -> Weight {
+        self.frames.weight
     }
 
     /// The tokens counted so far.

@@ -1,0 +1,474 @@
+//! The past's records under another configuration: where each would have gone, and what that comes to.
+//!
+//! A record says who asked, for which route, how long the prompt was, and by which surface. It does not hold
+//! the request, so a plan is made of what it says, with every target standing as at a start: nothing learned,
+//! nothing full. Costs take the tokens as they were; latencies and failures are what the records themselves
+//! say of each target.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::grid::{Grid, count, millis, percent};
+use super::row::{Row, Tokens};
+use super::samples::Samples;
+use super::summary::share;
+use super::table::notes;
+use super::tally::{Lines, Span};
+use crate::chat::{Surface, Usage};
+use crate::health::{Ask, Health, Hurry, Kind, Priority};
+use crate::plan::{Plan, Selection};
+use crate::price::{Money, Month};
+use crate::snapshot::{Callers, Key, Route, Snapshot, Target};
+
+/// Records on their way through a new routing table.
+pub struct Replay<'a> {
+    snapshot: &'a Snapshot,
+    keys: HashMap<Arc<str>, Arc<Key>>,
+    health: Health,
+    now: Instant,
+    rng: fastrand::Rng,
+    span: Span,
+    pub lines: Lines,
+    /// By target, what would have gone there.
+    new: BTreeMap<Arc<str>, New>,
+    /// By target, what the records say of it.
+    old: BTreeMap<String, Old>,
+    refused: BTreeMap<String, u64>,
+    unplanned: BTreeMap<&'static str, u64>,
+    spent: Spent,
+}
+
+#[derive(Debug)]
+struct New {
+    target: Arc<Target>,
+    requests: u64,
+    moved: u64,
+    tokens: u64,
+    unknown: u64,
+    cost: Money,
+}
+
+#[derive(Debug, Default)]
+struct Old {
+    answered: u64,
+    attempts: u64,
+    failed: u64,
+    first_token: Samples,
+    answer: Samples,
+}
+
+/// What the records that were planned anew have cost, by currency, and how many have no cost.
+#[derive(Debug, Default)]
+struct Spent {
+    costs: BTreeMap<String, Money>,
+    unknown: u64,
+}
+
+/// What a record comes to under the new table.
+enum Fate {
+    To(Arc<Target>),
+    /// It would have been refused, and why.
+    Refused(String),
+    /// The record does not say enough.
+    Unplanned(&'static str),
+}
+
+impl<'a> Replay<'a> {
+    /// `now` and `rng` are for the plans that are made: groups by weight are drawn.
+    pub fn new(snapshot: &'a Snapshot, span: Span, now: Instant, mut rng: fastrand::Rng) -> Self {
+        let keys = match &snapshot.callers {
+            Callers::Anyone(_) => HashMap::new(),
+            Callers::Keys(keys) => {
+                let keys = keys.values();
+                keys.map(|key| (Arc::clone(&key.id), Arc::clone(key)))
+                    .collect()
+            }
+        };
+        Self {
+            snapshot,
+            keys,
+            health: Health::new(rng.fork()),
+            now,
+            rng,
+            span,
+            lines: Lines::default(),
+            new: BTreeMap::new(),
+            old: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            unplanned: BTreeMap::new(),
+            spent: Spent::default(),
+        }
+    }
+
+    /// Takes a line of a file, without its line feed.
+    pub fn line(&mut self, text: &[u8]) {
+        let Some(row) = self.lines.take(text, &self.span) else {
+            return;
+        };
+        self.learn(&row);
+        match self.fate(&row) {
+            Fate::Unplanned(why) => *self.unplanned.entry(why).or_default() += 1,
+            Fate::Refused(why) => *self.refused.entry(why).or_default() += 1,
+            Fate::To(target) => self.send(&row, &target),
+        }
+    }
+
+    fn learn(&mut self, row: &Row<'_>) {
+        row.attempts(|attempt| {
+            let target = &*attempt.target;
+            if !self.old.contains_key(target) {
+                self.old.insert(target.to_owned(), Old::default());
+            }
+            let Some(old) = self.old.get_mut(target) else {
+                return;
+            };
+            old.attempts += 1;
+            match &*attempt.class {
+                "ok" => {
+                    old.answer.push(attempt.ms);
+                    if let Some(ms) = attempt.first_token_ms {
+                        old.first_token.push(ms);
+                    }
+                }
+                "cancelled" => {}
+                _ => old.failed += 1,
+            }
+        });
+        if let Some(old) = row
+            .target
+            .as_deref()
+            .and_then(|target| self.old.get_mut(target))
+        {
+            old.answered += 1;
+        }
+    }
+
+    fn fate(&mut self, row: &Row<'_>) -> Fate {
+        let Some(name) = row.route.as_deref() else {
+            return Fate::Unplanned("it came to no route");
+        };
+        let Some(surface) = row.surface.and_then(surface) else {
+            return Fate::Unplanned("it was passed through");
+        };
+        let Some(route) = self.snapshot.route(name) else {
+            return Fate::Refused(format!("there is no route `{name}`"));
+        };
+        let key = row.key.as_deref();
+        let mut priority = Priority::default();
+        if let (Callers::Keys(_), Some(key)) = (&self.snapshot.callers, key) {
+            let Some(known) = self.keys.get(key) else {
+                return Fate::Refused(format!("there is no key `{key}`"));
+            };
+            if !known.may_use(route) {
+                return Fate::Refused(format!("the key `{key}` may not use `{name}`"));
+            }
+            priority = known.priority;
+        }
+        let prompt = row.usage.as_ref().and_then(|usage| usage.prompt);
+        let needs_length = route.targets().any(|target| target.context.is_some());
+        if prompt.is_none() && needs_length {
+            return Fate::Unplanned("the length of its prompt is not known");
+        }
+        let route = Arc::clone(route);
+        let prompt = prompt.unwrap_or_default();
+        self.plan(
+            &route,
+            surface,
+            row.stream.unwrap_or_default(),
+            prompt,
+            priority,
+        )
+    }
+
+    fn plan(
+        &mut self,
+        route: &Route,
+        surface: Surface,
+        streamed: bool,
+        prompt: u64,
+        priority: Priority,
+    ) -> Fate {
+        let kind = if streamed {
+            Kind::Streamed
+        } else {
+            Kind::Plain
+        };
+        let selection = Selection {
+            health: &self.health,
+            ask: Ask {
+                kind,
+                tokens: prompt,
+                priority,
+                policy: route.health,
+                hurry: Hurry::default(),
+            },
+            affinity: None,
+            now: self.now,
+            deadline: self.now + Duration::from_hours(1),
+        };
+        let usable = |target: &Target| match target.context {
+            _ if target.dialect(surface).is_none() => {
+                Err(format!("`{}` does not serve {}", target.id, surface.name()))
+            }
+            Some(context) if prompt > context => Err(format!(
+                "the prompt is longer than the context of `{}`",
+                target.id
+            )),
+            _ => Ok(()),
+        };
+        match Plan::make(route, usable, &selection, &mut self.rng) {
+            Ok(plan) => match plan.targets().first() {
+                Some(first) => Fate::To(Arc::clone(first)),
+                None => Fate::Refused("no target is left".into()),
+            },
+            Err(error) => Fate::Refused(error.to_string()),
+        }
+    }
+
+    fn send(&mut self, row: &Row<'_>, target: &Arc<Target>) {
+        let new = self
+            .new
+            .entry(Arc::clone(&target.id))
+            .or_insert_with(|| New {
+                target: Arc::clone(target),
+                requests: 0,
+                moved: 0,
+                tokens: 0,
+                unknown: 0,
+                cost: Money::ZERO,
+            });
+        new.requests += 1;
+        new.moved += u64::from(row.target.as_deref() != Some(&*target.id));
+        let Some(usage) = &row.usage else { return };
+        new.tokens += usage.prompt.unwrap_or_default() + usage.completion.unwrap_or_default();
+        let month = row
+            .time
+            .get(..7)
+            .and_then(|month| month.parse::<Month>().ok());
+        let price = target.price.as_ref();
+        let cost = price.and_then(|price| price.cost(&counted(usage), month?));
+        match cost {
+            Some(cost) => new.cost += cost,
+            None => new.unknown += 1,
+        }
+        match row.cost.and_then(Money::parse) {
+            Some(cost) => {
+                let currency = row.currency.unwrap_or_default();
+                *self.spent.costs.entry(currency.to_owned()).or_default() += cost;
+            }
+            None => self.spent.unknown += 1,
+        }
+    }
+
+    /// What became of all of them.
+    pub fn finish(mut self) -> Replayed {
+        let planned = self.new.values().map(|new| new.requests).sum();
+        let mut currency = None;
+        let mut targets = Vec::new();
+        for (id, new) in &self.new {
+            let mut old = self.old.remove(&**id).unwrap_or_default();
+            let (first, answer) = (old.first_token.times(), old.answer.times());
+            let price = new.target.price.as_ref();
+            currency = currency.or_else(|| price.map(|price| price.currency.to_string()));
+            targets.push(ToTarget {
+                target: id.to_string(),
+                requests: new.requests,
+                share: share(new.requests, planned),
+                before: old.answered,
+                moved: new.moved,
+                tokens: new.tokens,
+                cost: price.map(|_| new.cost.to_string()),
+                unpriced: new.unknown,
+                measured: old.attempts,
+                failed_share: share(old.failed, old.attempts),
+                first_token_p50_ms: first.p50,
+                answer_p50_ms: answer.p50,
+                answer_p95_ms: answer.p95,
+            });
+        }
+        let gone = self.old.into_iter().filter(|(_, old)| old.answered > 0);
+        Replayed {
+            records: self.lines.records,
+            planned,
+            cost: self
+                .new
+                .values()
+                .map(|new| new.cost)
+                .sum::<Money>()
+                .to_string(),
+            unpriced: self.new.values().map(|new| new.unknown).sum(),
+            currency,
+            targets,
+            no_longer: gone.map(|(target, old)| (target, old.answered)).collect(),
+            spent: (self.spent.costs.into_iter())
+                .map(|(currency, cost)| (currency, cost.to_string()))
+                .collect(),
+            spent_unknown: self.spent.unknown,
+            refused: self.refused,
+            unplanned: (self.unplanned.into_iter())
+                .map(|(why, records)| (why.to_owned(), records))
+                .collect(),
+        }
+    }
+}
+
+/// The surfaces whose requests are planned.
+fn surface(name: &str) -> Option<Surface> {
+    let planned = [
+        Surface::Chat,
+        Surface::Completions,
+        Surface::Embeddings,
+        Surface::Responses,
+        Surface::Messages,
+    ];
+    planned.into_iter().find(|surface| surface.name() == name)
+}
+
+fn counted(usage: &Tokens) -> Usage {
+    Usage {
+        prompt: usage.prompt,
+        cached: usage.cached,
+        cache_write: usage.cache_write,
+        reasoning: usage.reasoning,
+        completion: usage.completion,
+    }
+}
+
+/// What the new table makes of the past.
+#[derive(Debug, Serialize)]
+pub struct Replayed {
+    pub records: u64,
+    /// Those that would have gone to a target.
+    pub planned: u64,
+    pub targets: Vec<ToTarget>,
+    /// Targets that answered and would get nothing first, by how many they answered.
+    pub no_longer: BTreeMap<String, u64>,
+    /// What those planned would cost, in `currency`, and how many have no cost because no price is known.
+    pub cost: String,
+    pub currency: Option<String>,
+    pub unpriced: u64,
+    /// What the same records did cost, by currency, and how many say nothing of it.
+    pub spent: BTreeMap<String, String>,
+    pub spent_unknown: u64,
+    /// Those that would have been refused, by why.
+    pub refused: BTreeMap<String, u64>,
+    /// Those that a record does not say enough of.
+    pub unplanned: BTreeMap<String, u64>,
+}
+
+/// What would have gone to one target first.
+#[derive(Debug, Serialize)]
+pub struct ToTarget {
+    pub target: String,
+    pub requests: u64,
+    pub share: Option<f64>,
+    /// How many it answered.
+    pub before: u64,
+    /// Of `requests`, those that another target answered, or none.
+    pub moved: u64,
+    pub tokens: u64,
+    pub cost: Option<String>,
+    pub unpriced: u64,
+    /// The attempts that the following is known from; none where it was never asked.
+    pub measured: u64,
+    pub failed_share: Option<f64>,
+    pub first_token_p50_ms: Option<u64>,
+    pub answer_p50_ms: Option<u64>,
+    pub answer_p95_ms: Option<u64>,
+}
+
+/// What no record can say, and so no replay.
+const BLIND: &str = "a record holds no request: conditions on its text, its tools or its images, and groups that keep a conversation together, are not replayed; tokens are as they were, though another model counts and writes otherwise";
+
+/// For a person.
+///
+/// # Errors
+/// Those of `out`.
+pub fn replayed(replayed: &Replayed, out: &mut impl Write) -> io::Result<()> {
+    let money = |text: &str| Money::parse(text).map_or_else(|| text.to_owned(), |it| it.rounded(4));
+    let mut grid = Grid::new(
+        1,
+        [
+            "target",
+            "requests",
+            "",
+            "before",
+            "moved here",
+            "tokens",
+            "cost",
+            "unpriced",
+            "failed so far",
+            "first token p50",
+            "answer p50",
+            "p95",
+        ],
+    );
+    for to in &replayed.targets {
+        grid.row(vec![
+            to.target.clone(),
+            count(to.requests),
+            percent(to.share),
+            count(to.before),
+            count(to.moved),
+            count(to.tokens),
+            to.cost.as_deref().map_or_else(|| "no price".into(), money),
+            count(to.unpriced),
+            percent(to.failed_share),
+            millis(to.first_token_p50_ms),
+            millis(to.answer_p50_ms),
+            millis(to.answer_p95_ms),
+        ]);
+    }
+    for (target, before) in &replayed.no_longer {
+        grid.row(vec![
+            target.clone(),
+            "0".into(),
+            percent(Some(0.0)),
+            count(*before),
+        ]);
+    }
+    grid.write(out)?;
+    writeln!(out)?;
+    let currency = replayed.currency.as_deref().unwrap_or_default();
+    let spent: Vec<_> = (replayed.spent.iter())
+        .map(|(currency, cost)| format!("{} {currency}", money(cost)))
+        .collect();
+    let spent = if spent.is_empty() {
+        "nothing known".into()
+    } else {
+        spent.join(", ")
+    };
+    writeln!(
+        out,
+        "{} of {} records planned: {} {currency} by the new prices, {spent} as it was",
+        count(replayed.planned),
+        count(replayed.records),
+        money(&replayed.cost),
+    )?;
+    let mut said = Vec::new();
+    for (why, records) in &replayed.refused {
+        said.push(format!("{records} would be refused: {why}"));
+    }
+    for (why, records) in &replayed.unplanned {
+        said.push(format!("{records} cannot be planned: {why}"));
+    }
+    if replayed.unpriced > 0 {
+        said.push(format!(
+            "{} planned have no cost, as their new target has no price",
+            replayed.unpriced
+        ));
+    }
+    if replayed.spent_unknown > 0 {
+        said.push(format!(
+            "{} planned say nothing of their cost",
+            replayed.spent_unknown
+        ));
+    }
+    said.push(BLIND.to_owned());
+    notes(&said, out)
+}

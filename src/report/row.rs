@@ -1,0 +1,411 @@
+//! One audit record, read from its line: what a report goes by, borrowed, and nothing else.
+//!
+//! A million of them are read in a second or two, so there is no tree and no copy. A line is walked once, what is not
+//! asked for is passed over, and one that is just as we write it is read by [`quick`].
+
+use std::borrow::Cow;
+
+use memchr::memchr_iter;
+
+use super::quick;
+use crate::wire::json::{Cursor, Invalid, Kind, Text};
+
+/// What every record begins with.
+pub(super) const BEGINNING: &str = r#"{"kind":"pillion.audit""#;
+
+/// A record. What is null there is `None`.
+#[derive(Debug, Clone, Default)]
+pub struct Row<'a> {
+    /// RFC 3339 in UTC, to the millisecond: such texts compare as the instants do.
+    pub time: &'a str,
+    pub key: Option<Cow<'a, str>>,
+    pub team: Option<Cow<'a, str>>,
+    pub service: Option<Cow<'a, str>>,
+    pub environment: Option<Cow<'a, str>>,
+    pub route: Option<Cow<'a, str>>,
+    pub surface: Option<&'a str>,
+    pub stream: Option<bool>,
+    pub outcome: &'a str,
+    pub reason: Option<Cow<'a, str>>,
+    pub target: Option<Cow<'a, str>>,
+    pub provider: Option<Cow<'a, str>>,
+    pub model: Option<Cow<'a, str>>,
+    pub first_token_ms: Option<u64>,
+    pub total_ms: Option<u64>,
+    pub usage: Option<Tokens>,
+    /// A decimal.
+    pub cost: Option<&'a str>,
+    pub currency: Option<&'a str>,
+    /// The JSON of the attempts, an array.
+    pub attempts: &'a str,
+    /// The JSON of what was found of personal data, an object.
+    pub found: Option<&'a str>,
+}
+
+/// Tokens of one record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tokens {
+    pub prompt: Option<u64>,
+    pub cached: Option<u64>,
+    pub cache_write: Option<u64>,
+    pub reasoning: Option<u64>,
+    pub completion: Option<u64>,
+    pub estimated: bool,
+}
+
+/// One attempt of a record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attempt<'a> {
+    pub target: Cow<'a, str>,
+    pub class: Cow<'a, str>,
+    pub ms: u64,
+    pub first_token_ms: Option<u64>,
+}
+
+/// What a line of a file, or of a log, is.
+#[derive(Debug)]
+pub enum Line<'a> {
+    Record(Box<Row<'a>>),
+    /// Nothing of ours: another log's, or an empty one.
+    Other,
+    /// It begins as a record does, and is none.
+    Broken,
+}
+
+/// Reads a line, without its line feed. What a log puts before a record is passed over.
+pub fn line(text: &[u8]) -> Line<'_> {
+    let Ok(text) = std::str::from_utf8(text) else {
+        return Line::Other;
+    };
+    let text = text.trim_end_matches('\r');
+    let record = if text.starts_with(BEGINNING) {
+        text
+    } else if let Some(at) = text.find(BEGINNING) {
+        &text[at..]
+    } else if text.len() > 8 && BEGINNING.starts_with(text) {
+        return Line::Broken;
+    } else {
+        return Line::Other;
+    };
+    if let Ok(row) = quick::read(record) {
+        return Line::Record(Box::new(row));
+    }
+    match read(record) {
+        Ok(row) => Line::Record(Box::new(row)),
+        Err(_) => Line::Broken,
+    }
+}
+
+/// The members of a record, in the order in which they are written.
+pub(super) const MEMBERS: [&str; 32] = [
+    "kind",
+    "time",
+    "id",
+    "trace_id",
+    "key",
+    "team",
+    "service",
+    "environment",
+    "instance",
+    "route",
+    "rule",
+    "surface",
+    "stream",
+    "plan",
+    "attempts",
+    "status",
+    "outcome",
+    "reason",
+    "target",
+    "provider",
+    "model",
+    "first_token_ms",
+    "total_ms",
+    "usage",
+    "cost",
+    "currency",
+    "privacy",
+    "dropped",
+    "config_version",
+    "seq",
+    "prev",
+    "hash",
+];
+
+/// Finds members by their place in the usual order: almost always it is the next one.
+struct Order<'k> {
+    members: &'k [&'static str],
+    next: usize,
+}
+
+impl<'k> Order<'k> {
+    fn of(members: &'k [&'static str]) -> Self {
+        Self { members, next: 0 }
+    }
+
+    /// Which of the members `key` is.
+    fn place(&mut self, key: &str) -> Option<usize> {
+        let is_next = self.members.get(self.next).is_some_and(|next| *next == key);
+        let place = if is_next {
+            self.next
+        } else {
+            self.members.iter().position(|member| *member == key)?
+        };
+        self.next = place + 1;
+        Some(place)
+    }
+}
+
+fn read(text: &str) -> Result<Row<'_>, Invalid> {
+    let mut row = Row::default();
+    let mut cursor = Cursor::new(text);
+    let mut order = Order::of(&MEMBERS);
+    cursor.object(|cursor, key| {
+        match order.place(key.raw()) {
+            Some(1) => row.time = plain(cursor)?.unwrap_or_default(),
+            Some(4) => row.key = word(cursor)?,
+            Some(5) => row.team = word(cursor)?,
+            Some(6) => row.service = word(cursor)?,
+            Some(7) => row.environment = word(cursor)?,
+            Some(9) => row.route = word(cursor)?,
+            Some(11) => row.surface = plain(cursor)?,
+            Some(12) => row.stream = truth(text, cursor)?,
+            Some(14) => row.attempts = &text[cursor.skip()?],
+            Some(16) => row.outcome = plain(cursor)?.unwrap_or_default(),
+            Some(17) => row.reason = word(cursor)?,
+            Some(18) => row.target = word(cursor)?,
+            Some(19) => row.provider = word(cursor)?,
+            Some(20) => row.model = word(cursor)?,
+            Some(21) => row.first_token_ms = cursor.integer_or_skip()?,
+            Some(22) => row.total_ms = cursor.integer_or_skip()?,
+            Some(23) => row.usage = tokens(text, cursor)?,
+            Some(24) => row.cost = plain(cursor)?,
+            Some(25) => row.currency = plain(cursor)?,
+            Some(26) => row.found = found(text, cursor)?,
+            _ => {}
+        }
+        Ok::<(), Invalid>(())
+    })?;
+    cursor.end()?;
+    Ok(row)
+}
+
+/// A text, or `None` where there is null.
+fn word<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, Invalid> {
+    Ok(cursor.string_or_skip()?.map(Text::decode))
+}
+
+/// A text of our own words, which has no escapes.
+fn plain<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a str>, Invalid> {
+    Ok(cursor.string_or_skip()?.map(Text::raw))
+}
+
+fn truth(text: &str, cursor: &mut Cursor<'_>) -> Result<Option<bool>, Invalid> {
+    Ok(match &text[cursor.skip()?] {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    })
+}
+
+fn tokens(text: &str, cursor: &mut Cursor<'_>) -> Result<Option<Tokens>, Invalid> {
+    if cursor.kind()? != Kind::Object {
+        cursor.skip()?;
+        return Ok(None);
+    }
+    let mut tokens = Tokens::default();
+    cursor.object(|cursor, key| {
+        match key.raw() {
+            "prompt" => tokens.prompt = cursor.integer_or_skip()?,
+            "cached" => tokens.cached = cursor.integer_or_skip()?,
+            "cache_write" => tokens.cache_write = cursor.integer_or_skip()?,
+            "reasoning" => tokens.reasoning = cursor.integer_or_skip()?,
+            "completion" => tokens.completion = cursor.integer_or_skip()?,
+            "estimated" => tokens.estimated = truth(text, cursor)?.unwrap_or_default(),
+            _ => {}
+        }
+        Ok::<(), Invalid>(())
+    })?;
+    Ok(Some(tokens))
+}
+
+fn found<'a>(text: &'a str, cursor: &mut Cursor<'a>) -> Result<Option<&'a str>, Invalid> {
+    if cursor.kind()? != Kind::Object {
+        cursor.skip()?;
+        return Ok(None);
+    }
+    let mut found = None;
+    cursor.object(|cursor, key| {
+        if key.raw() == "found" && cursor.kind()? == Kind::Object {
+            found = Some(&text[cursor.skip()?]);
+        }
+        Ok::<(), Invalid>(())
+    })?;
+    Ok(found)
+}
+
+impl<'a> Row<'a> {
+    /// Shows `each` the attempts, in order.
+    pub fn attempts(&self, mut each: impl FnMut(Attempt<'a>)) {
+        let walked = Cursor::new(self.attempts).array(|cursor| {
+            let mut attempt = Attempt::default();
+            cursor.object(|cursor, key| {
+                match key.raw() {
+                    "target" => attempt.target = word(cursor)?.unwrap_or_default(),
+                    "class" => attempt.class = word(cursor)?.unwrap_or_default(),
+                    "ms" => attempt.ms = cursor.integer_or_skip()?.unwrap_or_default(),
+                    "first_token_ms" => attempt.first_token_ms = cursor.integer_or_skip()?,
+                    _ => {}
+                }
+                Ok::<(), Invalid>(())
+            })?;
+            each(attempt);
+            Ok::<(), Invalid>(())
+        });
+        // They were passed over once, so they are JSON; no attempts stand for the impossible.
+        drop(walked);
+    }
+
+    /// Whether more than one target was asked.
+    pub fn fell_back(&self) -> bool {
+        // Most requests have one attempt, which need not be read for this.
+        if memchr_iter(b'{', self.attempts.as_bytes()).nth(1).is_none() {
+            return false;
+        }
+        let mut first: Option<Cow<'_, str>> = None;
+        let mut others = false;
+        self.attempts(|attempt| match &first {
+            Some(first) => others |= *first != attempt.target,
+            None => first = Some(attempt.target),
+        });
+        others
+    }
+
+    /// Shows `each` the classes of personal data that were found.
+    pub fn classes(&self, mut each: impl FnMut(&str)) {
+        let Some(found) = self.found else { return };
+        let walked = Cursor::new(found).object(|cursor, class| {
+            if cursor.integer_or_skip()?.is_some_and(|count| count > 0) {
+                each(&class.decode());
+            }
+            Ok::<(), Invalid>(())
+        });
+        drop(walked);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: &str = concat!(
+        r#"{"kind":"pillion.audit","time":"2026-11-20T08:09:10.123Z","id":"req_1","trace_id":null,"#,
+        r#""key":"chat-\"prod\"","team":"support","service":null,"route":"chat","rule":null,"surface":"chat","stream":true,"#,
+        r#""plan":["openai/gpt-5"],"attempts":[{"target":"openai/gpt-5","class":"timeout","ms":48,"first_token_ms":null},"#,
+        r#"{"target":"claude/haiku","class":"ok","ms":849,"first_token_ms":349}],"status":200,"outcome":"ok","reason":null,"#,
+        r#""target":"claude/haiku","provider":"claude","model":"haiku","first_token_ms":400,"total_ms":900,"#,
+        r#""usage":{"prompt":12,"cached":0,"cache_write":null,"reasoning":null,"completion":7,"estimated":true},"#,
+        r#""cost":"0.000123","currency":"USD","privacy":{"found":{"iin":2,"card":0},"action":"mask"},"seq":7,"prev":null,"hash":"00"}"#,
+    );
+
+    fn record(text: &str) -> Row<'_> {
+        match line(text.as_bytes()) {
+            Line::Record(row) => *row,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_record_is_read() {
+        let row = record(RECORD);
+        assert_eq!(row.time, "2026-11-20T08:09:10.123Z");
+        assert_eq!(row.key.as_deref(), Some("chat-\"prod\""));
+        assert_eq!(
+            (row.team.as_deref(), row.service.as_deref()),
+            (Some("support"), None)
+        );
+        assert_eq!((row.outcome, row.reason.as_deref()), ("ok", None));
+        assert_eq!((row.first_token_ms, row.total_ms), (Some(400), Some(900)));
+        assert_eq!((row.cost, row.currency), (Some("0.000123"), Some("USD")));
+        assert_eq!(row.stream, Some(true));
+        let tokens = Tokens {
+            prompt: Some(12),
+            cached: Some(0),
+            completion: Some(7),
+            estimated: true,
+            ..Tokens::default()
+        };
+        assert_eq!(row.usage, Some(tokens));
+        assert!(row.fell_back());
+        let mut attempts = Vec::new();
+        row.attempts(|attempt| {
+            attempts.push((
+                attempt.target,
+                attempt.class,
+                attempt.ms,
+                attempt.first_token_ms,
+            ));
+        });
+        assert_eq!(
+            attempts[1],
+            ("claude/haiku".into(), "ok".into(), 849, Some(349))
+        );
+        let mut classes = Vec::new();
+        row.classes(|class| classes.push(class.to_owned()));
+        assert_eq!(classes, ["iin"]);
+    }
+
+    /// As it is written here, with every member.
+    const WRITTEN: &str = concat!(
+        r#"{"kind":"pillion.audit","time":"2026-11-20T08:09:10.123Z","id":"req_1","trace_id":null,"#,
+        r#""key":"chat-prod","team":"support","service":null,"environment":"prod","instance":"pod-1","#,
+        r#""route":"chat","rule":null,"surface":"chat","stream":false,"plan":["openai/gpt-5","claude/haiku"],"#,
+        r#""attempts":[{"target":"openai/gpt-5","class":"timeout","status":null,"ms":48,"first_token_ms":null,"reason":"a \"],\"status\":","billed":null,"upstream_id":null},"#,
+        r#"{"target":"claude/haiku","class":"ok","status":200,"ms":849,"first_token_ms":349,"reason":null,"billed":true,"upstream_id":"x"}],"#,
+        r#""status":200,"outcome":"error","reason":"timeout","target":"claude/haiku","provider":"claude","model":"haiku","#,
+        r#""first_token_ms":null,"total_ms":900,"usage":{"prompt":12,"cached":0,"cache_write":null,"reasoning":3,"completion":7,"estimated":true},"#,
+        r#""cost":"0.000123","currency":"USD","privacy":{"found":{"iin":2},"action":"mask"},"dropped":["seed"],"#,
+        r#""config_version":"v","seq":7,"prev":null,"hash":"00"}"#,
+    );
+
+    #[test]
+    fn what_is_as_we_write_it_is_read_quickly_and_as_any_other_json() {
+        let shown = |row: &Row<'_>| format!("{row:?}");
+        let nulls = WRITTEN
+            .replace(r#"{"prompt":12,"cached":0,"cache_write":null,"reasoning":3,"completion":7,"estimated":true}"#, "null")
+            .replace(r#"{"found":{"iin":2},"action":"mask"}"#, "null")
+            .replace(r#"["seed"]"#, "null")
+            .replace(r#""0.000123""#, "null");
+        for text in [WRITTEN, &nulls] {
+            let row = quick::read(text).unwrap_or_else(|_| panic!("{text}"));
+            assert_eq!(shown(&row), shown(&read(text).unwrap()));
+            for cut in BEGINNING.len()..text.len() {
+                assert!(quick::read(&text[..cut]).is_err(), "{cut}");
+            }
+        }
+        // Another order, blanks, escapes, more members: any JSON will do.
+        let spaced = WRITTEN.replace(",\"team\":", ", \"team\": ");
+        let escaped = WRITTEN.replace("chat-prod", "chat\\u002dprod");
+        let more = WRITTEN.replace(",\"seq\":", ",\"new\":{\"a\":[1]},\"seq\":");
+        for text in [&spaced, &escaped, &more] {
+            assert!(quick::read(text).is_err(), "{text}");
+            assert_eq!(shown(&record(text)), shown(&record(WRITTEN)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_log_adds_is_passed_over_and_what_is_cut_is_known() {
+        let logged = format!("2026-11-20T08:09:10.2Z stdout F {RECORD}\r");
+        assert_eq!(record(&logged).total_ms, Some(900));
+        for other in ["", "hello", r#"{"level":"info"}"#, r#"{"kind":"other"}"#] {
+            assert!(matches!(line(other.as_bytes()), Line::Other), "{other}");
+        }
+        assert!(matches!(line(b"\xff\xfe"), Line::Other));
+        for cut in 9..RECORD.len() {
+            assert!(
+                matches!(line(&RECORD.as_bytes()[..cut]), Line::Broken),
+                "{cut}"
+            );
+        }
+    }
+}
