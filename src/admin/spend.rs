@@ -67,10 +67,16 @@ impl Spend {
 
 /// Brings the metric up to date.
 pub(super) fn gauge(metrics: &Metrics, snapshot: &Snapshot, quotas: &Quotas) {
+    // What is configured no more is told no more.
+    metrics.budget_remaining.clear();
+    metrics.budget_warning.clear();
     for (terms, _, standing) in standings(snapshot, quotas) {
         let scope = [(names::SCOPE, (&terms.scope.id).into())];
         let gauge = metrics.budget_remaining.get_or_create(&scope);
         gauge.set(left(&standing).about());
+        let is_near = standing.spent.picos() * 5 >= standing.limit.picos() * 4;
+        let warning = metrics.budget_warning.get_or_create(&scope);
+        warning.set(is_near.into());
     }
 }
 

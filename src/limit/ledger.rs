@@ -163,7 +163,7 @@ mod tests {
             entry("team:x|2026-11-26", "0.000001"),
         ];
         let text = write("e1", &entries);
-        assert_eq!(read(&text), ("e1".to_owned(), entries.clone()));
+        assert_eq!(read(&text), ("e1".to_owned(), entries.to_vec()));
         assert_eq!(read(&text[..text.len() - 30]).1.len(), 1);
         assert_eq!(read("nonsense\n\t\t\n1\t2\t3\n"), (String::new(), vec![]));
         assert_eq!(read(&write("", &entries)).1, entries);

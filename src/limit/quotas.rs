@@ -13,9 +13,9 @@ use super::foreseen::Asked;
 use super::hold::{Hold, Used};
 use super::ledger::{self, Entry};
 use super::parts::{items, refused, shown};
-use super::refused::{Refused, Why};
+use super::refused::{Refusal, Refused, Why};
 use super::shown::Shown;
-use super::terms::{Account, Budget, Terms};
+use super::terms::{Account, Budget, Of, Scope, Terms};
 use super::window::Window;
 use crate::fleet::Counters;
 use crate::fleet::counters::Lease;
@@ -51,13 +51,6 @@ pub struct Request<'a> {
     pub instances: u32,
 }
 
-/// A request that is refused, and what its caller may know of its limits.
-#[derive(Debug)]
-pub struct Refusal {
-    pub refused: Refused,
-    pub shown: Shown,
-}
-
 impl Quotas {
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self {
@@ -84,7 +77,7 @@ impl Quotas {
         &self,
         request: Request<'_>,
         targets: impl Iterator<Item = &'t Target>,
-    ) -> Result<(Hold, Shown), Refusal> {
+    ) -> Result<(Hold, Shown), Box<Refusal>> {
         let usual = self.book().usual(request.route);
         let taking = Taking {
             terms: request.under.clone(),
@@ -119,7 +112,7 @@ impl Quotas {
         &self,
         taking: Taking,
         mode: Mode,
-    ) -> Result<(Taken, Option<Lease>, Shown), Refusal> {
+    ) -> Result<(Taken, Option<Lease>, Shown), Box<Refusal>> {
         let at = Moment {
             now: Instant::now(),
             time: Timestamp::now(),
@@ -129,7 +122,7 @@ impl Quotas {
                 let shown = taken.shown;
                 Ok((taken, None, shown))
             }
-            Err((refused, shown)) => Err(Refusal { refused, shown }),
+            Err(refusal) => Err(refusal),
         }
     }
 
@@ -138,7 +131,7 @@ impl Quotas {
         counters: &Counters,
         taking: Taking,
         request: &Request<'_>,
-    ) -> Result<(Taken, Option<Lease>, Shown), Refusal> {
+    ) -> Result<(Taken, Option<Lease>, Shown), Box<Refusal>> {
         // What is this process's own comes first: it is given back without asking anybody.
         let (taken, _, _) = self.take_here(taking, Mode::Own)?;
         let (items, whose) = items(counters, &taken.taking);
@@ -156,34 +149,34 @@ impl Quotas {
                 let shown = shown(&items, &said);
                 return match own.into_taken() {
                     Some(taken) => Ok((taken, Some(lease), shown)),
-                    None => Err(self.unknown(&request.under)),
+                    None => Err(Box::new(unknown(&request.under))),
                 };
             }
             Ok((None, said)) => {
                 let shown = shown(&items, &said);
                 let refused = refused(&items, &whose, &said);
                 let Some(refused) = refused else {
-                    return Err(self.unknown(&request.under));
+                    return Err(Box::new(unknown(&request.under)));
                 };
-                return Err(Refusal { refused, shown });
+                return Err(Box::new(Refusal { refused, shown }));
             }
             Err(lost) => lost,
         };
         let seen = counters.instances().unwrap_or(1);
         let instances = seen.max(request.instances);
-        let lease = counters
-            .lend(lost, &items, instances)
-            .map_err(|place| Refusal {
+        let lease = counters.lend(lost, &items, instances).map_err(|place| {
+            Box::new(Refusal {
                 refused: Refused {
                     scope: whose[place].scope.clone(),
                     why: Why::SpendUnknown,
                 },
                 shown: Shown::default(),
-            })?;
+            })
+        })?;
         let taking = own.taken.as_ref().map(|taken| taken.taking.clone());
         drop(own);
         let Some(taking) = taking else {
-            return Err(self.unknown(&request.under));
+            return Err(Box::new(unknown(&request.under)));
         };
         match self.take_here(taking, Mode::Lost(instances)) {
             Ok((taken, _, _)) => Ok((taken, Some(lease), Shown::default())),
@@ -191,18 +184,6 @@ impl Quotas {
                 counters.settle(lease, Some(0), Some(Money::ZERO));
                 Err(refusal)
             }
-        }
-    }
-
-    /// Redis says what cannot be.
-    fn unknown(&self, under: &Under) -> Refusal {
-        let scope = under.first().map(|terms| terms.scope.clone());
-        Refusal {
-            refused: Refused {
-                scope: scope.unwrap_or_else(|| super::Scope::new(super::Of::Key, "-")),
-                why: Why::LimitUnknown,
-            },
-            shown: Shown::default(),
         }
     }
 
@@ -276,7 +257,7 @@ impl Quotas {
                 name: entry.account,
                 window,
             };
-            self.book().remember(account, entry.spent);
+            self.book().remember(&account, entry.spent);
         }
     }
 
@@ -318,4 +299,16 @@ pub struct Standing {
     pub spent: Money,
     pub held: Money,
     pub is_shared: bool,
+}
+
+/// Redis says what cannot be.
+fn unknown(under: &Under) -> Refusal {
+    let scope = under.first().map(|terms| terms.scope.clone());
+    Refusal {
+        refused: Refused {
+            scope: scope.unwrap_or_else(|| Scope::new(Of::Key, "-")),
+            why: Why::LimitUnknown,
+        },
+        shown: Shown::default(),
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::shown::Shown;
 use super::terms::{Of, Scope};
 use super::window::Per;
 
@@ -16,6 +17,13 @@ const SOON: Duration = Duration::from_secs(1);
 pub struct Refused {
     pub scope: Scope,
     pub why: Why,
+}
+
+/// A request that is refused, and what its caller may know of its limits.
+#[derive(Debug)]
+pub struct Refusal {
+    pub refused: Refused,
+    pub shown: Shown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -70,7 +70,8 @@ pub(super) async fn take(
             recorder.limits(shown);
             Ok(())
         }
-        Err(Refusal { refused, shown }) => {
+        Err(refusal) => {
+            let Refusal { refused, shown } = *refusal;
             recorder.limits(shown);
             Err(GatewayError::Limited(refused))
         }

@@ -63,6 +63,8 @@ pub struct Metrics {
     pub(crate) limit_rejections: Counters<2>,
     /// By scope, in the operator's currency.
     pub(crate) budget_remaining: Family<Labels<1>, Gauge<f64, AtomicU64>>,
+    /// By scope: 1 once four fifths are spent.
+    pub(crate) budget_warning: Gauges<1>,
     pub(crate) audit_records: Counter,
     pub(crate) audit_dropped: Counter,
     pub(crate) tasks: Gauge,
@@ -114,6 +116,7 @@ impl Metrics {
                 "Requests that a limit did not let pass",
             ),
             budget_remaining: add(all, n::BUDGET_REMAINING, "What is left of a budget"),
+            budget_warning: add(all, n::BUDGET_WARNING, "1 once four fifths of it are spent"),
             audit_records: add(all, n::AUDIT_RECORDS, "Audit records made, one a request"),
             audit_dropped: add(all, n::AUDIT_DROPPED, "Audit records that a sink lost"),
             tasks: add(all, n::TASKS, "Pieces of work under way in the process"),

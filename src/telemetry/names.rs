@@ -27,6 +27,7 @@ pub const SECRET_AGE_SECONDS: &str = "pillion_secret_age_seconds";
 pub const SECRET_USABLE: &str = "pillion_secret_usable";
 pub const LIMIT_REJECTIONS: &str = "pillion_limit_rejections";
 pub const BUDGET_REMAINING: &str = "pillion_budget_remaining";
+pub const BUDGET_WARNING: &str = "pillion_budget_warning";
 pub const AUDIT_RECORDS: &str = "pillion_audit_records";
 pub const AUDIT_DROPPED: &str = "pillion_audit_dropped";
 pub const TASKS: &str = "pillion_tasks";

@@ -118,7 +118,11 @@ fn a_sidecar_keeps_the_teams_of_its_keys() {
         "instances: 1\nteams: { support: { limits: { rpm: 1 } }, sales: { limits: { rpm: 1 } } }\n";
     let Loaded { snapshot, .. } = loaded(&led(&format!("{}{teams}", key("team: support"))));
     assert_eq!(
-        Vec::from_iter(snapshot.teams.keys().map(AsRef::as_ref)),
+        snapshot
+            .teams
+            .keys()
+            .map(AsRef::as_ref)
+            .collect::<Vec<&str>>(),
         ["support"]
     );
 }

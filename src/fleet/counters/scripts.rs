@@ -4,6 +4,7 @@
 //! names. Redis's clock is the only one. Lua's numbers are floats: what is money is added by `HINCRBY`,
 //! which is exact, and only compared as a float; it takes no `-0`. Pure.
 
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
@@ -25,11 +26,12 @@ impl Script {
 
 fn name(text: &str) -> String {
     let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
-    digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut name = String::new();
+    for byte in digest.as_ref() {
+        // Writing to a string does not fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
 }
 
 /// Takes over all items, or over none: `KEYS` the epoch, the leases, this lease, then each item's;

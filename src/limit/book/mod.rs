@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::foreseen::Lengths;
 use super::rate::{Cell, Rate};
-use super::refused::{Refused, Why};
+use super::refused::{Refusal, Refused, Why};
 use super::shown::{Left, Shown};
 use super::terms::{Account, OnLoss, Terms};
 use crate::price::Money;
@@ -118,7 +118,7 @@ impl Book {
         taking: Taking,
         mode: Mode,
         at: Moment,
-    ) -> Result<Taken, (Refused, Shown)> {
+    ) -> Result<Taken, Box<Refusal>> {
         let mut refused: Option<Refused> = None;
         let mut accounts = SmallVec::new();
         for (place, terms) in taking.terms.iter().enumerate() {
@@ -145,7 +145,8 @@ impl Book {
             }
         }
         if let Some(refused) = refused {
-            return Err((refused, self.shown(&taking, mode, at.now)));
+            let shown = self.shown(&taking, mode, at.now);
+            return Err(Box::new(Refusal { refused, shown }));
         }
         for terms in &taking.terms {
             let Some(shared_by) = mode.shared_by() else {
@@ -315,8 +316,8 @@ impl Book {
     }
 
     /// So much is known to be spent, from an earlier life of this process.
-    pub(super) fn remember(&mut self, account: Account, spent: Money) {
-        let purse = self.purse(&account);
+    pub(super) fn remember(&mut self, account: &Account, spent: Money) {
+        let purse = self.purse(account);
         purse.spent = purse.spent.max(spent);
     }
 

@@ -19,13 +19,13 @@ fn terms(of: Of, name: &str, set: impl FnOnce(&mut Terms)) -> Arc<Terms> {
     Arc::new(terms)
 }
 
-fn budget(amount: &str, per: Per, alone: bool) -> Option<Budget> {
-    Some(Budget {
+fn budget(amount: &str, per: Per, alone: bool) -> Budget {
+    Budget {
         amount: money(amount),
         per,
         alone,
         on_loss: OnLoss::Closed,
-    })
+    }
 }
 
 impl Desk {
@@ -61,7 +61,7 @@ impl Desk {
             price: money(price),
         };
         let taken = self.book.take(taking, mode, self.at);
-        taken.map_err(|(refused, _)| refused)
+        taken.map_err(|refusal| refusal.refused)
     }
 
     fn settle(&mut self, taken: &Taken, tokens: Option<u64>, cost: Option<&str>) -> usize {
@@ -107,10 +107,8 @@ fn tokens_are_reserved_and_put_right_up_and_down() {
         let mut desk = Desk::new();
         let taken = desk.take(&[&key], 1000, "0", ALL).unwrap();
         desk.settle(&taken, used, None);
-        assert!(
-            desk.take(&[&key], next + 1, "0", ALL).is_err() || next == 6000,
-            "{used:?}"
-        );
+        // Of a full bucket, any number may be taken.
+        assert!(next == 6000 || desk.take(&[&key], next + 1, "0", ALL).is_err());
         assert!(desk.take(&[&key], next, "0", ALL).is_ok(), "{used:?}");
     }
 }
@@ -131,7 +129,9 @@ fn so_many_at_once_and_each_gives_its_place_back() {
 
 #[test]
 fn a_budget_is_never_overshot_by_what_was_reserved() {
-    let key = terms(Of::Key, "a", |it| it.budget = budget("1", Per::Day, false));
+    let key = terms(Of::Key, "a", |it| {
+        it.budget = Some(budget("1", Per::Day, false));
+    });
     let mut desk = Desk::new();
     let taken: Vec<_> = std::iter::from_fn(|| desk.take(&[&key], 0, "0.3", ALL).ok()).collect();
     assert_eq!(taken.len(), 3);
@@ -160,9 +160,11 @@ fn a_budget_is_never_overshot_by_what_was_reserved() {
 
 #[test]
 fn a_day_and_a_month_begin_anew_and_what_runs_is_charged_where_it_began() {
-    let key = terms(Of::Key, "a", |it| it.budget = budget("1", Per::Day, false));
+    let key = terms(Of::Key, "a", |it| {
+        it.budget = Some(budget("1", Per::Day, false));
+    });
     let team = terms(Of::Team, "t", |it| {
-        it.budget = budget("1.5", Per::Month, false)
+        it.budget = Some(budget("1.5", Per::Month, false));
     });
     let both = [&key, &team];
     let mut desk = Desk::new();
@@ -184,8 +186,12 @@ fn a_day_and_a_month_begin_anew_and_what_runs_is_charged_where_it_began() {
 
 #[test]
 fn each_has_its_share_and_a_budget_of_its_own_whole() {
-    let shared = terms(Of::Key, "a", |it| it.budget = budget("1", Per::Day, false));
-    let alone = terms(Of::Key, "b", |it| it.budget = budget("1", Per::Day, true));
+    let shared = terms(Of::Key, "a", |it| {
+        it.budget = Some(budget("1", Per::Day, false));
+    });
+    let alone = terms(Of::Key, "b", |it| {
+        it.budget = Some(budget("1", Per::Day, true));
+    });
     let limits = terms(Of::Key, "c", |it| {
         it.rpm = Some(100);
         it.concurrency = Some(3);
@@ -232,12 +238,12 @@ fn while_the_fleet_does_not_count_a_share_holds_or_nothing() {
 #[test]
 fn an_earlier_life_counts() {
     let key = terms(Of::Key, "a", |it| {
-        it.budget = budget("1", Per::Month, false)
+        it.budget = Some(budget("1", Per::Month, false));
     });
     let mut desk = Desk::new();
     let account = key.budget.unwrap().account(&key.scope, desk.at.time);
-    desk.book.remember(account.clone(), money("0.7"));
-    desk.book.remember(account, money("0.2"));
+    desk.book.remember(&account, money("0.7"));
+    desk.book.remember(&account, money("0.2"));
     assert!(desk.take(&[&key], 0, "0.4", ALL).is_err());
     assert!(desk.take(&[&key], 0, "0.3", ALL).is_ok());
 }

@@ -196,6 +196,10 @@ async fn a_budget_is_spent_to_its_end_and_not_beyond() {
         .metric("pillion_budget_remaining{scope=\"key:chat\"}")
         .await;
     assert!(left.unwrap().starts_with("0.016"));
+    let near = gateway
+        .metric("pillion_budget_warning{scope=\"key:chat\"}")
+        .await;
+    assert_eq!(near.as_deref(), Some("1"));
     let warned = gateway
         .log()
         .matches("four fifths of a budget are spent")

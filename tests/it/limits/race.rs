@@ -18,7 +18,8 @@ use crate::support::{Answer, Client, Redis, Reply, Upstream};
 const CALLERS: usize = 4;
 
 fn size() -> (usize, usize) {
-    let size = option_env!("PILLION_TEST_RACE").unwrap_or("6x1200");
+    let size = std::env::var_os("PILLION_TEST_RACE");
+    let size = size.map_or_else(|| "6x1200".into(), |size| size.into_string().unwrap());
     let (processes, requests) = size.split_once('x').unwrap();
     (processes.parse().unwrap(), requests.parse().unwrap())
 }
