@@ -278,6 +278,15 @@ mod tests {
     }
 
     #[test]
+    fn a_target_without_a_price_is_warned_of() {
+        let (said, code) = run(&["examples/local-and-external.yaml"], false);
+        assert_eq!(code, ExitCode::SUCCESS, "{said}");
+        let warning = "models.\"local/qwen3:32b\".price: is not known";
+        assert!(said.contains(warning), "{said}");
+        assert!(!said.contains("models.\"openai/"), "{said}");
+    }
+
+    #[test]
     fn a_group_is_told_with_what_chooses_in_it() {
         for (file, told) in [
             (

@@ -131,6 +131,52 @@ fn settle(
 mod tests {
     use super::*;
 
+    use std::time::Instant;
+
+    use http::StatusCode;
+    use jiff::Timestamp;
+
+    use crate::price::{Price, Tariff};
+    use crate::record::facts::{Arrival, End};
+    use crate::record::id::RequestId;
+    use crate::record::tests::target;
+
+    /// A target with a price for a token of prompt and of completion, in picos.
+    fn priced(provider: &str, price: Option<(u64, u64)>) -> Arc<Target> {
+        let mut target = Arc::try_unwrap(target(provider, "m")).unwrap();
+        target.price = price.map(|(input, output)| Price::new("USD", Tariff::flat(input, output)));
+        Arc::new(target)
+    }
+
+    #[test]
+    fn each_part_of_an_answer_costs_what_its_own_target_asks() {
+        for (second, cost) in [
+            (Some((7, 11)), Some(100 * 2 + 20 * 3 + 130 * 7 + 30 * 11)),
+            (None, None),
+        ] {
+            let arrival = Arrival {
+                time: Timestamp::UNIX_EPOCH,
+                instant: Instant::now(),
+            };
+            let mut facts = Facts::new(RequestId::at(arrival.time), arrival);
+            let (first, second) = (priced("a", Some((2, 3))), priced("b", second));
+            facts
+                .attempt(&first, arrival.instant)
+                .answered(StatusCode::OK);
+            facts.usage = Some(usage(Some(100), Some(20)));
+            facts.go_on(&first);
+            facts
+                .attempt(&second, arrival.instant)
+                .answered(StatusCode::OK);
+            facts.usage = Some(usage(Some(130), Some(30)));
+            facts.end(End::Answered(StatusCode::OK), arrival.instant);
+            let spent = facts.spent();
+            assert_eq!(spent.usage, Some(usage(Some(230), Some(50))));
+            assert_eq!(spent.cost, cost.map(Money::from_picos));
+            assert_eq!(spent.currency.is_some(), cost.is_some());
+        }
+    }
+
     fn usage(prompt: Option<u64>, completion: Option<u64>) -> Usage {
         Usage {
             prompt,

@@ -10,6 +10,7 @@ mod compare;
 mod grid;
 mod quick;
 mod replay;
+mod replayed;
 mod row;
 mod samples;
 mod summary;
@@ -20,7 +21,8 @@ mod tally;
 mod tests;
 
 pub use compare::{Compared, Comparison, Side, compared, compared_csv};
-pub use replay::{Replay, Replayed, replayed};
+pub use replay::Replay;
+pub use replayed::{Replayed, replayed};
 pub use row::{Line, Row, line};
 pub use summary::Summary;
 pub use table::{csv, table};

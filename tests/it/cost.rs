@@ -7,7 +7,7 @@ use crate::support::reply::End;
 use crate::support::{Config, Gateway, Record, Reply, Upstream};
 
 /// 2 for a million tokens of prompt, 30 of completion.
-const PRICE: &str = "models: { first/model-first: { price: { input: 2, output: 30 } }, third/model-third: { price: { input: 1, output: 5, cached: 0.25 } } }";
+const PRICE: &str = "models: { first/model-first: { price: { input: 2, output: 30 } } }";
 
 async fn told(gateway: &Gateway, body: &str) -> Record {
     let answer = gateway.chat(body).await;

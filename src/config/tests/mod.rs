@@ -6,6 +6,7 @@ mod effective;
 mod layering;
 mod limits;
 mod meaning;
+mod money;
 mod problems;
 mod reliability;
 mod reliability_problems;

@@ -13,7 +13,7 @@ use super::*;
 use crate::outcome::Failure;
 use crate::snapshot::{BaseUrl, Kind, Provider};
 
-fn target(provider: &str, model: &str) -> Arc<Target> {
+pub(super) fn target(provider: &str, model: &str) -> Arc<Target> {
     let id = format!("{provider}/{model}");
     let provider = Provider {
         name: provider.into(),
