@@ -192,7 +192,11 @@ impl Quotas {
         let account = budget.account(&terms.scope, Timestamp::now());
         let counters = self.inner.counters.get().filter(|_| !budget.alone);
         let (spent, held, limit) = if let Some(counters) = counters {
-            let (spent, held) = counters.known(&account.name).unwrap_or_default();
+            let (spent, held) = counters.known(&account.name).unwrap_or_else(|| {
+                // From now on it is asked for.
+                counters.remember(&account.name, Money::ZERO, account.window.ends);
+                Default::default()
+            });
             (spent, held, budget.amount)
         } else {
             let shared_by = if budget.alone { 1 } else { instances };

@@ -13,9 +13,10 @@ use crate::limit::OnLoss;
 
 /// A thousand millionths of a millionth: the unit of money in Redis, whose counters have 63 bits.
 pub(super) const UNIT: u64 = 1_000_000_000;
-/// While Redis is away, a process lets so much of what was left go out: one part in so many, ...
+/// While Redis is away, all processes together let so much of what was left go out: one part in so many.
+/// Some may be away from a Redis that the others spend all the rest by.
 const PARTS: u64 = 100;
-/// ... and this at most.
+/// And each of them this at most.
 const MOST: u64 = UNIT;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Known {
         let instances = u64::from(instances.max(1));
         match self.on_loss {
             OnLoss::Open => left / instances,
-            OnLoss::Closed => (left / PARTS.max(instances)).min(MOST),
+            OnLoss::Closed => (left / PARTS / instances).min(MOST),
         }
     }
 }
@@ -145,16 +146,16 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_out_unseen_is_a_hundredth_of_what_was_left_and_a_unit_at_most() {
+    fn what_all_let_out_unseen_is_a_hundredth_of_what_was_left_and_a_unit_each_at_most() {
         let cent = UNIT / 100;
         for (limit, spent, held, instances, lent) in [
-            (100, 0, 0, 20, 100),
-            (100, 50, 0, 20, 50),
-            (100, 50, 25, 20, 25),
+            (100, 0, 0, 1, 100),
+            (100, 0, 0, 20, 5),
+            (100, 20, 0, 20, 4),
+            (100, 20, 40, 20, 2),
             (100, 50, 50, 20, 0),
             (100, 100, 0, 20, 0),
             (1_000_000, 0, 0, 20, 100),
-            (100, 0, 0, 400, 25),
         ] {
             let mut accounts = Accounts::default();
             let closed = purse(limit, cent, OnLoss::Closed);
