@@ -41,28 +41,59 @@ pub struct AdminState {
     pub quotas: Quotas,
 }
 
-/// The answer of the admin listener. Never waits; `/metrics` takes as long as its text is long. Probes
-/// and metrics answer anyone; what `/api` tells is for this machine alone.
-pub fn respond(method: &Method, path: &str, from: IpAddr, state: &AdminState) -> Response<Body> {
+/// The answer of the admin listener. Waits for nothing but a configuration that is shown for the first
+/// time; `/metrics` takes as long as its text is long. Probes and metrics answer anyone; what `/api`
+/// tells is for this machine alone.
+pub async fn respond(
+    method: &Method,
+    path: &str,
+    from: IpAddr,
+    state: &AdminState,
+) -> Response<Body> {
     if path.starts_with("/api/") && !from.to_canonical().is_loopback() {
         return page(StatusCode::FORBIDDEN, TEXT, "only from this machine\n");
     }
-    let answer: fn(&AdminState) -> Response<Body> = match path {
-        "/api/config" => config,
-        "/api/targets" => targets,
-        "/api/spend" => spend,
-        "/livez" | "/healthz" => |_| page(StatusCode::OK, TEXT, "ok\n"),
-        "/readyz" | "/startupz" => readiness,
-        "/metrics" => metrics,
-        _ => return page(StatusCode::NOT_FOUND, TEXT, "not found\n"),
+    let Some(asked) = Asked::of(path) else {
+        return page(StatusCode::NOT_FOUND, TEXT, "not found\n");
     };
-    if method == Method::GET || method == Method::HEAD {
-        return answer(state);
+    if method != Method::GET && method != Method::HEAD {
+        let mut refusal = page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "method not allowed\n");
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        refusal.headers_mut().insert(ALLOW, allowed);
+        return refusal;
     }
-    let mut refusal = page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "method not allowed\n");
-    let allowed = HeaderValue::from_static("GET, HEAD");
-    refusal.headers_mut().insert(ALLOW, allowed);
-    refusal
+    match asked {
+        Asked::Config => config(state).await,
+        Asked::Targets => targets(state),
+        Asked::Spend => spend(state),
+        Asked::Alive => page(StatusCode::OK, TEXT, "ok\n"),
+        Asked::Ready => readiness(state),
+        Asked::Metrics => metrics(state),
+    }
+}
+
+/// What can be asked for.
+enum Asked {
+    Config,
+    Targets,
+    Spend,
+    Alive,
+    Ready,
+    Metrics,
+}
+
+impl Asked {
+    fn of(path: &str) -> Option<Self> {
+        Some(match path {
+            "/api/config" => Self::Config,
+            "/api/targets" => Self::Targets,
+            "/api/spend" => Self::Spend,
+            "/livez" | "/healthz" => Self::Alive,
+            "/readyz" | "/startupz" => Self::Ready,
+            "/metrics" => Self::Metrics,
+            _ => return None,
+        })
+    }
 }
 
 fn readiness(state: &AdminState) -> Response<Body> {
@@ -106,8 +137,14 @@ fn spend(state: &AdminState) -> Response<Body> {
 }
 
 /// The shape of it is told where it is made: [`Effective::show`](crate::config::Effective::show).
-fn config(state: &AdminState) -> Response<Body> {
-    page(StatusCode::OK, JSON, state.status.config().to_string())
+async fn config(state: &AdminState) -> Response<Body> {
+    match state.status.config().await {
+        Ok(config) => page(StatusCode::OK, JSON, config),
+        Err(error) => {
+            tracing::error!(%error, "the configuration could not be shown");
+            page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
+        }
+    }
 }
 
 fn metrics(state: &AdminState) -> Response<Body> {
@@ -196,8 +233,15 @@ shared_state: redis://:canary-4711@redis.internal
         crate::config::load(&sources).unwrap().effective
     }
 
+    fn answer(state: &AdminState, method: &Method, path: &str, from: IpAddr) -> Response<Body> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime
+            .unwrap()
+            .block_on(respond(method, path, from, state))
+    }
+
     fn get(state: &AdminState, path: &str) -> (StatusCode, String) {
-        let response = respond(&Method::GET, path, Ipv4Addr::LOCALHOST.into(), state);
+        let response = answer(state, &Method::GET, path, Ipv4Addr::LOCALHOST.into());
         let status = response.status();
         let mut body = Box::pin(response.into_body());
         let mut waker = std::task::Context::from_waker(std::task::Waker::noop());
@@ -345,10 +389,33 @@ shared_state: redis://:canary-4711@redis.internal
         assert_eq!(config["shared_state"], "redis://…@redis.internal");
         assert_eq!(config["routes"]["fast"]["targets"], json!(["openai/gpt-5"]));
         assert_eq!(shown["origins"]["shared_state"], "file:<text>:5:1");
+        assert_eq!(shown["dropped"], json!([]));
         assert!(!format!("{text}{:?}", state.status).contains("canary"));
         let afar = "192.0.2.1".parse().unwrap();
-        let refused = respond(&Method::GET, "/api/config", afar, &state);
+        let refused = answer(&state, &Method::GET, "/api/config", afar);
         assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    }
+
+    #[test]
+    fn each_configuration_is_made_to_be_shown_once() {
+        let state = state();
+        let apply = |version| {
+            let snapshot = snapshot(version, &[]);
+            let now = Instant::now();
+            state.status.config_applied(&snapshot, effective(), now);
+        };
+        let shown = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let shown = runtime.unwrap().block_on(state.status.config()).unwrap();
+            (shown.as_ptr(), shown)
+        };
+        apply("v1");
+        let (first, again) = (shown(), shown());
+        assert_eq!(first, again, "the same bytes, at the same place");
+        apply("v2");
+        let (_, other) = shown();
+        let other: Value = serde_json::from_slice(&other).unwrap();
+        assert_eq!(other["version"], "v2");
     }
 
     #[test]
@@ -363,7 +430,7 @@ shared_state: redis://:canary-4711@redis.internal
             (Method::GET, "/readyz/", StatusCode::NOT_FOUND),
             (Method::GET, "/api/routes", StatusCode::NOT_FOUND),
         ] {
-            let response = respond(&method, path, Ipv4Addr::LOCALHOST.into(), &state);
+            let response = answer(&state, &method, path, Ipv4Addr::LOCALHOST.into());
             assert_eq!(response.status(), status, "{method} {path}");
             let refused = status == StatusCode::METHOD_NOT_ALLOWED;
             assert_eq!(response.headers().contains_key(ALLOW), refused);

@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use serde::Serialize;
+use tokio::sync::OnceCell;
+use tokio::task::JoinError;
 
 use super::AdminState;
 use super::spend::{self, Spend};
@@ -39,6 +42,8 @@ struct Config {
 struct Live {
     snapshot: Arc<Snapshot>,
     effective: Effective,
+    /// Once somebody has asked for it. No secret is in it.
+    shown: Arc<OnceCell<Bytes>>,
     since: Instant,
 }
 
@@ -95,6 +100,7 @@ impl Status {
             live: Some(Live {
                 snapshot: Arc::clone(snapshot),
                 effective,
+                shown: Arc::default(),
                 since: now,
             }),
             refused: None,
@@ -155,17 +161,22 @@ impl Status {
         }
     }
 
-    /// The live configuration, and where each value of it is from; null before there is one.
-    pub(super) fn config(&self) -> serde_json::Value {
-        let (snapshot, effective) = {
+    /// The live configuration as JSON, and where each value of it is from; null before there is one.
+    /// Made by the first one who asks: that takes as long as reading the texts does, on a thread aside.
+    pub(super) async fn config(&self) -> Result<Bytes, JoinError> {
+        let (snapshot, effective, shown) = {
             let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
             let Some(live) = &config.live else {
-                return serde_json::Value::Null;
+                return Ok(Bytes::from_static(b"null"));
             };
-            (Arc::clone(&live.snapshot), live.effective.clone())
+            let shown = Arc::clone(&live.shown);
+            (Arc::clone(&live.snapshot), live.effective.clone(), shown)
         };
-        // It takes as long as reading the texts does; nobody is to wait for that lock meanwhile.
-        effective.show(&snapshot)
+        let make = || {
+            let show = move || Bytes::from(effective.show(&snapshot).to_string());
+            tokio::task::spawn_blocking(show)
+        };
+        shown.get_or_try_init(make).await.cloned()
     }
 
     /// How the targets of the live configuration stand.

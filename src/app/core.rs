@@ -40,9 +40,6 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(start: &Start, env: &[(String, String)]) -> Self {
         let mut metrics = Metrics::new();
-        if start.process().shared_state.is_some() {
-            metrics = metrics.with_shared_state();
-        }
         let place = match start {
             Start::Loaded(_) => None,
             Start::Following(_, place) => Some(place),
@@ -145,10 +142,13 @@ impl Core {
 async fn serve_admin(listener: TcpListener, tasks: Tasks, state: AdminState) {
     // The sender lives as long as this future, which is as long as the process.
     let (_phase, serving) = watch::channel(Phase::Serving);
+    let state = Arc::new(state);
     let service = move |request: Request<Incoming>, peer: Peer| {
-        let path = request.uri().path();
-        let response = admin::respond(request.method(), path, peer.addr.ip(), &state);
-        std::future::ready(response)
+        let state = Arc::clone(&state);
+        async move {
+            let path = request.uri().path();
+            admin::respond(request.method(), path, peer.addr.ip(), &state).await
+        }
     };
     let connections = Connections::at_most(PROBES);
     let settings = Settings::default();

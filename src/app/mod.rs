@@ -205,7 +205,7 @@ pub async fn run(
     let place = process.shared_state.as_ref();
     let place = place.and_then(|state| redis::Place::of(state.expose()));
     let fleet = place.map(|place| {
-        let up = metrics.shared_state_up.clone();
+        let up = metrics.shared_state_up();
         let waiters = process.concurrency;
         let fleet = Fleet::start(place, &snapshot.identity, waiters, &background, up);
         background.spawn(fleet.clone().keep_up(live.clone(), upstream.health.clone()));

@@ -3,8 +3,9 @@
 //! A reconciler: woken by a signal, by a look at the files, or by a central document, it does the whole
 //! job again with all that there is, and on failure keeps the last good configuration and says so.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Instant, SystemTime};
 
 use jiff::Timestamp;
@@ -12,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
 use crate::admin::Status;
-use crate::central::{Offer, Standing, Taker, Verdict, summary};
+use crate::central::{Offer, Standing, Taker, Verdict, say, summary};
 use crate::config::{self, CentralText, Document, Loaded, Problem, Process, Sources};
 use crate::health::Health;
 use crate::live::{Live, Publisher};
@@ -37,6 +38,8 @@ struct State {
     /// The one that is live.
     central: Option<CentralText>,
     stage: Stage,
+    /// Those that were live before, while requests may run on them.
+    past: Vec<Weak<Snapshot>>,
 }
 
 enum Stage {
@@ -88,6 +91,7 @@ impl Reloader {
                 seen: None,
                 central: None,
                 stage: Stage::Waiting(sender),
+                past: Vec::new(),
             }),
         };
         (reloader, first)
@@ -107,6 +111,7 @@ impl Reloader {
             self.read(&mut state);
         }
         self.tell_changed_keys(&state);
+        self.forget_secrets(&mut state);
     }
 
     /// Reads everything anew.
@@ -134,17 +139,31 @@ impl Reloader {
         })
     }
 
-    /// Reads the secrets that `snapshot` names. One that cannot be read disables its provider, and
-    /// nothing else.
+    /// Reads the secrets that `snapshot` names. One that cannot be read disables its provider, unless it
+    /// has been read before, and nothing else; one that hangs is soon given up.
     fn read_secrets(&self, snapshot: &Snapshot) {
-        let named: Vec<&Reference> = snapshot
-            .providers
-            .values()
-            .filter_map(|provider| provider.secret.as_ref())
-            .collect();
+        let named = secrets(snapshot);
         for (reference, error) in self.keyring.load(&snapshot.secret_stores, named) {
-            tracing::error!(secret = %reference, %error, "a secret cannot be read; its provider is left out until it can");
+            let in_use = self.keyring.current(&reference).is_some();
+            tracing::error!(secret = %reference, %error, in_use, "a secret cannot be read; without one its provider is left out until it can");
         }
+    }
+
+    /// Forgets the secrets that no request can need any more: a request that began on a configuration
+    /// sends its attempts with the keys that this one names.
+    fn forget_secrets(&self, state: &mut State) {
+        let Stage::Serving(serving) = &state.stage else {
+            return;
+        };
+        let count = state.past.len();
+        state.past.retain(|past| past.strong_count() > 0);
+        if state.past.len() == count {
+            return;
+        }
+        let past = state.past.iter().filter_map(Weak::upgrade);
+        let used: Vec<_> = past.chain([serving.live.current()]).collect();
+        let needed: BTreeSet<&Reference> = used.iter().flat_map(|it| secrets(it)).collect();
+        self.keyring.forget_but(&needed);
     }
 
     /// An account whose key was refused may be asked again once it has another one, whoever had that
@@ -204,6 +223,7 @@ impl Reloader {
                     );
                 }
                 serving.publisher.publish(Arc::clone(&snapshot));
+                state.past.push(Arc::downgrade(&before));
                 for (name, provider) in &snapshot.providers {
                     let of_before = before.providers.get(name);
                     if of_before.is_none_or(|of_before| of_before.secret != provider.secret) {
@@ -226,14 +246,13 @@ impl Reloader {
     }
 
     fn refuse(&self, problems: &[Problem]) {
-        for problem in problems {
-            tracing::error!("{problem}");
-        }
+        let said = said(problems);
+        say(&said);
         tracing::error!(
-            problems = problems.len(),
+            problems = said.len(),
             "the new configuration is refused; the last good one stays"
         );
-        self.status.config_refused(summary(&said(problems)));
+        self.status.config_refused(summary(&said));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -267,6 +286,12 @@ impl Taker for Reloader {
         self.tell_changed_keys(&state);
         Verdict::Live(release)
     }
+}
+
+/// What the providers' secrets are called.
+fn secrets(snapshot: &Snapshot) -> impl Iterator<Item = &Reference> {
+    let providers = snapshot.providers.values();
+    providers.filter_map(|provider| provider.secret.as_ref())
 }
 
 fn said(problems: &[Problem]) -> Vec<String> {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::copies::Copies;
 use super::digest::Digest;
@@ -149,7 +149,7 @@ impl Follower {
         let new = match fetched {
             Ok(Ok(Fetched::New(document))) => {
                 self.following.answered(now());
-                let document = self.settled(document).await;
+                let document = self.settled(document, Instant::now() + LATE).await;
                 self.offer(document).await;
                 true
             }
@@ -190,10 +190,6 @@ impl Follower {
     }
 
     pub(super) fn failed(&mut self, error: &SourceError) -> Duration {
-        let named = match error {
-            SourceError::Away { again, .. } => *again,
-            SourceError::Refused(_) | SourceError::Missing | SourceError::Unusable(_) => None,
-        };
         match error {
             SourceError::Unusable(why) => {
                 self.following.answered(now());
@@ -206,18 +202,31 @@ impl Follower {
                 self.following.away(error.to_string());
             }
         }
-        self.pace.failed(named, &mut self.rng)
+        match error {
+            SourceError::Away { again, .. } => self.pace.failed(*again, &mut self.rng),
+            SourceError::Refused(_) | SourceError::Missing | SourceError::Unusable(_) => {
+                self.pace.without(&mut self.rng)
+            }
+        }
     }
 
-    /// The document, or what there is instead a moment later, when its signature does not fit.
-    pub(super) async fn settled(&mut self, document: Document) -> Result<Sealed, Flaw> {
+    /// The document, or what there is instead a moment later and before `until`, when its signature
+    /// does not fit.
+    pub(super) async fn settled(
+        &mut self,
+        document: Document,
+        until: Instant,
+    ) -> Result<Sealed, Flaw> {
         let first = examine(document, &self.keys).await;
         match &first {
             Err(flaw) if flaw.reason == Reason::Signature => {}
             Ok(_) | Err(_) => return first,
         }
-        sleep(SETTLES).await;
-        match timeout(LATE, self.source.fetch(Duration::ZERO)).await {
+        let settling = async {
+            sleep(SETTLES).await;
+            self.source.fetch(Duration::ZERO).await
+        };
+        match timeout_at(until, settling).await {
             Ok(Ok(Fetched::New(newer))) => examine(newer, &self.keys).await,
             Ok(Ok(Fetched::Same) | Err(_)) | Err(_) => first,
         }

@@ -2,51 +2,29 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Verdict;
-use super::copies::Copy;
+use super::copies::{Copies, Copy};
 use super::examine::{Flaw, Sealed, examine};
 use super::follow::{Follower, now};
-use super::following::Origin;
+use super::following::{Origin, say};
 use super::standing::Standing;
 use crate::source::{Fetched, SourceError};
 
-/// So long is the source waited for at a start before an older document serves.
+/// So long are the source and the folder of copies waited for at a start, together, before an older
+/// document serves.
 const START: Duration = Duration::from_secs(5);
 
 impl Follower {
     /// The first document; then, or when there is none, how long until the source is asked again.
     pub(super) async fn start(&mut self) -> Duration {
-        let copies = self.read_copies().await;
         let until = Instant::now() + START;
-        let pause = loop {
-            match timeout_at(until, self.source.fetch(Duration::ZERO)).await {
-                Ok(Ok(Fetched::New(document))) => {
-                    self.following.answered(now());
-                    let document = self.settled(document).await;
-                    self.offer_first(document, &copies).await;
-                    break self.pace.answered(&mut self.rng);
-                }
-                Ok(Ok(Fetched::Same)) => {
-                    self.following.answered(now());
-                    break self.pace.answered(&mut self.rng);
-                }
-                Ok(Err(error)) => {
-                    let is_away = matches!(error, SourceError::Away { .. });
-                    let pause = self.failed(&error);
-                    if !is_away || Instant::now() + pause >= until {
-                        break pause;
-                    }
-                    sleep(pause).await;
-                }
-                Err(_) => {
-                    let why = format!("has not answered in {} s", START.as_secs());
-                    self.following.away(why);
-                    break self.pace.failed(None, &mut self.rng);
-                }
-            }
-        };
+        let reading = read_copies(self.copies.clone(), until);
+        let (copies, (first, pause)) = tokio::join!(reading, self.first(until));
+        if let Some(document) = first {
+            self.offer_first(document, &copies).await;
+        }
         for copy in copies {
             if self.live.is_some() {
                 break;
@@ -70,6 +48,36 @@ impl Follower {
             return Duration::ZERO;
         }
         pause
+    }
+
+    /// What the source has, if it says so in time; and how long until it is asked again.
+    async fn first(&mut self, until: Instant) -> (Option<Result<Sealed, Flaw>>, Duration) {
+        loop {
+            match timeout_at(until, self.source.fetch(Duration::ZERO)).await {
+                Ok(Ok(Fetched::New(document))) => {
+                    self.following.answered(now());
+                    let document = self.settled(document, until).await;
+                    return (Some(document), self.pace.answered(&mut self.rng));
+                }
+                Ok(Ok(Fetched::Same)) => {
+                    self.following.answered(now());
+                    return (None, self.pace.answered(&mut self.rng));
+                }
+                Ok(Err(error)) => {
+                    let is_away = matches!(error, SourceError::Away { .. });
+                    let pause = self.failed(&error);
+                    if !is_away || Instant::now() + pause >= until {
+                        return (None, pause);
+                    }
+                    sleep(pause).await;
+                }
+                Err(_) => {
+                    let why = format!("has not answered in {} s", START.as_secs());
+                    self.following.away(why);
+                    return (None, self.pace.failed(None, &mut self.rng));
+                }
+            }
+        }
     }
 
     /// At a start, the newest copy stands for what was live before.
@@ -119,27 +127,26 @@ impl Follower {
             // Nothing is live that it could be behind, and it has been this instance's.
             Verdict::Stays(stay) => tracing::warn!("{}: {stay}: passed over", copy.name),
             Verdict::Refused(problems) => {
-                for problem in problems {
-                    tracing::error!("{problem}");
-                }
+                say(&problems);
                 tracing::error!(copy = copy.name, "passed over");
             }
         }
     }
+}
 
-    /// On a thread of its own, and for as long as a start may take: a folder on a mount that hangs is
-    /// as one that is empty.
-    async fn read_copies(&mut self) -> Vec<Copy> {
-        let Some(copies) = self.copies.clone() else {
-            return Vec::new();
-        };
-        let reading = tokio::task::spawn_blocking(move || copies.read());
-        let Ok(Ok((copies, problems))) = timeout(START, reading).await else {
-            return Vec::new();
-        };
-        for problem in problems {
-            tracing::warn!("{problem}: passed over");
-        }
-        copies
+/// On a thread of its own, and no longer than `until`: a folder on a mount that hangs is as one that is
+/// empty.
+async fn read_copies(copies: Option<Copies>, until: Instant) -> Vec<Copy> {
+    let Some(copies) = copies else {
+        return Vec::new();
+    };
+    let reading = tokio::task::spawn_blocking(move || copies.read());
+    let Ok(Ok((copies, problems))) = timeout_at(until, reading).await else {
+        tracing::warn!("the folder of copies cannot be read in time: passed over");
+        return Vec::new();
+    };
+    for problem in problems {
+        tracing::warn!("{problem}: passed over");
     }
+    copies
 }

@@ -3,9 +3,9 @@
 //! The table of authors says whose each key is; what the central document lists in `local_overrides`
 //! is the sidecar's again. Never here: what a key means.
 
-use figment::value::Dict;
+use figment::value::{Dict, Value};
 
-use super::keys::{Author, author, is_key};
+use super::keys::{Author, author, is_above, is_key};
 use super::node::Table;
 use super::path::Path;
 use super::pattern::{Pattern, Patterns};
@@ -32,6 +32,14 @@ impl Standing {
             (Local::Free, _, true) => Self::Free,
             (Local::Bound, true, false) => Self::Waiting,
             (Local::Free, true, false) | (_, false, false) => Self::Alone,
+        }
+    }
+
+    /// Whether what a central document does not leave is not the sidecar's to say.
+    pub(super) fn is_bound(self) -> bool {
+        match self {
+            Self::Waiting | Self::Led => true,
+            Self::Alone | Self::Free => false,
         }
     }
 
@@ -67,21 +75,41 @@ pub(super) fn left_to_own(central: &Dict) -> Patterns {
     }))
 }
 
-/// Takes out of the sidecar's own keys those that mean nothing without a central document: they are
+/// What counts of the sidecar's own keys. Those that mean nothing without a central document are
 /// whole only together with it.
-pub(super) fn withhold(own: &mut Dict, standing: Standing) {
-    own.retain(|name, _| match (author(name), standing) {
-        (Author::Own | Author::Either, _)
-        | (_, Standing::Alone)
-        | (Author::Central, Standing::Led | Standing::Free) => true,
-        (Author::Central, Standing::Waiting) => !is_key(name),
-        (Author::Release, Standing::Waiting | Standing::Led | Standing::Free) => false,
-    });
+pub(super) fn counted(own: &Dict, standing: Standing, left: &Patterns) -> Dict {
+    let counts = |(name, value): (&String, &Value)| {
+        let value = match (author(name), standing) {
+            (Author::Central, Standing::Waiting | Standing::Led) if is_key(name) => {
+                left.part(value, &Path::root().key(name))?
+            }
+            (Author::Release, Standing::Waiting | Standing::Led | Standing::Free) => return None,
+            (Author::Own | Author::Either | Author::Central | Author::Release, _) => value.clone(),
+        };
+        Some((name.clone(), value))
+    };
+    own.iter().filter_map(counts).collect()
+}
+
+/// Where the sidecar's own file says what is the central document's, which does not leave it.
+pub(super) fn strays(own: &Dict, left: &Patterns) -> Vec<Path> {
+    let mut strays = Vec::new();
+    for (name, value) in own {
+        if author(name) == Author::Central && is_key(name) {
+            left.strays(value, &Path::root().key(name), &mut strays);
+        }
+    }
+    strays
+}
+
+/// Whether a variable or a flag is above the central document, too.
+pub(super) fn outranks(path: &Path, standing: Standing, left: &Patterns) -> bool {
+    standing != Standing::Led || path.first().is_some_and(is_above) || left.cover(path)
 }
 
 /// What the sidecar's own file says and may not say.
-pub(super) fn judge_own(own: &Dict, standing: Standing, left: &Patterns, report: &mut Report) {
-    for (name, value) in own {
+pub(super) fn judge_own(own: &Dict, standing: Standing, report: &mut Report) {
+    for name in own.keys() {
         let at = Path::root().key(name);
         match (author(name), standing) {
             (Author::Release, Standing::Alone) => {
@@ -97,42 +125,9 @@ pub(super) fn judge_own(own: &Dict, standing: Standing, left: &Patterns, report:
                     "counts as far as the central document lists it in its `local_overrides`";
                 report.warning_of(Writer::Own, &at, message);
             }
-            (Author::Central, Standing::Led) if is_key(name) => {
-                let mut strays = Vec::new();
-                left.strays(value, &at, &mut strays);
-                for at in strays {
-                    let (message, hint) = stray(&at);
-                    report.problem_of(Writer::Own, &at, message, Some(hint));
-                }
-            }
             (Author::Own | Author::Either | Author::Central, _) => {}
         }
     }
-}
-
-/// The same of the keys that variables and flags set.
-pub(super) fn judge_outside(
-    set: &[Path],
-    standing: Standing,
-    left: &Patterns,
-    report: &mut Report,
-) {
-    if standing != Standing::Led {
-        return;
-    }
-    for at in set.iter().filter(|at| !left.cover(at)) {
-        if at.first().map(author) == Some(Author::Central) {
-            let (message, hint) = stray(at);
-            report.problem_with_hint(at, message, hint);
-        }
-    }
-}
-
-fn stray(at: &Path) -> (&'static str, String) {
-    (
-        "is for the central document to say",
-        format!("set it there, or list `{at}` in its `local_overrides`"),
-    )
 }
 
 /// What a central document says and may not say.

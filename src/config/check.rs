@@ -40,8 +40,7 @@ fn table(entries: &Dict, keys: &'static [Key], path: &Path, report: &mut Report)
                 report,
             ),
             (None, Presence::Required) => {
-                let hint = format!("write {}", key.shape.expected());
-                report.problem_with_hint(&at, "is missing", hint);
+                report.missing(&at, format!("write {}", key.shape.expected()));
                 Node::Bad
             }
             (None, Presence::Optional) => continue,

@@ -1,7 +1,7 @@
 //! The configuration that is live, as it is shown: what each key came to, and who had the last word.
 //!
-//! It is made anew each time that somebody asks, from the texts alone, which is all that is kept of
-//! it meanwhile. Never here: a key's hash, a password in a URL, or other text that may be a secret.
+//! It is made when somebody asks, from the texts alone, which is all that is kept of it until then.
+//! Never here: a key's hash, a password in a URL, or other text that may be a secret.
 
 use std::fmt;
 
@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::keys;
 use super::layers;
+use super::overrides::Dropped;
 use super::path::Path;
-use super::problem::{Origin, Report, Writer};
+use super::problem::Report;
 use super::shape::{self, Key, Presence, Shape};
 use super::stack;
 use crate::snapshot::{Callers, Snapshot};
@@ -27,6 +28,8 @@ impl Effective {
     /// `config` is what a file would say that says all of it, defaults included; of a central document
     /// it has what this sidecar keeps. `origins` has for the path of each value in it where that is
     /// from: `default`, `file:NAME:LINE:COLUMN`, `central:NAME:LINE:COLUMN`, `env:NAME`, or `flag`.
+    /// `dropped` is what the sidecar says and does not count beside its central document: its `path`,
+    /// `at` as in `origins`, and `why`.
     ///
     /// `snapshot` is what the configuration was resolved to.
     pub fn show(&self, snapshot: &Snapshot) -> Value {
@@ -62,7 +65,13 @@ impl Effective {
                 }
             }
         }
-        json!({ "version": &*snapshot.version, "config": config, "origins": view.origins })
+        let dropped = merged.dropped.iter().map(Dropped::shown);
+        json!({
+            "version": &*snapshot.version,
+            "config": config,
+            "origins": view.origins,
+            "dropped": dropped.collect::<Value>(),
+        })
     }
 }
 
@@ -178,15 +187,7 @@ impl View<'_> {
     fn origin(&self, written: &Path) -> Value {
         match self.report.origins().exactly(written) {
             None => "default".into(),
-            Some(Origin::Named(layers::COMMAND_LINE)) => "flag".into(),
-            Some(Origin::Named(variable)) => format!("env:{variable}").into(),
-            Some(Origin::Text(text, at)) => {
-                let kind = match text.by {
-                    Writer::Own => "file",
-                    Writer::Central => "central",
-                };
-                format!("{kind}:{}:{}:{}", text.name, at.line, at.column).into()
-            }
+            Some(origin) => origin.to_string().into(),
         }
     }
 }

@@ -10,7 +10,7 @@ use figment::Figment;
 use figment::value::{Dict, Value};
 
 use super::keys;
-use super::path::Path;
+use super::path::{Path, Step};
 use super::problem::{Problem, nearest};
 use super::shape::Shape;
 use super::text::Document;
@@ -28,13 +28,17 @@ const READ_ELSEWHERE: &[&str] = &[
     "PILLION_TOKEN",
 ];
 
-/// One layer beside the text: its keys, and what was wrong with their names.
+/// One layer beside the texts: the keys that it sets, and what was wrong with their names.
 #[derive(Default)]
 pub(super) struct Layer {
-    keys: Dict,
-    /// Each key that it sets, with the name of what set it.
-    pub(super) sets: BTreeMap<Path, String>,
+    pub(super) sets: BTreeMap<Path, Setting>,
     pub(super) problems: Vec<Problem>,
+}
+
+/// A value, and the name of what set it.
+pub(super) struct Setting {
+    pub(super) by: String,
+    value: Value,
 }
 
 /// The environment's layer; its `problems` are warnings, for Kubernetes injects `PILLION_PORT`
@@ -94,42 +98,66 @@ pub(super) fn merged(figment: &Figment) -> Result<Dict, String> {
 }
 
 impl Layer {
-    /// What a text says.
-    pub(super) fn of(keys: Dict) -> Self {
-        Self {
-            keys,
-            ..Self::default()
-        }
+    /// Whether it sets anything at or below the key of the root that has this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.sets.keys().any(|path| path.first() == Some(name))
     }
 
-    pub(super) fn keys(&self) -> &Dict {
-        &self.keys
+    /// With `below`, where it does not set the same itself.
+    pub(super) fn above(mut self, mut below: BTreeMap<Path, Setting>) -> Self {
+        below.append(&mut self.sets);
+        self.sets = below;
+        self
+    }
+
+    /// The part whose keys suit, and the rest; problems stay with the part.
+    pub(super) fn split(self, suits: impl Fn(&Path) -> bool) -> (Self, Self) {
+        let (part, rest) = self.sets.into_iter().partition(|(path, _)| suits(path));
+        let rest = Self {
+            sets: rest,
+            problems: Vec::new(),
+        };
+        let part = Self { sets: part, ..self };
+        (part, rest)
     }
 
     pub(super) fn provider(&self) -> Document {
-        Document::of(self.keys.clone())
+        let mut root = Dict::new();
+        for (path, setting) in &self.sets {
+            insert(&mut root, path.steps(), &setting.value);
+        }
+        Document::of(root)
     }
 
     fn set(&mut self, dotted: &str, by: &str, value: &str) -> Option<()> {
-        let names: Vec<_> = dotted.split('.').collect();
-        let shape = keys::bootstrap(names.iter().copied())?;
-        let path = names
-            .iter()
-            .fold(Path::root(), |path, name| path.key(*name));
-        let (last, tables) = names.split_last()?;
-        let mut keys = &mut self.keys;
-        for name in tables {
-            let table = keys
-                .entry((*name).to_owned())
-                .or_insert_with(|| Dict::new().into());
-            let Value::Dict(_, inner) = table else {
-                return None;
-            };
-            keys = inner;
-        }
-        keys.insert((*last).to_owned(), from_text(shape, value));
-        self.sets.insert(path, by.to_owned());
+        let shape = keys::bootstrap(dotted.split('.'))?;
+        let path = dotted
+            .split('.')
+            .fold(Path::root(), |path, name| path.key(name));
+        let setting = Setting {
+            by: by.to_owned(),
+            value: from_text(shape, value),
+        };
+        self.sets.insert(path, setting);
         Some(())
+    }
+}
+
+/// What is there and no table gives way: no name is both a value and a table.
+fn insert(table: &mut Dict, path: &[Step], value: &Value) {
+    match path {
+        [Step::Key(name)] => {
+            table.insert(name.clone(), value.clone());
+        }
+        [Step::Key(name), below @ ..] => {
+            let inner = table
+                .entry(name.clone())
+                .or_insert_with(|| Dict::new().into());
+            if let Value::Dict(_, inner) = inner {
+                insert(inner, below, value);
+            }
+        }
+        [Step::Index(_), ..] | [] => {}
     }
 }
 

@@ -1,7 +1,8 @@
 //! The operator's text → [`Snapshot`] and [`Process`], or every problem of it at once.
 //!
-//! Layers, later wins: built-in defaults, the sidecar's own text (YAML, TOML or JSON), the central
-//! document of its `source`, `PILLION_` variables, flags. The merged tree is checked against one table of keys (`keys`), then resolved key by key
+//! Layers, later wins: built-in defaults, the sidecar's own text (YAML, TOML or JSON), `PILLION_`
+//! variables, flags, the central document of its `source`, and of the former what this leaves to the
+//! sidecar. The merged tree is checked against one table of keys (`keys`), then resolved key by key
 //! (`resolve`, pure).
 //! Never here: reading a secret, opening a socket, or a configuration that is half right.
 
@@ -11,6 +12,7 @@ mod effective;
 mod keys;
 mod layers;
 mod node;
+mod overrides;
 mod path;
 mod pattern;
 mod problem;
@@ -116,6 +118,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
         tree,
         mut report,
         standing,
+        dropped: _,
     } = given.merge()?;
     if standing == Standing::Waiting {
         bootstrap(sources)?;
@@ -163,6 +166,7 @@ pub fn bootstrap(sources: &Sources) -> Result<Bootstrap, Vec<Problem>> {
         tree,
         mut report,
         standing,
+        dropped: _,
     } = given.merge()?;
     let root = check::check(&tree, keys::ROOT, &mut report);
     let variable = |name: &str| sources.variable(name);

@@ -47,6 +47,11 @@ impl Path {
         Some(Self(rest.to_vec()))
     }
 
+    /// Whether it is `above`, or something in it.
+    pub(super) fn is_in(&self, above: &Self) -> bool {
+        self.0.starts_with(&above.0)
+    }
+
     fn with(&self, step: Step) -> Self {
         let mut steps = Vec::with_capacity(self.0.len() + 1);
         steps.extend_from_slice(&self.0);

@@ -150,8 +150,12 @@ impl Patterns {
         self.0.iter().any(|pattern| pattern.covers(path))
     }
 
-    /// Of `value` at `path`, what is covered; `None` where nothing is.
-    fn part(&self, value: &Value, path: &Path) -> Option<Value> {
+    /// Of `value` at `path`, what is covered; `None` where nothing is. A key without a value is as one
+    /// that is not there.
+    pub(super) fn part(&self, value: &Value, path: &Path) -> Option<Value> {
+        if value.to_empty().is_some() {
+            return None;
+        }
         if self.cover(path) {
             return Some(value.clone());
         }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::layers::COMMAND_LINE;
 use super::path::{Path, Position, Positions};
 
 /// One thing that is wrong, or in a list of warnings: one that is allowed and probably not meant.
@@ -79,6 +80,20 @@ pub(super) enum Writer {
     Central,
 }
 
+impl Written {
+    /// Where it says the key, or the nearest one above it that it says.
+    pub(super) fn place(&self, path: &Path) -> String {
+        let mut nearest = Some(path.clone());
+        while let Some(path) = nearest {
+            if let Some(at) = self.positions.get(&path) {
+                return format!("{}:{}:{}", self.name, at.line, at.column);
+            }
+            nearest = path.parent();
+        }
+        self.name.to_string()
+    }
+}
+
 impl Origins {
     /// Of this very key; `None` where nobody wrote it.
     pub(super) fn exactly(&self, path: &Path) -> Option<Origin<'_>> {
@@ -121,10 +136,28 @@ pub(super) enum Origin<'a> {
     Text(&'a Written, Position),
 }
 
+impl fmt::Display for Origin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(COMMAND_LINE) => f.write_str("flag"),
+            Self::Named(variable) => write!(f, "env:{variable}"),
+            Self::Text(text, at) => {
+                let kind = match text.by {
+                    Writer::Own => "file",
+                    Writer::Central => "central",
+                };
+                write!(f, "{kind}:{}:{}:{}", text.name, at.line, at.column)
+            }
+        }
+    }
+}
+
 /// Every problem and warning found so far.
 #[derive(Debug)]
 pub(super) struct Report {
     origins: Origins,
+    /// Whether nothing can be missing, since it is not all there is.
+    of_part: bool,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
 }
@@ -133,8 +166,24 @@ impl Report {
     pub(super) fn new(origins: Origins) -> Self {
         Self {
             origins,
+            of_part: false,
             problems: Vec::new(),
             warnings: Vec::new(),
+        }
+    }
+
+    /// Of something that is a part of a configuration.
+    pub(super) fn of_part(origins: Origins) -> Self {
+        Self {
+            of_part: true,
+            ..Self::new(origins)
+        }
+    }
+
+    /// A key that must be there is not.
+    pub(super) fn missing(&mut self, path: &Path, hint: String) {
+        if !self.of_part {
+            self.problem_with_hint(path, "is missing", hint);
         }
     }
 
@@ -232,12 +281,18 @@ impl Report {
     }
 }
 
+/// A longer name, in bytes, is none that was mistyped; to compare it would take seconds.
+const LONGEST_NAME: usize = 128;
+
 /// The known name that was probably meant: at most a third of it mistyped, or one letter. Of two that are as
 /// near it is the longer: letters are left out more often than put in.
 pub(super) fn nearest<'a>(
     asked: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    if asked.len() > LONGEST_NAME {
+        return None;
+    }
     let asked = asked.to_lowercase();
     let allowed = (asked.chars().count() / 3).max(1);
     known

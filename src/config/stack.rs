@@ -1,6 +1,6 @@
-//! The layers of a configuration, put on one another: defaults, the sidecar's own text, the central
-//! document, what that leaves to the sidecar's own text, the environment, flags. Later wins; maps
-//! merge by entry, lists replace. Never here: who may say what (`authority` does).
+//! The layers of a configuration, put on one another: defaults, the sidecar's own text, the
+//! environment, flags; the central document; of the former what is above it. Later wins; maps merge
+//! by entry, lists replace. Never here: who may say what (`authority` does).
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use figment::value::Dict;
 use super::authority::{self, Standing};
 use super::keys;
 use super::layers::{self, Layer};
-use super::path::Path;
+use super::overrides::{self, Dropped, Why};
 use super::pattern::Patterns;
 use super::problem::{Origins, Problem, Report, Writer, Written};
 use super::sources::{CentralText, Local, Sources, Text};
-use super::text::{self, Parsed};
+use super::text::{self, Document, Parsed};
 
 /// What the sources hold at one moment, to be merged as often as one likes.
 #[derive(Clone)]
@@ -33,6 +33,8 @@ pub(super) struct Merged {
     pub(super) tree: Dict,
     pub(super) report: Report,
     pub(super) standing: Standing,
+    /// What the sidecar says that does not count beside its central document.
+    pub(super) dropped: Vec<Dropped>,
 }
 
 /// One text, read.
@@ -78,63 +80,106 @@ impl Given {
         let own = read(&self.own, Writer::Own);
         let central = self.central.as_ref();
         let central = central.map(|text| read(text, Writer::Central)).transpose();
-        let (mut own, central) = match (own, central) {
+        let (mut own, mut central) = match (own, central) {
             (Ok(own), Ok(central)) => (own, central),
             (Err(own), Err(central)) => return Err([own, central].concat()),
             (Err(problems), Ok(_)) | (Ok(_), Err(problems)) => return Err(problems),
         };
-        let environment = layers::environment(&self.variables);
-        let flags = layers::flags(&self.flags);
-        let has_source = authority::has_source(&own.tree)
-            || authority::has_source(environment.keys())
-            || authority::has_source(flags.keys());
+        let Layer {
+            sets,
+            problems: warnings,
+        } = layers::environment(&self.variables);
+        let mut outside = layers::flags(&self.flags).above(sets);
+        let mut problems = std::mem::take(&mut outside.problems);
+        let has_source = authority::has_source(&own.tree) || outside.has("source");
         let standing = Standing::of(self.local, has_source, central.is_some());
         let left = match (&central, self.local) {
             (Some(central), Local::Bound) => authority::left_to_own(&central.tree),
             (Some(_), Local::Free) => Patterns::everything(),
             (None, _) => Patterns::default(),
         };
-        let written_by_own = own.tree.clone();
-        authority::withhold(&mut own.tree, standing);
+        if let Some(central) = &mut central {
+            overrides::take_unsaid(&mut central.tree, &mut central.written);
+        }
+        let mut dropped = Vec::new();
+        let counted = own.counted(central.as_ref(), standing, &left, &mut dropped);
+        let (above, mut below) = outside.split(|path| authority::outranks(path, standing, &left));
+        if let Some(central) = &central {
+            below = overrides::take_beaten(below, &central.tree, &central.written, &mut dropped);
+        }
 
         let mut figment = Figment::from(text::built_in(keys::PROFILES))
             .merge(layers::defaults(self.in_kubernetes).provider())
-            .merge(Layer::of(own.tree).provider());
+            .merge(Document::of(counted.clone()))
+            .merge(below.provider());
+        let mut said_by_central = None;
         let mut written = vec![own.written];
-        let mut problems = own.problems;
-        let written_by_central = central.as_ref().map(|central| central.tree.clone());
+        problems.extend(own.problems);
         if let Some(central) = central {
-            let kept = left.part_of(&written_by_own);
             figment = figment
-                .merge(Layer::of(central.tree).provider())
-                .merge(Layer::of(kept).provider());
+                .merge(Document::of(central.tree.clone()))
+                .merge(Document::of(left.part_of(&counted)));
             let kept = left.positions(&written);
             written.push(central.written);
             written.extend(kept);
             problems.extend(central.problems);
+            said_by_central = Some(central.tree);
         }
-        let figment = figment
-            .merge(environment.provider())
-            .merge(flags.provider());
+        let figment = figment.merge(above.provider());
         let tree =
             layers::merged(&figment).map_err(|why| vec![Problem::of_text(&self.own.name, why)])?;
 
-        let mut overrides = environment.sets;
-        overrides.extend(flags.sets);
-        let said_outside: Vec<Path> = overrides.keys().cloned().collect();
+        let overrides = below.sets.into_iter().chain(above.sets);
+        let overrides = overrides
+            .map(|(path, setting)| (path, setting.by))
+            .collect();
         let mut report = Report::new(Origins { written, overrides });
-        report.extend(problems, environment.problems);
-        report.extend(flags.problems, Vec::new());
-        authority::judge_own(&written_by_own, standing, &left, &mut report);
-        authority::judge_outside(&said_outside, standing, &left, &mut report);
-        if let Some(central) = written_by_central {
+        report.extend(problems, warnings);
+        let told = dropped
+            .iter()
+            .map(|dropped: &Dropped| dropped.warning.clone());
+        report.extend(Vec::new(), told.collect());
+        authority::judge_own(&own.tree, standing, &mut report);
+        if let Some(central) = said_by_central {
             authority::judge_central(&central, &mut report);
         }
         Ok(Merged {
             tree,
             report,
             standing,
+            dropped,
         })
+    }
+}
+
+impl Read {
+    /// What counts of the sidecar's own text. Of the rest it is said here what is wrong with it.
+    fn counted(
+        &mut self,
+        central: Option<&Self>,
+        standing: Standing,
+        left: &Patterns,
+        dropped: &mut Vec<Dropped>,
+    ) -> Dict {
+        let mut counted = authority::counted(&self.tree, standing, left);
+        if !standing.is_bound() {
+            return counted;
+        }
+        let beside = central.map(|central| &central.tree);
+        let groundless = overrides::take_groundless(&mut counted, beside);
+        let wrong = overrides::problems_beside(&counted, &self.tree, &self.written);
+        self.problems.extend(wrong);
+        // Before there is a document, nothing is known of its ground.
+        if standing == Standing::Led {
+            let strays = authority::strays(&self.tree, left).into_iter();
+            let strays = strays.map(|at| (at, Why::NotLeft));
+            let groundless = groundless.into_iter().map(|at| (at, Why::Groundless));
+            for (at, why) in strays.chain(groundless) {
+                dropped.push(Dropped::in_text(&self.written, &at, &why));
+                self.written.positions.retain(|path, _| !path.is_in(&at));
+            }
+        }
+        counted
     }
 }
 

@@ -65,6 +65,20 @@ impl Ambient {
         self.get(name).map(Path::new)
     }
 
+    /// The region of AWS that is meant where nothing else says which.
+    pub fn aws_region(&self) -> Option<&str> {
+        self.get("AWS_REGION")
+            .or_else(|| self.get("AWS_DEFAULT_REGION"))
+    }
+
+    /// Where a service of AWS is asked instead of at its own address, without a slash at the end;
+    /// `variable` is the one for this service alone.
+    pub fn aws_endpoint(&self, variable: &str) -> Option<&str> {
+        let url = self.get(variable);
+        let url = url.or_else(|| self.get("AWS_ENDPOINT_URL"))?;
+        Some(url.trim_end_matches('/'))
+    }
+
     /// A file under the user's home, if there is one.
     pub fn in_home(&self, file: &str) -> Option<PathBuf> {
         let home = self.file("HOME").or_else(|| self.file("USERPROFILE"))?;
@@ -75,6 +89,24 @@ impl Ambient {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_variable_for_one_service_comes_before_that_for_all() {
+        let all = ("AWS_ENDPOINT_URL".to_owned(), "http://all/".to_owned());
+        let one = ("AWS_ENDPOINT_URL_S3".to_owned(), "http://one".to_owned());
+        let endpoint = |environment: &[(String, String)]| {
+            let ambient = Ambient::of(environment);
+            ambient
+                .aws_endpoint("AWS_ENDPOINT_URL_S3")
+                .map(str::to_owned)
+        };
+        assert_eq!(endpoint(&[]), None);
+        assert_eq!(
+            endpoint(std::slice::from_ref(&all)).as_deref(),
+            Some("http://all")
+        );
+        assert_eq!(endpoint(&[all, one]).as_deref(), Some("http://one"));
+    }
 
     #[test]
     fn only_what_is_known_is_kept_and_nothing_empty() {

@@ -6,6 +6,7 @@
 //! by its path, however many references name fields of it.
 
 mod ambient;
+mod aside;
 mod entry;
 mod guard;
 mod keyring;

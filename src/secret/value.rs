@@ -124,7 +124,50 @@ impl std::error::Error for SecretError {}
 
 #[cfg(test)]
 mod tests {
+    use std::marker::PhantomData;
+
+    use serde::Serialize;
+
     use super::*;
+
+    /// What a type can do: where it cannot, the constants are the trait's.
+    struct Of<T>(PhantomData<T>);
+
+    trait Cannot {
+        const PRINT_DEBUG: bool = false;
+        const PRINT: bool = false;
+        const SERIALIZE: bool = false;
+    }
+
+    impl<T> Cannot for Of<T> {}
+
+    impl<T: fmt::Debug> Of<T> {
+        const PRINT_DEBUG: bool = true;
+    }
+
+    impl<T: fmt::Display> Of<T> {
+        const PRINT: bool = true;
+    }
+
+    impl<T: Serialize> Of<T> {
+        const SERIALIZE: bool = true;
+    }
+
+    /// So no panic's message, log line or answer can be made of one, whoever forgets.
+    #[test]
+    fn a_secret_cannot_be_printed() {
+        let text = [
+            Of::<String>::PRINT_DEBUG,
+            Of::<String>::PRINT,
+            Of::<String>::SERIALIZE,
+        ];
+        let secret = [
+            Of::<Secret>::PRINT_DEBUG,
+            Of::<Secret>::PRINT,
+            Of::<Secret>::SERIALIZE,
+        ];
+        assert_eq!((text, secret), ([true; 3], [false; 3]));
+    }
 
     #[test]
     fn a_secret_is_one_line_of_printable_ascii() {

@@ -12,7 +12,6 @@
 //! A key is all that follows the slash behind the host, slashes and all; one that begins with a slash
 //! has two there. `%` and two hexadecimal digits are one byte. Pure.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use http::Uri;
@@ -21,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::config::SharedState;
 use crate::redis;
+use crate::upstream;
 
 /// What a URL names.
 pub(super) enum Location {
@@ -264,16 +264,7 @@ fn text_of(escaped: &str) -> Result<String, &'static str> {
 
 /// `text` as a part of a URL's path: slashes stay, as do the characters that never mean anything.
 pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    upstream::escaped(text, b"-._~/")
 }
 
 #[cfg(test)]

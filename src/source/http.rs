@@ -19,7 +19,7 @@ use super::answer::{self, ANSWER};
 use super::channel::{self, Channel};
 use super::seen::{LONGEST_SIGNATURE, Seen, bounded, format};
 use super::{Document, Fetched, Fetching, LARGEST, Source, SourceError};
-use crate::upstream::{AwsSigner, Client, Errand, Reply};
+use crate::upstream::{AwsSigner, Client, Errand, Reply, SignedWith};
 
 /// No `ETag` is trusted for longer.
 const WHOLE: Duration = Duration::from_mins(15);
@@ -56,7 +56,11 @@ pub(super) struct Http {
 pub(super) enum Credential {
     None,
     Bearer(PathBuf),
-    Aws(Box<AwsSigner>),
+    Aws {
+        signer: AwsSigner,
+        /// With what it signed last.
+        signed: Option<SignedWith>,
+    },
 }
 
 /// What was there when it was last read whole.
@@ -91,7 +95,7 @@ impl Http {
     ) -> Self {
         Self {
             channel,
-            waits: !matches!(credential, Credential::Aws(_)),
+            waits: !matches!(credential, Credential::Aws { .. }),
             credential,
             url,
             beside,
@@ -127,10 +131,8 @@ impl Http {
                 Fetched::Same
             }
             status => {
-                if let (StatusCode::FORBIDDEN, Credential::Aws(signer)) =
-                    (status, &mut self.credential)
-                {
-                    signer.forget();
+                if status == StatusCode::FORBIDDEN {
+                    self.credential.doubt();
                 }
                 return Err(refused(status, &reply.headers));
             }
@@ -234,11 +236,22 @@ impl Credential {
         match self {
             Self::None => Ok(errand),
             Self::Bearer(file) => Ok(errand.bearer(&channel::token(file).await?)),
-            Self::Aws(signer) => {
-                let put = signer.sign(&mut errand).await;
-                put.map_err(|failure| answer::unsigned(&failure))?;
+            Self::Aws { signer, signed } => {
+                let done = signer.sign(&mut errand).await;
+                *signed = Some(done.map_err(|failure| answer::unsigned(&failure))?);
                 Ok(errand)
             }
+        }
+    }
+
+    /// It was refused. A token is read anew anyway.
+    fn doubt(&self) {
+        match self {
+            Self::Aws {
+                signer,
+                signed: Some(signed),
+            } => signer.doubt(signed),
+            Self::Aws { signed: None, .. } | Self::None | Self::Bearer(_) => {}
         }
     }
 }

@@ -35,7 +35,7 @@ use self::redis::RedisKey;
 use self::s3::Bucket;
 use crate::config::Format;
 use crate::secret::Ambient;
-use crate::upstream::{AwsSigner, Clients};
+use crate::upstream::{AwsSigner, Clients, Credentials};
 
 pub use self::place::{Auth, Place, PublicKey};
 pub use self::reports::{KEPT, Reports};
@@ -134,11 +134,13 @@ pub fn open(
                 return Err("is signed with AWS's keys, and needs no token");
             }
             let bucket = Bucket::new(&bucket, region.as_deref(), ambient)?;
-            let (ambient, clients) = (ambient.clone(), clients.clone());
             let channel = channel(bucket.is_secure())?;
-            let keys = AwsSigner::new(ambient, clients, "s3", bucket.region.clone());
+            let keys = Credentials::of_environment(ambient.clone(), clients);
             let beside = signed.then(|| bucket.object(&format!("{key}.sig")));
-            let credential = Credential::Aws(Box::new(keys));
+            let credential = Credential::Aws {
+                signer: AwsSigner::new(keys, "s3", bucket.region.clone()),
+                signed: None,
+            };
             Box::new(Http::new(
                 channel,
                 credential,

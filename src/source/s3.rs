@@ -26,19 +26,16 @@ impl Bucket {
         region: Option<&str>,
         ambient: &Ambient,
     ) -> Result<Self, &'static str> {
-        let endpoint = ambient
-            .get("AWS_ENDPOINT_URL_S3")
-            .or_else(|| ambient.get("AWS_ENDPOINT_URL"));
+        let endpoint = ambient.aws_endpoint("AWS_ENDPOINT_URL_S3");
         let region = region
-            .or_else(|| ambient.get("AWS_REGION"))
-            .or_else(|| ambient.get("AWS_DEFAULT_REGION"))
+            .or_else(|| ambient.aws_region())
             .filter(|region| is_region(region))
             // A store that is not Amazon's has hardly ever a region, and this one is understood.
             .or(endpoint.map(|_| "us-east-1"))
             .ok_or("needs a region: `?region=NAME` behind its key, or AWS_REGION")?;
         let domain = aws_suffix(region);
         let base = match endpoint {
-            Some(endpoint) => format!("{}/{name}", endpoint.trim_end_matches('/')),
+            Some(endpoint) => format!("{endpoint}/{name}"),
             // The certificate is for one name before the service's.
             None if name.contains('.') => format!("https://s3.{region}.{domain}/{name}"),
             None => format!("https://{name}.s3.{region}.{domain}"),

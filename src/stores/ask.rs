@@ -9,14 +9,12 @@ use http::StatusCode;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::secret::SecretError;
-use crate::upstream::Undone;
+use crate::upstream::{Undone, Unread, file_text};
 
 /// No answer that holds secrets comes near this.
 pub(super) const LONGEST: usize = 1 << 20;
 /// Each question. A reading that needs a login asks two or three.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
-/// A token or an id has some hundred bytes.
-const LONGEST_FILE: u64 = 64 << 10;
 
 /// An answer's body, zeroed when dropped where nobody else has a part of it.
 pub(super) struct Wiped(Option<BytesMut>, Bytes);
@@ -47,33 +45,27 @@ pub(super) fn body(text: Zeroizing<Vec<u8>>) -> Bytes {
     Bytes::from_owner(text)
 }
 
-/// A file's text without the white space around it, read aside: a mount that hangs must not stop the
-/// requests.
+/// A file's text, which is not white space alone.
 ///
 /// # Errors
 /// It cannot be read, and which it is.
 pub(super) async fn file(path: &Path) -> Result<Zeroizing<String>, SecretError> {
-    let own = path.to_owned();
-    let read = tokio::task::spawn_blocking(move || {
-        let found = std::fs::metadata(&own).ok()?;
-        if !found.is_file() || found.len() > LONGEST_FILE {
-            return None;
-        }
-        let text = Zeroizing::new(std::fs::read_to_string(&own).ok()?);
-        let bare = Zeroizing::new(text.trim().to_owned());
-        (!bare.is_empty()).then_some(bare)
-    });
-    let text = read.await.ok().flatten();
-    text.ok_or_else(|| {
-        away(&format!(
-            "the file {} for its login cannot be read",
-            path.display()
-        ))
-    })
+    let text = file_text("the file for its login", path).await;
+    let text = text.map_err(|why| unread(&why))?;
+    if text.trim().is_empty() {
+        let path = path.display();
+        return Err(away(&format!("the file for its login {path} is empty")));
+    }
+    Ok(text)
 }
 
 pub(super) fn away(why: &str) -> SecretError {
     SecretError::Away(why.into())
+}
+
+/// A file that it takes to ask is of no use.
+pub(super) fn unread(why: &Unread) -> SecretError {
+    away(&why.to_string())
 }
 
 pub(super) fn undone(undone: &Undone) -> SecretError {

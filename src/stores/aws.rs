@@ -7,12 +7,11 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderValue, Method};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -21,9 +20,7 @@ use zeroize::Zeroizing;
 use super::ask::{self, ANSWER, LONGEST, Wiped};
 use crate::outcome::Class;
 use crate::secret::{Ambient, Asking, AwsPlace, Found, SecretError, Store};
-use crate::upstream::{
-    AMZ_TARGET, AwsKeys, Client, Credentials, Errand, ToSign, aws_suffix, sign_aws,
-};
+use crate::upstream::{AMZ_TARGET, AwsSigner, Channel, Credentials, Errand, aws_suffix};
 
 /// Keys that are good no more: others are fetched, beside a reading that is tried again anyway.
 const NOT_OURS: [&str; 4] = [
@@ -118,56 +115,72 @@ struct Refusal<'a> {
 
 pub(super) struct Aws {
     service: Service,
-    /// Absent where nothing says which.
-    region: Option<Arc<str>>,
-    endpoint: Option<Arc<str>>,
-    credentials: Credentials,
-    client: Client,
+    /// Absent where nothing says in which region.
+    way: Option<Way>,
+}
+
+/// Where the service is, and how it is asked.
+struct Way {
+    url: String,
+    signer: AwsSigner,
+    channel: Channel,
 }
 
 impl Aws {
+    /// With a `channel` to its URL.
     pub(super) fn new(
         service: Service,
         place: &AwsPlace,
         ambient: &Ambient,
-        credentials: Credentials,
-        client: Client,
+        credentials: &Credentials,
+        channel: impl FnOnce(&str) -> Channel,
     ) -> Self {
-        let of_environment = || {
-            let region = ambient.get("AWS_REGION");
-            region.or_else(|| ambient.get("AWS_DEFAULT_REGION"))
-        };
-        let region = place
-            .region
-            .clone()
-            .or_else(|| of_environment().map(Into::into));
-        let endpoint = place.address.as_deref();
-        let endpoint = endpoint.or_else(|| ambient.get(service.variable()));
-        let endpoint = endpoint.or_else(|| ambient.get("AWS_ENDPOINT_URL"));
-        Self {
-            service,
-            endpoint: endpoint.map(|url| url.trim_end_matches('/').into()),
-            region,
-            credentials,
-            client,
-        }
+        let region = place.region.clone();
+        let region = region.or_else(|| ambient.aws_region().map(Into::into));
+        let own = place.address.as_deref();
+        let own = own.map(|url| url.trim_end_matches('/'));
+        let endpoint = own.or_else(|| ambient.aws_endpoint(service.variable()));
+        let way = region.map(|region: Arc<str>| {
+            let name = service.name();
+            let url = match endpoint {
+                Some(endpoint) => format!("{endpoint}/"),
+                None => format!("https://{name}.{region}.{}/", aws_suffix(&region)),
+            };
+            Way {
+                channel: channel(&url),
+                signer: AwsSigner::new(credentials.clone(), name, region),
+                url,
+            }
+        });
+        Self { service, way }
     }
 
     async fn found(&self, path: &str) -> Result<Found, SecretError> {
-        let region = self.region.as_ref();
-        let region = region.ok_or_else(|| ask::away("no region is configured for the store"))?;
-        let keys = self.credentials.aws(region).await;
-        let keys = keys.map_err(|failure| match failure.class {
+        let way = self.way.as_ref();
+        let way = way.ok_or_else(|| ask::away("no region is configured for the store"))?;
+        let mut errand = Errand {
+            method: Method::POST,
+            body: ask::body(Zeroizing::new(self.service.question(path))),
+            ..Errand::get(&way.url, LONGEST, ANSWER)
+        };
+        errand.headers.insert(CONTENT_TYPE, JSON);
+        errand.headers.insert(AMZ_TARGET, self.service.target());
+        let client = way.channel.client().await;
+        let client = client.map_err(|why| ask::unread(&why))?;
+        let signed = way.signer.sign(&mut errand).await;
+        let signed = signed.map_err(|failure| match failure.class {
             Class::Auth => SecretError::Refused(failure.reason.into()),
             _ => SecretError::Away(failure.reason.into()),
         })?;
-        let (status, answer) = self.ask(path, region, &keys).await?;
+        let reply = errand.run(&client).await;
+        let reply = reply.map_err(|undone| ask::undone(&undone))?;
+        let (status, answer) = (reply.status, Wiped::new(reply.body));
         if status.is_success() {
             return self.service.read(&answer);
         }
         let word = word(answer.bytes());
         if word.is_some_and(|word| NOT_OURS.contains(&word)) {
-            self.credentials.doubt_aws(region, &keys);
+            way.signer.doubt(&signed);
         }
         Err(match word {
             Some(
@@ -179,42 +192,6 @@ impl Aws {
             }
             word => ask::refusal(status, word),
         })
-    }
-
-    async fn ask(
-        &self,
-        path: &str,
-        region: &str,
-        keys: &AwsKeys,
-    ) -> Result<(StatusCode, Wiped), SecretError> {
-        let (service, suffix) = (self.service.name(), aws_suffix(region));
-        let own = || format!("https://{service}.{region}.{suffix}");
-        let url = self.endpoint.as_deref().map_or_else(own, str::to_owned) + "/";
-        let uri: Uri = url
-            .parse()
-            .map_err(|_| ask::away("the store has an address that is no URL"))?;
-        let body = ask::body(Zeroizing::new(self.service.question(path)));
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, JSON);
-        headers.insert(AMZ_TARGET, self.service.target());
-        let to_sign = ToSign {
-            service,
-            region,
-            method: &Method::POST,
-            uri: &uri,
-            body: std::slice::from_ref(&body),
-        };
-        sign_aws(&mut headers, &to_sign, keys, SystemTime::now())
-            .map_err(|failure| SecretError::Away(failure.reason.into()))?;
-        let errand = Errand {
-            method: Method::POST,
-            headers,
-            body: body.clone(),
-            ..Errand::get(&url, LONGEST, ANSWER)
-        };
-        let reply = errand.run(&self.client).await;
-        let reply = reply.map_err(|undone| ask::undone(&undone))?;
-        Ok((reply.status, Wiped::new(reply.body)))
     }
 }
 

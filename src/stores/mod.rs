@@ -9,9 +9,9 @@ mod vault;
 
 use std::sync::Arc;
 
-use crate::secret::{Ambient, AwsPlace, Keyring, Store, StoreKind, StorePlace};
+use crate::secret::{Ambient, AwsPlace, Store, StoreKind, StorePlace};
 use crate::tasks::Tasks;
-use crate::upstream::{Client, Clients, Credentials};
+use crate::upstream::{Channel, Clients, Credentials, Trust};
 
 /// What stores are asked with.
 #[derive(Clone)]
@@ -26,40 +26,35 @@ pub struct Stores {
 impl Stores {
     /// Of a process with this environment.
     pub fn new(env: &[(String, String)], clients: Clients, tasks: Tasks) -> Self {
-        let credentials = Credentials::new(
-            Ambient::of(env),
-            Keyring::default(),
-            clients.clone(),
-            tasks.clone(),
-        );
+        let ambient = Ambient::of(env);
         Self {
+            credentials: Credentials::of_environment(ambient.clone(), &clients),
+            ambient: Arc::new(ambient),
             clients,
-            ambient: Arc::new(Ambient::of(env)),
-            credentials,
             tasks,
         }
     }
 
     /// Whatever answers for the store at `place`. It ends with its last owner.
     pub fn open(&self, place: &StorePlace) -> Arc<dyn Store> {
-        let client = self.clients.trusting(place.ca.as_ref());
+        let channel = |url: &str| {
+            let trust = Trust {
+                ca: place.ca.clone(),
+                identity: None,
+            };
+            Channel::new(trust, &self.clients, url.starts_with("https://"))
+        };
+        let aws = |service: aws::Service, place: &AwsPlace| {
+            let (ambient, credentials) = (&self.ambient, &self.credentials);
+            Arc::new(aws::Aws::new(service, place, ambient, credentials, channel))
+        };
         match &place.kind {
             StoreKind::Vault(place) => {
-                Arc::new(vault::Vault::new(place.clone(), client, &self.tasks))
+                let channel = channel(&place.address);
+                Arc::new(vault::Vault::new(place.clone(), channel, &self.tasks))
             }
-            StoreKind::AwsSm(place) => self.aws(aws::Service::SecretsManager, place, client),
-            StoreKind::AwsSsm(place) => self.aws(aws::Service::ParameterStore, place, client),
+            StoreKind::AwsSm(place) => aws(aws::Service::SecretsManager, place),
+            StoreKind::AwsSsm(place) => aws(aws::Service::ParameterStore, place),
         }
-    }
-
-    fn aws(&self, service: aws::Service, place: &AwsPlace, client: Client) -> Arc<dyn Store> {
-        let credentials = self.credentials.clone();
-        Arc::new(aws::Aws::new(
-            service,
-            place,
-            &self.ambient,
-            credentials,
-            client,
-        ))
     }
 }

@@ -5,8 +5,8 @@
 //! and secrets. Label values come from the configuration or from our own words, so their number is
 //! bounded by what the operator wrote.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -31,7 +31,8 @@ const LATENCY_BUCKETS: [f64; 14] = [
 /// Every metric there is. Incrementing one takes no lock that a scrape holds for long.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    /// Written to when it is known of which process it is.
+    registry: RwLock<Registry>,
     pub(crate) requests: Counters<4>,
     pub(crate) attempts: Counters<2>,
     pub(crate) fallbacks: Counters<3>,
@@ -68,8 +69,6 @@ pub struct Metrics {
     pub(crate) audit_records: Counter,
     pub(crate) audit_dropped: Counter,
     pub(crate) tasks: Gauge,
-    /// Not there without a shared state.
-    pub(crate) shared_state_up: Gauge,
     /// These three are not there without a central source.
     pub(crate) config_source_up: Gauge,
     pub(crate) config_source_age_seconds: Gauge,
@@ -120,11 +119,10 @@ impl Metrics {
             audit_records: add(all, n::AUDIT_RECORDS, "Audit records made, one a request"),
             audit_dropped: add(all, n::AUDIT_DROPPED, "Audit records that a sink lost"),
             tasks: add(all, n::TASKS, "Pieces of work under way in the process"),
-            shared_state_up: Gauge::default(),
             config_source_up: Gauge::default(),
             config_source_age_seconds: Gauge::default(),
             config_copy_failures: Counter::default(),
-            registry: std::mem::take(all),
+            registry: RwLock::new(std::mem::take(all)),
         };
         // There from the start, so that the first one is seen to be one more.
         let invalid = [(n::REASON, Label::Word("invalid"))];
@@ -132,23 +130,27 @@ impl Metrics {
         metrics
     }
 
-    /// With those of a process that shares its state with others.
-    #[must_use]
-    pub fn with_shared_state(mut self) -> Self {
-        let all = &mut self.registry;
-        self.shared_state_up = add(
-            all,
+    /// Of a process that shares its state with others: there from now on. Asked for once.
+    pub(crate) fn shared_state_up(&self) -> Gauge {
+        let mut all = self
+            .registry
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        add(
+            &mut all,
             names::SHARED_STATE_UP,
             "1 while the shared state is there",
-        );
-        self
+        )
     }
 
     /// With those of a process that follows a central document.
     #[must_use]
     pub fn with_central_source(mut self) -> Self {
         use names as n;
-        let all = &mut self.registry;
+        let all = self
+            .registry
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
         self.config_source_up = add(all, n::CONFIG_SOURCE_UP, "1 while the source answers");
         self.config_source_age_seconds =
             add(all, n::CONFIG_SOURCE_AGE_SECONDS, "Since it answered");
@@ -179,7 +181,8 @@ impl Metrics {
     /// The text that a scrape gets.
     pub fn render(&self) -> String {
         let mut text = String::with_capacity(16 * 1024);
-        if let Err(error) = text::encode(&mut text, &self.registry) {
+        let all = self.registry.read().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = text::encode(&mut text, &all) {
             tracing::error!(%error, "metrics could not be rendered");
         }
         text

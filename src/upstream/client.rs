@@ -116,6 +116,11 @@ impl Clients {
         })
     }
 
+    /// What runs the connections, and whatever else belongs to them.
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
     /// A pool of its own, which speaks TLS as `config` says. It ends with its last clone.
     pub(crate) fn speaking(&self, mut config: ClientConfig) -> Client {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::support::fixture::{plain, streamed};
 use crate::support::upstream::Seen;
-use crate::support::{Config, Folder, Gateway, Reply, Upstream};
+use crate::support::{Config, Folder, Gateway, Reply, Upstream, program};
 
 const PROBES: [&str; 11] = [
     "plain",
@@ -89,7 +89,7 @@ routes:
 
 /// Runs the command while the tests' own providers go on answering.
 async fn check(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pillion"));
+    let mut command = Command::new(program());
     command.arg("check").args(arguments).env_clear();
     command.envs(variables.iter().copied());
     tokio::task::spawn_blocking(move || command.output().unwrap())

@@ -17,7 +17,7 @@ use crate::support::fixture::{
 use crate::support::kind::KINDS;
 use crate::support::upstream::Seen;
 use crate::support::wire::{Script, Wire};
-use crate::support::{Answer, Config, Folder, Gate, Gateway, Kind, Reply, Upstream};
+use crate::support::{Answer, Config, Folder, Gate, Gateway, Kind, Reply, Upstream, program};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -217,7 +217,7 @@ const PRICES: &str = "models:
 
 /// Runs the command, with a configuration or without, while the tests' own providers answer.
 async fn command(folder: &Folder, config: Option<&str>, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pillion"));
+    let mut command = Command::new(program());
     command.arg("drill").args(arguments).env_clear();
     if let Some(config) = config {
         let file = folder.file("pillion.yaml");

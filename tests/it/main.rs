@@ -13,6 +13,7 @@
 
 mod support;
 
+mod authority;
 mod brownout;
 mod capacity;
 mod central;
@@ -51,3 +52,4 @@ mod surfaces;
 mod tidy;
 mod timing;
 mod unsupported;
+mod weights;

@@ -1,7 +1,8 @@
 //! Keys that a store keeps: how they are come by, how they change, and what is seen of them while the
 //! store is gone.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use tokio::time::sleep;
 use crate::support::crowd::crowd;
 use crate::support::fixture::{ask, ask_stream, plain, streamed};
 use crate::support::store::{Bao, Moto, ROOT};
+use crate::support::tls::behind_tls;
 use crate::support::{Centre, Config, Folder, Gateway, Reply, Upstream, pillion, soon};
 
 /// A provider that answers whoever comes with one of the keys that it accepts.
@@ -72,7 +74,10 @@ impl Picky {
 
 /// The store `bank`, with `login`, and a provider whose key is `reference` there.
 fn config(bao: &Bao, login: &str, provider: &Picky, reference: &str) -> Config {
-    let url = bao.url();
+    config_at(&bao.url(), login, provider, reference)
+}
+
+fn config_at(url: &str, login: &str, provider: &Picky, reference: &str) -> Config {
     Config::new()
         .root(&format!(
             "secret_stores:\n  bank: {{ kind: vault, address: \"{url}\", {login} }}"
@@ -122,6 +127,16 @@ impl Issuer {
 
 async fn readyz(gateway: &Gateway) -> Value {
     gateway.ask_admin("/readyz").await.json()
+}
+
+/// Waits until this is what is wrong with secrets.
+async fn until_told(gateway: &Gateway, problems: &Value) {
+    soon("it is told of secrets", async {
+        while readyz(gateway).await["secrets"] != *problems {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
 }
 
 async fn metrics(gateway: &Gateway) -> String {
@@ -257,6 +272,146 @@ async fn a_path_that_is_not_ours_leaves_its_provider_out_and_no_other() {
     let metrics = metrics(&gateway).await;
     assert!(metrics.contains("pillion_secret_usable{provider=\"first\"} 0"));
     assert!(metrics.contains("pillion_secret_usable{provider=\"second\"} 1"));
+}
+
+/// A provider for what lies at `llm/openai`, and one for what lies at `else/openai`; both are ours to
+/// read, by a token that we log in for.
+struct TwoPaths {
+    bao: Bao,
+    provider: Picky,
+    gateway: Gateway,
+    before: BTreeSet<String>,
+}
+
+impl TwoPaths {
+    async fn start() -> Option<Self> {
+        let bao = Bao::start().await?;
+        let provider = Picky::accepting("sk-1").await;
+        bao.put("llm/openai", &json!({ "key": "sk-1" })).await;
+        bao.put("else/openai", &json!({ "key": "sk-1" })).await;
+        let (role_id, secret_id) = bao.role(&json!({ "token_policies": "llm" })).await;
+        bao.allow(&["llm", "else"]).await;
+        let before = bao.accessors().await;
+        let login = format!(
+            "auth: approle, role_id: {role_id}, secret_id_file: \"$FOLDER/id\", refresh: 200ms"
+        );
+        let config = config(&bao, &login, &provider, "bank:llm/openai#key")
+            .provider(
+                "second",
+                &provider.upstream.base_url(),
+                "secret: \"bank:else/openai#key\"",
+            )
+            .file("id", &secret_id);
+        let gateway = Gateway::start(config).await;
+        until_told(&gateway, &json!([])).await;
+        Some(Self {
+            bao,
+            provider,
+            gateway,
+            before,
+        })
+    }
+
+    /// What our tokens go by.
+    async fn tokens(&self) -> BTreeSet<String> {
+        &self.bao.accessors().await - &self.before
+    }
+
+    /// The second one's path is ours no more, and we have been told so.
+    async fn take_away(&self, why: &str) {
+        self.bao.allow(&["llm"]).await;
+        let problem = format!("bank:else/openai#key {why}");
+        let denied = json!([{ "provider": "second", "problem": problem }]);
+        until_told(&self.gateway, &denied).await;
+    }
+
+    /// The other path is read all the same.
+    async fn rotate(&self, key: &str) {
+        self.bao.put("llm/openai", &json!({ "key": key })).await;
+        self.provider.accept(key);
+        self.provider.revoke("sk-1");
+        let answer = self.gateway.chat(&ask()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_taken_from_us_has_one_login_more_and_the_token_before_is_given_back() {
+    let Some(two) = TwoPaths::start().await else {
+        return;
+    };
+    let first = two.tokens().await;
+    assert_eq!(first.len(), 1);
+    two.take_away("is not given to us: the store answered 403")
+        .await;
+    let second = soon("the first is given back", async {
+        loop {
+            let now = two.tokens().await;
+            if now.len() == 1 {
+                return now;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert_ne!(second, first, "the path had one login more");
+    // The path is read some times more meanwhile, and the other one many times.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(5) {
+        assert_eq!(two.tokens().await, second);
+        sleep(Duration::from_millis(50)).await;
+    }
+    two.rotate("sk-2").await;
+    two.bao.allow(&["llm", "else"]).await;
+    until_told(&two.gateway, &json!([])).await;
+    assert_eq!(two.tokens().await, second);
+}
+
+#[tokio::test]
+async fn a_login_that_fails_leaves_the_token_that_is_good() {
+    let Some(two) = TwoPaths::start().await else {
+        return;
+    };
+    let first = two.tokens().await;
+    std::fs::write(two.gateway.folder.file("id"), "nobody").unwrap();
+    two.take_away("is not given to us: the store answered 400 to the login")
+        .await;
+    two.rotate("sk-2").await;
+    assert_eq!(two.tokens().await, first);
+}
+
+#[tokio::test]
+async fn an_authority_that_comes_late_or_is_replaced_is_trusted_then() {
+    let Some(bao) = Bao::start().await else {
+        return;
+    };
+    let provider = Picky::accepting("sk-1").await;
+    bao.put("llm/openai", &json!({ "key": "sk-1" })).await;
+    let mut tasks = JoinSet::new();
+    let (port, authority) = behind_tls("localhost", bao.port(), &mut tasks).await;
+    let (_, stranger) = behind_tls("localhost", bao.port(), &mut tasks).await;
+    let login = format!("{BY_TOKEN}, ca: \"$FOLDER/ca.pem\"");
+    let url = format!("https://localhost:{port}");
+    let config = config_at(&url, &login, &provider, "bank:llm/openai#key").file("token", ROOT);
+    let gateway = Gateway::start(config).await;
+    let file = gateway.folder.file("ca.pem");
+    for (content, problem) in [(None, "the CA file"), (Some(stranger), "cannot be reached")] {
+        if let Some(content) = content {
+            std::fs::write(&file, content).unwrap();
+        }
+        soon("the store is not trusted", async {
+            while !readyz(&gateway).await["secrets"]
+                .to_string()
+                .contains(problem)
+            {
+                sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    }
+    std::fs::write(&file, authority).unwrap();
+    until_told(&gateway, &json!([])).await;
+    assert_eq!(gateway.chat(&ask()).await.status, 200);
 }
 
 #[tokio::test]
@@ -740,8 +895,11 @@ async fn seen_through_two_changes(
         "/metrics",
         "/readyz",
         "/api/targets",
+        "/api/routes",
+        "/api/requests",
         "/api/config",
         "/api/",
+        "/",
     ] {
         look(&gateway.ask_admin(path).await);
     }
@@ -751,12 +909,24 @@ async fn seen_through_two_changes(
         "vault"
     );
     gateway.records(|_| true, 6).await;
-    for line in gateway.record_lines(0) {
-        seen += &line;
-    }
+    seen += &files_of(&gateway.folder.file(""));
     let log = gateway.log();
     assert!(log.contains("TRACE"), "the log is at trace");
     seen + &log
+}
+
+/// Every file that a gateway has in its folder, but for those that the operator keeps a secret in.
+fn files_of(folder: &Path) -> String {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all += &files_of(&path);
+        } else if !["token", "source"].iter().any(|name| path.ends_with(name)) {
+            all += &String::from_utf8_lossy(&std::fs::read(path).unwrap());
+        }
+    }
+    all
 }
 
 fn without(secrets: &[&str], seen: &str) {
@@ -769,6 +939,7 @@ const KEYS: [&str; 2] = ["key-canary-1", "key-canary-2"];
 
 #[tokio::test]
 async fn no_secret_is_seen_anywhere() {
+    const ENVIRONMENT: &str = "environment-canary-1";
     let Some(bao) = Bao::start().await else {
         return;
     };
@@ -776,14 +947,20 @@ async fn no_secret_is_seen_anywhere() {
     bao.put("llm/openai", &json!({ "key": KEYS[0] })).await;
     let config = by_token(&bao, &provider, ", refresh: 200ms")
         .env("PILLION_LOG", "trace")
+        .env("THIRD", ENVIRONMENT)
         .provider(
             "second",
             &provider.upstream.base_url(),
             "secret: \"file:$FOLDER/no/key\"",
-        );
+        )
+        .provider("third", &provider.upstream.base_url(), "secret: env:THIRD");
     let gateway = Gateway::start(config).await;
     let seen = seen_through_two_changes(&gateway, &bao, &provider, KEYS).await;
-    without(&[KEYS[0], KEYS[1], ROOT], &seen);
+    assert!(
+        seen.contains("\"kind\":\"pillion.audit\""),
+        "the records are looked at"
+    );
+    without(&[KEYS[0], KEYS[1], ROOT, ENVIRONMENT], &seen);
 }
 
 #[tokio::test]
@@ -843,13 +1020,7 @@ async fn no_secret_is_seen_where_a_central_document_leads() {
         }
     })
     .await;
-    let mut kept = 0;
-    for entry in std::fs::read_dir(gateway.folder.file("cache")).unwrap() {
-        let content = std::fs::read(entry.unwrap().path()).unwrap();
-        seen += &String::from_utf8_lossy(&content);
-        kept += 1;
-    }
-    assert!(kept > 0);
+    seen += &files_of(&gateway.folder.file(""));
     assert!(seen.contains("bank:llm/openai#key"), "its name may be seen");
     without(&[KEYS[0], KEYS[1], ROOT, SOURCE, SHARED, WRITTEN], &seen);
 }

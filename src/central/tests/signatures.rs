@@ -1,5 +1,7 @@
 //! Whose documents are taken.
 
+use std::time::SystemTime;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -103,4 +105,27 @@ async fn a_document_that_is_seen_before_its_signature_is_no_refusal() {
     centre.has(signed("second", "second"));
     timeout(SECOND, sidecar.lives_by("second")).await.unwrap();
     assert!(!sidecar.metrics.render().contains("reason=\"signature\""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signature_that_does_not_come_makes_a_start_no_longer() {
+    let (one, by_one) = key(1);
+    let folder = Folder::new();
+    let mut kept = document("old");
+    kept.signature = Some(sign(&by_one, b"old").into());
+    folder
+        .copies()
+        .keep(&kept, None, SystemTime::now())
+        .unwrap();
+    let centre = Centre::with("unsigned");
+    let start = Instant::now();
+    let plan = Plan {
+        verify: vec![one],
+        ..kept_in(&folder)
+    };
+    let sidecar = Sidecar::start(&centre, plan);
+    sleep(SECOND / 2).await;
+    centre.falls_silent();
+    let took = sidecar.lives_by("old").await - start;
+    assert!((5 * SECOND..6 * SECOND).contains(&took), "{took:?}");
 }

@@ -88,6 +88,11 @@ impl Centre {
         self.holds.send_replace(Held::Fails(error));
     }
 
+    /// It answers nobody any more.
+    pub(super) fn falls_silent(&self) {
+        self.holds.send_replace(Held::Silent);
+    }
+
     /// When this one has asked.
     pub(super) fn asked_by(&self, number: usize) -> Vec<Instant> {
         let asked = self.asked.lock().unwrap();

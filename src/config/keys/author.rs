@@ -40,6 +40,9 @@ const EITHER: &[&str] = &[
     "audit",
 ];
 
+/// Whose variable is there because its value must not be in a text.
+const PRIVATE: &str = "shared_state";
+
 /// What a central document says of itself.
 const RELEASE: &[&str] = &[
     "version",
@@ -62,4 +65,10 @@ pub(in crate::config) fn author(name: &str) -> Author {
     } else {
         Author::Central
     }
+}
+
+/// Whether a sidecar's variables and flags have the last word on a key of the root, also beside a
+/// central document. Its file has not.
+pub(in crate::config) fn is_above(name: &str) -> bool {
+    author(name) == Author::Own || name == PRIVATE
 }

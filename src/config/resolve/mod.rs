@@ -30,7 +30,7 @@ use super::node::Table;
 use super::problem::Report;
 use super::{Process, Release};
 use crate::facts::Families;
-use crate::snapshot::{Identity, Snapshot};
+use crate::snapshot::{Callers, Identity, Snapshot};
 
 /// What resolving may know beside the text.
 pub(super) struct Facts<'a> {
@@ -75,12 +75,25 @@ pub(super) fn resolve(
     if !facts.standing.is_led() {
         return (snapshot, process, Release::default());
     }
+    if !leads_anywhere(root, &snapshot.callers) {
+        let message = "is missing or empty, and no key has a `passthrough`: nobody could be served";
+        report.problem(&root.at("routes"), message);
+    }
     let snapshot = privilege::least(snapshot);
     if privilege::is_nobody(&snapshot.callers) {
         let message = "has no key for this sidecar's `identity`, so nobody can call here";
         report.warning(&root.at("keys"), message);
     }
     (snapshot, process, central::release(root, report))
+}
+
+/// A document that was cut short may have lost its routes, and be sound but for that.
+fn leads_anywhere(root: &Table, callers: &Callers) -> bool {
+    let passes = match callers {
+        Callers::Anyone(key) => key.passthrough.is_some(),
+        Callers::Keys(keys) => keys.values().any(|key| key.passthrough.is_some()),
+    };
+    passes || root.map("routes").next().is_some()
 }
 
 /// How many share a limit where no state is shared. A file of one's own is for one.

@@ -11,7 +11,7 @@ use super::lease::Lease;
 use super::wire::{AppRoleLogin, Granted, JwtLogin, LookedUp};
 use crate::secret::{Secret, SecretError, VaultAuth, VaultPlace};
 use crate::stores::ask::{self, ANSWER, LONGEST, Wiped};
-use crate::upstream::{Client, Errand};
+use crate::upstream::{Channel, Errand};
 
 const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 const NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
@@ -28,7 +28,7 @@ pub(super) struct Grant {
 /// Who is asked, and as whom.
 pub(super) struct Door {
     pub(super) place: VaultPlace,
-    pub(super) client: Client,
+    pub(super) channel: Channel,
 }
 
 impl Door {
@@ -36,7 +36,7 @@ impl Door {
     /// The store refuses us, is away, or a file is not there.
     pub(super) async fn log_in(&self) -> Result<Grant, SecretError> {
         match &self.place.auth {
-            VaultAuth::Token { file } => self.look_up(&ask::file(file).await?).await,
+            VaultAuth::Token { file } => self.look_up(ask::file(file).await?.trim()).await,
             VaultAuth::AppRole {
                 role_id,
                 secret_id_file,
@@ -44,13 +44,17 @@ impl Door {
                 let secret_id = ask::file(secret_id_file).await?;
                 self.post_login(&AppRoleLogin {
                     role_id,
-                    secret_id: &secret_id,
+                    secret_id: secret_id.trim(),
                 })
                 .await
             }
             VaultAuth::Jwt { role, token_file } => {
                 let jwt = ask::file(token_file).await?;
-                self.post_login(&JwtLogin { role, jwt: &jwt }).await
+                self.post_login(&JwtLogin {
+                    role,
+                    jwt: jwt.trim(),
+                })
+                .await
             }
         }
     }
@@ -75,6 +79,34 @@ impl Door {
             token: Arc::clone(&grant.token),
             lease: grant.lease.renewed(ttl, renewable, Instant::now()),
         })
+    }
+
+    /// Whether the store issues its tokens to us. One from a file is somebody else's.
+    pub(super) fn issues(&self) -> bool {
+        match &self.place.auth {
+            VaultAuth::Token { .. } => false,
+            VaultAuth::AppRole { .. } | VaultAuth::Jwt { .. } => true,
+        }
+    }
+
+    /// Revokes a token that is not needed any more. One that cannot be given back ends by itself.
+    pub(super) async fn give_back(&self, token: &Secret) {
+        let asked = self.ask(
+            Method::POST,
+            "auth/token/revoke-self",
+            Some(token),
+            Zeroizing::new(b"{}".to_vec()),
+        );
+        match asked.await {
+            Ok((status, _)) if status.is_success() => {}
+            Ok((status, _)) => {
+                tracing::debug!(
+                    status = status.as_u16(),
+                    "a store does not take a token back"
+                );
+            }
+            Err(why) => tracing::debug!(%why, "a token was not given back to its store"),
+        }
     }
 
     /// A token that somebody else has got: how long it lives, it says itself.
@@ -130,7 +162,9 @@ impl Door {
         if let Some(namespace) = &self.place.namespace {
             errand = errand.header(NAMESPACE, namespace);
         }
-        let reply = errand.run(&self.client).await;
+        let client = self.channel.client().await;
+        let client = client.map_err(|why| ask::unread(&why))?;
+        let reply = errand.run(&client).await;
         let reply = reply.map_err(|undone| ask::undone(&undone))?;
         Ok((reply.status, Wiped::new(reply.body)))
     }

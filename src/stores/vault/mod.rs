@@ -5,14 +5,15 @@
 //! more is answered 403, as is a path that is not ours: after one login more, the one is told from the
 //! other.
 
+mod denials;
 mod lease;
 mod login;
 mod session;
+#[cfg(test)]
+mod tests;
 mod wire;
 
-use std::fmt::Write as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{Method, StatusCode};
 use zeroize::Zeroizing;
@@ -20,8 +21,9 @@ use zeroize::Zeroizing;
 use super::ask::{self, Wiped};
 use crate::secret::{Asking, Found, SecretError, Store, VaultPlace};
 use crate::tasks::Tasks;
-use crate::upstream::Client;
+use crate::upstream::{self, Channel};
 
+use self::denials::Denials;
 use self::login::Door;
 use self::session::{Held, Session};
 use self::wire::Read;
@@ -29,28 +31,30 @@ use self::wire::Read;
 pub(super) struct Vault {
     door: Arc<Door>,
     session: Session,
-    /// The last token that something was read with.
-    proved: AtomicU64,
+    denials: Mutex<Denials>,
 }
 
 impl Vault {
-    pub(super) fn new(place: VaultPlace, client: Client, tasks: &Tasks) -> Self {
-        let door = Arc::new(Door { place, client });
+    pub(super) fn new(place: VaultPlace, channel: Channel, tasks: &Tasks) -> Self {
+        let door = Arc::new(Door { place, channel });
         Self {
             session: Session::begin(Arc::clone(&door), tasks),
             door,
-            proved: AtomicU64::new(0),
+            denials: Mutex::default(),
         }
     }
 
     async fn found(&self, path: &str) -> Result<Found, SecretError> {
         let held = self.session.token().await?;
         let (mut status, mut answer) = self.ask(path, &held).await?;
-        // A token that nothing has been read with comes straight from its login: another one would
-        // see no more.
-        if status == StatusCode::FORBIDDEN && self.is_proved(&held) {
-            let another = self.session.another(held.number).await?;
-            (status, answer) = self.ask(path, &another).await?;
+        if status == StatusCode::FORBIDDEN {
+            if self.calls_for_another(path, &held) {
+                let another = self.session.another(held.number).await?;
+                (status, answer) = self.ask(path, &another).await?;
+            }
+            if status == StatusCode::FORBIDDEN {
+                self.denials().stand(path);
+            }
         }
         match status {
             status if status.is_success() => read(&answer),
@@ -59,20 +63,26 @@ impl Vault {
         }
     }
 
+    /// Whether there is another token by now, or one is to be got.
+    fn calls_for_another(&self, path: &str, held: &Held) -> bool {
+        let age = held.since.elapsed();
+        self.session.is_past(held) || self.denials().call_for_another(path, held, age)
+    }
+
     async fn ask(&self, path: &str, held: &Held) -> Result<(StatusCode, Wiped), SecretError> {
-        let path = format!("{}/data/{}", self.door.place.mount, escaped(path));
+        let place = format!("{}/data/{}", self.door.place.mount, escaped(path));
         let asked = self
             .door
-            .ask(Method::GET, &path, Some(&held.token), Zeroizing::default());
+            .ask(Method::GET, &place, Some(&held.token), Zeroizing::default());
         let (status, answer) = asked.await?;
         if status.is_success() || status == StatusCode::NOT_FOUND {
-            self.proved.fetch_max(held.number, Ordering::Relaxed);
+            self.denials().opened(path, held);
         }
         Ok((status, answer))
     }
 
-    fn is_proved(&self, held: &Held) -> bool {
-        self.proved.load(Ordering::Relaxed) >= held.number
+    fn denials(&self) -> MutexGuard<'_, Denials> {
+        self.denials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,47 +105,5 @@ fn read(answer: &Wiped) -> Result<Found, SecretError> {
 
 /// A path as it stands in a URL.
 fn escaped(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for byte in path.trim_matches('/').bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    #[test]
-    fn a_version_is_known_by_its_number_and_its_time() {
-        let answer = br#"{"request_id":"x","lease_id":"","renewable":false,"lease_duration":0,"data":{"data":{"key":"sk-1"},"metadata":{"created_time":"2026-11-26T10:00:00.1Z","custom_metadata":null,"deletion_time":"","destroyed":false,"version":3}},"auth":null}"#;
-        let found = read(&Wiped::new(Bytes::from_static(answer)));
-        let found = found.unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(&*found.version, "3@2026-11-26T10:00:00.1Z");
-        let deleted = br#"{"data":{"data":null,"metadata":{"created_time":"t","deletion_time":"t","version":3}}}"#;
-        let error = read(&Wiped::new(Bytes::from_static(deleted))).err();
-        assert_eq!(error, Some(SecretError::Missing));
-        for broken in ["", "{}", r#"{"data":{"key":"sk-1"}}"#] {
-            let error = read(&Wiped::new(Bytes::from_static(broken.as_bytes()))).err();
-            assert!(matches!(error, Some(SecretError::Away(_))), "{broken}");
-        }
-    }
-
-    #[test]
-    fn a_path_cannot_become_another() {
-        for (path, url) in [
-            ("llm/openai", "llm/openai"),
-            ("/llm/openai/", "llm/openai"),
-            ("a?b=c#d%2e", "a%3Fb%3Dc%23d%252e"),
-        ] {
-            assert_eq!(escaped(path), url);
-        }
-    }
+    upstream::escaped(path.trim_matches('/'), b"-._~/")
 }

@@ -1,7 +1,8 @@
 //! Being logged in, for as long as somebody reads.
 //!
 //! One task logs in and renews, whoever waits for a token. It begins when one is first asked for, and
-//! does not try again by itself where a login fails: whoever reads asks again, in its own time.
+//! does not try again by itself where a login fails: whoever reads asks again, in its own time. A token
+//! is used until there is another one, and one that we got ourselves is given back then.
 
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ use crate::tasks::Tasks;
 pub(super) struct Held {
     pub(super) token: Arc<Secret>,
     pub(super) number: u64,
+    /// When it was logged in for.
+    pub(super) since: Instant,
 }
 
 pub(super) struct Session {
@@ -28,7 +31,10 @@ pub(super) struct Session {
 struct State {
     /// How many of the asks have been answered.
     answered: u64,
-    token: Result<Held, SecretError>,
+    /// What the last login came to.
+    last: Result<Held, SecretError>,
+    /// Stays until there is another one, or its life is over, whatever becomes of a login.
+    held: Option<Held>,
 }
 
 impl Session {
@@ -36,11 +42,13 @@ impl Session {
         let (asks, asked) = watch::channel(0);
         let (told, state) = watch::channel(State {
             answered: 0,
-            token: Err(SecretError::Unasked),
+            last: Err(SecretError::Unasked),
+            held: None,
         });
         let keeping = Keeping {
             door,
             told,
+            tasks: tasks.clone(),
             number: 0,
         };
         tasks.spawn(keeping.run(asked));
@@ -52,23 +60,29 @@ impl Session {
     /// # Errors
     /// The login failed.
     pub(super) async fn token(&self) -> Result<Held, SecretError> {
-        let held = self.state.borrow().token.clone();
+        let held = self.state.borrow().held.clone();
         match held {
-            Ok(held) => Ok(held),
-            Err(_) => self.log_in().await,
+            Some(held) => Ok(held),
+            None => self.log_in().await,
         }
     }
 
-    /// Another token than the one of this number, which was refused.
+    /// Another token than the one of this number, which was refused. That one stays where there is none.
     ///
     /// # Errors
     /// The login failed.
     pub(super) async fn another(&self, refused: u64) -> Result<Held, SecretError> {
-        let held = self.state.borrow().token.clone();
+        let held = self.state.borrow().held.clone();
         match held {
-            Ok(held) if held.number != refused => Ok(held),
-            Ok(_) | Err(_) => self.log_in().await,
+            Some(held) if held.number != refused => Ok(held),
+            Some(_) | None => self.log_in().await,
         }
+    }
+
+    /// Whether `held` is not the one that is held now.
+    pub(super) fn is_past(&self, held: &Held) -> bool {
+        let state = self.state.borrow();
+        (state.held.as_ref()).is_none_or(|now| now.number != held.number)
     }
 
     /// Waits for the login that is under way, or else for one that begins now.
@@ -79,7 +93,7 @@ impl Session {
             .send_if_modified(|asks| std::mem::replace(asks, ask.max(*asks)) < ask);
         let state = state.wait_for(|state| state.answered >= ask).await;
         match state {
-            Ok(state) => state.token.clone(),
+            Ok(state) => state.last.clone(),
             Err(_) => Err(SecretError::Away("nobody logs in any more".into())),
         }
     }
@@ -89,35 +103,53 @@ impl Session {
 struct Keeping {
     door: Arc<Door>,
     told: watch::Sender<State>,
+    tasks: Tasks,
     number: u64,
+}
+
+/// Why the task does something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wake {
+    /// Somebody has no token, or one that was refused.
+    Asked,
+    Renew,
+    LogIn,
 }
 
 impl Keeping {
     async fn run(mut self, mut asks: watch::Receiver<u64>) {
         let mut grant: Option<Grant> = None;
+        self.keep(&mut grant, &mut asks).await;
+        if let Some(grant) = grant.filter(|grant| self.is_to_be_given_back(grant)) {
+            self.door.give_back(&grant.token).await;
+        }
+    }
+
+    /// Ends when nobody can ask any more.
+    async fn keep(&mut self, grant: &mut Option<Grant>, asks: &mut watch::Receiver<u64>) {
         loop {
             let due = grant
                 .as_ref()
                 .map_or(Due::Never, |grant| grant.lease.due(fastrand::f64()));
-            let renews = tokio::select! {
-                asked = asks.changed() => if asked.is_err() { return } else { false },
-                renews = until(due) => renews,
+            let due = tokio::select! {
+                asked = asks.changed() => if asked.is_err() { return } else { Wake::Asked },
+                due = until(due) => due,
             };
             let asked = *asks.borrow_and_update();
-            let before = grant.take();
-            let done = tokio::select! {
+            let is_asked = self.told.borrow().answered < asked;
+            let wake = if is_asked { Wake::Asked } else { due };
+            let next = tokio::select! {
                 biased;
                 () = gone(asks.clone()) => return,
-                done = self.next(before.as_ref(), renews, asked) => done,
+                next = self.next(grant.as_ref(), wake, asked) => next,
             };
-            grant = done;
+            *grant = next;
         }
     }
 
     /// Renews, or logs in. What comes of it is told; returned is what is held behind it.
-    async fn next(&mut self, before: Option<&Grant>, renews: bool, asked: u64) -> Option<Grant> {
-        let is_asked = self.told.borrow().answered < asked;
-        if let Some(grant) = before.filter(|_| renews && !is_asked) {
+    async fn next(&mut self, before: Option<&Grant>, wake: Wake, asked: u64) -> Option<Grant> {
+        if let Some(grant) = before.filter(|_| wake == Wake::Renew) {
             match self.door.renew(grant).await {
                 Ok(grant) => return Some(grant),
                 Err(SecretError::Refused(why)) => {
@@ -129,31 +161,47 @@ impl Keeping {
         match self.door.log_in().await {
             Ok(grant) => {
                 self.number += 1;
-                self.tell(
-                    asked,
-                    Ok(Held {
-                        token: Arc::clone(&grant.token),
-                        number: self.number,
-                    }),
-                );
+                let held = Held {
+                    token: Arc::clone(&grant.token),
+                    number: self.number,
+                    since: Instant::now(),
+                };
+                self.told.send_modify(|state| {
+                    *state = State {
+                        answered: asked,
+                        last: Ok(held.clone()),
+                        held: Some(held),
+                    };
+                });
+                self.replaced(before);
                 Some(grant)
             }
-            Err(error) => match before {
-                // Nobody has complained of the one before.
-                Some(grant) if !is_asked && !grant.lease.is_over(Instant::now()) => {
-                    Some(put_off(grant))
+            Err(error) => {
+                let good = before.filter(|grant| !grant.lease.is_over(Instant::now()));
+                self.told.send_modify(|state| {
+                    state.answered = asked;
+                    state.last = Err(error);
+                    state.held.take_if(|_| good.is_none());
+                });
+                match wake {
+                    Wake::Asked => good.cloned(),
+                    Wake::Renew | Wake::LogIn => good.map(put_off),
                 }
-                Some(_) | None => {
-                    self.tell(asked, Err(error));
-                    None
-                }
-            },
+            }
         }
     }
 
-    fn tell(&self, answered: u64, token: Result<Held, SecretError>) {
-        self.told
-            .send_modify(|state| *state = State { answered, token });
+    /// Gives the one before back, beside the work: nobody uses it any more.
+    fn replaced(&self, before: Option<&Grant>) {
+        if let Some(grant) = before.filter(|grant| self.is_to_be_given_back(grant)) {
+            let (door, token) = (Arc::clone(&self.door), Arc::clone(&grant.token));
+            self.tasks
+                .spawn(async move { door.give_back(&token).await });
+        }
+    }
+
+    fn is_to_be_given_back(&self, grant: &Grant) -> bool {
+        self.door.issues() && !grant.lease.is_over(Instant::now())
     }
 }
 
@@ -164,17 +212,17 @@ fn put_off(grant: &Grant) -> Grant {
     }
 }
 
-/// Waits for what is due; whether that is a renewal.
-async fn until(due: Due) -> bool {
+/// Waits for what is due.
+async fn until(due: Due) -> Wake {
     match due {
         Due::Never => std::future::pending().await,
         Due::Renew(at) => {
             sleep_until(at).await;
-            true
+            Wake::Renew
         }
         Due::LogIn(at) => {
             sleep_until(at).await;
-            false
+            Wake::LogIn
         }
     }
 }

@@ -1,70 +1,53 @@
 //! One question to somebody who issues credentials, and what its answer means.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use zeroize::Zeroizing;
 
 use crate::outcome::{Class, Failure};
 use crate::upstream::client::Client;
-use crate::upstream::errand::{Errand, Undone};
+use crate::upstream::errand::Errand;
+use crate::upstream::escape::escaped;
+use crate::upstream::files;
 
 /// No answer that holds a credential comes near this.
 const LONGEST: usize = 64 << 10;
-/// Nor does a file that holds one.
-const LONGEST_FILE: u64 = 64 << 10;
 /// Each question; a chain of several has a limit of its own.
 const ANSWER: Duration = Duration::from_secs(5);
 
 pub(super) struct Question<'a> {
     /// Who is asked, for the log and the record: `the STS endpoint`.
     pub(super) whom: &'static str,
-    pub(super) method: Method,
-    pub(super) url: &'a str,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(super) errand: Errand<'a>,
 }
 
 impl<'a> Question<'a> {
     pub(super) fn get(whom: &'static str, url: &'a str) -> Self {
         Self {
             whom,
-            method: Method::GET,
-            url,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
+            errand: Errand::get(url, LONGEST, ANSWER),
         }
     }
 
     /// A form that is posted.
     pub(super) fn form(whom: &'static str, url: &'a str, fields: &[(&str, &str)]) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, FORM);
-        Self {
-            method: Method::POST,
-            headers,
-            body: form(fields).into(),
-            ..Self::get(whom, url)
-        }
+        let mut question = Self::get(whom, url);
+        question.errand.method = Method::POST;
+        question.errand.headers.insert(CONTENT_TYPE, FORM);
+        question.errand.body = form(fields).into();
+        question
     }
 
     /// A header whose value may be secret. One that can be none is left out, and refused over there.
-    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
-        if let Ok(mut value) = HeaderValue::from_str(value) {
-            value.set_sensitive(true);
-            self.headers.insert(HeaderName::from_static(name), value);
+    pub(super) fn header(self, name: &'static str, value: &str) -> Self {
+        Self {
+            errand: self.errand.header(HeaderName::from_static(name), value),
+            ..self
         }
-        self
-    }
-
-    pub(super) fn uri(&self) -> Result<Uri, Failure> {
-        let uri: Option<Uri> = self.url.parse().ok();
-        uri.filter(|uri| uri.host().is_some() && uri.scheme().is_some())
-            .ok_or_else(|| self.failed(Class::Connect, &Undone::NotAUrl.to_string()))
     }
 
     /// The body of an answer with a status of success.
@@ -72,16 +55,10 @@ impl<'a> Question<'a> {
     /// # Errors
     /// `Connect` when there is no answer or the asked one is at fault, `Auth` when it refuses.
     pub(super) async fn ask(self, client: &Client) -> Result<Bytes, Failure> {
-        let errand = Errand {
-            method: self.method.clone(),
-            url: self.url,
-            headers: self.headers.clone(),
-            body: self.body.clone(),
-            limit: LONGEST,
-            patience: ANSWER,
-        };
+        let Self { whom, errand } = self;
+        let failed = |class, what: &str| Failure::new(class, format!("{whom} {what}"));
         let reply = errand.run(client).await;
-        let reply = reply.map_err(|undone| self.failed(Class::Connect, &undone.to_string()))?;
+        let reply = reply.map_err(|undone| failed(Class::Connect, &undone.to_string()))?;
         let (status, body) = (reply.status, reply.body);
         if status.is_success() {
             return Ok(body);
@@ -92,11 +69,10 @@ impl<'a> Question<'a> {
             _ => Class::Connect,
         };
         let code = error_code(&body).map_or_else(String::new, |code| format!(" {code}"));
-        Err(self.failed(class, &format!("answered {}{code}", status.as_u16())))
-    }
-
-    pub(super) fn failed(&self, class: Class, what: &str) -> Failure {
-        Failure::new(class, format!("{} {what}", self.whom))
+        Err(failed(
+            class,
+            &format!("answered {}{code}", status.as_u16()),
+        ))
     }
 }
 
@@ -105,17 +81,9 @@ pub(super) fn unreadable(whom: &str) -> Failure {
     Failure::new(Class::Connect, format!("{whom} gave what is no credential"))
 }
 
-/// A file's text, read aside: a mount that hangs must not stop the requests.
+/// A file's text, if there is one that can be read.
 pub(super) async fn file(path: &Path) -> Option<Zeroizing<String>> {
-    let path = path.to_owned();
-    let read = tokio::task::spawn_blocking(move || {
-        let found = std::fs::metadata(&path).ok()?;
-        if !found.is_file() || found.len() > LONGEST_FILE {
-            return None;
-        }
-        std::fs::read_to_string(&path).ok().map(Zeroizing::new)
-    });
-    read.await.ok().flatten()
+    files::text("the file", path).await.ok()
 }
 
 /// The text between the first `<NAME>` and its end.
@@ -144,14 +112,7 @@ fn form(fields: &[(&str, &str)]) -> String {
         }
         out.push_str(name);
         out.push('=');
-        for byte in value.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                out.push(char::from(byte));
-            } else {
-                // Writing to a string does not fail.
-                let _ = write!(out, "%{byte:02X}");
-            }
-        }
+        out.push_str(&escaped(value, b"-._~"));
     }
     out
 }

@@ -26,7 +26,7 @@ use crate::tasks::Tasks;
 
 use self::state::{Issued, State, Step};
 
-pub use self::signer::AwsSigner;
+pub use self::signer::{AwsSigner, SignedWith};
 
 /// How long it may take to fetch one, all of a chain's sources together.
 const FETCH: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ pub(super) enum Credential {
 }
 
 #[derive(PartialEq, Eq)]
-pub(crate) struct AwsKeys {
+pub(super) struct AwsKeys {
     pub(super) id: Secret,
     pub(super) secret: Secret,
     /// Belongs to keys that expire.
@@ -122,6 +122,12 @@ impl Credentials {
         }
     }
 
+    /// Those that `ambient` leads to alone: for what is asked before any secret is known.
+    pub fn of_environment(ambient: Ambient, clients: &Clients) -> Self {
+        let tasks = clients.tasks().clone();
+        Self::new(ambient, Keyring::default(), clients.clone(), tasks)
+    }
+
     /// What `provider` is to be asked with now. Cancel-safe: what is being fetched goes on.
     ///
     /// # Errors
@@ -132,28 +138,6 @@ impl Credentials {
             Held::Credential(credential) => Ok(credential),
             Held::Issued(source, document) => self.issued(&source, document.as_ref()).await,
         }
-    }
-
-    /// AWS's keys for a service that is no provider; of the standard chain, in `region`.
-    ///
-    /// # Errors
-    /// As for a provider's.
-    pub(crate) async fn aws(&self, region: &Arc<str>) -> Result<Arc<AwsKeys>, Failure> {
-        let region = Arc::clone(region);
-        match self.issued(&Source::Aws { region }, None).await? {
-            Credential::Aws(keys) => Ok(keys),
-            // The chain gives nothing else.
-            Credential::None | Credential::Key(_) | Credential::Bearer(_) => Err(Failure::new(
-                Class::Connect,
-                "the AWS credential chain gave no keys",
-            )),
-        }
-    }
-
-    /// Fetches others in the background, now that `used` were refused.
-    pub(crate) fn doubt_aws(&self, region: &Arc<str>, used: &Arc<AwsKeys>) {
-        let region = Arc::clone(region);
-        self.doubt_of(Source::Aws { region }, &Credential::Aws(Arc::clone(used)));
     }
 
     /// Fetches in the background what `provider` will need, unless it is there and fresh.

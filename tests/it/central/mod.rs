@@ -8,26 +8,28 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{interval, sleep};
 
 use crate::support::centre::Away;
 use crate::support::crowd::crowd;
-use crate::support::fixture::{ask, ask_stream, plain, streamed};
-use crate::support::{Centre, Config, Folder, Gate, Gateway, Reply, Upstream, pillion, soon};
+use crate::support::fixture::{ask, plain};
+use crate::support::{
+    Centre, Config, Folder, Gateway, Reply, Upstream, is_named, pillion, seconds, soon,
+};
 
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Of a source that is asked often, with more keys of it.
-fn following(centre: &Centre, more: &str) -> Config {
+pub(crate) fn following(centre: &Centre, more: &str) -> Config {
     Config::following(&format!("url: \"{}\", refresh: 100ms{more}", centre.url()))
 }
 
-async fn saying(text: &str) -> Upstream {
+pub(crate) async fn saying(text: &str) -> Upstream {
     Upstream::always(Reply::json(plain(text))).await
 }
 
 /// The document that has this provider alone, with more lines.
-fn document(provider: &Upstream, more: &str) -> String {
+pub(crate) fn document(provider: &Upstream, more: &str) -> String {
     Config::of(&[provider]).central(more)
 }
 
@@ -37,7 +39,11 @@ async fn detail(gateway: &Gateway) -> (u16, Value) {
 }
 
 /// Waits until what `/readyz` says suits.
-async fn until(gateway: &Gateway, what: &str, suits: impl Fn(u16, &Value) -> bool) -> Value {
+pub(crate) async fn until(
+    gateway: &Gateway,
+    what: &str,
+    suits: impl Fn(u16, &Value) -> bool,
+) -> Value {
     soon(what, async {
         loop {
             let (status, detail) = detail(gateway).await;
@@ -50,7 +56,7 @@ async fn until(gateway: &Gateway, what: &str, suits: impl Fn(u16, &Value) -> boo
     .await
 }
 
-async fn until_answered(gateway: &Gateway, text: &str) {
+pub(crate) async fn until_answered(gateway: &Gateway, text: &str) {
     soon(&format!("{text} answers"), async {
         while !gateway.chat(&ask()).await.text().contains(text) {
             sleep(LOOK).await;
@@ -60,7 +66,7 @@ async fn until_answered(gateway: &Gateway, text: &str) {
 }
 
 /// Waits until the live document is known to have come from there.
-async fn until_from(gateway: &Gateway, origin: &str) -> Value {
+pub(crate) async fn until_from(gateway: &Gateway, origin: &str) -> Value {
     until(
         gateway,
         &format!("it is from the {origin}"),
@@ -69,7 +75,17 @@ async fn until_from(gateway: &Gateway, origin: &str) -> Value {
     .await
 }
 
-async fn until_kept(gateway: &Gateway, text: &str) {
+/// Waits until the document of this `version` is live; returns what requests then name as their
+/// configuration's.
+pub(crate) async fn until_live(gateway: &Gateway, version: u64) -> String {
+    let told = until(gateway, "it is live", |status, told| {
+        status == 200 && told["config"]["source"]["version"] == version
+    })
+    .await;
+    told["config"]["version"].as_str().unwrap().to_owned()
+}
+
+pub(crate) async fn until_kept(gateway: &Gateway, text: &str) {
     let copy = gateway.folder.file("cache/central.copy");
     soon(&format!("{text} is kept"), async {
         while !fs::read_to_string(&copy).is_ok_and(|kept| kept.ends_with(text)) {
@@ -79,7 +95,7 @@ async fn until_kept(gateway: &Gateway, text: &str) {
     .await;
 }
 
-async fn until_logged(gateway: &Gateway, text: &str) {
+pub(crate) async fn until_logged(gateway: &Gateway, text: &str) {
     soon(&format!("{text} is logged"), async {
         while !gateway.log().contains(text) {
             sleep(LOOK).await;
@@ -93,62 +109,25 @@ fn says_so(told: &Value, why: &str) -> bool {
     says(&told["config"]["refused"], why)
 }
 
-fn says(value: &Value, text: &str) -> bool {
+pub(crate) fn says(value: &Value, text: &str) -> bool {
     value.as_str().is_some_and(|said| said.contains(text))
 }
 
 #[tokio::test]
-async fn a_document_is_loaded_followed_and_refused_whole_when_it_is_poisoned() {
+async fn a_step_back_is_refused_unless_it_is_allowed() {
     let (first, second) = (saying("one").await, saying("two").await);
-    let centre = Centre::with(document(&first, "version: 1")).await;
+    let centre = Centre::with(document(&second, "version: 2")).await;
     let config = following(&centre, "");
     let gateway = Gateway::begin(&config, Folder::new()).await.serving().await;
-    until_answered(&gateway, "one").await;
-    until_from(&gateway, "source").await;
-    let (status, told) = detail(&gateway).await;
-    assert_eq!(
-        (status, &told["config"]["source"]["version"]),
-        (200, &1.into())
-    );
-
-    centre.says(document(&second, "version: 2"));
     until_answered(&gateway, "two").await;
-    let version = |told: &Value| told["config"]["version"].as_str().unwrap().to_owned();
-    let good = version(&detail(&gateway).await.1);
-
-    let poisoned = document(&first, "version: 3").replace("first/model-first", "nobody/m");
-    centre.says(poisoned);
-    let told = until(&gateway, "the refusal is told", |_, told| {
-        told["config"]["stale"] == true
-    })
-    .await;
-    let refused = told["config"]["refused"].as_str().unwrap().to_owned();
-    assert!(refused.contains(&centre.url()), "{refused}");
-    assert!(
-        refused.contains("pillion.yaml:8:9: routes.chat.targets[0]"),
-        "{refused}"
-    );
-    assert_eq!(version(&told), good);
-    until_logged(&gateway, "routes.chat.targets[0]").await;
-    let metrics = gateway.ask_admin("/metrics").await;
-    let metrics = metrics.text();
-    for sample in [
-        "pillion_config_refusals_total{reason=\"invalid\"} 1\n",
-        "pillion_config_stale 1\n",
-        "pillion_config_source_up 1\n",
-        "pillion_config_source_age_seconds 0\n",
-    ] {
-        assert!(metrics.contains(sample), "{sample}{metrics}");
-    }
-    let answer = gateway.chat(&ask()).await;
-    assert!(answer.text().contains("two"), "{}", answer.text());
-
-    // A step back is refused as well, and told for what it is.
     centre.says(document(&first, "version: 1"));
-    until(&gateway, "the step back is told", |_, told| {
+    let told = until(&gateway, "the step back is told", |_, told| {
         says(&told["config"]["refused"], "version 1 is behind 2")
     })
     .await;
+    assert!(says(&told["config"]["refused"], &centre.url()), "{told}");
+    let answer = gateway.chat(&ask()).await;
+    assert!(answer.text().contains("two"), "{}", answer.text());
     centre.says(document(&first, "version: 1\nallow_rollback: true"));
     until_answered(&gateway, "one").await;
     until(&gateway, "nothing is refused", |_, told| {
@@ -179,10 +158,10 @@ async fn what_its_own_file_says_is_read_with_the_document_that_is_live() {
         }
     })
     .await;
-    fs::write(&file, own + "routes: { chat: { timeout: 1s } }\n").unwrap();
+    fs::write(&file, own + "routes: { chat: { timeout: soon } }\n").unwrap();
     until(
         &gateway,
-        "what it may not say is refused",
+        "what is wrong with it is refused",
         |status, told| status == 200 && says(&told["config"]["refused"], "timeout"),
     )
     .await;
@@ -191,64 +170,38 @@ async fn what_its_own_file_says_is_read_with_the_document_that_is_live() {
     assert_ne!(model(&gateway.chat(&ask()).await), "chat");
 }
 
-#[tokio::test]
-async fn a_stream_that_began_on_a_target_that_is_removed_ends_there() {
-    let gate = Gate::new();
-    let slow = Reply::sse(streamed(&["Hel", "lo!"])).pause_after(2, &gate);
-    let first = Upstream::choosing(move |seen| {
-        if seen.json()["stream"] == true {
-            slow.clone()
-        } else {
-            Reply::json(plain("one"))
-        }
-    })
-    .await;
-    let second = saying("two").await;
-    let centre = Centre::with(document(&first, "")).await;
-    let config = following(&centre, "");
-    let gateway = Gateway::begin(&config, Folder::new()).await.serving().await;
-    let mut stream = gateway.stream(&ask_stream()).await;
-    stream.event().await;
-    centre.says(
-        Config::new()
-            .provider("second", &second.base_url(), "")
-            .central(""),
-    );
-    until_answered(&gateway, "two").await;
-    gate.open();
-    let answer = stream.rest().await;
-    assert!(answer.complete && answer.text().ends_with("data: [DONE]\n\n"));
-    let old = gateway.audit(answer.id()).await;
-    assert_eq!(old.targets(), ["first/model-first"]);
-    let new = gateway.chat(&ask()).await;
-    let new = gateway.audit(new.id()).await;
-    assert_ne!(old.text("config_version"), new.text("config_version"));
-}
-
+/// `PILLION_TEST_BINARY=target/release/pillion PILLION_TEST_SECONDS=30` asks it of a release, for half a
+/// minute.
 #[tokio::test]
 async fn under_load_and_a_hundred_reloads_a_second_each_request_sees_one_configuration() {
-    const SECONDS: usize = 6;
     const RATE: u32 = 200;
+    let seconds = seconds(6);
     let (first, second) = (saying("one").await, saying("two").await);
     // Whatever were kept of each configuration would be seen in the memory.
     let remark = "x".repeat(64 << 10);
     let named = |name: &str, upstream: &Upstream, number: usize| {
-        let config = Config::new().provider(name, &upstream.base_url(), "");
+        // Each with a key of its own, which the other does not name.
+        let secret = format!("secret: \"env:KEY_{name}\"");
+        let config = Config::new().provider(name, &upstream.base_url(), &secret);
         config.central(&format!(
             "version: {number}\nallow_rollback: true\n# {remark}"
         ))
     };
     let centre = Centre::with(named("first", &first, 0)).await;
-    // Asked every ten milliseconds, it has another document each time.
-    let keys = format!("url: \"{}\", refresh: 8ms", centre.url());
-    let config = Config::following(&keys);
+    // It is another one more often than each ten milliseconds, and asked so often.
+    let keys = format!("url: \"{}\", refresh: 3ms", centre.url());
+    let config = Config::following(&keys)
+        .env("KEY_first", "sk-first")
+        .env("KEY_second", "sk-second");
     let gateway = Gateway::begin(&config, Folder::new()).await.serving().await;
     until_answered(&gateway, "one").await;
     let lives = || gateway.log().matches("the configuration is live").count();
-    let requests = SECONDS * RATE as usize;
+    let requests = seconds * RATE as usize;
     let changes = async {
         let mut number = 1;
+        let mut next = interval(Duration::from_millis(3));
         loop {
+            next.tick().await;
             let (name, upstream) = if number % 2 == 0 {
                 ("first", &first)
             } else {
@@ -256,7 +209,6 @@ async fn under_load_and_a_hundred_reloads_a_second_each_request_sees_one_configu
             };
             centre.says(named(name, upstream, number));
             number += 1;
-            sleep(Duration::from_millis(10)).await;
         }
     };
     let load = async {
@@ -273,7 +225,7 @@ async fn under_load_and_a_hundred_reloads_a_second_each_request_sees_one_configu
     let after = gateway.resident_kib();
     let took = came.iter().map(|one| one.took).max().unwrap();
     println!(
-        "{requests} requests, {reloads} reloads in {SECONDS} s, slowest {took:?}, {warm} KiB → {after} KiB"
+        "{requests} requests, {reloads} reloads in {seconds} s, slowest {took:?}, {warm} KiB → {after} KiB"
     );
     for one in &came {
         assert_eq!(
@@ -300,8 +252,9 @@ async fn under_load_and_a_hundred_reloads_a_second_each_request_sees_one_configu
         assert_eq!(*seen.entry(version).or_insert(target), target);
     }
     // A build for tests on a busy machine does a part of what a release does.
-    assert!(reloads > SECONDS * 10, "{reloads} reloads");
-    assert!(seen.len() > SECONDS * 5, "{} versions were met", seen.len());
+    let least = if is_named() { 100 } else { 1 };
+    assert!(reloads >= seconds * least, "{reloads} reloads");
+    assert!(seen.len() > seconds / 2, "{} versions were met", seen.len());
     assert!(after < warm + 12 * 1024, "{warm} KiB → {after} KiB");
     assert!(centre.hits() > reloads);
 }

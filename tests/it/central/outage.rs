@@ -6,44 +6,6 @@ use std::time::Instant;
 use super::*;
 
 #[tokio::test]
-async fn an_outage_changes_nothing_and_a_restart_in_it_starts_from_the_last_good_copy() {
-    let (first, second) = (saying("one").await, saying("two").await);
-    let centre = Centre::with(document(&first, "version: 1")).await;
-    let config = following(&centre, "");
-    let gateway = Gateway::begin(&config, Folder::new()).await.serving().await;
-    until_answered(&gateway, "one").await;
-    let copy = gateway.folder.file("cache/central.copy");
-    until_kept(&gateway, &document(&first, "version: 1")).await;
-    assert_eq!(
-        fs::metadata(&copy).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
-
-    // Longer than an answer is waited for.
-    centre.goes(Away::Silent);
-    until(&gateway, "the outage is told", |status, told| {
-        status == 200 && says(&told["config"]["source"]["away"], "did not answer in time")
-    })
-    .await;
-    assert_eq!(gateway.chat(&ask()).await.status, 200);
-    let metrics = gateway.ask_admin("/metrics").await;
-    assert!(metrics.text().contains("pillion_config_source_up 0\n"));
-
-    centre.goes(Away::Broken);
-    let folder = gateway.crash();
-    let gateway = Gateway::begin(&config, folder).await.serving().await;
-    let told = until_from(&gateway, "copy").await;
-    assert!(!told["config"]["source"]["away"].is_null(), "{told}");
-    assert_eq!(gateway.chat(&ask()).await.status, 200);
-
-    centre.says(document(&second, "version: 2"));
-    centre.returns();
-    until_answered(&gateway, "two").await;
-    let told = until_from(&gateway, "source").await;
-    assert!(told["config"]["source"]["away"].is_null());
-}
-
-#[tokio::test]
 async fn without_source_and_copy_it_is_not_ready_and_says_why_until_there_is_one() {
     let first = saying("one").await;
     let centre = Centre::empty().await;
@@ -112,6 +74,10 @@ async fn two_with_one_folder_keep_whole_documents() {
             }
         })
         .await;
+    }
+    for name in ["central.copy", "central.copy.previous"] {
+        let mode = fs::metadata(cache.join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
     }
     let failures = "pillion_config_copy_failures_total 0\n";
     for gateway in [&one, &two] {

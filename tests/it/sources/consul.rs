@@ -3,6 +3,7 @@
 use http::Method;
 use pillion::source::SourceError;
 
+use super::followed::Keeper;
 use super::{
     ask, error, is_away, is_signed, keeps_up, new, open, place, same, signed, told, try_ask,
     with_token,
@@ -16,10 +17,10 @@ const PROGRAM: Program = Program {
 };
 const MANAGEMENT: &str = "3f6e5a3c-canary-0000";
 
-struct Consul(Peer);
+pub(super) struct Consul(Peer);
 
 impl Consul {
-    async fn start(settings: &'static str) -> Option<Self> {
+    pub(super) async fn start(settings: &'static str) -> Option<Self> {
         let program = PROGRAM.find()?;
         let peer = Peer::start(program, move |ports, folder| {
             let file = folder.file("consul.json");
@@ -77,6 +78,31 @@ impl Consul {
         };
         let token = [("x-consul-token", MANAGEMENT)];
         ask(method, &url, &token, value.unwrap_or_default()).await;
+    }
+}
+
+impl Keeper for Consul {
+    const WATCHES: bool = true;
+
+    fn keys(&self) -> String {
+        format!("url: \"{}\"", self.url("pillion/prod.yaml"))
+    }
+
+    async fn put(&mut self, text: &str) {
+        Self::put(self, "pillion/prod.yaml", Some(text)).await;
+    }
+
+    fn stop(&mut self) {
+        self.0.signal("STOP");
+    }
+
+    fn kill(&mut self) {
+        self.0.kill();
+    }
+
+    async fn again(&mut self) {
+        self.0.again().await;
+        self.is_well().await;
     }
 }
 

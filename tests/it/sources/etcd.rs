@@ -8,6 +8,7 @@ use pillion::source::SourceError;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::followed::Keeper;
 use super::{
     LONG, ask, error, found, is_away, is_signed, keeps_up, new, open, place, same, signed, told,
     try_ask,
@@ -20,10 +21,10 @@ const PROGRAM: Program = Program {
     version: "--version",
 };
 
-struct Etcd(Peer);
+pub(super) struct Etcd(Peer);
 
 impl Etcd {
-    async fn start() -> Option<Self> {
+    pub(super) async fn start() -> Option<Self> {
         let program = PROGRAM.find()?;
         let peer = Peer::start(program, |ports, folder| {
             let clients = format!("http://127.0.0.1:{}", ports[0]);
@@ -87,6 +88,31 @@ impl Etcd {
 
     async fn remove(&self, key: &str) {
         self.call("kv/deleterange", json!({"key": text(key)})).await;
+    }
+}
+
+impl Keeper for Etcd {
+    const WATCHES: bool = true;
+
+    fn keys(&self) -> String {
+        format!("url: \"{}\"", self.url("", "pillion/prod.yaml"))
+    }
+
+    async fn put(&mut self, text: &str) {
+        Self::put(self, "pillion/prod.yaml", text).await;
+    }
+
+    fn stop(&mut self) {
+        self.0.signal("STOP");
+    }
+
+    fn kill(&mut self) {
+        self.0.kill();
+    }
+
+    async fn again(&mut self) {
+        self.0.again().await;
+        self.is_well().await;
     }
 }
 

@@ -7,11 +7,42 @@ use pillion::config::Format;
 use pillion::secret::Ambient;
 use pillion::source::{Auth, SourceError};
 
+use super::followed::Keeper;
 use super::{error, is_signed, keeps_up, new, open, place, same, signed, too_large, with_token};
 use crate::support::Folder;
 
 fn url(folder: &Folder, name: &str) -> String {
     format!("file:{}", folder.file(name).display())
+}
+
+pub(super) struct Written(Folder);
+
+impl Written {
+    pub(super) fn new() -> Self {
+        Self(Folder::new())
+    }
+}
+
+impl Keeper for Written {
+    const SILENT: &str = "has no document there";
+
+    fn keys(&self) -> String {
+        format!("url: \"{}\"", url(&self.0, "prod.yaml"))
+    }
+
+    async fn put(&mut self, text: &str) {
+        let whole = self.0.file("whole");
+        fs::write(&whole, text).unwrap();
+        fs::rename(whole, self.0.file("prod.yaml")).unwrap();
+    }
+
+    fn stop(&mut self) {
+        fs::remove_file(self.0.file("prod.yaml")).unwrap();
+    }
+
+    fn kill(&mut self) {}
+
+    async fn again(&mut self) {}
 }
 
 #[tokio::test]

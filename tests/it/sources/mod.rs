@@ -4,7 +4,7 @@
 mod consul;
 mod etcd;
 mod file;
-
+mod followed;
 mod objects;
 mod redis;
 mod waiting;

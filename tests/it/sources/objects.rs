@@ -6,44 +6,94 @@ use http::Method;
 use pillion::secret::Ambient;
 use pillion::source::SourceError;
 
+use super::followed::Keeper;
 use super::{
     ask, error, is_away, is_signed, keeps_up, new, open_with, place, same, signed, too_large,
 };
 use crate::support::store::Moto;
 use crate::support::{Reply, Upstream};
 
+fn environment(endpoint: &str) -> [(&'static str, String); 4] {
+    [
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "canary-4711".to_owned()),
+        ("AWS_REGION", "eu-central-1".to_owned()),
+        ("AWS_ENDPOINT_URL_S3", endpoint.to_owned()),
+    ]
+}
+
 fn ambient(endpoint: &str) -> Ambient {
-    let environment = [
-        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-        ("AWS_SECRET_ACCESS_KEY", "canary-4711"),
-        ("AWS_REGION", "eu-central-1"),
-        ("AWS_ENDPOINT_URL_S3", endpoint),
-    ];
-    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let environment = environment(endpoint).map(|(name, value)| (name.to_owned(), value));
     Ambient::of(&environment)
 }
 
-#[tokio::test]
-async fn an_object_is_asked_for_through_an_outage() {
-    let Some(mut moto) = Moto::start().await else {
-        return;
-    };
-    let endpoint = moto.url();
-    // It takes who asks from the signature.
-    let identity = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261126/eu-central-1/s3/aws4_request, SignedHeaders=host, Signature=0";
-    let headers = [("authorization", identity)];
-    let region = "<CreateBucketConfiguration><LocationConstraint>eu-central-1</LocationConstraint></CreateBucketConfiguration>";
-    ask(Method::PUT, &format!("{endpoint}/bucket"), &headers, region).await;
-    let put = async |key: &str, text: Option<&str>| {
-        let url = format!("{endpoint}/bucket/{key}");
+/// With a bucket of the name `bucket`.
+pub(super) struct Objects(Moto);
+
+impl Objects {
+    pub(super) async fn start() -> Option<Self> {
+        let objects = Self(Moto::start().await?);
+        objects.make().await;
+        Some(objects)
+    }
+
+    async fn make(&self) {
+        let region = "<CreateBucketConfiguration><LocationConstraint>eu-central-1</LocationConstraint></CreateBucketConfiguration>";
+        self.ask(Method::PUT, "bucket", region).await;
+    }
+
+    async fn put(&self, key: &str, text: Option<&str>) {
         let method = if text.is_some() {
             Method::PUT
         } else {
             Method::DELETE
         };
-        ask(method, &url, &headers, text.unwrap_or_default()).await;
-    };
+        let path = format!("bucket/{key}");
+        self.ask(method, &path, text.unwrap_or_default()).await;
+    }
 
+    async fn ask(&self, method: Method, path: &str, body: &str) {
+        // It takes who asks from the signature.
+        let identity = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261126/eu-central-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+        let headers = [("authorization", identity)];
+        ask(method, &format!("{}/{path}", self.0.url()), &headers, body).await;
+    }
+}
+
+impl Keeper for Objects {
+    fn keys(&self) -> String {
+        "url: \"s3://bucket/pillion/prod.yaml\"".to_owned()
+    }
+
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        environment(&self.0.url()).to_vec()
+    }
+
+    async fn put(&mut self, text: &str) {
+        Self::put(self, "pillion/prod.yaml", Some(text)).await;
+    }
+
+    fn stop(&mut self) {
+        self.0.stop();
+    }
+
+    fn kill(&mut self) {
+        self.0.kill();
+    }
+
+    async fn again(&mut self) {
+        self.0.again().await;
+        self.make().await;
+    }
+}
+
+#[tokio::test]
+async fn an_object_is_asked_for_through_an_outage() {
+    let Some(mut objects) = Objects::start().await else {
+        return;
+    };
+    let endpoint = objects.0.url();
+    let put = async |key: &str, text: Option<&str>| objects.put(key, text).await;
     let mut source = open_with(&place("s3://bucket/pillion/prod.yaml"), &ambient(&endpoint));
     keeps_up(&mut *source, async |text| {
         put("pillion/prod.yaml", text).await;
@@ -67,7 +117,7 @@ async fn an_object_is_asked_for_through_an_outage() {
 
     put("pillion/prod.yaml", Some("a: 2\n")).await;
     same(&mut *source).await;
-    moto.kill();
+    objects.0.kill();
     assert!(is_away(&error(&mut *source).await));
 }
 

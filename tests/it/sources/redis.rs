@@ -3,12 +3,35 @@
 use pillion::source::{LARGEST, SourceError};
 use tokio::task::JoinSet;
 
+use super::followed::Keeper;
 use super::{error, is_away, is_signed, keeps_up, new, open, place, same, signed, with_token};
 use crate::support::tls::behind_tls;
 use crate::support::{Folder, Redis};
 
 fn url(redis: &Redis, key: &str) -> String {
     format!("redis://127.0.0.1:{}/3/{key}", redis.port)
+}
+
+impl Keeper for Redis {
+    fn keys(&self) -> String {
+        format!("url: \"{}\"", url(self, "pillion/prod.yaml"))
+    }
+
+    async fn put(&mut self, text: &str) {
+        self.ask(&["SET", "pillion/prod.yaml", text]).await;
+    }
+
+    fn stop(&mut self) {
+        Self::stop(self);
+    }
+
+    fn kill(&mut self) {
+        Self::kill(self);
+    }
+
+    async fn again(&mut self) {
+        Self::again(self).await;
+    }
 }
 
 #[tokio::test]

@@ -9,34 +9,47 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::followed::Keeper;
 use super::{LONG, new, open, place, same, signed, told};
+use crate::support::centre::Away;
 use crate::support::{Reply, Upstream, soon};
 
 /// Keeps a document, and its number as its `ETag`.
-struct Waiting {
+pub(super) struct Waiting {
     address: SocketAddr,
     document: watch::Sender<(u64, String)>,
+    away: watch::Sender<Option<Away>>,
     _tasks: JoinSet<()>,
 }
 
 impl Waiting {
     /// Says that it waits where `tells`.
-    async fn start(tells: bool) -> Self {
+    pub(super) async fn start(tells: bool) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let document = watch::Sender::new((1, "a: 1\n".to_owned()));
-        let kept = document.subscribe();
+        let (kept, away) = (document.subscribe(), watch::Sender::new(None));
+        let gone = away.subscribe();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                connections.spawn(serve(stream, kept.clone(), tells));
+                let (kept, mut broken) = (kept.clone(), gone.clone());
+                let silent = gone.clone();
+                connections.spawn(async move {
+                    let is_broken = |away: &Option<Away>| matches!(away, Some(Away::Broken));
+                    tokio::select! {
+                        () = serve(stream, kept, silent, tells) => {}
+                        _ = broken.wait_for(is_broken) => {}
+                    }
+                });
             }
         });
         Self {
             address,
             document,
+            away,
             _tasks: tasks,
         }
     }
@@ -49,7 +62,36 @@ impl Waiting {
     }
 }
 
-async fn serve(mut stream: TcpStream, mut document: watch::Receiver<(u64, String)>, tells: bool) {
+impl Keeper for Waiting {
+    const WATCHES: bool = true;
+
+    fn keys(&self) -> String {
+        format!("url: \"http://{}/prod.yaml\"", self.address)
+    }
+
+    async fn put(&mut self, text: &str) {
+        Self::put(self, text);
+    }
+
+    fn stop(&mut self) {
+        self.away.send_replace(Some(Away::Silent));
+    }
+
+    fn kill(&mut self) {
+        self.away.send_replace(Some(Away::Broken));
+    }
+
+    async fn again(&mut self) {
+        self.away.send_replace(None);
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    mut document: watch::Receiver<(u64, String)>,
+    mut away: watch::Receiver<Option<Away>>,
+    tells: bool,
+) {
     let mut head = Vec::new();
     while stream.read_buf(&mut head).await.is_ok_and(|read| read > 0) {
         if !head.ends_with(b"\r\n\r\n") {
@@ -66,6 +108,7 @@ async fn serve(mut stream: TcpStream, mut document: watch::Receiver<(u64, String
             let wait = Duration::from_secs(wait.parse().unwrap());
             let _ = timeout(wait, document.wait_for(|(number, _)| !is_known(*number))).await;
         }
+        let _ = away.wait_for(Option::is_none).await;
         let (number, text) = document.borrow_and_update().clone();
         let (status, text) = if is_known(number) {
             (304, String::new())

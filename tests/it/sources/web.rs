@@ -8,6 +8,7 @@ use pillion::config::Format;
 use pillion::secret::Ambient;
 use pillion::source::{Auth, Place, SourceError};
 
+use super::followed::Keeper;
 use super::{
     error, is_away, is_signed, keeps_up, new, open, place, same, signed, too_large, with_token,
 };
@@ -19,7 +20,7 @@ const PROGRAM: Program = Program {
     version: "-v",
 };
 
-struct Nginx(Peer);
+pub(super) struct Nginx(Peer);
 
 /// A certificate that vouches for itself, and its key.
 fn certificate(folder: &Folder, name: &str) -> (PathBuf, PathBuf) {
@@ -34,7 +35,7 @@ fn certificate(folder: &Folder, name: &str) -> (PathBuf, PathBuf) {
 }
 
 impl Nginx {
-    async fn start() -> Option<Self> {
+    pub(super) async fn start() -> Option<Self> {
         let program = PROGRAM.find()?;
         let peer = Peer::start(program, |ports, folder| {
             let root = folder.file("").display().to_string();
@@ -86,6 +87,33 @@ impl Nginx {
             ca: Some(self.0.folder.file("server.pem")),
             ..place(&url)
         }
+    }
+}
+
+impl Keeper for Nginx {
+    fn keys(&self) -> String {
+        let ca = self.0.folder.file("server.pem");
+        let port = self.0.ports[0];
+        let ca = ca.display();
+        format!("url: \"https://localhost:{port}/prod.yaml\", ca: \"{ca}\"")
+    }
+
+    async fn put(&mut self, text: &str) {
+        let whole = self.file("whole");
+        fs::write(&whole, text).unwrap();
+        fs::rename(whole, self.file("prod.yaml")).unwrap();
+    }
+
+    fn stop(&mut self) {
+        self.0.signal("STOP");
+    }
+
+    fn kill(&mut self) {
+        self.0.kill();
+    }
+
+    async fn again(&mut self) {
+        self.0.again().await;
     }
 }
 

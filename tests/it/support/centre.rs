@@ -1,4 +1,4 @@
-//! Where a central document is: a web server that has it, signs it, goes away and comes back.
+//! Where a central document is: a web server that has it, signs it, and goes away.
 
 use std::sync::{Arc, Mutex};
 
@@ -60,10 +60,6 @@ impl Centre {
 
     pub(crate) fn goes(&self, away: Away) {
         self.held.lock().unwrap().away = Some(away);
-    }
-
-    pub(crate) fn returns(&self) {
-        self.held.lock().unwrap().away = None;
     }
 
     pub(crate) fn url(&self) -> String {

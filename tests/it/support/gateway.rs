@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{Answer, Client, Refusing, Stream, Upstream, soon};
+use super::{Answer, Client, Refusing, Stream, Upstream, program, soon};
 
 /// Between two looks at something that gives no notice: a file, a process.
 const LOOK: Duration = Duration::from_millis(2);
@@ -609,7 +609,7 @@ fn spawn(config: &Config, folder: &Folder) -> (Child, Arc<watch::Sender<Said>>) 
         let folder = folder.0.display().to_string();
         (name, value.replace("$FOLDER", &folder))
     });
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pillion"))
+    let mut child = Command::new(program())
         .args(["run", "--config"])
         .arg(&path)
         .env_clear()

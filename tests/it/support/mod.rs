@@ -20,6 +20,7 @@ pub(crate) mod twice;
 pub(crate) mod upstream;
 pub(crate) mod wire;
 
+use std::ffi::OsString;
 use std::process::Command;
 use std::time::Duration;
 
@@ -47,11 +48,31 @@ pub(crate) async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
         .unwrap_or_else(|_| panic!("in {LIMIT:?} this did not happen: {what}"))
 }
 
+/// Names the program that is tested, such as a release, where it is not the one that was built with the
+/// tests.
+const PROGRAM: &str = "PILLION_TEST_BINARY";
+
+pub(crate) fn program() -> OsString {
+    let named = std::env::var_os(PROGRAM);
+    named.unwrap_or_else(|| env!("CARGO_BIN_EXE_pillion").into())
+}
+
+/// Whether a program is named, of which more can be asked than of one that was built for tests.
+pub(crate) fn is_named() -> bool {
+    std::env::var_os(PROGRAM).is_some()
+}
+
+/// For how long a test keeps up its load: so many seconds, unless a variable says another number.
+pub(crate) fn seconds(usual: usize) -> usize {
+    let named = std::env::var_os("PILLION_TEST_SECONDS");
+    named.map_or(usual, |named| named.to_str().unwrap().parse().unwrap())
+}
+
 /// Runs the command to its end: its exit code, and what it said.
 pub(crate) async fn pillion(arguments: &[&str]) -> (i32, String) {
     let arguments: Vec<_> = arguments.iter().map(|&word| word.to_owned()).collect();
     let run = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pillion"));
+        let mut command = Command::new(program());
         command.args(arguments).env_clear().output().unwrap()
     };
     let output = tokio::task::spawn_blocking(run).await.unwrap();

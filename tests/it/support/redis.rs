@@ -17,6 +17,11 @@ const PROGRAM: Program = Program {
     names: &["redis-server", "valkey-server"],
     version: "--version",
 };
+const VALKEY: Program = Program {
+    variable: "PILLION_TEST_VALKEY",
+    names: &["valkey-server"],
+    version: "--version",
+};
 
 /// Killed with its owner.
 pub(crate) struct Redis {
@@ -34,7 +39,15 @@ impl Redis {
 
     /// The same for those who know the password.
     pub(crate) async fn start_with(password: Option<&'static str>) -> Option<Self> {
-        let program = PROGRAM.find()?;
+        Some(Self::start_of(PROGRAM.find()?, password).await)
+    }
+
+    /// Valkey in its place.
+    pub(crate) async fn start_valkey() -> Option<Self> {
+        Some(Self::start_of(VALKEY.find()?, None).await)
+    }
+
+    async fn start_of(program: String, password: Option<&'static str>) -> Self {
         for _ in 0..5 {
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let port = free.local_addr().unwrap().port();
@@ -47,7 +60,7 @@ impl Redis {
                 password,
             };
             if redis.is_there().await {
-                return Some(redis);
+                return redis;
             }
         }
         panic!("{program} does not start");

@@ -1,5 +1,6 @@
 //! Stores of secrets of a test's own: real ones, on ports of loopback.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -99,17 +100,19 @@ impl Bao {
         self.write(&format!("secret/data/{path}"), &body).await;
     }
 
-    /// Lets whoever has this policy read what lies below `llm`.
-    pub(crate) async fn allow(&self, policy: &str) {
-        let rules = "path \"secret/data/llm/*\" { capabilities = [\"read\"] }";
+    /// Lets whoever has the policy `llm` read what lies below these, and nothing else.
+    pub(crate) async fn allow(&self, folders: &[&str]) {
+        let rule = |folder: &&str| {
+            format!("path \"secret/data/{folder}/*\" {{ capabilities = [\"read\"] }}\n")
+        };
+        let rules: String = folders.iter().map(rule).collect();
         let body = json!({ "policy": rules });
-        self.write(&format!("sys/policies/acl/{policy}"), &body)
-            .await;
+        self.write("sys/policies/acl/llm", &body).await;
     }
 
     /// The id of a role, and a secret id for it, whose tokens have these settings.
     pub(crate) async fn role(&self, settings: &Value) -> (String, String) {
-        self.allow("llm").await;
+        self.allow(&["llm"]).await;
         let (status, _) = self
             .try_write("sys/auth/approle", &json!({ "type": "approle" }))
             .await;
@@ -130,10 +133,19 @@ impl Bao {
         client.answer().await.rest().await.json()
     }
 
-    /// How many tokens there are, the one that may everything among them.
-    pub(crate) async fn tokens(&self) -> usize {
+    /// What the tokens that there are go by, the one that may everything among them.
+    pub(crate) async fn accessors(&self) -> BTreeSet<String> {
         let found = self.read("auth/token/accessors?list=true").await;
-        found["data"]["keys"].as_array().unwrap().len()
+        let found = found["data"]["keys"].as_array().unwrap().iter();
+        found.map(|it| it.as_str().unwrap().to_owned()).collect()
+    }
+
+    pub(crate) async fn tokens(&self) -> usize {
+        self.accessors().await.len()
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.0.address().port()
     }
 
     /// From here on nothing is answered, and nothing refused.
@@ -169,8 +181,18 @@ impl Moto {
         Some(Self(Peer::start(MOTO.find()?, arguments).await))
     }
 
+    /// From here on nothing is answered, and nothing refused.
+    pub(crate) fn stop(&self) {
+        self.0.signal("STOP");
+    }
+
     pub(crate) fn kill(&mut self) {
         self.0.kill();
+    }
+
+    /// Comes back where it was, empty.
+    pub(crate) async fn again(&mut self) {
+        self.0.again().await;
     }
 
     pub(crate) fn url(&self) -> String {

@@ -122,10 +122,8 @@ pub(super) async fn machine(ambient: &Ambient, clients: &Clients) -> Result<Foun
     let host = host.trim_end_matches('/');
     let client = clients.beside();
     let url = format!("{host}/latest/api/token");
-    let token = Question {
-        method: Method::PUT,
-        ..Question::get(WHOM, &url)
-    };
+    let mut token = Question::get(WHOM, &url);
+    token.errand.method = Method::PUT;
     let token = token
         .header("x-aws-ec2-metadata-token-ttl-seconds", "21600")
         .ask(&client)

@@ -12,7 +12,7 @@ use crate::secret::Ambient;
 use crate::upstream::client::Clients;
 use crate::upstream::credentials::AwsKeys;
 use crate::upstream::credentials::ask::{self, Question};
-use crate::upstream::sign::{self, ToSign, suffix};
+use crate::upstream::sign::{self, suffix};
 
 const WHOM: &str = "the AWS STS endpoint";
 const VERSION: (&str, &str) = ("Version", "2011-06-15");
@@ -46,15 +46,9 @@ pub(super) struct Sts<'a> {
 impl<'a> Sts<'a> {
     /// That of the environment's region, else of `region`.
     pub(super) fn new(ambient: &'a Ambient, clients: &'a Clients, region: &'a str) -> Self {
-        let own = ambient
-            .get("AWS_REGION")
-            .or_else(|| ambient.get("AWS_DEFAULT_REGION"));
-        let region = own.unwrap_or(region);
-        let given = ambient
-            .get("AWS_ENDPOINT_URL_STS")
-            .or_else(|| ambient.get("AWS_ENDPOINT_URL"));
-        let url = match given {
-            Some(url) => format!("{}/", url.trim_end_matches('/')),
+        let region = ambient.aws_region().unwrap_or(region);
+        let url = match ambient.aws_endpoint("AWS_ENDPOINT_URL_STS") {
+            Some(url) => format!("{url}/"),
             None => format!("https://sts.{region}.{}/", suffix(region)),
         };
         Self {
@@ -93,16 +87,8 @@ impl<'a> Sts<'a> {
             fields.push(("ExternalId", id));
         }
         let mut question = Question::form(WHOM, &self.url, &fields);
-        let uri = question.uri()?;
-        let body = question.body.clone();
-        let to_sign = ToSign {
-            service: "sts",
-            region: self.region,
-            method: &question.method,
-            uri: &uri,
-            body: std::slice::from_ref(&body),
-        };
-        sign::aws(&mut question.headers, &to_sign, keys, SystemTime::now())?;
+        let now = SystemTime::now();
+        sign::errand(&mut question.errand, "sts", self.region, keys, now)?;
         read(&question.ask(&self.clients.far()).await?)
     }
 }

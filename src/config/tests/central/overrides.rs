@@ -1,0 +1,265 @@
+//! What a sidecar says beside its central document: what wins, what is dropped, and what is wrong by
+//! itself.
+
+use serde_json::json;
+
+use super::*;
+
+fn warned(sources: &Sources) -> Vec<String> {
+    said(&loaded(sources).warnings)
+}
+
+#[test]
+fn what_is_not_left_is_dropped_and_told_and_the_document_is_taken() {
+    let own = "
+drain: 1s
+allow_anonymous: true
+instances: 1
+providers:
+routes:
+  fast: { timeout: 60s, targets: [inside/qwen3, openai/gpt-5] }
+  mine: { targets: [openai/gpt-5-mini] }
+keys: []
+";
+    let sources = with_env(
+        led(own, "local_overrides: [routes.fast.targets]\n"),
+        &[
+            ("PILLION_ALLOW_ANONYMOUS", "true"),
+            ("PILLION_MODEL_FAMILIES", "/etc/families.toml"),
+            ("PILLION_DRAIN", "2s"),
+        ],
+    );
+    let Loaded {
+        snapshot,
+        process,
+        warnings,
+        ..
+    } = loaded(&sources);
+    let stray = |at: &str, path: &str| {
+        format!(
+            "{at}: {path}: is dropped: it is for the central document to say; set it there, or list `{path}` in its `local_overrides`"
+        )
+    };
+    assert_eq!(
+        said(&warnings),
+        [
+            stray("7:1", "allow_anonymous"),
+            stray("8:1", "instances"),
+            stray("11:11", "routes.fast.timeout"),
+            stray("12:3", "routes.mine"),
+            stray("13:1", "keys"),
+            stray("PILLION_ALLOW_ANONYMOUS", "allow_anonymous"),
+            stray("PILLION_MODEL_FAMILIES", "model_families"),
+        ]
+    );
+    assert_eq!(snapshot.routes.len(), 1);
+    let route = &snapshot.routes["fast"];
+    assert_eq!(route.timeouts.whole, Duration::from_secs(20));
+    assert_eq!(&*route.targets().next().unwrap().model, "qwen3");
+    assert!(matches!(snapshot.callers, Callers::Keys(_)));
+    assert_eq!(snapshot.instances, None);
+    assert_eq!(process.drain, Duration::from_secs(2));
+}
+
+#[test]
+fn the_central_document_is_above_variables_and_flags_but_for_the_sidecars_own() {
+    let central = "
+hosts: [b.example]
+body_limit: 1MiB
+secret_max_stale: 1h
+audit: { to: [file] }
+drain: 3s
+shared_state: redis://central.internal
+";
+    let variables = [
+        ("PILLION_LISTEN", "127.0.0.1:4300"),
+        ("PILLION_SHARED_STATE", "redis://:canary@own.internal"),
+        ("PILLION_HOSTS", "evil.example"),
+        ("PILLION_BODY_LIMIT", "1GB"),
+        ("PILLION_SECRET_MAX_STALE", "90h"),
+        ("PILLION_AUDIT__TO", "stdout"),
+        ("PILLION_AUDIT__FILE", "/tmp/a"),
+        ("PILLION_QUEUE", "9"),
+    ];
+    let mut sources = with_env(led("", central), &variables);
+    sources.flags = vec![
+        ("drain".into(), "4s".into()),
+        ("admin".into(), "127.0.0.1:0".into()),
+    ];
+    let Loaded {
+        snapshot, process, ..
+    } = loaded(&sources);
+    assert_eq!((process.listen.port(), process.admin.port()), (4300, 0));
+    assert_eq!(
+        process.shared_state.unwrap().expose(),
+        "redis://:canary@own.internal"
+    );
+    assert_eq!(Vec::from_iter(&snapshot.hosts), ["b.example"]);
+    assert_eq!(snapshot.body_limit, 1 << 20);
+    // Said in part by each.
+    assert!(!process.audit.stdout);
+    assert_eq!(process.audit.file, Some("/tmp/a".into()));
+    assert_eq!(process.queue, 9);
+    assert_eq!(process.drain, Duration::from_secs(3));
+    let beaten = |by: &str, path: &str, at: &str| {
+        format!(
+            "{by}: {path}: is dropped: the central document says it, at central:{at}; `{path}` in its `local_overrides` would leave it"
+        )
+    };
+    assert_eq!(
+        warned(&sources),
+        [
+            beaten("PILLION_AUDIT__TO", "audit.to", "14:10"),
+            beaten("PILLION_BODY_LIMIT", "body_limit", "12:1"),
+            beaten("command line", "drain", "15:1"),
+            beaten("PILLION_HOSTS", "hosts", "11:1"),
+            beaten("PILLION_SECRET_MAX_STALE", "secret_max_stale", "13:1"),
+        ]
+    );
+
+    let left = format!("{central}local_overrides: [hosts, audit.to, drain]\n");
+    let mut sources = with_env(led("hosts: [c.example]\n", &left), &variables);
+    sources.flags = vec![("drain".into(), "4s".into())];
+    let Loaded {
+        snapshot, process, ..
+    } = loaded(&sources);
+    assert_eq!(Vec::from_iter(&snapshot.hosts), ["evil.example"]);
+    assert!(process.audit.stdout && process.audit.file.is_none());
+    assert_eq!(process.drain, Duration::from_secs(4));
+
+    let free = Sources {
+        local: Local::Free,
+        ..with_env(led("", central), &variables)
+    };
+    let hosts = loaded(&free).snapshot.hosts;
+    assert_eq!(Vec::from_iter(&hosts), ["evil.example"]);
+}
+
+#[test]
+fn an_own_file_says_of_the_audit_what_the_document_leaves_unsaid() {
+    let own = "audit: { to: [stdout], file: /tmp/a }\nsecret_max_stale: 9h\n";
+    let audit = |central: &str| loaded(&led(own, central)).process.audit;
+    let both = audit("audit: { to: [file] }\n");
+    assert_eq!((both.stdout, both.file), (false, Some("/tmp/a".into())));
+    let central = audit("audit: { to: [file], file: /tmp/b }\n");
+    assert_eq!(central.file, Some("/tmp/b".into()));
+    let left = audit("audit: { to: [file], file: /tmp/b }\nlocal_overrides: [audit]\n");
+    assert!(left.stdout);
+    // What says nothing is as what is not there, on either side.
+    for unsaid in ["audit:\nhosts:\n", "audit: { file: , to: }\nhosts:\n"] {
+        let said = loaded(&led(
+            "audit: { file: /tmp/a }\nhosts: [a.example]\n",
+            unsaid,
+        ));
+        assert_eq!(said.process.audit.file, Some("/tmp/a".into()), "{unsaid}");
+        assert_eq!(said.snapshot.hosts.len(), 1);
+        let shown = said.effective.show(&said.snapshot);
+        assert_eq!(shown["origins"]["hosts"], "file:<text>:6:1");
+    }
+    let empty = led(
+        "keys:\naudit:\n",
+        "audit: { to: [file], file: /tmp/b }\nlocal_overrides: [audit, keys]\n",
+    );
+    assert_eq!(loaded(&empty).process.audit.file, Some("/tmp/b".into()));
+}
+
+#[test]
+fn what_has_lost_its_ground_is_dropped() {
+    let own = "
+routes: { gone: { timeout: 19s }, fast: { timeout: 18s } }
+models: { openai/x: { price: { input: 1 }, context: 5 } }
+secret_stores: { bank: { refresh: 30s } }
+";
+    let left = "local_overrides: [routes, models.*.price.input, models.*.context]\n";
+    let with_all = format!(
+        "{}{left}
+models: {{ openai/x: {{ price: {{ input: 2, output: 3 }} }} }}
+secret_stores: {{ bank: {{ kind: aws-sm }} }}
+",
+        CENTRAL.replace(
+            "routes:\n",
+            "routes:\n  gone: { targets: [openai/x, inside/x] }\n"
+        ),
+    );
+    let mut sources = led(own, "");
+    sources.central = led_by("", &with_all).central;
+    let Loaded {
+        snapshot, warnings, ..
+    } = loaded(&sources);
+    assert_eq!(said(&warnings), Vec::<String>::new());
+    let whole = |snapshot: &Snapshot, route: &str| snapshot.routes[route].timeouts.whole.as_secs();
+    assert_eq!(
+        (whole(&snapshot, "gone"), whole(&snapshot, "fast")),
+        (19, 18)
+    );
+
+    let sources = led(own, left);
+    let Loaded {
+        snapshot, warnings, ..
+    } = loaded(&sources);
+    assert_eq!((snapshot.routes.len(), whole(&snapshot, "fast")), (1, 18));
+    let groundless = |at: &str, path: &str| {
+        format!(
+            "{at}: {path}: is dropped: the central document has nothing here that it could be a part of"
+        )
+    };
+    assert_eq!(
+        said(&warnings),
+        [
+            groundless("6:11", "routes.gone"),
+            groundless("7:23", "models.\"openai/x\".price"),
+            groundless("8:18", "secret_stores.bank"),
+        ]
+    );
+    // Whether there is ground for it is not known before there is a document.
+    let warnings = at_start(&sources).warnings;
+    let said = said(&warnings);
+    assert!(
+        said.iter().all(|it| it.contains("counts as far as")),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn what_is_wrong_by_itself_is_a_problem_also_where_it_would_be_dropped() {
+    let own = "
+routes: { fast: { timeout: soon, timout: 1s }, gone: { timeout: 0s } }
+secret_stores: { bank: { refresh: soon } }
+";
+    let wrong = [
+        "6:19: routes.fast.timeout: `soon` is not a duration above zero such as `300ms`, `8s`, `5m`, `1h`",
+        "6:34: routes.fast.timout: is not a key here; did you mean `timeout`?",
+        "6:56: routes.gone.timeout: `0s` is not a duration above zero such as `300ms`, `8s`, `5m`, `1h`",
+        "7:26: secret_stores.bank.refresh: `soon` is not a duration above zero such as `300ms`, `8s`, `5m`, `1h`",
+    ];
+    let sources = led(own, "local_overrides: [routes.gone.timeout]\n");
+    assert_eq!(refused(&sources), wrong);
+    assert_eq!(refused_at_start(&sources), wrong);
+}
+
+#[test]
+fn what_is_dropped_is_shown_and_never_told_to_be_what_counts() {
+    let own = "routes: { fast: { on_break: continue } }\n";
+    let central = "queue: 7\nlocal_overrides: [routes.*.timeout]\n";
+    let sources = with_env(led(own, central), &[("PILLION_QUEUE", "9")]);
+    let loaded = loaded(&sources);
+    let shown = loaded.effective.show(&loaded.snapshot);
+    assert_eq!(
+        shown["dropped"],
+        json!([
+            {
+                "path": "routes.fast.on_break",
+                "at": "file:<text>:5:19",
+                "why": "it is for the central document to say",
+            },
+            {
+                "path": "queue",
+                "at": "env:PILLION_QUEUE",
+                "why": "the central document says it, at central:10:1",
+            },
+        ])
+    );
+    assert_eq!(shown["config"]["routes"]["fast"]["on_break"], "error");
+    assert_eq!(shown["origins"]["routes.fast.on_break"], "default");
+    assert_eq!(shown["origins"]["queue"], "central:central:10:1");
+}
