@@ -5,6 +5,7 @@
 //! is down cannot fall back to another one. Never here: content, or a secret's value.
 
 mod routes;
+mod spend;
 mod status;
 mod targets;
 
@@ -18,6 +19,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 
 use crate::body::{self, Body};
 use crate::health::Health;
+use crate::limit::Quotas;
 use crate::secret::Keyring;
 use crate::telemetry::Metrics;
 use crate::upstream::Credentials;
@@ -37,6 +39,7 @@ pub struct AdminState {
     pub keyring: Keyring,
     pub credentials: Credentials,
     pub health: Health,
+    pub quotas: Quotas,
 }
 
 /// The answer of the admin listener. Waits for nothing but a configuration that is shown for the first
@@ -63,8 +66,8 @@ pub async fn respond(
     match asked {
         Asked::Config => config(state).await,
         Asked::Routes => routes(state),
-        Asked::Spend => spend(state),
         Asked::Targets => targets(state),
+        Asked::Spend => spend(state),
         Asked::Alive => page(StatusCode::OK, TEXT, "ok\n"),
         Asked::Ready => readiness(state),
         Asked::Metrics => metrics(state),
@@ -75,8 +78,8 @@ pub async fn respond(
 enum Asked {
     Config,
     Routes,
-    Spend,
     Targets,
+    Spend,
     Alive,
     Ready,
     Metrics,
@@ -87,8 +90,8 @@ impl Asked {
         Some(match path {
             "/api/config" => Self::Config,
             "/api/routes" => Self::Routes,
-            "/api/spend" => Self::Spend,
             "/api/targets" => Self::Targets,
+            "/api/spend" => Self::Spend,
             "/livez" | "/healthz" => Self::Alive,
             "/readyz" | "/startupz" => Self::Ready,
             "/metrics" => Self::Metrics,
@@ -133,10 +136,13 @@ fn routes(state: &AdminState) -> Response<Body> {
     }
 }
 
-/// What was spent since the start.
+/// What was spent since the start, and the budgets with what is left of each.
 fn spend(state: &AdminState) -> Response<Body> {
-    match serde_json::to_vec(&state.metrics.spend.rows()) {
-        Ok(rows) => page(StatusCode::OK, JSON, rows),
+    let spend = state
+        .status
+        .spend(&state.quotas, state.metrics.spend.rows());
+    match serde_json::to_vec(&spend) {
+        Ok(spend) => page(StatusCode::OK, JSON, spend),
         Err(error) => {
             tracing::error!(%error, "what was spent could not be written");
             page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
@@ -191,6 +197,7 @@ mod tests {
         let clients = Clients::new(tasks.clone(), Egress::default());
         AdminState {
             status: Arc::new(Status::new(Arc::clone(&metrics))),
+            quotas: Quotas::new(Arc::clone(&metrics)),
             metrics,
             credentials: Credentials::new(Ambient::default(), keyring.clone(), clients, tasks),
             health: Health::new(fastrand::Rng::with_seed(1)),
@@ -224,6 +231,7 @@ mod tests {
             body_limit: 0,
             hosts: BTreeSet::new(),
             instances: None,
+            teams: BTreeMap::new(),
             exchange: crate::price::Exchange::default(),
         })
     }

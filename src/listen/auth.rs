@@ -115,6 +115,7 @@ mod tests {
             body_limit: 0,
             hosts: BTreeSet::new(),
             instances: None,
+            teams: BTreeMap::new(),
             exchange: crate::price::Exchange::default(),
         }
     }

@@ -22,6 +22,7 @@ use crate::chat::Surface;
 use crate::dialect::Dialect;
 use crate::facts::{Extras, Facts, Families, Prices};
 use crate::health::{self, Capacity, Priority};
+use crate::limit::{Terms, Under};
 use crate::price::{Exchange, Price};
 use crate::secret::{Reference, StorePlaces};
 
@@ -50,6 +51,8 @@ pub struct Snapshot {
     pub hosts: BTreeSet<String>,
     /// How many sidecars have this configuration, where that is known.
     pub instances: Option<NonZeroU32>,
+    /// What the keys of a team may use together.
+    pub teams: BTreeMap<Arc<str>, Arc<Terms>>,
     /// The currency that costs are told in, and what a dollar comes to in others.
     pub exchange: Exchange,
 }
@@ -58,6 +61,18 @@ impl Snapshot {
     /// The route that a `model` string means, by name or by alias.
     pub fn route(&self, model: &str) -> Option<&Arc<Route>> {
         self.routes.get(model).or_else(|| self.aliases.get(model))
+    }
+
+    /// Whose limits and budgets a request of `key` is under.
+    pub fn under(&self, key: &Key, route: Option<&Route>) -> Under {
+        let mut under = Under::new();
+        under.extend(key.terms.clone());
+        under.extend(route.and_then(|route| route.terms.clone()));
+        if !self.teams.is_empty() {
+            let team = key.team.as_ref().or(self.identity.team.as_ref());
+            under.extend(team.and_then(|team| self.teams.get(team).cloned()));
+        }
+        under
     }
 }
 
@@ -97,6 +112,8 @@ pub struct Key {
     pub priority: Priority,
     /// Where all that it sends must stay.
     pub residency: Option<Arc<str>>,
+    /// What it may use.
+    pub terms: Option<Arc<Terms>>,
 }
 
 impl Key {
@@ -113,6 +130,7 @@ impl Key {
             expires: None,
             priority: Priority::default(),
             residency: None,
+            terms: None,
         }
     }
 
@@ -149,6 +167,8 @@ pub struct Route {
     /// Identical requests of one key within so long are one.
     pub dedupe: Option<Duration>,
     pub on_break: OnBreak,
+    /// What all may use of it together.
+    pub terms: Option<Arc<Terms>>,
 }
 
 /// A second target is asked while the first one keeps silent for longer than it does but once in
@@ -205,6 +225,7 @@ impl Route {
             hedge: None,
             dedupe: None,
             on_break: OnBreak::Error,
+            terms: None,
         }
     }
 

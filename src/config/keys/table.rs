@@ -17,7 +17,7 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("admin", Address, Default("127.0.0.1:4101"), "Probes, metrics and the page; 0.0.0.0:4101 inside Kubernetes."),
     key("identity", Table(IDENTITY), Optional, "Where this instance runs; written into every record."),
     key("source", Table(SOURCE), Optional, "Where the central document is, which says all the rest; what this file may say beside it, that document's `local_overrides` names."),
-    key("cache_dir", File, Optional, "A folder of this sidecar's own, where the last good central document is kept for a restart without its source."),
+    key("cache_dir", File, Optional, "A folder of this sidecar's own, where the last good central document is kept for a restart without its source, and what its budgets have spent."),
     key("version", Integer { least: 0, most: u64::MAX }, Optional, "Of a central document only: its number, which only grows; needed where `source.verify` asks for a signature, where it names one text."),
     key("audience", AnyOf(&[Text, List { of: &Text, least: 1, most: 1000 }]), Optional, "Of a central document only: for whom it is; a sidecar whose `source.audience` is none of these refuses it."),
     key("allow_rollback", Bool, Default("false"), "Of a central document only: whether it is taken over any higher `version`; not where `source.verify` asks for a signature."),
@@ -42,6 +42,7 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("models", Map { name: "`provider/model`", of: &Table(MODEL) }, Optional, "Facts about targets."),
     key("model_families", File, Optional, "A TOML file of facts about model families, asked before the built-in one."),
     key("profiles", Map { name: "profile", of: &Table(PROFILE) }, Optional, "Named sets of a route's knobs; `interactive` (the default) and `batch` are built in."),
+    key("teams", Map { name: "team", of: &Table(TEAM) }, Optional, "What the keys of a team may use together; a key without a team counts for that of `identity`."),
     key("routes", Map { name: "route", of: &Table(ROUTE) }, Optional, "What applications name in `model`."),
     key("keys", list(&Table(CALLER)), Optional, "The internal keys of applications; `pillion keys new` makes one."),
     key("audit", Table(AUDIT), Optional, "Where audit records go."),
@@ -190,11 +191,30 @@ const ROUTE: &[Key] = &[
     key("unsupported", Word(&["drop", "reject"]), Default("drop"), "What becomes of fields that a target of another dialect cannot be told."),
     key("expose_model", Bool, Default("false"), "Whether the caller sees the upstream's model name instead of the string it sent."),
     key("on_break", Word(&["error", "continue"]), Default("error"), "What becomes of a stream that breaks off: the caller is told, or another target goes on where the answer is plain text."),
+    LIMITS_OF, BUDGET_OF,
     TIMEOUT, FIRST_TOKEN, ANSWER, IDLE, STREAM, MAX_ATTEMPTS, RESERVE, WARM,
     SLOW_FACTOR, SLOW_FLOOR, BREAKER_OF, HEDGE_OF, DEDUPE,
 ];
 
 pub(super) const TARGETS: Shape = List { of: &AnyOf(&[Text, Table(GROUP)]), least: 1, most: 100 };
+const TEAM: &[Key] = &[LIMITS_OF, BUDGET_OF];
+
+const LIMITS_OF: Key = key("limits", Table(LIMITS), Optional, "What may be used in a minute, and at once, by the fleet together.");
+const BUDGET_OF: Key = key("budget", Table(BUDGET), Optional, "What may be spent in a day or a month, by the fleet together.");
+
+const LIMITS: &[Key] = &[
+    key("rpm", COUNT, Optional, "Requests in a minute."),
+    key("tpm", COUNT, Optional, "Tokens in a minute, prompt and completion together."),
+    key("concurrency", COUNT, Optional, "Requests at once."),
+    key("on_loss", Word(&["open", "closed"]), Default("open"), "While the shared state is away: each sidecar's share holds, or nothing passes."),
+];
+
+const BUDGET: &[Key] = &[
+    key("amount", MONEY, Required, "In the currency."),
+    key("per", Word(&["day", "month"]), Required, "Both begin at 00:00 UTC."),
+    key("scope", Word(&["fleet", "pod"]), Default("fleet"), "`pod`: each sidecar has an amount of its own."),
+    key("on_loss", Word(&["closed", "open"]), Default("closed"), "While the shared state is away: a small allowance goes out, or each sidecar's share of what was left when that was last known."),
+];
 
 const GROUP: &[Key] = &[
     key("any", List { of: &Table(MEMBER), least: 1, most: 100 }, Required, "The targets that share this place."),
@@ -217,6 +237,7 @@ const CALLER: &[Key] = &[
     key("passthrough", Text, Optional, "The provider that gets what no route takes."),
     key("expires", Date, Optional, "The first day, in UTC, on which the key is refused."),
     key("residency", Text, Optional, "Where all that it sends must stay."),
+    LIMITS_OF, BUDGET_OF,
     key("priority", Word(&["interactive", "batch"]), Default("interactive"), "`batch` takes only the capacity that interactive requests leave."),
 ];
 

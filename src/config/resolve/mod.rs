@@ -16,6 +16,7 @@ mod residency;
 mod routes;
 mod rules;
 mod stores;
+mod terms;
 
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
@@ -71,8 +72,10 @@ pub(super) fn resolve(
         body_limit: usize::try_from(root.integer("body_limit").unwrap_or(0)).unwrap_or(usize::MAX),
         hosts: hosts(root, report),
         instances: instances(root, facts.standing),
+        teams: terms::teams(root),
         exchange,
     };
+    terms::share_budgets(root, snapshot.instances.is_some(), report);
     source(root, report);
     if !facts.standing.is_led() {
         return (snapshot, process, Release::default());

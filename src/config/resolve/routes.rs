@@ -10,12 +10,14 @@ use crate::config::node::{Node, Table};
 use crate::config::path::Path;
 use crate::config::problem::Report;
 use crate::facts::Families;
+use crate::limit::Of;
 use crate::price::Exchange;
 use crate::snapshot::{
     Abilities, Member, OnBreak, OnUnsupported, Place, Provider, Route, Select, Target,
 };
 
 use super::knobs::Profiles;
+use super::terms::terms;
 use super::{money, residency, rules};
 
 type Routes = BTreeMap<Arc<str>, Arc<Route>>;
@@ -57,6 +59,7 @@ pub(super) fn resolve(
                 Some("continue") => OnBreak::Continue,
                 _ => OnBreak::Error,
             },
+            terms: terms(table, Of::Route, name),
         });
         warn_of_targets(&route, table, report);
         residency::check(&route, table, report);
