@@ -4,9 +4,8 @@
 //! job again with all that there is, and on failure keeps the last good configuration and says so.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use tokio::runtime::Handle;
@@ -19,6 +18,7 @@ use crate::health::Health;
 use crate::live::{Live, Publisher};
 use crate::secret::{Keyring, Reference};
 use crate::snapshot::Snapshot;
+use crate::stamp::Stamp;
 
 pub(super) struct Reloader {
     /// Without the central document, which is in `state`.
@@ -59,15 +59,6 @@ struct Serving {
 pub(super) struct First {
     pub(super) process: Process,
     pub(super) live: Live<Snapshot>,
-}
-
-/// What tells one state of a file from another without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    length: u64,
-    /// A mounted `ConfigMap` is swapped by a link, with a new file behind it.
-    file: u64,
 }
 
 impl Reloader {
@@ -299,13 +290,8 @@ fn said(problems: &[Problem]) -> Vec<String> {
 }
 
 fn stamp(document: &Document) -> Option<Stamp> {
-    let Document::File(path) = document else {
-        return None;
-    };
-    let found = std::fs::metadata(path).ok()?;
-    Some(Stamp {
-        modified: found.modified().ok(),
-        length: found.len(),
-        file: found.ino(),
-    })
+    match document {
+        Document::File(path) => Stamp::at(path),
+        Document::Text { .. } => None,
+    }
 }

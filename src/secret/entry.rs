@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::source::Stamp;
 use super::{Reference, Secret, SecretError};
+use crate::stamp::Stamp;
 
 /// For so long after it was replaced, a value may be used again where the one behind it is refused.
 const OVERLAP: Duration = Duration::from_mins(15);

@@ -7,7 +7,6 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +14,7 @@ use bytes::Bytes;
 
 use super::seen::{LONGEST_SIGNATURE, Seen, format, too_long};
 use super::{Document, Fetched, Fetching, LARGEST, Source, SourceError};
+use crate::stamp::Stamp;
 
 /// A file that was written this shortly before it was read may be written again without a trace:
 /// its time counts in steps.
@@ -31,15 +31,6 @@ pub(super) struct MountedFile {
 
 /// Of the document, and of its signature where there is one.
 type Stamps = (Stamp, Option<Stamp>);
-
-/// What tells one state of a file from another without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    length: u64,
-    /// Behind a link that was swapped there is another file.
-    file: u64,
-}
 
 /// What was read, and the files' state if that is enough to know it by.
 struct Reading {
@@ -149,15 +140,5 @@ fn problem(error: &io::Error) -> SourceError {
             why: format!("cannot be read: {kind}"),
             again: None,
         },
-    }
-}
-
-impl Stamp {
-    fn of(found: &Metadata) -> Self {
-        Self {
-            modified: found.modified().ok(),
-            length: found.len(),
-            file: found.ino(),
-        }
     }
 }

@@ -20,9 +20,10 @@ use super::aside::Aside;
 use super::entry::Entry;
 use super::shelf::Told;
 use super::shelves::{At, Shelves, Take, Versions};
-use super::source::{self, Reading, Stamp};
+use super::source::{self, Reading};
 use super::store::Store;
 use super::{Reference, Secret, SecretError, StorePlace, StorePlaces};
+use crate::stamp::Stamp;
 use crate::tasks::Tasks;
 
 /// Between two readings of a file that refused requests ask for: one wrong key fails many at once.
@@ -252,7 +253,7 @@ impl File {
 
     /// Looks, which blocks.
     fn is_to_be_read(&self) -> bool {
-        self.known.is_none() || self.reference.path().and_then(Stamp::of) != self.known
+        self.known.is_none() || self.reference.path().and_then(Stamp::at) != self.known
     }
 }
 
