@@ -4,6 +4,7 @@
 //! job again with all that there is, and on failure keeps the last good configuration and says so.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
@@ -28,6 +29,8 @@ pub(super) struct Reloader {
     status: Arc<Status>,
     /// What of a central document was refused may be fine with another file of ours.
     again: Arc<Notify>,
+    /// Whether somebody has asked for everything anew, and that has not begun.
+    asked: AtomicBool,
     /// Held while a configuration is read and published: one at a time, so that the newest is the
     /// last.
     state: Mutex<State>,
@@ -77,6 +80,7 @@ impl Reloader {
             health,
             status,
             again,
+            asked: AtomicBool::new(false),
             state: Mutex::new(State {
                 // Nothing has been seen: a change since the start is then found by the first look.
                 seen: None,
@@ -105,9 +109,17 @@ impl Reloader {
         self.forget_secrets(&mut state);
     }
 
+    /// Asks for everything anew; false when somebody has, whose [`reload`](Self::reload) has yet to begin.
+    /// So one waits while another runs, however many ask.
+    pub(super) fn asks_first(&self) -> bool {
+        !self.asked.swap(true, Ordering::AcqRel)
+    }
+
     /// Reads everything anew.
     pub(super) fn reload(&self) {
         let mut state = self.state();
+        // Whoever asks from here on may have changed what has been read.
+        self.asked.store(false, Ordering::Release);
         state.seen = stamp(&self.sources.document);
         self.read(&mut state);
         self.tell_changed_keys(&state);
@@ -293,5 +305,40 @@ fn stamp(document: &Document) -> Option<Stamp> {
     match document {
         Document::File(path) => Stamp::at(path),
         Document::Text { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Format, Local};
+    use crate::telemetry::Metrics;
+
+    #[test]
+    fn those_who_ask_while_a_reading_runs_are_one() {
+        let document = Document::Text {
+            format: Format::Yaml,
+            text: "a: [".to_owned(),
+        };
+        let sources = Sources {
+            document,
+            central: None,
+            local: Local::Bound,
+            env: Vec::new(),
+            flags: Vec::new(),
+            in_kubernetes: false,
+            now: Timestamp::UNIX_EPOCH,
+        };
+        let (reloader, _first) = Reloader::new(
+            sources,
+            Keyring::default(),
+            Health::new(fastrand::Rng::with_seed(7)),
+            Arc::new(Status::new(Arc::new(Metrics::default()))),
+            Arc::default(),
+        );
+        let asks: Vec<_> = (0..3).map(|_| reloader.asks_first()).collect();
+        assert_eq!(asks, [true, false, false]);
+        reloader.reload();
+        assert!(reloader.asks_first());
     }
 }

@@ -180,7 +180,7 @@ impl Read {
             let groundless = groundless.into_iter().map(|at| (at, Why::Groundless));
             for (at, why) in strays.chain(whole).chain(groundless) {
                 dropped.push(Dropped::in_text(&self.written, &at, &why));
-                self.written.positions.retain(|path, _| !path.is_in(&at));
+                self.written.forget(&at);
             }
         }
         counted

@@ -1,7 +1,7 @@
 //! Routes: their targets, their names, and the knobs that they have from a profile.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::node::{Node, Table};
@@ -87,7 +87,10 @@ impl Claims {
 
 /// Finds what `provider/model` names, with what `models` says about it.
 pub(super) struct Targets<'a> {
-    root: &'a Table,
+    /// What the operator says of a target.
+    facts: HashMap<&'a str, &'a Table>,
+    /// The names of all providers, also of those that are wrong.
+    names: BTreeSet<&'a str>,
     providers: &'a BTreeMap<Arc<str>, Arc<Provider>>,
     families: &'a Families,
     /// Those found so far: a target is one, however many list it.
@@ -102,7 +105,8 @@ impl<'a> Targets<'a> {
         report: &mut Report,
     ) -> Self {
         let mut targets = Self {
-            root,
+            facts: root.map("models").collect(),
+            names: root.names("providers").into_iter().collect(),
             providers,
             families,
             found: HashMap::new(),
@@ -129,13 +133,12 @@ impl<'a> Targets<'a> {
             report.problem(at, format!("{id:?} has white space in it"));
             return None;
         }
-        let names = self.root.names("providers");
-        if !names.contains(&provider) {
+        if !self.names.contains(provider) {
             let message = format!("no provider is named `{provider}`");
-            report.unknown(at, message, provider, names);
+            report.unknown(at, message, provider, self.names.iter().copied());
             return None;
         }
-        let facts = self.facts(id);
+        let facts = self.facts.get(id).copied();
         let target = Arc::new(Target {
             id: id.into(),
             provider: self.providers.get(provider)?.clone(),
@@ -152,15 +155,9 @@ impl<'a> Targets<'a> {
         Some(target)
     }
 
-    /// What the operator says of a target.
-    fn facts(&self, id: &str) -> Option<&'a Table> {
-        let mut models = self.root.map("models");
-        models.find(|(name, _)| *name == id).map(|(_, table)| table)
-    }
-
     /// Whether a price is set, be it right or wrong.
     fn has_price(&self, id: &str) -> bool {
-        self.facts(id).is_some_and(|facts| facts.has("price"))
+        self.facts.get(id).is_some_and(|facts| facts.has("price"))
     }
 }
 
@@ -257,14 +254,15 @@ fn weight(member: &Table, select: Select, report: &mut Report) -> Option<u32> {
 
 fn warn_of_targets(route: &Route, table: &Table, report: &mut Report) {
     let at = table.at("targets");
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen = HashSet::new();
     for target in route.targets() {
-        if seen.contains(&&*target.id) {
+        if !seen.insert(&*target.id) {
             report.warning(&at, format!("`{}` is listed twice", target.id));
         }
-        seen.push(&target.id);
     }
-    if let [one] = *seen {
+    let mut targets = route.targets();
+    if let (Some(one), None) = (targets.next(), targets.next()) {
+        let one = &one.id;
         let message = format!("`{one}` is the only target: there is nothing to fall back to");
         report.warning(&at, message);
     }
