@@ -145,6 +145,7 @@ impl Reloader {
     /// Reads the secrets that `snapshot` names. One that cannot be read disables its provider, unless it
     /// has been read before, and nothing else; one that hangs is soon given up.
     fn read_secrets(&self, snapshot: &Snapshot) {
+        self.keyring.hold_files_for(snapshot.secret_max_stale);
         let named = secrets(snapshot);
         for (reference, error) in self.keyring.load(&snapshot.secret_stores, named) {
             let in_use = self.keyring.current(&reference).is_some();
