@@ -227,6 +227,7 @@ mod tests {
             aliases: HashMap::new(),
             providers: secrets.iter().map(provider).collect(),
             secret_stores: StorePlaces::new(),
+            secret_max_stale: std::time::Duration::from_hours(12),
             callers: Callers::Keys(HashMap::new()),
             body_limit: 0,
             hosts: BTreeSet::new(),

@@ -4,9 +4,9 @@
 //! job again with all that there is, and on failure keeps the last good configuration and says so.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::MetadataExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use tokio::runtime::Handle;
@@ -19,6 +19,7 @@ use crate::health::Health;
 use crate::live::{Live, Publisher};
 use crate::secret::{Keyring, Reference};
 use crate::snapshot::Snapshot;
+use crate::stamp::Stamp;
 
 pub(super) struct Reloader {
     /// Without the central document, which is in `state`.
@@ -28,6 +29,8 @@ pub(super) struct Reloader {
     status: Arc<Status>,
     /// What of a central document was refused may be fine with another file of ours.
     again: Arc<Notify>,
+    /// Whether somebody has asked for everything anew, and that has not begun.
+    asked: AtomicBool,
     /// Held while a configuration is read and published: one at a time, so that the newest is the
     /// last.
     state: Mutex<State>,
@@ -61,15 +64,6 @@ pub(super) struct First {
     pub(super) live: Live<Snapshot>,
 }
 
-/// What tells one state of a file from another without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    length: u64,
-    /// A mounted `ConfigMap` is swapped by a link, with a new file behind it.
-    file: u64,
-}
-
 impl Reloader {
     /// The first configuration comes out of the receiver.
     pub(super) fn new(
@@ -86,6 +80,7 @@ impl Reloader {
             health,
             status,
             again,
+            asked: AtomicBool::new(false),
             state: Mutex::new(State {
                 // Nothing has been seen: a change since the start is then found by the first look.
                 seen: None,
@@ -114,9 +109,17 @@ impl Reloader {
         self.forget_secrets(&mut state);
     }
 
+    /// Asks for everything anew; false when somebody has, whose [`reload`](Self::reload) has yet to begin.
+    /// So one waits while another runs, however many ask.
+    pub(super) fn asks_first(&self) -> bool {
+        !self.asked.swap(true, Ordering::AcqRel)
+    }
+
     /// Reads everything anew.
     pub(super) fn reload(&self) {
         let mut state = self.state();
+        // Whoever asks from here on may have changed what has been read.
+        self.asked.store(false, Ordering::Release);
         state.seen = stamp(&self.sources.document);
         self.read(&mut state);
         self.tell_changed_keys(&state);
@@ -142,6 +145,7 @@ impl Reloader {
     /// Reads the secrets that `snapshot` names. One that cannot be read disables its provider, unless it
     /// has been read before, and nothing else; one that hangs is soon given up.
     fn read_secrets(&self, snapshot: &Snapshot) {
+        self.keyring.hold_files_for(snapshot.secret_max_stale);
         let named = secrets(snapshot);
         for (reference, error) in self.keyring.load(&snapshot.secret_stores, named) {
             let in_use = self.keyring.current(&reference).is_some();
@@ -299,13 +303,43 @@ fn said(problems: &[Problem]) -> Vec<String> {
 }
 
 fn stamp(document: &Document) -> Option<Stamp> {
-    let Document::File(path) = document else {
-        return None;
-    };
-    let found = std::fs::metadata(path).ok()?;
-    Some(Stamp {
-        modified: found.modified().ok(),
-        length: found.len(),
-        file: found.ino(),
-    })
+    match document {
+        Document::File(path) => Stamp::at(path),
+        Document::Text { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Format, Local};
+    use crate::telemetry::Metrics;
+
+    #[test]
+    fn those_who_ask_while_a_reading_runs_are_one() {
+        let document = Document::Text {
+            format: Format::Yaml,
+            text: "a: [".to_owned(),
+        };
+        let sources = Sources {
+            document,
+            central: None,
+            local: Local::Bound,
+            env: Vec::new(),
+            flags: Vec::new(),
+            in_kubernetes: false,
+            now: Timestamp::UNIX_EPOCH,
+        };
+        let (reloader, _first) = Reloader::new(
+            sources,
+            Keyring::default(),
+            Health::new(fastrand::Rng::with_seed(7)),
+            Arc::new(Status::new(Arc::new(Metrics::default()))),
+            Arc::default(),
+        );
+        let asks: Vec<_> = (0..3).map(|_| reloader.asks_first()).collect();
+        assert_eq!(asks, [true, false, false]);
+        reloader.reload();
+        assert!(reloader.asks_first());
+    }
 }

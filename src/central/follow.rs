@@ -173,7 +173,7 @@ impl Follower {
 
     /// The source has what it had when it was last asked, and perhaps something unusable since.
     async fn as_before(&mut self) {
-        let was_unusable = self.following.usable();
+        let was_unusable = self.following.take_unusable();
         self.confirm();
         if self.live.is_none() {
             // What was wrong may have been wrong on our side.

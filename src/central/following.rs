@@ -220,8 +220,9 @@ impl Following {
         self.changes.notify_one();
     }
 
-    /// What the source has is what it had before. Whether there was something unusable in its place.
-    pub(super) fn usable(&self) -> bool {
+    /// What the source has is what it had before: the refusal of something unusable in its place is over.
+    /// Whether there was one.
+    pub(super) fn take_unusable(&self) -> bool {
         let mut state = self.state();
         let refused = &mut state.refused;
         let was = refused.take_if(|(reason, _)| *reason == Reason::Unusable);

@@ -43,6 +43,8 @@ pub struct Snapshot {
     pub providers: BTreeMap<Arc<str>, Arc<Provider>>,
     /// Where the secrets are that are in a store.
     pub secret_stores: StorePlaces,
+    /// For so long a secret is used that cannot be read any more.
+    pub secret_max_stale: Duration,
     pub callers: Callers,
     /// The largest request body, in bytes.
     pub body_limit: usize,

@@ -33,7 +33,7 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("queue", AT_ONCE, Default("1024"), "Requests that may wait until one of those has ended; what comes on top is refused at once."),
     key("connections", AT_ONCE, Default("16384"), "Connections of applications that may be open at once."),
     key("shared_state", SharedState, Optional, "A Redis where the instances of a fleet share what they know; `PILLION_SHARED_STATE` keeps its password out of the file."),
-    key("secret_max_stale", SPAN, Default("12h"), "For so long a secret of a store is used after the store last confirmed it."),
+    key("secret_max_stale", SPAN, Default("12h"), "For so long a secret of a store or a file is used after it was last confirmed there."),
     key("secret_stores", Map { name: "store of secrets", of: &Table(SECRET_STORE) }, Optional, "Where secrets are that `STORE:path#field` names."),
     key("hosts", list(&Text), Optional, "`Host` names accepted beside the loopback ones."),
     key("h2c", Bool, Default("false"), "Whether HTTP/2 without TLS is accepted."),
@@ -65,7 +65,7 @@ const SOURCE: &[Key] = &[
     key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
     key("report", SourceUrl, Optional, "Where this sidecar tells every half minute what it runs and what it refused: `https://…`, or `redis://host:6379/0/KEY`."),
     key("audience", Text, Optional, "Whose document it must be: one that does not name this in its own `audience` is refused."),
-    key("verify", AnyOf(&[Table(VERIFY), List { of: &Table(VERIFY), least: 1, most: 2 }]), Optional, "Whose signature the document must bear; a list of two while a key is being rotated."),
+    key("verify", AnyOf(&[Table(VERIFY), List { of: &Table(VERIFY), least: 1, most: 2 }]), Optional, "Whose signature the document must bear; a list of two while a key is being rotated. Without a `cache_dir` a restart knows no `version` that it must not go below; in a cluster of Redis the key needs a hash tag, so that its signature lies beside it."),
 ];
 
 const SOURCE_AUTH: &[Key] = &[

@@ -68,6 +68,7 @@ pub(super) fn resolve(
         aliases,
         providers,
         secret_stores,
+        secret_max_stale: root.duration("secret_max_stale").unwrap_or_default(),
         callers,
         body_limit: usize::try_from(root.integer("body_limit").unwrap_or(0)).unwrap_or(usize::MAX),
         hosts: hosts(root, report),

@@ -92,6 +92,26 @@ fn the_last_good_value_stays_when_a_reading_fails() {
 }
 
 #[test]
+fn the_value_of_a_file_that_is_gone_is_used_as_long_as_that_of_a_store() {
+    let file = Scratch::holding("sk-1");
+    let keyring = Keyring::default();
+    keyring.hold_files_for(Duration::from_hours(1));
+    keyring.load(&StorePlaces::new(), [&file.0]);
+    fs::remove_file(file.path()).unwrap();
+    for _ in 0..2 {
+        keyring.refresh_files();
+        assert_eq!(value(&keyring, &file.0).as_deref(), Some("sk-1"));
+    }
+    keyring.hold_files_for(Duration::ZERO);
+    keyring.refresh_files();
+    assert_eq!(value(&keyring, &file.0), None);
+    assert_eq!(keyring.problem(&file.0), Some(SecretError::Missing));
+    file.put("sk-1");
+    keyring.refresh_files();
+    assert_eq!(value(&keyring, &file.0).as_deref(), Some("sk-1"));
+}
+
+#[test]
 fn a_value_that_did_not_change_is_the_same_one() {
     let file = Scratch::holding("sk-1");
     let keyring = Keyring::default();
@@ -288,5 +308,50 @@ fn what_is_no_file_is_not_read() {
     for reference in [device, folder] {
         let problems = Keyring::default().load(&StorePlaces::new(), [&reference]);
         assert_eq!(problems, [(reference, SecretError::NotAFile)]);
+    }
+}
+
+/// A store that answers until it is told not to.
+#[derive(Default)]
+struct Fading(std::sync::atomic::AtomicBool);
+
+impl Store for Fading {
+    fn read<'a>(&'a self, _: &'a str) -> crate::secret::Asking<'a> {
+        let gone = self.0.load(std::sync::atomic::Ordering::Relaxed);
+        let found = crate::secret::Found::text("1".into(), zeroize::Zeroizing::new("sk-1".into()));
+        let answer = if gone {
+            Err(SecretError::Away("gone".into()))
+        } else {
+            Ok(found)
+        };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_is_no_younger_for_a_store_that_is_asked_elsewhere() {
+    let store = Arc::new(Fading::default());
+    let opened = Arc::clone(&store);
+    let open = move |_: &StorePlace| Arc::<Fading>::clone(&opened) as Arc<dyn Store>;
+    let keyring = Keyring::with_stores(open, Tasks::default());
+    let place = |region: u64| StorePlace {
+        kind: crate::secret::StoreKind::AwsSm(crate::secret::AwsPlace {
+            region: Some(region.to_string().into()),
+            address: None,
+        }),
+        ca: None,
+        refresh: Duration::from_mins(5),
+        max_stale: Duration::from_hours(1),
+    };
+    let secret = Reference::try_new("bank:p").unwrap();
+    for number in 0..7 {
+        let places = StorePlaces::from([("bank".into(), Arc::new(place(number)))]);
+        keyring.load(&places, [&secret]);
+        keyring.read_once(Duration::from_secs(1)).await;
+        // The last time is past the hour.
+        let expected = (number < 6).then_some("sk-1");
+        assert_eq!(value(&keyring, &secret).as_deref(), expected, "{number}");
+        store.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(11 * 60)).await;
     }
 }
