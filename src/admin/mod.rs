@@ -4,6 +4,8 @@
 //! [`respond`]. Readiness never depends on a provider: a pod that is taken out because a provider
 //! is down cannot fall back to another one. Never here: content, or a secret's value.
 
+mod access;
+mod requests;
 mod routes;
 mod status;
 mod targets;
@@ -14,7 +16,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::body::{self, Body};
 use crate::health::Health;
@@ -41,15 +43,13 @@ pub struct AdminState {
 
 /// The answer of the admin listener. Waits for nothing but a configuration that is shown for the first
 /// time; `/metrics` takes as long as its text is long. Probes and metrics answer anyone; what `/api`
-/// tells is for this machine alone.
-pub async fn respond(
-    method: &Method,
-    path: &str,
-    from: IpAddr,
-    state: &AdminState,
-) -> Response<Body> {
-    if path.starts_with("/api/") && !from.to_canonical().is_loopback() {
-        return page(StatusCode::FORBIDDEN, TEXT, "only from this machine\n");
+/// tells is for this machine and for who shows the token ([`access`]).
+pub async fn respond<B>(request: &Request<B>, from: IpAddr, state: &AdminState) -> Response<Body> {
+    let (method, path) = (request.method(), request.uri().path());
+    if path.starts_with("/api/")
+        && let Err(denied) = access::may(path, request.headers(), from, state)
+    {
+        return denied.into_response();
     }
     let Some(asked) = Asked::of(path) else {
         return page(StatusCode::NOT_FOUND, TEXT, "not found\n");
@@ -62,6 +62,11 @@ pub async fn respond(
     }
     match asked {
         Asked::Config => config(state).await,
+        Asked::Request(id) => match requests::one(&state.status.recent(), id) {
+            Some(record) => page(StatusCode::OK, JSON, record),
+            None => page(StatusCode::NOT_FOUND, TEXT, "not among the newest requests\n"),
+        },
+        Asked::Requests => page(StatusCode::OK, JSON, requests::list(&state.status.recent())),
         Asked::Routes => routes(state),
         Asked::Spend => spend(state),
         Asked::Targets => targets(state),
@@ -72,8 +77,11 @@ pub async fn respond(
 }
 
 /// What can be asked for.
-enum Asked {
+enum Asked<'a> {
     Config,
+    /// By its id.
+    Request(&'a str),
+    Requests,
     Routes,
     Spend,
     Targets,
@@ -82,17 +90,18 @@ enum Asked {
     Metrics,
 }
 
-impl Asked {
-    fn of(path: &str) -> Option<Self> {
+impl<'a> Asked<'a> {
+    fn of(path: &'a str) -> Option<Self> {
         Some(match path {
             "/api/config" => Self::Config,
+            "/api/requests" => Self::Requests,
             "/api/routes" => Self::Routes,
             "/api/spend" => Self::Spend,
             "/api/targets" => Self::Targets,
             "/livez" | "/healthz" => Self::Alive,
             "/readyz" | "/startupz" => Self::Ready,
             "/metrics" => Self::Metrics,
-            _ => return None,
+            _ => Self::Request(path.strip_prefix(access::DETAIL)?),
         })
     }
 }
@@ -225,6 +234,7 @@ mod tests {
             hosts: BTreeSet::new(),
             instances: None,
             exchange: crate::price::Exchange::default(),
+            admin_token: None,
         })
     }
 
@@ -242,9 +252,11 @@ shared_state: redis://:canary-4711@redis.internal
 
     fn answer(state: &AdminState, method: &Method, path: &str, from: IpAddr) -> Response<Body> {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let request = Request::builder().method(method).uri(path).body(());
+        let request = request.unwrap();
         runtime
             .unwrap()
-            .block_on(respond(method, path, from, state))
+            .block_on(respond(&request, from, state))
     }
 
     fn get(state: &AdminState, path: &str) -> (StatusCode, String) {

@@ -7,6 +7,7 @@ mod embedded;
 mod files;
 mod life;
 mod reload;
+mod sending;
 
 use std::io;
 use std::net::SocketAddr;
@@ -37,6 +38,7 @@ use crate::upstream::Upstream;
 
 use self::core::Core;
 use self::reload::{First, Reloader};
+use self::sending::Sending;
 
 pub use self::embedded::Embedded;
 
@@ -69,6 +71,8 @@ pub struct Addresses {
 pub enum StartError {
     Bind(BindError),
     Audit(io::Error),
+    /// A collector of records cannot be reached as it is written.
+    Collector(&'static str),
     Simulator {
         name: Arc<str>,
         error: io::Error,
@@ -85,6 +89,7 @@ impl std::fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Audit(error) => error.fmt(f),
+            Self::Collector(why) => write!(f, "a collector of audit records {why}"),
             Self::Simulator { name, error } => {
                 write!(f, "the simulated provider `{name}` cannot listen: {error}")
             }
@@ -177,9 +182,12 @@ pub async fn run(
         ..
     } = core;
     let snapshot = live.current();
+    let collectors = &process.audit.collectors;
     let sinks = AuditSinks {
         stdout: process.audit.stdout,
         file: process.audit.file.clone(),
+        elsewhere: collectors.iter().map(|it| it.kind.name()).collect(),
+        required: process.audit.required,
         heads: heads.clone(),
     };
     let required = process.audit.file.as_ref().is_some_and(|it| it.required);
@@ -190,13 +198,17 @@ pub async fn run(
             tracing::error!(%error, "the audit file that the central document names cannot be opened: records go to stdout");
             open(AuditSinks {
                 stdout: true,
-                file: None,
+                elsewhere: collectors.iter().map(|it| it.kind.name()).collect(),
                 heads: heads.clone(),
+                ..AuditSinks::default()
             })
         }
         opened => opened,
     };
     let records = records.map_err(StartError::Audit)?;
+    status.records(records.clone());
+    let sending = Sending::start(collectors, &records, &snapshot.identity, &upstream.clients);
+    let sending = sending.map_err(StartError::Collector)?;
     let listener = listen::bind(process.listen).map_err(StartError::Bind)?;
     let at = Addresses {
         listen: listener.local_addr().unwrap_or(process.listen),
@@ -263,11 +275,12 @@ pub async fn run(
         connections: &connections,
         cut: &cut,
     };
-    drain.run(&mut signals).await;
+    let until = drain.run(&mut signals).await;
     if let Some(fleet) = &gateway.fleet {
         fleet.settle().await;
     }
     life::close(records).await;
+    sending.end(until).await;
     reports_end.cancel();
     life::last_report(&reporting).await;
     tracing::info!("ended");

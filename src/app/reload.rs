@@ -141,10 +141,11 @@ impl Reloader {
             .providers
             .values()
             .filter_map(|provider| provider.secret.as_ref())
+            .chain(&snapshot.admin_token)
             .collect();
         for (reference, error) in self.keyring.load(&snapshot.secret_stores, named) {
             let in_use = self.keyring.current(&reference).is_some();
-            tracing::error!(secret = %reference, %error, in_use, "a secret cannot be read; without one its provider is left out until it can");
+            tracing::error!(secret = %reference, %error, in_use, "a secret cannot be read; without one what needs it is left out until it can");
         }
     }
 

@@ -12,7 +12,9 @@ use crate::proof::verify::{Report, Verifier};
 use crate::proof::{heads_of, lines};
 
 /// What the name of a file ends with that is not whole yet.
-const HALF: &str = ".gz.part";
+const HALF: &str = ".part";
+/// And of one that says how far the sinks elsewhere have come.
+const SENT: &str = ".sent";
 
 /// Check audit records
 #[derive(Debug, Args)]
@@ -41,6 +43,10 @@ struct Verify {
     /// What came before these files is not at hand, and need not be
     #[arg(long)]
     partial: bool,
+    /// The files are what a collector has stored: lines of any number of instances, among others, and some
+    /// of them twice
+    #[arg(long)]
+    collected: bool,
     /// One JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -57,6 +63,9 @@ impl Audit {
 impl Verify {
     fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
         let mut verifier = Verifier::new(self.partial);
+        if self.collected {
+            verifier = verifier.collected();
+        }
         match self.read(&mut verifier) {
             Ok(()) => {}
             Err(why) => {
@@ -97,8 +106,8 @@ impl Verify {
         }
         for path in files {
             let name = path.display().to_string();
-            if name.ends_with(HALF) {
-                // A segment that is being compressed, or was when the process was killed.
+            if name.ends_with(HALF) || name.ends_with(SENT) {
+                // `audit.jsonl*` names them, too.
                 continue;
             }
             let read = if name == "-" {

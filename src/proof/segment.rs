@@ -79,11 +79,16 @@ pub fn heads_of(file: &Path) -> PathBuf {
     beside(file, ".heads")
 }
 
+/// Where it is kept how far the sinks elsewhere have come with `file`.
+pub fn sent_of(file: &Path) -> PathBuf {
+    beside(file, ".sent")
+}
+
 /// The lines of a file of records, compressed or not, whatever its name.
 ///
 /// # Errors
 /// It cannot be opened, or its first bytes not be read.
-pub fn lines(path: &Path) -> io::Result<Box<dyn BufRead>> {
+pub fn lines(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
     let mut file = File::open(path)?;
     let mut magic = Vec::new();
     (&mut file).take(2).read_to_end(&mut magic)?;

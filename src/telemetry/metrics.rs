@@ -62,6 +62,10 @@ pub struct Metrics {
     pub(crate) secret_usable: Gauges<1>,
     pub(crate) audit_records: Counter,
     pub(crate) audit_dropped: Counter,
+    /// These three by sink.
+    pub(crate) audit_sink_up: Gauges<1>,
+    pub(crate) audit_sent: Counters<1>,
+    pub(crate) audit_waiting: Gauges<1>,
     pub(crate) tasks: Gauge,
     /// These three are not there without a central source.
     pub(crate) config_source_up: Gauge,
@@ -105,6 +109,9 @@ impl Metrics {
             secret_usable: add(all, n::SECRET_USABLE, "0 while its provider is left out"),
             audit_records: add(all, n::AUDIT_RECORDS, "Audit records made, one a request"),
             audit_dropped: add(all, n::AUDIT_DROPPED, "Audit records that a sink lost"),
+            audit_sink_up: add(all, n::AUDIT_SINK_UP, "0 while it takes no records"),
+            audit_sent: add(all, n::AUDIT_SENT, "Records that a sink elsewhere took"),
+            audit_waiting: add(all, n::AUDIT_WAITING, "Records that wait for a sink elsewhere"),
             tasks: add(all, n::TASKS, "Pieces of work under way in the process"),
             config_source_up: Gauge::default(),
             config_source_age_seconds: Gauge::default(),

@@ -27,6 +27,9 @@ pub const SECRET_AGE_SECONDS: &str = "pillion_secret_age_seconds";
 pub const SECRET_USABLE: &str = "pillion_secret_usable";
 pub const AUDIT_RECORDS: &str = "pillion_audit_records";
 pub const AUDIT_DROPPED: &str = "pillion_audit_dropped";
+pub const AUDIT_SENT: &str = "pillion_audit_sent";
+pub const AUDIT_SINK_UP: &str = "pillion_audit_sink_up";
+pub const AUDIT_WAITING: &str = "pillion_audit_waiting";
 pub const TASKS: &str = "pillion_tasks";
 pub const SHARED_STATE_UP: &str = "pillion_shared_state_up";
 
@@ -43,4 +46,5 @@ pub const KIND: &str = "kind";
 pub const CODE: &str = "code";
 pub const VERSION: &str = "version";
 pub const PROVIDER: &str = "provider";
+pub const SINK: &str = "sink";
 pub const CURRENCY: &str = "currency";

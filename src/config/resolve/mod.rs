@@ -4,6 +4,7 @@
 //! arguments. It says every problem at once, so it goes on where something is wrong: what cannot
 //! be read is left out, and nobody sees a result that has problems.
 
+mod audit;
 mod callers;
 mod central;
 mod headers;
@@ -72,6 +73,7 @@ pub(super) fn resolve(
         hosts: hosts(root, report),
         instances: instances(root, facts.standing),
         exchange,
+        admin_token: providers::admin_token(root, report),
     };
     source(root, report);
     if !facts.standing.is_led() {
