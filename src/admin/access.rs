@@ -30,7 +30,11 @@ pub(super) fn may(
 ) -> Result<(), Denied> {
     let is_here = from.to_canonical().is_loopback();
     let Some(reference) = state.status.admin_token() else {
-        return if is_here { Ok(()) } else { Err(Denied::Elsewhere) };
+        return if is_here {
+            Ok(())
+        } else {
+            Err(Denied::Elsewhere)
+        };
     };
     if is_here && !path.starts_with(DETAIL) {
         return Ok(());

@@ -64,7 +64,11 @@ pub async fn respond<B>(request: &Request<B>, from: IpAddr, state: &AdminState) 
         Asked::Config => config(state).await,
         Asked::Request(id) => match requests::one(&state.status.recent(), id) {
             Some(record) => page(StatusCode::OK, JSON, record),
-            None => page(StatusCode::NOT_FOUND, TEXT, "not among the newest requests\n"),
+            None => page(
+                StatusCode::NOT_FOUND,
+                TEXT,
+                "not among the newest requests\n",
+            ),
         },
         Asked::Requests => page(StatusCode::OK, JSON, requests::list(&state.status.recent())),
         Asked::Routes => routes(state),
@@ -254,9 +258,7 @@ shared_state: redis://:canary-4711@redis.internal
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let request = Request::builder().method(method).uri(path).body(());
         let request = request.unwrap();
-        runtime
-            .unwrap()
-            .block_on(respond(&request, from, state))
+        runtime.unwrap().block_on(respond(&request, from, state))
     }
 
     fn get(state: &AdminState, path: &str) -> (StatusCode, String) {
@@ -413,6 +415,57 @@ shared_state: redis://:canary-4711@redis.internal
         let afar = "192.0.2.1".parse().unwrap();
         let refused = answer(&state, &Method::GET, "/api/config", afar);
         assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    }
+
+    #[test]
+    fn others_are_told_by_the_token_alone_and_of_a_request_everybody() {
+        use StatusCode as S;
+        let path = std::env::temp_dir().join(format!("pillion-token-{:016x}", fastrand::u64(..)));
+        fs::write(&path, "canary-4711\n").unwrap();
+        let reference = Reference::File(path.clone());
+        let state = state();
+        state.keyring.load(&StorePlaces::new(), [&reference]);
+        let plain = snapshot("v1", &[]);
+        let guarded = Arc::try_unwrap(snapshot("v2", &[])).unwrap();
+        let guarded = Arc::new(Snapshot {
+            admin_token: Some(reference),
+            ..guarded
+        });
+        let asked = |from: &str, path: &str, token: &str| {
+            let request = Request::get(path).header("authorization", token);
+            let answer = respond(&request.body(()).unwrap(), from.parse().unwrap(), &state);
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.unwrap().block_on(answer).status()
+        };
+        let (here, afar) = ("127.0.0.1", "192.0.2.1");
+        let (list, one) = ("/api/requests", "/api/requests/req_1");
+        for (snapshot, from, path, token, expected) in [
+            (&plain, here, list, "", S::OK),
+            (&plain, here, one, "", S::NOT_FOUND),
+            (&plain, afar, list, "Bearer canary-4711", S::FORBIDDEN),
+            (&guarded, here, list, "", S::OK),
+            (&guarded, here, one, "", S::UNAUTHORIZED),
+            (&guarded, here, one, "bearer canary-4711", S::NOT_FOUND),
+            (&guarded, afar, list, "", S::UNAUTHORIZED),
+            (&guarded, afar, list, "canary-4711", S::UNAUTHORIZED),
+            (&guarded, afar, list, "Bearer canary-4712", S::UNAUTHORIZED),
+            (&guarded, afar, list, "Bearer canary-47111", S::UNAUTHORIZED),
+            (&guarded, afar, list, "Bearer canary-4711", S::OK),
+            (&guarded, afar, "/api/config", "Bearer canary-4711", S::OK),
+            (&guarded, afar, "/livez", "", S::OK),
+        ] {
+            let now = Instant::now();
+            state.status.config_applied(snapshot, effective(), now);
+            let version = &snapshot.version;
+            assert_eq!(
+                asked(from, path, token),
+                expected,
+                "{version} {from} {path} {token}"
+            );
+        }
+        fs::remove_file(path).unwrap();
+        state.keyring.refresh_files();
+        assert_eq!(asked(afar, list, "Bearer "), S::UNAUTHORIZED);
     }
 
     #[test]

@@ -106,7 +106,13 @@ mod tests {
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect();
         let status = StatusCode::from_u16(status).unwrap();
-        judge(kind, status, &headers, body.as_bytes(), SystemTime::UNIX_EPOCH)
+        judge(
+            kind,
+            status,
+            &headers,
+            body.as_bytes(),
+            SystemTime::UNIX_EPOCH,
+        )
     }
 
     fn taken(refused: u64) -> Verdict {
@@ -121,13 +127,19 @@ mod tests {
             }
             for status in [301, 307, 401, 403, 404, 408, 429, 500, 502, 503, 504] {
                 let verdict = said(kind, status, &[], "");
-                assert!(matches!(verdict, Verdict::Again { after: None, .. }), "{status}");
+                assert!(
+                    matches!(verdict, Verdict::Again { after: None, .. }),
+                    "{status}"
+                );
             }
             assert!(matches!(said(kind, 413, &[], ""), Verdict::Unfit(_)));
         }
         assert!(matches!(said(Kind::Otlp, 400, &[], ""), Verdict::Unfit(_)));
         // A gateway before it may say so of anything.
-        assert!(matches!(said(Kind::Lines, 400, &[], ""), Verdict::Again { .. }));
+        assert!(matches!(
+            said(Kind::Lines, 400, &[], ""),
+            Verdict::Again { .. }
+        ));
     }
 
     #[test]

@@ -225,7 +225,9 @@ pub fn deliveries(
         let collector = known.find(|it| it.kind.name() == outbox.name)?;
         let (identity, standing) = (identity.clone(), standing.clone());
         let rng = Rng::new();
-        Some(Delivery::new(collector, outbox, identity, standing, clients, rng))
+        Some(Delivery::new(
+            collector, outbox, identity, standing, clients, rng,
+        ))
     };
     outboxes.into_iter().filter_map(of).collect()
 }

@@ -130,7 +130,10 @@ pub(super) fn logs(
         ("service.name", Some("pillion")),
         ("service.version", Some(env!("CARGO_PKG_VERSION"))),
         ("service.instance.id", identity.instance.as_deref()),
-        ("deployment.environment.name", identity.environment.as_deref()),
+        (
+            "deployment.environment.name",
+            identity.environment.as_deref(),
+        ),
     ];
     let facts = facts.map(|(key, fact)| (key, fact.map(Cow::from)));
     let request = Request {

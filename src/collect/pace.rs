@@ -36,14 +36,20 @@ impl Pace {
         let jitter = self.limit.mul_f64(0.1 + 0.9 * self.rng.f64());
         self.limit = (self.limit * 2).min(LONGEST);
         self.asked = asked.is_some();
-        let wait = asked.map_or(jitter, |asked| asked.min(LONGEST_ASKED).max(jitter.min(FIRST)));
+        let wait = asked.map_or(jitter, |asked| {
+            asked.min(LONGEST_ASKED).max(jitter.min(FIRST))
+        });
         (wait, !std::mem::replace(&mut self.fails, true))
     }
 
     /// How much of a wait there is time for at the end of the process: all that was asked for, as less is
     /// in vain.
     pub(super) fn last_time(&self, wait: Duration) -> Duration {
-        if self.asked { wait } else { wait.min(AT_THE_END) }
+        if self.asked {
+            wait
+        } else {
+            wait.min(AT_THE_END)
+        }
     }
 
     /// It has taken something. Returns whether it had failed before.

@@ -115,7 +115,13 @@ impl Post {
         let reply = errand.run(&client).await;
         let reply = reply.map_err(|undone| format!("it {undone}"))?;
         let now = SystemTime::now();
-        Ok(judge(self.kind, reply.status, &reply.headers, &reply.body, now))
+        Ok(judge(
+            self.kind,
+            reply.status,
+            &reply.headers,
+            &reply.body,
+            now,
+        ))
     }
 }
 

@@ -40,8 +40,8 @@ pub use shared_state::SharedState;
 pub use sources::{CentralText, Document, Local, Sources};
 pub use text::Format;
 
-use crate::facts::Families;
 use crate::collect::Collector;
+use crate::facts::Families;
 use crate::record::AuditFile;
 use crate::simulate::SimulatedProvider;
 use crate::snapshot::{Identity, Snapshot};

@@ -72,10 +72,7 @@ impl Records {
     pub fn kept(identity: Identity, metrics: Arc<Metrics>) -> (Self, Kept) {
         let (queue, kept) = Kept::new();
         let audit = Audit::queueing(queue, Arc::clone(&metrics));
-        (
-            Self::writing_to(audit, Vec::new(), identity, metrics),
-            kept,
-        )
+        (Self::writing_to(audit, Vec::new(), identity, metrics), kept)
     }
 
     /// A request has arrived.

@@ -111,7 +111,11 @@ impl Metrics {
             audit_dropped: add(all, n::AUDIT_DROPPED, "Audit records that a sink lost"),
             audit_sink_up: add(all, n::AUDIT_SINK_UP, "0 while it takes no records"),
             audit_sent: add(all, n::AUDIT_SENT, "Records that a sink elsewhere took"),
-            audit_waiting: add(all, n::AUDIT_WAITING, "Records that wait for a sink elsewhere"),
+            audit_waiting: add(
+                all,
+                n::AUDIT_WAITING,
+                "Records that wait for a sink elsewhere",
+            ),
             tasks: add(all, n::TASKS, "Pieces of work under way in the process"),
             config_source_up: Gauge::default(),
             config_source_age_seconds: Gauge::default(),

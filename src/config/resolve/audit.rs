@@ -99,7 +99,10 @@ fn token_header(table: &Table, report: &mut Report) -> Option<HeaderName> {
     let auth = table.table("auth")?;
     let text = auth.text("header")?;
     if !auth.has("token_file") {
-        report.problem(&auth.at("header"), "has no token to carry: `token_file` is missing");
+        report.problem(
+            &auth.at("header"),
+            "has no token to carry: `token_file` is missing",
+        );
     }
     let name = HeaderName::from_bytes(text.as_bytes()).ok();
     let name = name.filter(|name| !headers::OF_THE_REQUEST.contains(name));

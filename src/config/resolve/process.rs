@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use crate::config::Process;
 use crate::config::node::Table;
 use crate::config::path::Path;
 use crate::config::problem::Report;
-use crate::config::Process;
 use crate::simulate::{Behaviour, Fault, FaultClass, Feature, SimulatedProvider, ToolCall};
 
 /// Instead of a function's name: the first one offered.

@@ -63,7 +63,9 @@ impl Collector {
     /// The numbers of the records that are stored, each once.
     fn numbers(&self) -> BTreeSet<u64> {
         let stored = self.stored();
-        let lines = stored.lines().map(|line| serde_json::from_str(line).unwrap());
+        let lines = stored
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap());
         lines
             .filter_map(|line: Value| line["seq"].as_u64())
             .collect()
@@ -136,10 +138,12 @@ async fn a_collector_stores_the_lines_of_the_file() {
 #[tokio::test]
 async fn an_outage_is_told_and_nothing_of_it_is_lost() {
     let (first, collector) = (provider().await, Collector::new().await);
-    let config = || beside(&first, &collector).audit(&format!(
-        "to: [file, https], rotate: 3kB, {}",
-        collector.keys("20ms")
-    ));
+    let config = || {
+        beside(&first, &collector).audit(&format!(
+            "to: [file, https], rotate: 3kB, {}",
+            collector.keys("20ms")
+        ))
+    };
     let gateway = Gateway::start(config()).await;
     ask_often(&gateway, 2).await;
     collector.has(2).await;
@@ -303,9 +307,14 @@ async fn who_we_are_is_shown_and_is_seen_nowhere() {
     .await;
     // What is sent to them holds nothing of it either, nor of the caller's token.
     let bodies = collector.server.requests();
-    let bodies = bodies.iter().map(|seen| String::from_utf8_lossy(&seen.body));
+    let bodies = bodies
+        .iter()
+        .map(|seen| String::from_utf8_lossy(&seen.body));
     let mut seen: String = bodies.collect();
-    assert!(seen.contains("\\\"kind\\\":\\\"pillion.audit\\\""), "{seen}");
+    assert!(
+        seen.contains("\\\"kind\\\":\\\"pillion.audit\\\""),
+        "{seen}"
+    );
     for path in ["/metrics", "/readyz", "/api/requests", "/api/config"] {
         seen += gateway.ask_admin(path).await.text();
     }
@@ -343,7 +352,9 @@ async fn a_real_collector_takes_the_logs() {
     let first = provider().await;
     for gzip in [false, true] {
         let url = peer.address();
-        let keys = format!("file: /nowhere, to: [otlp], otlp: {{ url: \"http://{url}\", every: 10ms, gzip: {gzip} }}");
+        let keys = format!(
+            "file: /nowhere, to: [otlp], otlp: {{ url: \"http://{url}\", every: 10ms, gzip: {gzip} }}"
+        );
         let gateway = Gateway::start(Config::of(&[&first]).audit(&keys)).await;
         ask_often(&gateway, 3).await;
         let sent = |told: &str| told == "pillion_audit_sent_total{sink=\"otlp\"} 3";
