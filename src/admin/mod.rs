@@ -433,7 +433,8 @@ shared_state: redis://:canary-4711@redis.internal
         });
         let asked = |from: &str, path: &str, token: &str| {
             let request = Request::get(path).header("authorization", token);
-            let answer = respond(&request.body(()).unwrap(), from.parse().unwrap(), &state);
+            let request = request.body(()).unwrap();
+            let answer = respond(&request, from.parse().unwrap(), &state);
             let runtime = tokio::runtime::Builder::new_current_thread().build();
             runtime.unwrap().block_on(answer).status()
         };

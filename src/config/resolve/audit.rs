@@ -124,7 +124,8 @@ fn own_headers(table: &Table, report: &mut Report) -> HeaderMap {
             report.problem_with_hint(&at, "carries a credential", hint);
         } else if headers::OF_THE_REQUEST.contains(&name) {
             report.problem(&at, "is set by Pillion for each request");
-        } else if let Some(value) = headers::value_of(&value) {
+        } else if let Some(mut value) = headers::value_of(&value) {
+            value.set_sensitive(true);
             own.insert(name, value);
         } else {
             report.problem(&at, "holds what no header can: write printable ASCII");

@@ -330,7 +330,7 @@ async fn who_we_are_is_shown_and_is_seen_nowhere() {
 async fn a_real_collector_takes_the_logs() {
     let rotel = Program {
         variable: "PILLION_TEST_ROTEL",
-        names: &["rotel-agent", "/tmp/peers/bin/rotel-agent"],
+        names: &["rotel-agent"],
         version: "--version",
     };
     let Some(rotel) = rotel.find() else { return };
