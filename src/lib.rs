@@ -7,6 +7,7 @@ pub mod central;
 pub mod chat;
 pub mod check;
 pub mod cli;
+pub mod collect;
 pub mod config;
 pub mod dialect;
 pub mod drill;

@@ -4,6 +4,8 @@
 //! [`respond`]. Readiness never depends on a provider: a pod that is taken out because a provider
 //! is down cannot fall back to another one. Never here: content, or a secret's value.
 
+mod access;
+mod requests;
 mod routes;
 mod spend;
 mod status;
@@ -15,7 +17,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::body::{self, Body};
 use crate::health::Health;
@@ -44,15 +46,13 @@ pub struct AdminState {
 
 /// The answer of the admin listener. Waits for nothing but a configuration that is shown for the first
 /// time; `/metrics` takes as long as its text is long. Probes and metrics answer anyone; what `/api`
-/// tells is for this machine alone.
-pub async fn respond(
-    method: &Method,
-    path: &str,
-    from: IpAddr,
-    state: &AdminState,
-) -> Response<Body> {
-    if path.starts_with("/api/") && !from.to_canonical().is_loopback() {
-        return page(StatusCode::FORBIDDEN, TEXT, "only from this machine\n");
+/// tells is for this machine and for who shows the token ([`access`]).
+pub async fn respond<B>(request: &Request<B>, from: IpAddr, state: &AdminState) -> Response<Body> {
+    let (method, path) = (request.method(), request.uri().path());
+    if path.starts_with("/api/")
+        && let Err(denied) = access::may(path, request.headers(), from, state)
+    {
+        return denied.into_response();
     }
     let Some(asked) = Asked::of(path) else {
         return page(StatusCode::NOT_FOUND, TEXT, "not found\n");
@@ -65,6 +65,15 @@ pub async fn respond(
     }
     match asked {
         Asked::Config => config(state).await,
+        Asked::Request(id) => match requests::one(&state.status.recent(), id) {
+            Some(record) => page(StatusCode::OK, JSON, record),
+            None => page(
+                StatusCode::NOT_FOUND,
+                TEXT,
+                "not among the newest requests\n",
+            ),
+        },
+        Asked::Requests => page(StatusCode::OK, JSON, requests::list(&state.status.recent())),
         Asked::Routes => routes(state),
         Asked::Targets => targets(state),
         Asked::Spend => spend(state),
@@ -75,8 +84,11 @@ pub async fn respond(
 }
 
 /// What can be asked for.
-enum Asked {
+enum Asked<'a> {
     Config,
+    /// By its id.
+    Request(&'a str),
+    Requests,
     Routes,
     Targets,
     Spend,
@@ -85,17 +97,18 @@ enum Asked {
     Metrics,
 }
 
-impl Asked {
-    fn of(path: &str) -> Option<Self> {
+impl<'a> Asked<'a> {
+    fn of(path: &'a str) -> Option<Self> {
         Some(match path {
             "/api/config" => Self::Config,
+            "/api/requests" => Self::Requests,
             "/api/routes" => Self::Routes,
             "/api/targets" => Self::Targets,
             "/api/spend" => Self::Spend,
             "/livez" | "/healthz" => Self::Alive,
             "/readyz" | "/startupz" => Self::Ready,
             "/metrics" => Self::Metrics,
-            _ => return None,
+            _ => Self::Request(path.strip_prefix(access::DETAIL)?),
         })
     }
 }
@@ -234,6 +247,7 @@ mod tests {
             instances: None,
             teams: BTreeMap::new(),
             exchange: crate::price::Exchange::default(),
+            admin_token: None,
         })
     }
 
@@ -251,9 +265,9 @@ shared_state: redis://:canary-4711@redis.internal
 
     fn answer(state: &AdminState, method: &Method, path: &str, from: IpAddr) -> Response<Body> {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
-        runtime
-            .unwrap()
-            .block_on(respond(method, path, from, state))
+        let request = Request::builder().method(method).uri(path).body(());
+        let request = request.unwrap();
+        runtime.unwrap().block_on(respond(&request, from, state))
     }
 
     fn get(state: &AdminState, path: &str) -> (StatusCode, String) {
@@ -410,6 +424,58 @@ shared_state: redis://:canary-4711@redis.internal
         let afar = "192.0.2.1".parse().unwrap();
         let refused = answer(&state, &Method::GET, "/api/config", afar);
         assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    }
+
+    #[test]
+    fn others_are_told_by_the_token_alone_and_of_a_request_everybody() {
+        use StatusCode as S;
+        let path = std::env::temp_dir().join(format!("pillion-token-{:016x}", fastrand::u64(..)));
+        fs::write(&path, "canary-4711\n").unwrap();
+        let reference = Reference::File(path.clone());
+        let state = state();
+        state.keyring.load(&StorePlaces::new(), [&reference]);
+        let plain = snapshot("v1", &[]);
+        let guarded = Arc::try_unwrap(snapshot("v2", &[])).unwrap();
+        let guarded = Arc::new(Snapshot {
+            admin_token: Some(reference),
+            ..guarded
+        });
+        let asked = |from: &str, path: &str, token: &str| {
+            let request = Request::get(path).header("authorization", token);
+            let request = request.body(()).unwrap();
+            let answer = respond(&request, from.parse().unwrap(), &state);
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.unwrap().block_on(answer).status()
+        };
+        let (here, afar) = ("127.0.0.1", "192.0.2.1");
+        let (list, one) = ("/api/requests", "/api/requests/req_1");
+        for (snapshot, from, path, token, expected) in [
+            (&plain, here, list, "", S::OK),
+            (&plain, here, one, "", S::NOT_FOUND),
+            (&plain, afar, list, "Bearer canary-4711", S::FORBIDDEN),
+            (&guarded, here, list, "", S::OK),
+            (&guarded, here, one, "", S::UNAUTHORIZED),
+            (&guarded, here, one, "bearer canary-4711", S::NOT_FOUND),
+            (&guarded, afar, list, "", S::UNAUTHORIZED),
+            (&guarded, afar, list, "canary-4711", S::UNAUTHORIZED),
+            (&guarded, afar, list, "Bearer canary-4712", S::UNAUTHORIZED),
+            (&guarded, afar, list, "Bearer canary-47111", S::UNAUTHORIZED),
+            (&guarded, afar, list, "Bearer canary-4711", S::OK),
+            (&guarded, afar, "/api/config", "Bearer canary-4711", S::OK),
+            (&guarded, afar, "/livez", "", S::OK),
+        ] {
+            let now = Instant::now();
+            state.status.config_applied(snapshot, effective(), now);
+            let version = &snapshot.version;
+            assert_eq!(
+                asked(from, path, token),
+                expected,
+                "{version} {from} {path} {token}"
+            );
+        }
+        fs::remove_file(path).unwrap();
+        state.keyring.refresh_files();
+        assert_eq!(asked(afar, list, "Bearer "), S::UNAUTHORIZED);
     }
 
     #[test]

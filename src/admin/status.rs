@@ -1,7 +1,7 @@
 //! What the process is doing, for those who ask from outside.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use crate::central::{Following, Reason, SourceDetail};
 use crate::config::Effective;
 use crate::health::Health;
 use crate::limit::Quotas;
+use crate::record::Records;
 use crate::secret::Reference;
 use crate::snapshot::{Provider, Snapshot};
 use crate::telemetry::{Metrics, Row, names};
@@ -30,6 +31,8 @@ pub struct Status {
     config: RwLock<Config>,
     /// Where there is a central document.
     following: Option<Arc<Following>>,
+    /// Once they are kept.
+    records: OnceLock<Records>,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +57,18 @@ pub(super) struct Readiness {
     pub(super) ready: bool,
     config: ConfigDetail,
     secrets: Vec<SecretDetail>,
+    /// The sinks of records that fail, once records are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<Vec<SinkDetail>>,
     draining: bool,
+}
+
+/// A sink that takes no records now.
+#[derive(Debug, Serialize)]
+struct SinkDetail {
+    sink: &'static str,
+    problem: String,
+    since_seconds: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,6 +98,7 @@ impl Status {
             draining: AtomicBool::new(false),
             config: RwLock::default(),
             following: None,
+            records: OnceLock::new(),
         }
     }
 
@@ -131,6 +146,17 @@ impl Status {
             .is_some()
     }
 
+    /// Records are kept from now on.
+    pub fn records(&self, records: Records) {
+        // Told once in a life.
+        let _ = self.records.set(records);
+    }
+
+    /// The newest records, the newest first, as JSON.
+    pub(super) fn recent(&self) -> Vec<Arc<[u8]>> {
+        self.records.get().map(Records::recent).unwrap_or_default()
+    }
+
     /// Applications can connect.
     pub fn listener_up(&self) {
         self.listening.store(true, Ordering::Release);
@@ -148,8 +174,10 @@ impl Status {
         let listening = self.listening.load(Ordering::Acquire);
         let live = config.live.as_ref();
         let refused = self.refused(&config);
+        let records = self.records.get();
+        let is_kept = !records.is_some_and(Records::unavailable);
         Readiness {
-            ready: live.is_some() && listening && !draining,
+            ready: live.is_some() && listening && !draining && is_kept,
             config: ConfigDetail {
                 version: live.map(|live| live.snapshot.version.to_string()),
                 age_seconds: live.map(|live| live.age(now).as_secs()),
@@ -158,8 +186,15 @@ impl Status {
                 source: (self.following.as_ref()).map(|following| following.detail(now)),
             },
             secrets: live.map(|live| live.unreadable(state)).unwrap_or_default(),
+            audit: records.map(|records| failing(records, now)),
             draining,
         }
+    }
+
+    /// What others than this machine show, where the live configuration says so.
+    pub(super) fn admin_token(&self) -> Option<Reference> {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        config.live.as_ref()?.snapshot.admin_token.clone()
     }
 
     /// The live configuration as JSON, and where each value of it is from; null before there is one.
@@ -282,6 +317,17 @@ impl Live {
             })
             .collect()
     }
+}
+
+fn failing(records: &Records, now: Instant) -> Vec<SinkDetail> {
+    let failing = records.standing().failing().into_iter();
+    failing
+        .map(|(sink, failing)| SinkDetail {
+            sink,
+            problem: failing.why,
+            since_seconds: now.saturating_duration_since(failing.since).as_secs(),
+        })
+        .collect()
 }
 
 fn whole_seconds(span: Duration) -> i64 {

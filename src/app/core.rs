@@ -157,10 +157,7 @@ async fn serve_admin(listener: TcpListener, tasks: Tasks, state: AdminState) {
     let state = Arc::new(state);
     let service = move |request: Request<Incoming>, peer: Peer| {
         let state = Arc::clone(&state);
-        async move {
-            let path = request.uri().path();
-            admin::respond(request.method(), path, peer.addr.ip(), &state).await
-        }
+        async move { admin::respond(&request, peer.addr.ip(), &state).await }
     };
     let connections = Connections::at_most(PROBES);
     let settings = Settings::default();

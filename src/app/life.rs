@@ -22,7 +22,7 @@ use crate::tasks::Tasks;
 /// break, and is quicker than the kubelet.
 const LOOK: Duration = Duration::from_secs(1);
 /// What was cut has this long to tell its caller.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The signals that mean something to us.
 #[derive(Debug)]
@@ -122,8 +122,9 @@ pub(super) struct Drain<'a> {
 
 impl Drain<'_> {
     /// Not ready at once; accepts for the lame duck's time; finishes what runs; at the limit, or at
-    /// a second signal, what is left gets its error and its record.
-    pub(super) async fn run(self, signals: &mut Signals) {
+    /// a second signal, what is left gets its error and its record. Returns until when there is time for
+    /// the rest.
+    pub(super) async fn run(self, signals: &mut Signals) -> Instant {
         tracing::info!("told to end: draining");
         self.status.draining();
         let limit = Instant::now() + self.process.drain;
@@ -135,10 +136,11 @@ impl Drain<'_> {
             self.connections.idle().await;
         };
         tokio::select! {
-            () = finished => return,
+            () = finished => return limit,
             () = sleep_until(limit) => tracing::warn!("requests still run at the drain limit: cutting them"),
             () = signals.end() => tracing::warn!("told to end again: cutting what still runs"),
         }
+        let until = Instant::now();
         self.phase.send_replace(Phase::Draining);
         self.cut.cancel();
         if timeout(LAST_WORDS, self.connections.idle()).await.is_err() {
@@ -147,6 +149,7 @@ impl Drain<'_> {
             self.phase.send_replace(Phase::Over);
             let _ = timeout(LAST_WORDS, self.connections.idle()).await;
         }
+        until
     }
 }
 

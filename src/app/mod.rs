@@ -7,6 +7,7 @@ mod embedded;
 mod files;
 mod life;
 mod reload;
+mod sending;
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use crate::limit::{Folder, Seats};
 use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
 use crate::live::Live;
 use crate::once::Calls;
+use crate::proof::Heads;
 use crate::record::{AuditSinks, Records};
 use crate::redis;
 use crate::serve::{self, Gateway};
@@ -38,6 +40,7 @@ use crate::upstream::Upstream;
 
 use self::core::Core;
 use self::reload::{First, Reloader};
+use self::sending::Sending;
 
 pub use self::embedded::Embedded;
 
@@ -70,6 +73,8 @@ pub struct Addresses {
 pub enum StartError {
     Bind(BindError),
     Audit(io::Error),
+    /// A collector of records cannot be reached as it is written.
+    Collector(&'static str),
     Simulator {
         name: Arc<str>,
         error: io::Error,
@@ -86,6 +91,7 @@ impl std::fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Audit(error) => error.fmt(f),
+            Self::Collector(why) => write!(f, "a collector of audit records {why}"),
             Self::Simulator { name, error } => {
                 write!(f, "the simulated provider `{name}` cannot listen: {error}")
             }
@@ -99,7 +105,7 @@ impl std::fmt::Display for StartError {
 /// What the process begins with.
 pub enum Start {
     /// All there is.
-    Loaded(Loaded),
+    Loaded(Box<Loaded>),
     /// A source to follow: the first configuration comes from there, or from an earlier time.
     Following(Bootstrap, Place),
 }
@@ -113,7 +119,7 @@ impl Start {
         let mut bootstrap = config::bootstrap(sources)?;
         match bootstrap.source.take() {
             Some(place) => Ok(Self::Following(bootstrap, place)),
-            None => config::load(sources).map(Self::Loaded),
+            None => config::load(sources).map(|loaded| Self::Loaded(Box::new(loaded))),
         }
     }
 
@@ -153,7 +159,7 @@ pub async fn run(
     let reloader = Arc::new(reloader);
     let follows = matches!(start, Start::Following(..));
     match start {
-        Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(loaded))),
+        Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(*loaded))),
         Start::Following(bootstrap, place) => {
             for warning in &bootstrap.warnings {
                 tracing::warn!("{warning}");
@@ -179,26 +185,12 @@ pub async fn run(
         ..
     } = core;
     let snapshot = live.current();
-    let sinks = AuditSinks {
-        stdout: process.audit.stdout,
-        file: process.audit.file.clone(),
-        heads: heads.clone(),
-    };
-    let required = process.audit.file.as_ref().is_some_and(|it| it.required);
     let open = |sinks| Records::new(snapshot.identity.clone(), Arc::clone(&metrics), sinks);
-    let records = match open(sinks) {
-        // It is the centre's to mend. To end would be to end each time, in every sidecar.
-        Err(error) if follows && !required => {
-            tracing::error!(%error, "the audit file that the central document names cannot be opened: records go to stdout");
-            open(AuditSinks {
-                stdout: true,
-                file: None,
-                heads: heads.clone(),
-            })
-        }
-        opened => opened,
-    };
-    let records = records.map_err(StartError::Audit)?;
+    let records = records(&process, follows, &heads, open).map_err(StartError::Audit)?;
+    status.records(records.clone());
+    let collectors = &process.audit.collectors;
+    let sending = Sending::start(collectors, &records, &snapshot.identity, &upstream.clients);
+    let sending = sending.map_err(StartError::Collector)?;
     let listener = listen::bind(process.listen).map_err(StartError::Bind)?;
     let at = Addresses {
         listen: listener.local_addr().unwrap_or(process.listen),
@@ -267,7 +259,7 @@ pub async fn run(
         connections: &connections,
         cut: &cut,
     };
-    drain.run(&mut signals).await;
+    let until = drain.run(&mut signals).await;
     if let Some(fleet) = &gateway.fleet {
         fleet.settle().await;
     }
@@ -275,10 +267,43 @@ pub async fn run(
         quotas.write_down(ledger, "");
     }
     life::close(records).await;
+    sending.end(until).await;
     reports_end.cancel();
     life::last_report(&reporting).await;
     tracing::info!("ended");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where records go; to stdout instead of a file that the centre names and that cannot be opened, unless
+/// it must be.
+fn records(
+    process: &Process,
+    follows: bool,
+    heads: &Heads,
+    open: impl Fn(AuditSinks) -> io::Result<Records>,
+) -> io::Result<Records> {
+    let audit = &process.audit;
+    let sinks = || AuditSinks {
+        stdout: audit.stdout,
+        file: audit.file.clone(),
+        elsewhere: audit.collectors.iter().map(|it| it.kind.name()).collect(),
+        required: audit.required,
+        heads: heads.clone(),
+    };
+    let required = audit.file.as_ref().is_some_and(|it| it.required);
+    match open(sinks()) {
+        // It is the centre's to mend. To end would be to end each time, in every sidecar.
+        Err(error) if follows && !required => {
+            tracing::error!(%error, "the audit file that the central document names cannot be opened: records go to stdout");
+            open(AuditSinks {
+                stdout: true,
+                file: None,
+                required: false,
+                ..sinks()
+            })
+        }
+        opened => opened,
+    }
 }
 
 /// What ties this process to the others, where they share a state.

@@ -149,7 +149,7 @@ impl Reloader {
         let named = secrets(snapshot);
         for (reference, error) in self.keyring.load(&snapshot.secret_stores, named) {
             let in_use = self.keyring.current(&reference).is_some();
-            tracing::error!(secret = %reference, %error, in_use, "a secret cannot be read; without one its provider is left out until it can");
+            tracing::error!(secret = %reference, %error, in_use, "a secret cannot be read; without one what needs it is left out until it can");
         }
     }
 
@@ -295,7 +295,9 @@ impl Taker for Reloader {
 /// What the providers' secrets are called.
 fn secrets(snapshot: &Snapshot) -> impl Iterator<Item = &Reference> {
     let providers = snapshot.providers.values();
-    providers.filter_map(|provider| provider.secret.as_ref())
+    providers
+        .filter_map(|provider| provider.secret.as_ref())
+        .chain(&snapshot.admin_token)
 }
 
 fn said(problems: &[Problem]) -> Vec<String> {

@@ -7,12 +7,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::FAILED;
+use super::{FAILED, records};
 use crate::proof::verify::{Report, Verifier};
 use crate::proof::{heads_of, lines};
-
-/// What the name of a file ends with that is not whole yet.
-const HALF: &str = ".gz.part";
 
 /// Check audit records
 #[derive(Debug, Args)]
@@ -31,7 +28,7 @@ enum Command {
 /// shows only against its heads.
 #[derive(Debug, Args)]
 struct Verify {
-    /// Audit files and their segments, compressed or not; `-` is stdin
+    /// Audit files and their segments, compressed or not, or folders of them; `-` is stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Heads that must be among the files: a `FILE.heads`, kept elsewhere, or what the instances have
@@ -41,6 +38,10 @@ struct Verify {
     /// What came before these files is not at hand, and need not be
     #[arg(long)]
     partial: bool,
+    /// The files are what a collector has stored: lines of any number of instances, among others, and some
+    /// of them twice
+    #[arg(long)]
+    collected: bool,
     /// One JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -57,6 +58,9 @@ impl Audit {
 impl Verify {
     fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
         let mut verifier = Verifier::new(self.partial);
+        if self.collected {
+            verifier = verifier.collected();
+        }
         match self.read(&mut verifier) {
             Ok(()) => {}
             Err(why) => {
@@ -85,8 +89,8 @@ impl Verify {
             verifier.heads(&path.display().to_string(), &text);
         }
         // `audit.jsonl*` names the notes too.
-        let (notes, files): (Vec<&PathBuf>, Vec<&PathBuf>) = self
-            .files
+        let all = records::all_of(&self.files).map_err(|error| format!("cannot read {error}"))?;
+        let (notes, files): (Vec<&PathBuf>, Vec<&PathBuf>) = all
             .iter()
             .partition(|path| path.extension().is_some_and(|end| end == "heads"));
         let beside = files.iter().map(|path| heads_of(path));
@@ -97,8 +101,8 @@ impl Verify {
         }
         for path in files {
             let name = path.display().to_string();
-            if name.ends_with(HALF) {
-                // A segment that is being compressed, or was when the process was killed.
+            if records::is_beside(path) {
+                // `audit.jsonl*` names it, too.
                 continue;
             }
             let read = if name == "-" {

@@ -1,6 +1,6 @@
 //! Audit records from files and pipes, line by line, with a bar for who waits.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use memchr::{memchr_iter, memrchr};
 
 use crate::config::{self, CentralText, Document, Format, Loaded, Problem, Sources};
+use crate::proof::{COMPRESSED, plain};
 use crate::report::Span;
 
 /// What is read at once.
@@ -20,34 +21,76 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const REDRAWN: Duration = Duration::from_millis(200);
 const BAR: u64 = 30;
 
-/// Shows `each` the lines of `files`, `-` being the standard input, and whether one is a file's last, without
-/// an end.
+/// Shows `each` the lines of `files`, compressed or not, `-` being the standard input and a folder all that
+/// it holds, and whether one is a file's last, without an end.
 ///
 /// # Errors
 /// Those of the files; the message names it.
 pub(super) fn read(files: &[PathBuf], mut each: impl FnMut(&[u8], bool)) -> io::Result<()> {
+    let mut files = all_of(files)?;
+    // A segment stands beside its compressed self for as long as nobody has removed it.
+    let compressed: Vec<PathBuf> = files.iter().filter_map(|it| uncompressed(it)).collect();
+    files.retain(|file| !compressed.contains(file) && !is_beside(file));
     let sizes = files.iter().map(|file| size(file));
     let mut bar = Bar::new(sizes.sum::<Option<u64>>());
     for file in files {
-        let named =
-            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
-        if is_standard_input(file) {
-            lines(io::stdin().lock(), &mut bar, &mut each).map_err(named)?;
+        let read = if is_standard_input(&file) {
+            plain(io::stdin())
         } else {
-            let file = File::open(file).map_err(named)?;
-            lines(file, &mut bar, &mut each).map_err(named)?;
-        }
+            File::open(&file).and_then(plain)
+        };
+        let read = read.and_then(|input| lines(input, &mut bar, &mut each));
+        read.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
     }
     bar.clear();
     Ok(())
+}
+
+/// The files that are named, and those in the folders that are, in the order of their names.
+///
+/// # Errors
+/// A folder cannot be read; the message names it.
+pub(super) fn all_of(files: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for file in files {
+        if file.is_dir() {
+            let named = |error: io::Error| {
+                io::Error::new(error.kind(), format!("{}: {error}", file.display()))
+            };
+            let held = fs::read_dir(file).map_err(named)?;
+            let held = held.map(|entry| entry.map(|entry| entry.path()));
+            let mut held = held.collect::<io::Result<Vec<_>>>().map_err(named)?;
+            held.sort();
+            all.extend(all_of(&held)?);
+        } else {
+            all.push(file.clone());
+        }
+    }
+    Ok(all)
+}
+
+/// Whether it lies beside records and holds none: notes, cursors, and files that are not whole yet.
+pub(super) fn is_beside(file: &Path) -> bool {
+    let end = file.extension().and_then(|end| end.to_str());
+    end.is_some_and(|end| ["heads", "sent", "part", "next"].contains(&end))
+}
+
+/// What a compressed segment was called before.
+fn uncompressed(file: &Path) -> Option<PathBuf> {
+    let name = file.to_str()?.strip_suffix(COMPRESSED)?;
+    Some(name.into())
 }
 
 fn is_standard_input(file: &Path) -> bool {
     file.as_os_str() == "-"
 }
 
+/// What it will come to, if that is known.
 fn size(file: &Path) -> Option<u64> {
-    let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file);
+    if uncompressed(file).is_some() {
+        return None;
+    }
+    let metadata = file.metadata().ok().filter(fs::Metadata::is_file);
     metadata.map(|metadata| metadata.len())
 }
 
@@ -58,7 +101,6 @@ fn lines(
 ) -> io::Result<()> {
     let mut buffer = vec![0; PIECE];
     let mut filled = 0;
-    let mut first = true;
     loop {
         if filled == buffer.len() {
             if filled >= LONGEST_LINE {
@@ -76,10 +118,6 @@ fn lines(
         };
         let new = filled;
         filled += count;
-        if std::mem::take(&mut first) && buffer.starts_with(&[0x1f, 0x8b]) {
-            let why = "is compressed; write `zcat FILE | pillion report -`";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
-        }
         if let Some(last) = memrchr(b'\n', &buffer[new..filled]) {
             let end = new + last;
             let mut start = 0;
@@ -263,10 +301,30 @@ mod tests {
     }
 
     #[test]
-    fn a_compressed_file_is_known_for_one() {
-        let mut bar = Bar::new(None);
-        let error = lines(&[0x1f, 0x8b, 8, 0][..], &mut bar, &mut |_, _| {}).unwrap_err();
-        assert!(error.to_string().contains("zcat"), "{error}");
+    fn folders_and_segments_are_read_once() {
+        let name = format!("pillion-records-{:016x}", fastrand::u64(..));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(folder.join("pod-2")).unwrap();
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(b"one\ntwo\n").unwrap();
+        for (name, content) in [
+            ("a.jsonl.20261126T151748Z-2.gz", packed.finish().unwrap()),
+            ("a.jsonl.20261126T151748Z-2", b"one\ntwo\n".to_vec()),
+            ("a.jsonl.20261126T151748Z-4.gz.part", b"tor".to_vec()),
+            ("a.jsonl", b"three\n".to_vec()),
+            ("a.jsonl.heads", b"{}\n".to_vec()),
+            ("a.jsonl.sent", b"{}".to_vec()),
+            ("pod-2/a.jsonl", b"four\n".to_vec()),
+        ] {
+            fs::write(folder.join(name), content).unwrap();
+        }
+        let mut seen = Vec::new();
+        read(std::slice::from_ref(&folder), |line, _| {
+            seen.push(String::from_utf8(line.to_vec()).unwrap());
+        })
+        .unwrap();
+        assert_eq!(seen, ["three", "one", "two", "four"]);
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(super) fn serve(
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::from(match error {
-                StartError::Source(_) => BAD_CONFIGURATION,
+                StartError::Source(_) | StartError::Collector(_) => BAD_CONFIGURATION,
                 StartError::Bind(_)
                 | StartError::Audit(_)
                 | StartError::Simulator { .. }

@@ -40,6 +40,7 @@ pub use shared_state::SharedState;
 pub use sources::{CentralText, Document, Local, Sources};
 pub use text::Format;
 
+use crate::collect::Collector;
 use crate::facts::Families;
 use crate::record::AuditFile;
 use crate::simulate::SimulatedProvider;
@@ -103,11 +104,15 @@ pub struct Process {
     pub simulate: Vec<SimulatedProvider>,
 }
 
-/// Where audit records go: to one of the two, or to both.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where audit records go: to one of them at least.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditConfig {
     pub stdout: bool,
     pub file: Option<AuditFile>,
+    /// Those elsewhere, one of a kind.
+    pub collectors: Vec<Collector>,
+    /// Whether requests are refused while records cannot be kept.
+    pub required: bool,
 }
 
 /// # Errors

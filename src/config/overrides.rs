@@ -149,12 +149,10 @@ pub(super) fn take_whole(
         left.strays(value, path, &mut strays);
         let why = |stray| (stray, Why::Said(written.place(&at)));
         taken.extend(strays.into_iter().map(why));
-        let part = left.part(value, path);
-        let stays = part.is_some();
-        if let Some(part) = part {
+        left.part(value, path).is_some_and(|part| {
             *value = part;
-        }
-        stays
+            true
+        })
     });
     taken
 }

@@ -118,6 +118,7 @@ mod tests {
             instances: None,
             teams: BTreeMap::new(),
             exchange: crate::price::Exchange::default(),
+            admin_token: None,
         }
     }
 

@@ -10,6 +10,7 @@ mod rules;
 mod schedule;
 mod selection;
 mod sieve;
+mod told;
 mod verdict;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use rules::{Circumstances, Found, choose, unmet};
 pub use schedule::{Next, Schedule, Step};
 pub use selection::Selection;
 pub use sieve::{Filter, Removed, Sieve};
+pub use told::{Choice, Told, choose_told};
 
 /// The ordered targets left for one request: at least one.
 #[derive(Debug)]

@@ -71,10 +71,10 @@ pub fn unmet<'r>(rule: &'r Rule, by: &Circumstances<'_>) -> Option<&'r Condition
 fn holds(condition: &Condition, by: &Circumstances<'_>) -> bool {
     let fact = |of: fn(&Request) -> bool| by.look.request().is_some_and(of);
     match condition {
-        Condition::PromptTokens { over, under } => by.look.request().is_some_and(|request| {
-            over.is_none_or(|over| request.tokens > over)
-                && under.is_none_or(|under| request.tokens < under)
-        }),
+        Condition::PromptTokens { over, under } => by
+            .look
+            .request()
+            .is_some_and(|request| is_between(request.tokens, *over, *under)),
         Condition::Tools(wanted) => fact(|request| request.tools) == *wanted,
         Condition::Images(wanted) => by.look.images() == *wanted,
         Condition::Stream(wanted) => fact(|request| request.stream) == *wanted,
@@ -94,7 +94,7 @@ fn holds(condition: &Condition, by: &Circumstances<'_>) -> bool {
             values.any(|value| value.to_str().is_ok_and(|said| says(wanted, said)))
         }
         Condition::Caller { fact, wanted } => {
-            who(*fact, by).is_some_and(|said| wanted.iter().any(|one| **one == *said))
+            who(*fact, by).is_some_and(|said| is_wanted(wanted, said))
         }
         Condition::Time(hours) => is_in(hours, by.now),
         Condition::Share { percent, salt } => {
@@ -104,6 +104,14 @@ fn holds(condition: &Condition, by: &Circumstances<'_>) -> bool {
             (u128::from(drawn) * 100) >> 64 < u128::from(percent.hundredths())
         }
     }
+}
+
+pub(super) fn is_between(tokens: u64, over: Option<u64>, under: Option<u64>) -> bool {
+    over.is_none_or(|over| tokens > over) && under.is_none_or(|under| tokens < under)
+}
+
+pub(super) fn is_wanted(wanted: &[Arc<str>], said: &str) -> bool {
+    wanted.iter().any(|one| **one == *said)
 }
 
 fn says(wanted: &Wanted, said: &str) -> bool {
@@ -125,7 +133,7 @@ fn who<'a>(fact: Fact, by: &'a Circumstances<'_>) -> Option<&'a str> {
     of_key.or(of_instance).map(|said| &**said)
 }
 
-fn is_in(hours: &Hours, now: Timestamp) -> bool {
+pub(super) fn is_in(hours: &Hours, now: Timestamp) -> bool {
     let there = now.to_zoned(hours.zone.clone());
     // 0 to 23 and 0 to 59.
     let unsigned = |part: i8| u16::from(part.unsigned_abs());

@@ -29,4 +29,4 @@ pub mod verify;
 pub use self::chain::{Chain, Digest, Head, Sealed};
 pub use self::heads::{Heads, Told};
 pub use self::note::{Note, What, Why};
-pub use self::segment::{COMPRESSED, Segment, heads_of, lines, segments};
+pub use self::segment::{COMPRESSED, Segment, heads_of, lines, plain, segments, sent_of};

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
@@ -79,20 +79,34 @@ pub fn heads_of(file: &Path) -> PathBuf {
     beside(file, ".heads")
 }
 
+/// Where it is kept how far the sinks elsewhere have come with `file`.
+pub fn sent_of(file: &Path) -> PathBuf {
+    beside(file, ".sent")
+}
+
 /// The lines of a file of records, compressed or not, whatever its name.
 ///
 /// # Errors
 /// It cannot be opened, or its first bytes not be read.
-pub fn lines(path: &Path) -> io::Result<Box<dyn BufRead>> {
-    let mut file = File::open(path)?;
+pub fn lines(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
+    let plain = plain(File::open(path)?)?;
+    Ok(Box::new(BufReader::with_capacity(BLOCK, plain)))
+}
+
+/// What an input of records holds, compressed or not.
+///
+/// # Errors
+/// Its first bytes cannot be read.
+pub fn plain(mut from: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     let mut magic = Vec::new();
-    (&mut file).take(2).read_to_end(&mut magic)?;
+    (&mut from).take(2).read_to_end(&mut magic)?;
     let compressed = magic == MAGIC;
-    let file = BufReader::with_capacity(BLOCK, io::Cursor::new(magic).chain(file));
+    let from = io::Cursor::new(magic).chain(from);
     Ok(if compressed {
-        Box::new(BufReader::with_capacity(BLOCK, MultiGzDecoder::new(file)))
+        let from = BufReader::with_capacity(BLOCK, from);
+        Box::new(MultiGzDecoder::new(from))
     } else {
-        Box::new(file)
+        Box::new(from)
     })
 }
 

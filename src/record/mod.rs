@@ -12,14 +12,17 @@ mod id;
 mod kept;
 mod line;
 mod meter;
+mod outbox;
 mod receipt;
+mod recent;
 mod sink;
 mod spent;
+mod standing;
 mod used;
 
 use std::borrow::Cow;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use self::facts::Facts;
@@ -36,8 +39,10 @@ use crate::telemetry::metrics::InFlight;
 pub use self::ending::{Ended, Ending};
 pub use self::facts::{Arrival, AttemptLog, End};
 pub use self::kept::Kept;
+pub use self::outbox::{Line, Outbox, Parcel, Unfetched};
 pub use self::receipt::Receipt;
 pub use self::sink::{AuditFile, AuditSinks, Fsync};
+pub use self::standing::{Failing, Standing};
 
 /// Where records are begun. Clones are one.
 #[derive(Debug, Clone)]
@@ -50,6 +55,8 @@ struct Shared {
     identity: Identity,
     metrics: Arc<Metrics>,
     audit: Audit,
+    /// For who sends them, once.
+    outboxes: Mutex<Vec<Outbox>>,
 }
 
 impl Records {
@@ -59,15 +66,15 @@ impl Records {
     /// When the audit file cannot be opened; the message names it.
     pub fn new(identity: Identity, metrics: Arc<Metrics>, sinks: AuditSinks) -> io::Result<Self> {
         let instance = identity.instance.as_deref();
-        let audit = Audit::open(sinks, instance, Arc::clone(&metrics))?;
-        Ok(Self::writing_to(audit, identity, metrics))
+        let (audit, outboxes) = Audit::open(sinks, instance, Arc::clone(&metrics))?;
+        Ok(Self::writing_to(audit, outboxes, identity, metrics))
     }
 
     /// Records that go to no sink: they are kept for whoever holds [`Kept`].
     pub fn kept(identity: Identity, metrics: Arc<Metrics>) -> (Self, Kept) {
         let (queue, kept) = Kept::new();
         let audit = Audit::queueing(queue, Arc::clone(&metrics));
-        (Self::writing_to(audit, identity, metrics), kept)
+        (Self::writing_to(audit, Vec::new(), identity, metrics), kept)
     }
 
     /// A request has arrived.
@@ -100,12 +107,34 @@ impl Records {
         self.shared.audit.close();
     }
 
-    fn writing_to(audit: Audit, identity: Identity, metrics: Arc<Metrics>) -> Self {
+    /// What waits for each sink elsewhere: the first who asks is to send it.
+    pub fn take_outboxes(&self) -> Vec<Outbox> {
+        let outboxes = self.shared.outboxes.lock();
+        std::mem::take(&mut *outboxes.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How the sinks stand. Clones are one.
+    pub fn standing(&self) -> Standing {
+        self.shared.audit.standing.clone()
+    }
+
+    /// The newest records, the newest first, as JSON without their seals.
+    pub fn recent(&self) -> Vec<Arc<[u8]>> {
+        self.shared.audit.recent.all()
+    }
+
+    fn writing_to(
+        audit: Audit,
+        outboxes: Vec<Outbox>,
+        identity: Identity,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 identity,
                 metrics,
                 audit,
+                outboxes: Mutex::new(outboxes),
             }),
         }
     }
@@ -115,6 +144,7 @@ impl Records {
             identity,
             metrics,
             audit,
+            ..
         } = &*self.shared;
         let now = Instant::now();
         let mut verdict = facts.end(end, now);

@@ -18,7 +18,7 @@ use super::summary::share;
 use super::tally::{Lines, Span};
 use crate::chat::{Look, Surface, Usage};
 use crate::health::{Ask, Health, Hurry, Kind, Priority};
-use crate::plan::{Plan, Selection, Sieve};
+use crate::plan::{Choice, Plan, Selection, Sieve, Told, choose_told};
 use crate::price::{Money, Month};
 use crate::snapshot::{Callers, Key, Residency, Route, Rule, Snapshot, Target};
 
@@ -84,17 +84,38 @@ struct Asked {
     residency: Residency,
 }
 
-/// The rule of `route` that a record says its request fell under, which is taken to hold again; nothing where
-/// the route has rules, and the record leaves open which one.
-fn recorded_rule<'r>(route: &'r Route, row: &Row<'_>) -> Result<Option<&'r Rule>, Fate> {
+/// The rule of `route` that a request falls under, by what its record tells; of the key what it says now, where
+/// it is known.
+fn rule_of<'r>(
+    route: &'r Route,
+    row: &Row<'_>,
+    key: Option<&Key>,
+) -> Result<Option<&'r Rule>, Fate> {
     const OPEN: Fate =
         Fate::Unplanned("its route has rules, and a record does not tell which one holds");
     if route.rules.is_empty() {
         return Ok(None);
     }
-    let mut rules = route.rules.iter();
-    let named = rules.find(|rule| row.rule.as_deref() == Some(&*rule.name));
-    named.map(Some).ok_or(OPEN)
+    let usage = row.usage.as_ref();
+    let mut found = Vec::new();
+    row.classes(|class| found.push(class.to_owned()));
+    let of_key = |fact: fn(&Key) -> &Option<Arc<str>>| key.and_then(|key| fact(key).as_deref());
+    let told = Told {
+        rule: row.rule.as_deref(),
+        prompt: usage.and_then(|usage| Some((usage.prompt?, usage.estimated))),
+        stream: row.stream,
+        key: row.key.as_deref(),
+        team: of_key(|key| &key.team).or(row.team.as_deref()),
+        service: of_key(|key| &key.service).or(row.service.as_deref()),
+        environment: of_key(|key| &key.environment).or(row.environment.as_deref()),
+        time: row.time.parse().ok(),
+        found,
+    };
+    match choose_told(&route.rules, &told) {
+        Choice::Rule(rule) => Ok(Some(rule)),
+        Choice::None => Ok(None),
+        Choice::Open => Err(OPEN),
+    }
 }
 
 impl<'a> Replay<'a> {
@@ -178,23 +199,25 @@ impl<'a> Replay<'a> {
         let Some(route) = snapshot.route(name) else {
             return Fate::Refused(format!("there is no route `{name}`"));
         };
-        let rule = match recorded_rule(route, row) {
+        let mut known = None;
+        if let (Callers::Keys(_), Some(key)) = (&snapshot.callers, row.key.as_deref()) {
+            let Some(key_of_now) = self.keys.get(key) else {
+                return Fate::Refused(format!("there is no key `{key}`"));
+            };
+            if !key_of_now.may_use(route) {
+                return Fate::Refused(format!("the key `{key}` may not use `{name}`"));
+            }
+            known = Some(&**key_of_now);
+        }
+        let rule = match rule_of(route, row, known) {
             Ok(rule) => rule,
             Err(fate) => return fate,
         };
-        let key = row.key.as_deref();
-        let mut priority = Priority::default();
-        let mut residency = Residency::demanded(Some(route), rule);
-        if let (Callers::Keys(_), Some(key)) = (&self.snapshot.callers, key) {
-            let Some(known) = self.keys.get(key) else {
-                return Fate::Refused(format!("there is no key `{key}`"));
-            };
-            if !known.may_use(route) {
-                return Fate::Refused(format!("the key `{key}` may not use `{name}`"));
-            }
-            priority = known.priority;
-            residency = Residency::of(known, Some(route), rule);
-        }
+        let priority = known.map_or_else(Priority::default, |key| key.priority);
+        let residency = match known {
+            Some(key) => Residency::of(key, Some(route), rule),
+            None => Residency::demanded(Some(route), rule),
+        };
         let prompt = row.usage.as_ref().and_then(|usage| usage.prompt);
         let needs_length = route.targets().any(|target| target.context.is_some());
         if prompt.is_none() && needs_length {

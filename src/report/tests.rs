@@ -395,3 +395,56 @@ fn a_replay_sends_the_past_where_the_new_table_would() {
     assert!(said.contains(&expected), "{said}");
     assert!(said.contains("no price"), "{said}");
 }
+
+#[test]
+fn a_replay_asks_the_rules_what_a_record_can_tell() {
+    let routes = "
+  chat:
+    targets: [a/m]
+    rules:
+      - { name: night, when: { time: { from: \"22:00\", to: \"06:00\" } }, targets: [c/k] }
+      - { name: iin, when: { pii: [iin] }, targets: [c/k], only: true }
+  batch:
+    targets: [a/m]
+    rules:
+      - { name: streams, when: { stream: true }, targets: [c/k] }
+      - { name: tools, when: { tools: true }, targets: [c/k] }
+";
+    let (before, _) = NEW.split_once("\nroutes:").unwrap();
+    let before = before.replace(", routes: [chat]", "");
+    let text = format!("{before}\nroutes:{routes}").replace("context: 950", "context: 95000");
+    let loaded = load(&Sources::from_text(Format::Yaml, text)).unwrap();
+    for (what, record, expected) in [
+        (
+            "at noon",
+            json!({"time": "2026-11-20T12:00:00.000Z"}),
+            "open",
+        ),
+        (
+            "at night",
+            json!({"time": "2026-11-20T23:00:00.000Z"}),
+            "c/k",
+        ),
+        (
+            "with an IIN",
+            json!({"privacy": {"found": {"iin": 1}, "action": "mask"}}),
+            "c/k",
+        ),
+        // Which it was, the record says.
+        (
+            "by name",
+            json!({"time": "2026-11-20T12:00:00.000Z", "rule": "iin"}),
+            "c/k",
+        ),
+        ("a stream", json!({"route": "batch", "stream": true}), "c/k"),
+        ("plain", json!({"route": "batch", "stream": false}), "open"),
+    ] {
+        let rng = fastrand::Rng::with_seed(1);
+        let mut replay = Replay::new(&loaded.snapshot, Span::default(), Instant::now(), rng);
+        replay.line(self::record(&record).as_bytes());
+        let told = serde_json::to_value(replay.finish()).unwrap();
+        let to = told["targets"].as_array().unwrap().first();
+        let found = to.map_or("open", |to| to["target"].as_str().unwrap());
+        assert_eq!(found, expected, "{what}: {told:#}");
+    }
+}

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use ring::digest::{SHA256, digest};
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 /// The longest secret, in bytes. A key has some hundred; a file that is longer is another file.
@@ -60,6 +62,12 @@ impl Secret {
             Ok(text) => Ok(Self(Zeroizing::new(text.to_owned()))),
             Err(_) => Err(SecretError::NotAscii),
         }
+    }
+
+    /// Whether somebody has shown it. Takes as long whatever it was.
+    pub fn is(&self, shown: &[u8]) -> bool {
+        let (own, shown) = (digest(&SHA256, self.0.as_bytes()), digest(&SHA256, shown));
+        own.as_ref().ct_eq(shown.as_ref()).into()
     }
 
     /// The value itself, for the one header that carries it.

@@ -57,6 +57,8 @@ pub struct Snapshot {
     pub teams: BTreeMap<Arc<str>, Arc<Terms>>,
     /// The currency that costs are told in, and what a dollar comes to in others.
     pub exchange: Exchange,
+    /// What others than this machine show to be told of `/api`.
+    pub admin_token: Option<Reference>,
 }
 
 impl Snapshot {

@@ -41,6 +41,21 @@ impl SourceUrl {
         }
     }
 
+    /// Whether it is asked by TLS, what is asked for, and its query, where it is one of HTTP.
+    ///
+    /// # Errors
+    /// It is another one, for the operator.
+    pub(crate) fn web(&self) -> Result<(bool, String, Option<String>), &'static str> {
+        match self.location()? {
+            Location::Http { secure, url, query } => Ok((secure, url, query)),
+            Location::File(_)
+            | Location::Etcd(_)
+            | Location::Consul(_)
+            | Location::Redis { .. }
+            | Location::S3 { .. } => Err("is none of `https` or `http`"),
+        }
+    }
+
     pub(super) fn location(&self) -> Result<Location, &'static str> {
         locate(self.expose())
     }

@@ -68,6 +68,10 @@ pub struct Metrics {
     pub(crate) budget_warning: Gauges<1>,
     pub(crate) audit_records: Counter,
     pub(crate) audit_dropped: Counter,
+    /// These three by sink.
+    pub(crate) audit_sink_up: Gauges<1>,
+    pub(crate) audit_sent: Counters<1>,
+    pub(crate) audit_waiting: Gauges<1>,
     pub(crate) tasks: Gauge,
     /// These three are not there without a central source.
     pub(crate) config_source_up: Gauge,
@@ -118,6 +122,13 @@ impl Metrics {
             budget_warning: add(all, n::BUDGET_WARNING, "1 once four fifths of it are spent"),
             audit_records: add(all, n::AUDIT_RECORDS, "Audit records made, one a request"),
             audit_dropped: add(all, n::AUDIT_DROPPED, "Audit records that a sink lost"),
+            audit_sink_up: add(all, n::AUDIT_SINK_UP, "0 while it takes no records"),
+            audit_sent: add(all, n::AUDIT_SENT, "Records that a sink elsewhere took"),
+            audit_waiting: add(
+                all,
+                n::AUDIT_WAITING,
+                "Records that wait for a sink elsewhere",
+            ),
             tasks: add(all, n::TASKS, "Pieces of work under way in the process"),
             config_source_up: Gauge::default(),
             config_source_age_seconds: Gauge::default(),

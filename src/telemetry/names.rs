@@ -30,6 +30,9 @@ pub const BUDGET_REMAINING: &str = "pillion_budget_remaining";
 pub const BUDGET_WARNING: &str = "pillion_budget_warning";
 pub const AUDIT_RECORDS: &str = "pillion_audit_records";
 pub const AUDIT_DROPPED: &str = "pillion_audit_dropped";
+pub const AUDIT_SENT: &str = "pillion_audit_sent";
+pub const AUDIT_SINK_UP: &str = "pillion_audit_sink_up";
+pub const AUDIT_WAITING: &str = "pillion_audit_waiting";
 pub const TASKS: &str = "pillion_tasks";
 pub const SHARED_STATE_UP: &str = "pillion_shared_state_up";
 
@@ -48,4 +51,5 @@ pub const VERSION: &str = "version";
 pub const LIMIT: &str = "limit";
 pub const SCOPE: &str = "scope";
 pub const PROVIDER: &str = "provider";
+pub const SINK: &str = "sink";
 pub const CURRENCY: &str = "currency";

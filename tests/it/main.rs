@@ -43,6 +43,7 @@ mod primary;
 mod recorded;
 mod recordings;
 mod report;
+mod requests;
 mod residency;
 mod resuming;
 mod rules;

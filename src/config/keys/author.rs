@@ -40,6 +40,7 @@ const EITHER: &[&str] = &[
     "hosts",
     "h2c",
     "audit",
+    "admin_token",
 ];
 
 /// Whose variable is there because its value must not be in a text.

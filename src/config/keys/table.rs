@@ -15,6 +15,7 @@ use super::rules::RULE;
 pub(in crate::config) static ROOT: &[Key] = &[
     key("listen", Address, Default("127.0.0.1:4100"), "Where applications connect."),
     key("admin", Address, Default("127.0.0.1:4101"), "Probes, metrics and the page; 0.0.0.0:4101 inside Kubernetes."),
+    key("admin_token", Reference, Optional, "Where the token is by which others than this machine are told of `/api`, and everybody of a single request: `env:NAME`, `file:/path` or `STORE:path#field`."),
     key("identity", Table(IDENTITY), Optional, "Where this instance runs; written into every record."),
     key("source", Table(SOURCE), Optional, "Where the central document is, which says all the rest; what this file may say beside it, that document's `local_overrides` names."),
     key("cache_dir", File, Optional, "A folder of this sidecar's own, where the last good central document is kept for a restart without its source, and what its budgets have spent."),
@@ -242,7 +243,7 @@ const CALLER: &[Key] = &[
 ];
 
 const AUDIT: &[Key] = &[
-    key("to", List { of: &Word(&["stdout", "file"]), least: 1, most: 2 }, Optional, "By default `file` when `file` is set, else `stdout`."),
+    key("to", List { of: &Word(&["stdout", "file", "https", "otlp"]), least: 1, most: 4 }, Optional, "By default those of `file`, `https` and `otlp` that are set, else `stdout`."),
     key("file", File, Optional, "One JSON object a line, one line a request; what is noted of their chain goes to `FILE.heads`."),
     key("fsync", Word(&["always", "interval", "never"]), Default("interval"), "When records are brought to the disk itself: `always` before the last byte of the answer goes out, `interval` within 100 ms."),
     key("rotate", Size, Default("100MB"), "The size at which the file becomes a segment, `FILE.TIME-SEQ`."),
@@ -251,6 +252,24 @@ const AUDIT: &[Key] = &[
     key("required", Bool, Default("false"), "Whether requests are refused while their records cannot be written."),
     key("group", Text, Optional, "The group that may read the file, by name or number; absent means our own."),
     key("content", Word(&["none"]), Default("none"), "What of requests and answers is recorded."),
+    key("https", Table(COLLECTOR), Optional, "Where records are posted as JSON lines."),
+    key("otlp", Table(COLLECTOR), Optional, "Where records are sent as logs of OTLP, over HTTP and as JSON."),
+];
+
+const COLLECTOR: &[Key] = &[
+    key("url", SourceUrl, Required, "Such as `https://audit.internal/records`; of OTLP what `/v1/logs` follows."),
+    key("auth", Table(COLLECTOR_AUTH), Optional, "Who this sidecar is to the collector: a token, or a certificate."),
+    key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
+    key("headers", Map { name: "header", of: &PrivateText }, Optional, "Headers sent beside our own; none that carries a credential."),
+    key("gzip", Bool, Default("false"), "Whether what is sent is compressed."),
+    key("every", SPAN, Default("1s"), "How long records are gathered that are sent together; 500 of them go at once."),
+];
+
+const COLLECTOR_AUTH: &[Key] = &[
+    key("token_file", File, Optional, "Holds a token; read anew each time."),
+    key("header", Text, Optional, "The header that the token goes into as it is, such as `dd-api-key`; absent means `authorization: Bearer`."),
+    key("cert", File, Optional, "The client's certificate and its chain, in PEM; `key` belongs to it."),
+    key("key", File, Optional, "The private key of `cert`, in PEM."),
 ];
 
 const SIMULATED: &[Key] = &[

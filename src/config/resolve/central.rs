@@ -33,7 +33,8 @@ pub(in crate::config) fn reports_to(root: &Table, report: &mut Report) -> Option
     }
 }
 
-fn auth(source: &Table, report: &mut Report) -> Option<Auth> {
+/// Who we are to a source, or to a collector.
+pub(super) fn auth(source: &Table, report: &mut Report) -> Option<Auth> {
     let Some(table) = source.table("auth") else {
         return Some(Auth::None);
     };
@@ -47,7 +48,7 @@ fn auth(source: &Table, report: &mut Report) -> Option<Auth> {
             key: file("key")?,
         }),
         (true, _, _) => {
-            let message = "has a certificate beside `token_file`; the source is shown one of them";
+            let message = "has a certificate beside `token_file`; one of them is shown";
             report.problem(&table.path, message);
             None
         }

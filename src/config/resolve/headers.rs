@@ -22,7 +22,7 @@ pub(super) const CREDENTIALS: [HeaderName; 6] = [
 const SIGNATURE_PREFIX: &str = "x-amz-";
 
 /// Belong to the connection or to the body, and are set with it.
-const OF_THE_REQUEST: [HeaderName; 15] = [
+pub(super) const OF_THE_REQUEST: [HeaderName; 15] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
     header::CONNECTION,
@@ -81,7 +81,7 @@ pub(super) fn resolve(kind: &Kind, table: &Table, report: &mut Report) -> Header
 }
 
 /// Printable ASCII: a tab or another alphabet is more likely a slip than a wish.
-fn value_of(text: &str) -> Option<HeaderValue> {
+pub(super) fn value_of(text: &str) -> Option<HeaderValue> {
     let printable = text.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
     HeaderValue::from_str(text).ok().filter(|_| printable)
 }

@@ -4,6 +4,7 @@
 //! arguments. It says every problem at once, so it goes on where something is wrong: what cannot
 //! be read is left out, and nobody sees a result that has problems.
 
+mod audit;
 mod callers;
 mod central;
 mod headers;
@@ -75,6 +76,7 @@ pub(super) fn resolve(
         instances: instances(root, facts.standing),
         teams: terms::teams(root),
         exchange,
+        admin_token: providers::admin_token(root, report),
     };
     terms::share_budgets(root, snapshot.instances.is_some(), report);
     source(root, report);

@@ -31,6 +31,7 @@ pub(super) fn least(mut snapshot: Snapshot) -> Snapshot {
         .map(|provider| (Arc::clone(&provider.name), Arc::clone(provider)))
         .collect();
     let secrets = reached.values().filter_map(|it| it.secret.as_ref());
+    let secrets = secrets.chain(&snapshot.admin_token);
     let stores: BTreeSet<&str> = secrets
         .filter_map(|secret| Some(&*secret.stored()?.store))
         .collect();

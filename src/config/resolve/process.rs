@@ -1,13 +1,12 @@
-//! What the process is, beside what it serves: addresses, threads, audit, simulated providers.
+//! What the process is, beside what it serves: addresses, threads, simulated providers.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use crate::config::Process;
 use crate::config::node::Table;
 use crate::config::path::Path;
 use crate::config::problem::Report;
-use crate::config::{AuditConfig, Process};
-use crate::record::{AuditFile, Fsync};
 use crate::simulate::{Behaviour, Fault, FaultClass, Feature, SimulatedProvider, ToolCall};
 
 /// Instead of a function's name: the first one offered.
@@ -31,7 +30,7 @@ pub(super) fn resolve(root: &Table, report: &mut Report) -> Process {
         connections: count("connections"),
         shared_state: root.shared_state("shared_state"),
         cache_dir: root.text("cache_dir").map(|folder| folder.as_ref().into()),
-        audit: audit(root, report),
+        audit: super::audit::resolve(root, report),
         simulate: root
             .map("simulate")
             .map(|(name, table)| simulated(name, table, report))
@@ -56,53 +55,6 @@ pub(super) fn resolve(root: &Table, report: &mut Report) -> Process {
         }
     }
     process
-}
-
-fn audit(root: &Table, report: &mut Report) -> AuditConfig {
-    let Some(table) = root.table("audit") else {
-        return AuditConfig {
-            stdout: true,
-            file: None,
-        };
-    };
-    let file = table.text("file").map(|file| audit_file(&file, table));
-    let to_file = !table.has("to") || table.texts("to").any(|(_, to)| &*to == "file");
-    if table.flag("required") == Some(true) && (file.is_none() || !to_file) {
-        report.problem(&table.at("required"), "needs a `file` that records go to");
-    }
-    if !table.has("to") {
-        return AuditConfig {
-            stdout: file.is_none(),
-            file,
-        };
-    }
-    let to = |word: &str| table.texts("to").any(|(_, to)| &*to == word);
-    if to("file") && !table.has("file") {
-        report.problem(&table.at("file"), "is missing; `to` names it");
-    }
-    if file.is_some() && !to("file") {
-        report.warning(&table.at("file"), "has no effect: `to` does not name it");
-    }
-    AuditConfig {
-        stdout: to("stdout"),
-        file: file.filter(|_| to("file")),
-    }
-}
-
-fn audit_file(path: &str, table: &Table) -> AuditFile {
-    let usual = AuditFile::at(path.into());
-    let fsync = table.text("fsync");
-    AuditFile {
-        fsync: fsync
-            .and_then(|word| Fsync::from_name(&word))
-            .unwrap_or_default(),
-        rotate: table.integer("rotate").unwrap_or(usual.rotate),
-        retention: table.duration("retention").unwrap_or(usual.retention),
-        compress: table.flag("compress").unwrap_or(usual.compress),
-        required: table.flag("required").unwrap_or(usual.required),
-        group: table.text("group").map(|group| group.as_ref().to_owned()),
-        path: usual.path,
-    }
 }
 
 fn simulated(name: &str, table: &Table, report: &mut Report) -> SimulatedProvider {

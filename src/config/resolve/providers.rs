@@ -121,18 +121,34 @@ fn base_url(table: &Table, default: &str) -> Option<BaseUrl> {
     }
 }
 
-/// Where the secret is. Two of the kinds know places that no other does.
-fn secret(kind: &Kind, table: &Table, stores: &[&str], report: &mut Report) -> Option<Reference> {
-    let reference = table.reference("secret")?;
+/// Where the token is that others than this machine show.
+pub(super) fn admin_token(root: &Table, report: &mut Report) -> Option<Reference> {
+    let stores = root.names("secret_stores");
+    let reference = stored("admin_token", root, &stores, report)?;
+    if matches!(reference, Reference::Aws | Reference::Google) {
+        report.problem(&root.at("admin_token"), "is no token that could be shown");
+    }
+    Some(reference)
+}
+
+/// A reference, if the store that it is in is known.
+fn stored(key: &str, table: &Table, stores: &[&str], report: &mut Report) -> Option<Reference> {
+    let reference = table.reference(key)?;
     if let Some(stored) = reference.stored()
         && !stores.contains(&&*stored.store)
     {
         // Not repeated: what has no store's name before its colon may be the secret itself.
         let message = "is in a store that `secret_stores` does not name";
         let known = stores.iter().copied();
-        report.unknown(&table.at("secret"), message, &stored.store, known);
+        report.unknown(&table.at(key), message, &stored.store, known);
         return None;
     }
+    Some(reference)
+}
+
+/// Where the secret is. Two of the kinds know places that no other does.
+fn secret(kind: &Kind, table: &Table, stores: &[&str], report: &mut Report) -> Option<Reference> {
+    let reference = stored("secret", table, stores, report)?;
     let only = match (&reference, kind) {
         (Reference::Aws, Kind::Bedrock { .. })
         | (Reference::Google, Kind::Vertex { .. })

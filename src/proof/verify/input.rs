@@ -11,6 +11,8 @@ use crate::proof::chain::{Digest, Head, Sealed};
 const LONGEST: u64 = 64 << 20;
 /// How a record begins.
 const OURS: &[u8] = b"{\"kind\":\"pillion.audit\",";
+/// How a note begins.
+const NOTE: &[u8] = b"{\"kind\":\"pillion.audit.";
 
 #[derive(Debug)]
 pub(super) struct Input {
@@ -47,6 +49,8 @@ struct Place {
     /// The line before was broken: whatever this one follows is taken as it.
     excused: bool,
     foreign: u64,
+    /// Lines that were read before.
+    again: u64,
 }
 
 impl Input {
@@ -82,7 +86,14 @@ impl Verifier {
                 break;
             };
             if mixed && !line.starts_with(OURS) {
-                place.foreign += 1;
+                let is_note = self.collected.is_some() && line.starts_with(NOTE);
+                if !is_note || self.noted.notes(line).is_err() {
+                    place.foreign += 1;
+                }
+                continue;
+            }
+            if self.is_again(line) {
+                place.again += 1;
                 continue;
             }
             self.read_line(line, &mut place);
@@ -96,7 +107,20 @@ impl Verifier {
             let note = format!("{}: {} lines are no records", self.name(), place.foreign);
             self.notes.push(note);
         }
+        if place.again > 0 {
+            let note = format!("{}: {} lines came twice", self.name(), place.again);
+            self.notes.push(note);
+        }
         Ok(())
+    }
+
+    /// Whether a collector was sent this line before, by its hash: the line itself must come to it.
+    fn is_again(&mut self, line: &[u8]) -> bool {
+        let Some(known) = &mut self.collected else {
+            return false;
+        };
+        let sealed = Sealed::read(line).filter(|sealed| sealed.computed() == sealed.hash);
+        sealed.is_some_and(|sealed| !known.insert(sealed.hash))
     }
 
     fn read_line(&mut self, line: &[u8], place: &mut Place) {

@@ -8,12 +8,14 @@ mod input;
 mod link;
 mod noted;
 
+use std::collections::HashSet;
 use std::io::{self, BufRead};
 
 use serde::Serialize;
 
 use self::input::{Input, Run};
 use self::noted::Noted;
+use super::chain::Digest;
 
 /// What this many are wrong with is not looked at any further.
 const MOST: usize = 1000;
@@ -22,6 +24,8 @@ const MOST: usize = 1000;
 #[derive(Debug, Default)]
 pub struct Verifier {
     partial: bool,
+    /// Where inputs are what a collector has stored, the lines that were read.
+    collected: Option<HashSet<Digest>>,
     inputs: Vec<Input>,
     runs: Vec<Run>,
     noted: Noted,
@@ -99,6 +103,14 @@ impl Verifier {
         }
     }
 
+    /// The inputs are what a collector has stored: lines of any number of instances among others, some of
+    /// them twice, and notes of what was lost.
+    #[must_use]
+    pub fn collected(mut self) -> Self {
+        self.collected = Some(HashSet::new());
+        self
+    }
+
     /// The heads of chains that must be among the files, and what else was noted. To be given before
     /// the files: notes as they lie beside a file, or what instances have told the centre.
     pub fn heads(&mut self, name: &str, text: &[u8]) {
@@ -120,7 +132,7 @@ impl Verifier {
     /// Those of the input.
     pub fn read(&mut self, name: &str, mixed: bool, from: &mut dyn BufRead) -> io::Result<()> {
         self.inputs.push(Input::new(name));
-        self.read_lines(mixed, from)
+        self.read_lines(mixed || self.collected.is_some(), from)
     }
 
     pub fn finish(mut self) -> Report {

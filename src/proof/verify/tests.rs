@@ -279,3 +279,53 @@ fn copies_are_no_second_chain() {
     assert!(report.ok, "{:?}", report.problems);
     assert_eq!((report.chains.len(), report.notes.len()), (1, 2));
 }
+
+/// What is found in what a collector has stored.
+fn collected(text: &str) -> Report {
+    let mut verifier = Verifier::new(false).collected();
+    verifier.read("f", false, &mut text.as_bytes()).unwrap();
+    verifier.finish()
+}
+
+#[test]
+fn what_a_collector_stored_twice_is_read_once() {
+    let (one, two) = (pod("pod-1", 6), pod("pod-2", 4));
+    let again = [&one[..4], &two[..3], &one[2..], &two[1..]].concat();
+    let mut lines = again.clone();
+    lines.insert(5, "{\"level\":\"INFO\"}\n".into());
+    let report = collected(&lines.concat());
+    assert!(report.ok, "{:?}", report.problems);
+    assert_eq!((report.records, report.chains.len()), (10, 2));
+    let notes = report.notes.concat();
+    assert!(notes.contains("4 lines came twice"), "{notes}");
+    // In a file of our own that is somebody's work.
+    assert!(!verified(&[("f", again.concat())]).ok);
+    // A line that only claims the hash of another is none.
+    let forged = one[3].replace("\"status\":", "\"status\":1");
+    let report = collected(&[one.concat(), forged].concat());
+    assert_eq!(first(&report), Some(("f", Some(7), Fault::Changed)));
+    // What is missing is missing.
+    let report = collected(&[&one[..2], &one[3..]].concat().concat());
+    assert_eq!(first(&report).unwrap().2, Fault::Unlinked);
+}
+
+#[test]
+fn a_collector_knows_from_a_note_what_was_lost_before_it_was_sent() {
+    let mut chain = Chain::default();
+    let before = records(&mut chain, "pod-1", 1, 2);
+    let after = records(&mut chain, "pod-1", 6, 1);
+    let now: Timestamp = "2026-11-20T08:09:10Z".parse().unwrap();
+    let what = What::Gap {
+        after: 2,
+        lost: 3,
+        why: "too many".into(),
+    };
+    let note = Note::new("https", Some("pod-1"), what, now);
+    let note = serde_json::to_string(&note).unwrap() + "\n";
+    let lines = [before.concat(), note, after.concat()];
+    let report = collected(&lines.concat());
+    assert!(report.ok, "{:?}", report.problems);
+    assert!(report.notes.concat().contains("3 records were lost"));
+    let report = collected(&[&*lines[0], &*lines[2]].concat());
+    assert_eq!(first(&report).unwrap().2, Fault::Gap);
+}

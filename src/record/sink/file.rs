@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use super::batch::Batch;
 use super::keeper::{Keeper, sync_folder};
@@ -64,6 +65,10 @@ pub(super) struct FileSink {
     notes_wait: bool,
     rotate_at: u64,
     heads: Heads,
+    /// The last line that may be shown to others: no loss of power takes it back.
+    shown: watch::Sender<Option<Head>>,
+    /// Why it cannot be written now.
+    why: Option<String>,
     keeper: Option<Keeper>,
 }
 
@@ -125,6 +130,8 @@ impl FileSink {
             checkpoint_at: now + CHECKPOINT,
             notes_wait: false,
             heads,
+            shown: watch::Sender::new(resumed.chain.head()),
+            why: None,
             keeper: None,
             policy,
         };
@@ -148,9 +155,15 @@ impl FileSink {
         self.policy.fsync
     }
 
-    /// Whether records cannot be written now.
-    pub(super) fn fails(&self) -> bool {
-        self.retry_at.is_some()
+    /// Why records cannot be written now, if they cannot.
+    pub(super) fn fails(&self) -> Option<&str> {
+        self.why.as_deref().filter(|_| self.retry_at.is_some())
+    }
+
+    /// How far it may be read by who sends it on; nothing where it is no file that could be read.
+    pub(super) fn shown(&self) -> Option<(&Path, watch::Receiver<Option<Head>>)> {
+        let shown = || (self.policy.path.as_path(), self.shown.subscribe());
+        self.regular.then(shown)
     }
 
     /// Takes records, as long as not too much waits already, and writes what may be written now.
@@ -185,6 +198,7 @@ impl FileSink {
             self.note_head(Why::Checkpoint);
         }
         self.flush_notes();
+        self.show();
         lost
     }
 
@@ -235,6 +249,7 @@ impl FileSink {
         self.sync(now);
         self.note_head(Why::Exit);
         self.flush_notes();
+        self.show();
         count(&self.pending)
     }
 
@@ -242,6 +257,13 @@ impl FileSink {
     fn is_old(&self) -> bool {
         let age = self.since.elapsed().unwrap_or_default();
         self.size > 0 && age > self.policy.retention / AGES
+    }
+
+    fn show(&self) {
+        let is_safe = self.unsynced.is_none() || self.policy.fsync == Fsync::Never;
+        if is_safe && self.written != *self.shown.borrow() {
+            self.shown.send_replace(self.written);
+        }
     }
 
     fn flush_notes(&mut self) {
@@ -312,6 +334,7 @@ impl FileSink {
                 let waiting = count(&self.pending);
                 tracing::error!(%path, %error, waiting, "the audit file cannot be written");
                 self.retry_at = Some(now + RETRY);
+                self.why = Some(format!("{path} cannot be written: {error}"));
             }
         }
     }

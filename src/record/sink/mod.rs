@@ -28,7 +28,10 @@ use self::file::FileSink;
 use self::stdout::Stdout;
 use self::throttle::Throttle;
 use self::writer::Writer;
+use super::outbox::{Cursors, Follow, Outbox, Spool, Store};
 use super::receipt::{Owed, PATIENCE, Receipt};
+use super::recent::Recent;
+use super::standing::Standing;
 use crate::proof::Heads;
 use crate::telemetry::Metrics;
 
@@ -43,6 +46,10 @@ const QUEUE: usize = 8192;
 pub struct AuditSinks {
     pub stdout: bool,
     pub file: Option<AuditFile>,
+    /// The names of those that are elsewhere.
+    pub elsewhere: Vec<&'static str>,
+    /// Whether requests are refused while no sink takes records; of a file it says so itself.
+    pub required: bool,
     /// Told how far the chains have come.
     pub heads: Heads,
 }
@@ -56,6 +63,10 @@ pub(super) struct Audit {
     required: bool,
     /// Whether answers wait for their records.
     holds: bool,
+    /// What waits for sinks elsewhere, where there is no file.
+    spools: Vec<Arc<Spool>>,
+    pub(super) recent: Arc<Recent>,
+    pub(super) standing: Standing,
     complaints: Mutex<Throttle>,
     writer: Mutex<Option<JoinHandle<()>>>,
     metrics: Arc<Metrics>,
@@ -74,30 +85,54 @@ struct Load {
 }
 
 impl Audit {
-    /// `instance` is whose records they are, as their heads are told.
+    /// `instance` is whose records they are, as their heads are told. What waits for each sink elsewhere
+    /// is for who sends it.
     pub(super) fn open(
         sinks: AuditSinks,
         instance: Option<&str>,
         metrics: Arc<Metrics>,
-    ) -> io::Result<Self> {
+    ) -> io::Result<(Self, Vec<Outbox>)> {
         let AuditSinks {
             stdout,
             file,
+            elsewhere,
+            required,
             heads,
         } = sinks;
         let (queue, lines) = mpsc::sync_channel(QUEUE);
         let mut audit = Self::queueing(queue, metrics);
-        audit.required = file.as_ref().is_some_and(|file| file.required);
+        audit.required = required || file.as_ref().is_some_and(|file| file.required);
         audit.holds = file
             .as_ref()
             .is_some_and(|file| file.fsync == Fsync::Always);
         let open = |file| FileSink::open(file, instance, heads.clone(), Instant::now());
         let file = file.map(open).transpose()?;
+        let outboxes = if let Some((path, shown)) = file.as_ref().and_then(FileSink::shown) {
+            let cursors = Cursors::of(path);
+            let follow = |name| {
+                let follow = Follow::new(path, name, cursors.clone());
+                let (sent, store) = (follow.sent(), Store::File(Box::new(follow)));
+                Outbox::new(name, shown.clone(), sent, store)
+            };
+            elsewhere.into_iter().map(follow).collect()
+        } else {
+            let spool = |name| Arc::new(Spool::new(name, heads.clone()));
+            audit.spools = elsewhere.iter().map(|name| spool(name)).collect();
+            let named = elsewhere.iter().zip(&audit.spools);
+            let outbox = |(name, spool): (&&'static str, &Arc<Spool>)| {
+                let store = Store::Memory(Arc::clone(spool));
+                Outbox::new(name, spool.arrived(), None, store)
+            };
+            named.map(outbox).collect()
+        };
         let writer = Writer {
             queue: lines,
             stdout: stdout.then(|| Stdout::new(heads)),
             last: file.as_ref().map_or(0, FileSink::last_seq),
             file,
+            spools: audit.spools.clone(),
+            recent: Arc::clone(&audit.recent),
+            standing: audit.standing.clone(),
             load: Arc::clone(&audit.load),
             metrics: Arc::clone(&audit.metrics),
             complaints: Throttle::default(),
@@ -106,7 +141,7 @@ impl Audit {
             .name("audit".into())
             .spawn(move || writer.run())?;
         audit.writer = Mutex::new(Some(thread));
-        Ok(audit)
+        Ok((audit, outboxes))
     }
 
     pub(super) fn queueing(queue: SyncSender<Message>, metrics: Arc<Metrics>) -> Self {
@@ -115,6 +150,9 @@ impl Audit {
             load: Arc::default(),
             required: false,
             holds: false,
+            spools: Vec::new(),
+            recent: Arc::default(),
+            standing: Standing::new(Arc::clone(&metrics)),
             complaints: Mutex::default(),
             writer: Mutex::default(),
             metrics,
@@ -156,9 +194,14 @@ impl Audit {
     /// Whether requests are to be refused: their records could not be written. Half of the queue is
     /// kept for those that run.
     pub(super) fn refuses(&self) -> bool {
+        let are_crowded = || {
+            let mut spools = self.spools.iter();
+            !self.spools.is_empty() && spools.all(|spool| spool.is_crowded())
+        };
         self.required
             && (self.load.failing.load(Ordering::Acquire)
-                || self.load.waiting.load(Ordering::Acquire) > QUEUE / 2)
+                || self.load.waiting.load(Ordering::Acquire) > QUEUE / 2
+                || are_crowded())
     }
 
     pub(super) fn reopen(&self) {

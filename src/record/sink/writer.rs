@@ -15,7 +15,10 @@ use super::policy::Fsync;
 use super::stdout::Stdout;
 use super::throttle::Throttle;
 use super::{Load, QUEUE};
+use crate::record::outbox::Spool;
 use crate::record::receipt::Owed;
+use crate::record::recent::Recent;
+use crate::record::standing::Standing;
 use crate::telemetry::Metrics;
 
 /// How long lines are gathered: short against a person's patience, long against a write.
@@ -36,6 +39,10 @@ pub(super) struct Writer {
     pub(super) queue: Receiver<Message>,
     pub(super) stdout: Option<Stdout>,
     pub(super) file: Option<FileSink>,
+    /// What waits for sinks elsewhere, where there is no file.
+    pub(super) spools: Vec<Arc<Spool>>,
+    pub(super) recent: Arc<Recent>,
+    pub(super) standing: Standing,
     pub(super) load: Arc<Load>,
     pub(super) metrics: Arc<Metrics>,
     /// The number of the last record.
@@ -123,7 +130,9 @@ impl Writer {
                 file.reopen(now);
             }
             let lost = file.write(&batch, now);
-            self.load.failing.store(file.fails(), Ordering::Release);
+            let fails = file.fails();
+            self.load.failing.store(fails.is_some(), Ordering::Release);
+            self.standing.tell("file", fails);
             self.lost(lost, "too many wait for the audit file");
         }
         self.load
@@ -132,8 +141,16 @@ impl Writer {
         owed.into_iter().for_each(Owed::settle);
         if let Some(stdout) = &mut self.stdout {
             let lost = stdout.write(&batch);
+            let why = (lost > 0).then_some("stdout cannot be written");
+            if batch.count() > 0 {
+                self.standing.tell("stdout", why);
+            }
             self.lost(lost, "stdout cannot be written");
         }
+        let spools = self.spools.iter();
+        let lost = spools.map(|spool| spool.put(batch.numbered())).sum();
+        self.lost(lost, "too many wait for a sink that does not take them");
+        self.recent.put(batch.bare);
     }
 
     fn lost(&mut self, lines: u64, why: &str) {

@@ -1,5 +1,6 @@
 //! Promises of the record; what the tests share is here.
 
+mod elsewhere;
 mod golden;
 mod recorder;
 mod sinks;

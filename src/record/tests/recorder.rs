@@ -12,7 +12,7 @@ fn queued(room: usize) -> (Records, mpsc::Receiver<sink::Message>, Arc<Metrics>)
     let metrics = Arc::new(Metrics::new());
     let (queue, lines) = mpsc::sync_channel(room);
     let audit = Audit::queueing(queue, Arc::clone(&metrics));
-    let records = Records::writing_to(audit, identity(), Arc::clone(&metrics));
+    let records = Records::writing_to(audit, Vec::new(), identity(), Arc::clone(&metrics));
     (records, lines, metrics)
 }
 

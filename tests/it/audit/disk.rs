@@ -88,6 +88,15 @@ async fn a_full_disk_stops_no_traffic_and_what_is_lost_is_a_noted_gap() {
     })
     .await;
     ask_often(&gateway, 20).await;
+    let ready = gateway.ask_admin("/readyz").await;
+    assert_eq!(ready.status, 200);
+    let failing = &ready.json()["audit"][0];
+    assert_eq!(failing["sink"], "file");
+    let problem = failing["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("audit.jsonl cannot be written"),
+        "{problem}"
+    );
     disk.free();
     soon("it can be written again", async {
         while !gateway.log().contains("can be written again") {
@@ -117,8 +126,10 @@ async fn where_records_are_required_nothing_is_served_without_them() {
     assert_eq!(refused.code(), "audit_unavailable");
     assert_eq!(refused.header("x-should-retry"), Some("false"));
     assert!(refused.header("retry-after").is_some());
+    assert_eq!(gateway.ask_admin("/readyz").await.status, 503);
     disk.free();
     until_status(&gateway, 200).await;
+    assert_eq!(gateway.ask_admin("/readyz").await.status, 200);
     gateway.signal("TERM");
     drop(gateway.left().await);
     let file = disk.file("audit.jsonl");

@@ -4,6 +4,7 @@
 mod broken;
 mod disk;
 mod kill;
+mod sinks;
 
 use std::fmt::Write as _;
 use std::fs;

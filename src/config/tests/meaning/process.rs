@@ -1,8 +1,10 @@
 //! Where the process listens and under which names, where its audit goes, and what it simulates.
 
 use super::*;
+use crate::collect::Kind;
 use crate::record::{AuditFile, Fsync};
 use crate::simulate::{FaultClass, Feature, ToolCall};
+use crate::source::Auth;
 
 #[test]
 fn audit_goes_where_it_is_sent() {
@@ -40,6 +42,58 @@ fn audit_goes_where_it_is_sent() {
     let required = "audit: { to: [stdout], file: /a, required: true }\n";
     assert!(problem(required).contains("audit.required: needs a `file`"));
     assert!(problem("audit: { to: [] }\n").contains("audit.to: is empty"));
+}
+
+#[test]
+fn records_go_to_collectors_that_can_be_reached_so() {
+    let keys = "audit: { https: { url: \"https://c/a?b\", gzip: true, auth: { token_file: /t, header: X-Key } }, otlp: { url: \"http://o:4318\", ca: /ca, headers: { x-tenant: a }, every: 2s } }\n";
+    let audit = loaded(&small_with(keys)).process.audit;
+    assert!(!audit.stdout && audit.file.is_none());
+    let [lines, otlp] = &*audit.collectors else {
+        panic!("{audit:?}");
+    };
+    assert_eq!((lines.kind, otlp.kind), (Kind::Lines, Kind::Otlp));
+    let file = "/t".into();
+    assert_eq!(lines.auth, Auth::Token { file });
+    assert_eq!(lines.token_header.as_ref().unwrap(), "x-key");
+    assert_eq!((lines.gzip, lines.every), (true, Duration::from_secs(1)));
+    assert_eq!(otlp.headers["x-tenant"], "a");
+    assert_eq!((otlp.gzip, otlp.every), (false, Duration::from_secs(2)));
+    // What `to` does not name is not used.
+    let named = keys.replace("{ https:", "{ to: [stdout, otlp], https:");
+    let audit = loaded(&small_with(&named)).process.audit;
+    assert!(audit.stdout);
+    assert_eq!(audit.collectors.len(), 1);
+    loaded(&small_with(
+        "audit: { required: true, https: { url: \"http://c/\" } }\n",
+    ));
+    for (keys, why) in [
+        ("to: [otlp]", "audit.otlp: is missing; `to` names it"),
+        ("https: { gzip: true }", "audit.https.url: is missing"),
+        (
+            "https: { url: \"redis://h/0/k\" }",
+            "audit.https.url: is none of",
+        ),
+        (
+            "https: { url: \"http://c\", auth: { cert: /c, key: /k } }",
+            "must be one of TLS",
+        ),
+        (
+            "https: { url: \"http://c\", auth: { header: x } }",
+            "neither `token_file`",
+        ),
+        (
+            "https: { url: \"http://c\", auth: { token_file: /t, header: host } }",
+            "no header that",
+        ),
+        (
+            "https: { url: \"http://c\", headers: { authorization: a } }",
+            "carries a credential",
+        ),
+    ] {
+        let said = problem(&format!("audit: {{ {keys} }}\n"));
+        assert!(said.contains(why), "{keys}: {said}");
+    }
 }
 
 #[test]

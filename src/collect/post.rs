@@ -1,0 +1,138 @@
+//! One batch to a collector, over the house's own client: by whom we trust there, and who we are. Both
+//! lie in files, which are read for each batch, as they are replaced.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::judge::{Verdict, judge};
+use super::{Collector, Kind};
+use crate::secret::Secret;
+use crate::source::Auth;
+use crate::upstream::{Channel, Clients, Errand, Trust, Unread, aside, read_file};
+
+/// How long a collector may take over a batch.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The most of an answer that is read: it says next to nothing.
+const ANSWER: usize = 64 << 10;
+/// Where OTLP has its logs, behind the URL of the collector.
+const LOGS: &str = "/v1/logs";
+
+pub(super) struct Post {
+    kind: Kind,
+    channel: Channel,
+    url: String,
+    token: Option<PathBuf>,
+    token_header: Option<HeaderName>,
+    headers: HeaderMap,
+    gzip: bool,
+}
+
+impl Post {
+    /// # Errors
+    /// What cannot work, for the operator.
+    pub(super) fn new(collector: &Collector, clients: &Clients) -> Result<Self, &'static str> {
+        let (secure, url, query) = collector.url.web()?;
+        let mut url = match collector.kind {
+            Kind::Otlp if !url.ends_with(LOGS) => {
+                format!("{}{LOGS}", url.trim_end_matches('/'))
+            }
+            Kind::Otlp | Kind::Lines => url,
+        };
+        if let Some(query) = query {
+            url = format!("{url}?{query}");
+        }
+        let (token, identity) = match &collector.auth {
+            Auth::None => (None, None),
+            Auth::Token { file } => (Some(file.clone()), None),
+            Auth::Certificate { chain, key } => (None, Some((chain.clone(), key.clone()))),
+        };
+        if identity.is_some() && !secure {
+            return Err("shows a certificate, for which its URL must be one of TLS");
+        }
+        let trust = Trust {
+            ca: collector.ca.clone(),
+            identity,
+        };
+        let mut headers = collector.headers.clone();
+        let kind = HeaderValue::from_static(match collector.kind {
+            Kind::Lines => "application/x-ndjson",
+            Kind::Otlp => "application/json",
+        });
+        headers.insert(CONTENT_TYPE, kind);
+        if collector.gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        Ok(Self {
+            kind: collector.kind,
+            channel: Channel::new(trust, clients, secure),
+            url,
+            token,
+            token_header: collector.token_header.clone(),
+            headers,
+            gzip: collector.gzip,
+        })
+    }
+
+    /// Sends what `encode` makes. Cancelled, nobody knows whether it came.
+    pub(super) async fn send(&self, encode: impl FnOnce() -> Vec<u8> + Send + 'static) -> Verdict {
+        match self.try_send(encode).await {
+            Ok(verdict) => verdict,
+            Err(why) => Verdict::Again { why, after: None },
+        }
+    }
+
+    async fn try_send(
+        &self,
+        encode: impl FnOnce() -> Vec<u8> + Send + 'static,
+    ) -> Result<Verdict, String> {
+        let unsent = |why: Unread| format!("it cannot be asked: {why}");
+        let client = self.channel.client().await.map_err(unsent)?;
+        let (gzip, file) = (self.gzip, self.token.clone());
+        let prepared = aside(move || {
+            let body = encode();
+            let body = if gzip { compressed(&body)? } else { body };
+            let token = file.map(|file| token(&file)).transpose()?;
+            Ok((Bytes::from(body), token))
+        });
+        let (body, token) = prepared.await.map_err(unsent)?;
+        let mut errand = Errand::get(&self.url, ANSWER, PATIENCE);
+        errand.method = Method::POST;
+        errand.headers = self.headers.clone();
+        errand.body = body;
+        if let Some(token) = &token {
+            errand = match &self.token_header {
+                Some(name) => errand.secret(name.clone(), token),
+                None => errand.bearer(token),
+            };
+        }
+        let reply = errand.run(&client).await;
+        let reply = reply.map_err(|undone| format!("it {undone}"))?;
+        let now = SystemTime::now();
+        Ok(judge(
+            self.kind,
+            reply.status,
+            &reply.headers,
+            &reply.body,
+            now,
+        ))
+    }
+}
+
+fn token(file: &std::path::Path) -> Result<Secret, Unread> {
+    let bytes = read_file("the token file", file)?;
+    let token = Secret::try_new(&bytes);
+    token.map_err(|error| Unread::new(format!("the token file {} {error}", file.display())))
+}
+
+fn compressed(body: &[u8]) -> Result<Vec<u8>, Unread> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let written = encoder.write_all(body).and_then(|()| encoder.finish());
+    written.map_err(|error| Unread::new(error.to_string()))
+}
