@@ -183,13 +183,7 @@ pub async fn run(
     } = core;
     let snapshot = live.current();
     let collectors = &process.audit.collectors;
-    let sinks = AuditSinks {
-        stdout: process.audit.stdout,
-        file: process.audit.file.clone(),
-        elsewhere: collectors.iter().map(|it| it.kind.name()).collect(),
-        required: process.audit.required,
-        heads: heads.clone(),
-    };
+    let sinks = sending::sinks(&process.audit, &heads);
     let required = process.audit.file.as_ref().is_some_and(|it| it.required);
     let open = |sinks| Records::new(snapshot.identity.clone(), Arc::clone(&metrics), sinks);
     let records = match open(sinks) {
@@ -198,9 +192,9 @@ pub async fn run(
             tracing::error!(%error, "the audit file that the central document names cannot be opened: records go to stdout");
             open(AuditSinks {
                 stdout: true,
-                elsewhere: collectors.iter().map(|it| it.kind.name()).collect(),
-                heads: heads.clone(),
-                ..AuditSinks::default()
+                file: None,
+                required: false,
+                ..sending::sinks(&process.audit, &heads)
             })
         }
         opened => opened,

@@ -181,11 +181,10 @@ impl Delivery {
                 Kind::Lines => {
                     let mut body = Vec::new();
                     for line in &lines {
-                        for text in [gap(kind, line, instance, now), Some(line.text.to_vec())] {
-                            if let Some(text) = text {
-                                body.extend_from_slice(&text);
-                                body.push(b'\n');
-                            }
+                        let note = gap(kind, line, instance, now);
+                        for text in note.as_deref().into_iter().chain([&*line.text]) {
+                            body.extend_from_slice(text);
+                            body.push(b'\n');
                         }
                     }
                     body

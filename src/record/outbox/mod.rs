@@ -109,7 +109,7 @@ impl Outbox {
             let plenty = arrives(self.arrived.clone(), is_much);
             let gathering = timeout(gather, plenty);
             // Whichever comes first.
-            drop(end.run_until_cancelled(gathering).await);
+            let _ = end.run_until_cancelled(gathering).await;
         }
         true
     }

@@ -107,26 +107,26 @@ impl Audit {
             .is_some_and(|file| file.fsync == Fsync::Always);
         let open = |file| FileSink::open(file, instance, heads.clone(), Instant::now());
         let file = file.map(open).transpose()?;
-        let outboxes = match file.as_ref().and_then(FileSink::shown) {
-            Some((path, shown)) => {
-                let cursors = Cursors::of(path);
-                let follow = |name| {
-                    let follow = Follow::new(path, name, cursors.clone());
-                    let (sent, store) = (follow.sent(), Store::File(Box::new(follow)));
-                    Outbox::new(name, shown.clone(), sent, store)
-                };
-                elsewhere.into_iter().map(follow).collect()
-            }
-            None => {
-                let spool = |name| Arc::new(Spool::new(name, heads.clone()));
-                audit.spools = elsewhere.iter().map(|name| spool(name)).collect();
-                let named = elsewhere.iter().zip(&audit.spools);
-                let outbox = |(name, spool): (&&'static str, &Arc<Spool>)| {
-                    let store = Store::Memory(Arc::clone(spool));
-                    Outbox::new(name, spool.arrived(), None, store)
-                };
-                named.map(outbox).collect()
-            }
+        let outboxes = if let Some((path, shown)) = file.as_ref().and_then(FileSink::shown) {
+            let cursors = Cursors::of(path);
+            let follow = |name| {
+                let follow = Follow::new(path, name, cursors.clone());
+                let (sent, store) = (follow.sent(), Store::File(Box::new(follow)));
+                Outbox::new(name, shown.clone(), sent, store)
+            };
+            elsewhere.into_iter().map(follow).collect()
+        } else {
+            let spool = |name: &&'static str| Arc::new(Spool::new(name, heads.clone()));
+            audit.spools = elsewhere.iter().map(spool).collect();
+            let outbox = |(name, spool): (&'static str, &Arc<Spool>)| {
+                let store = Store::Memory(Arc::clone(spool));
+                Outbox::new(name, spool.arrived(), None, store)
+            };
+            elsewhere
+                .into_iter()
+                .zip(&audit.spools)
+                .map(outbox)
+                .collect()
         };
         let writer = Writer {
             queue: lines,
