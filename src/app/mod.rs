@@ -103,9 +103,13 @@ impl std::fmt::Display for StartError {
 }
 
 /// What the process begins with.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of it, for as long as a start takes"
+)]
 pub enum Start {
     /// All there is.
-    Loaded(Box<Loaded>),
+    Loaded(Loaded),
     /// A source to follow: the first configuration comes from there, or from an earlier time.
     Following(Bootstrap, Place),
 }
@@ -119,7 +123,7 @@ impl Start {
         let mut bootstrap = config::bootstrap(sources)?;
         match bootstrap.source.take() {
             Some(place) => Ok(Self::Following(bootstrap, place)),
-            None => config::load(sources).map(|loaded| Self::Loaded(Box::new(loaded))),
+            None => config::load(sources).map(Self::Loaded),
         }
     }
 
@@ -159,7 +163,7 @@ pub async fn run(
     let reloader = Arc::new(reloader);
     let follows = matches!(start, Start::Following(..));
     match start {
-        Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(*loaded))),
+        Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(loaded))),
         Start::Following(bootstrap, place) => {
             for warning in &bootstrap.warnings {
                 tracing::warn!("{warning}");
@@ -283,13 +287,7 @@ fn records(
     open: impl Fn(AuditSinks) -> io::Result<Records>,
 ) -> io::Result<Records> {
     let audit = &process.audit;
-    let sinks = || AuditSinks {
-        stdout: audit.stdout,
-        file: audit.file.clone(),
-        elsewhere: audit.collectors.iter().map(|it| it.kind.name()).collect(),
-        required: audit.required,
-        heads: heads.clone(),
-    };
+    let sinks = || sending::sinks(audit, heads);
     let required = audit.file.as_ref().is_some_and(|it| it.required);
     match open(sinks()) {
         // It is the centre's to mend. To end would be to end each time, in every sidecar.

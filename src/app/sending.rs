@@ -5,10 +5,23 @@ use tokio_util::sync::CancellationToken;
 
 use super::life::LAST_WORDS;
 use crate::collect::{self, Collector};
-use crate::record::Records;
+use crate::config::AuditConfig;
+use crate::proof::Heads;
+use crate::record::{AuditSinks, Records};
 use crate::snapshot::Identity;
 use crate::tasks::Tasks;
 use crate::upstream::Clients;
+
+/// Where records go, as the configuration says it.
+pub(super) fn sinks(audit: &AuditConfig, heads: &Heads) -> AuditSinks {
+    AuditSinks {
+        stdout: audit.stdout,
+        file: audit.file.clone(),
+        elsewhere: audit.collectors.iter().map(|it| it.kind.name()).collect(),
+        required: audit.required,
+        heads: heads.clone(),
+    }
+}
 
 /// The tasks that send.
 pub(super) struct Sending {

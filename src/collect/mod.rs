@@ -181,8 +181,9 @@ impl Delivery {
                 Kind::Lines => {
                     let mut body = Vec::new();
                     for line in &lines {
-                        if let Some(gap) = gap(kind, line, instance, now) {
-                            body.extend_from_slice(&gap);
+                        let note = gap(kind, line, instance, now);
+                        for text in note.as_deref().into_iter().chain([&*line.text]) {
+                            body.extend_from_slice(text);
                             body.push(b'\n');
                         }
                         body.extend_from_slice(&line.text);

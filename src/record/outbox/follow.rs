@@ -121,6 +121,7 @@ impl Follow {
                 continue;
             };
             let before = self.last.replace(sealed.head());
+            self.tell_gone(before, &sealed);
             let follows = before.is_some_and(|before| Some(before.hash) == sealed.prev);
             let lost = match before {
                 Some(before) if follows => sealed.seq.saturating_sub(before.seq + 1),
@@ -134,6 +135,17 @@ impl Follow {
             });
         }
         Ok(())
+    }
+
+    /// Lines that are in no file any more before they were sent: older than `retention`, or taken away.
+    fn tell_gone(&self, before: Option<Head>, next: &Sealed<'_>) {
+        let Some(before) = before else { return };
+        let follows = Some(before.hash) == next.prev;
+        if !follows && next.prev.is_some() && next.seq > before.seq + 1 {
+            let (path, sink) = (self.path.display(), self.sink);
+            let (after, seq) = (before.seq, next.seq);
+            tracing::error!(%path, sink, after, seq, "records between these were gone before they could be sent");
+        }
     }
 
     /// Finds the line that was sent last, so that the next one is read behind it.

@@ -108,7 +108,7 @@ impl Outbox {
             let is_much = move |it: Option<Head>| it.is_some_and(|head| head.seq >= much);
             let plenty = arrives(self.arrived.clone(), is_much);
             let gathering = timeout(gather, plenty);
-            // Whichever comes first; which one it was does not matter.
+            // Whichever comes first.
             let _ = end.run_until_cancelled(gathering).await;
         }
         true

@@ -116,14 +116,17 @@ impl Audit {
             };
             elsewhere.into_iter().map(follow).collect()
         } else {
-            let spool = |name| Arc::new(Spool::new(name, heads.clone()));
-            audit.spools = elsewhere.iter().map(|name| spool(name)).collect();
-            let named = elsewhere.iter().zip(&audit.spools);
-            let outbox = |(name, spool): (&&'static str, &Arc<Spool>)| {
+            let spool = |name: &&'static str| Arc::new(Spool::new(name, heads.clone()));
+            audit.spools = elsewhere.iter().map(spool).collect();
+            let outbox = |(name, spool): (&'static str, &Arc<Spool>)| {
                 let store = Store::Memory(Arc::clone(spool));
                 Outbox::new(name, spool.arrived(), None, store)
             };
-            named.map(outbox).collect()
+            elsewhere
+                .into_iter()
+                .zip(&audit.spools)
+                .map(outbox)
+                .collect()
         };
         let writer = Writer {
             queue: lines,

@@ -250,12 +250,12 @@ async fn an_end_does_not_wait_for_a_collector_longer_than_for_a_request() {
 async fn a_batch_that_is_too_large_is_sent_in_parts() {
     let first = provider().await;
     let stored = Arc::new(Mutex::new(String::new()));
-    let stores = Arc::clone(&stored);
+    let shelf = Arc::clone(&stored);
     let server = Upstream::choosing(move |seen| {
         if seen.text().lines().count() > 1 {
             return Reply::status(413);
         }
-        *stores.lock().unwrap() += seen.text();
+        *shelf.lock().unwrap() += seen.text();
         Reply::status(200)
     })
     .await;
