@@ -57,6 +57,8 @@ pub enum GatewayError {
     Overloaded,
     /// Its record could not be written, without which nothing is served.
     AuditUnavailable,
+    /// It could not be looked for personal data, which its route asks for.
+    PiiUnavailable,
     /// Every attempt that was allowed failed; the failure is the one that decides what is said.
     Unanswered(Failure),
     /// The deadline passed before any attempt could end.
@@ -96,6 +98,7 @@ impl GatewayError {
                 (S::SERVICE_UNAVAILABLE, "server_error", "overloaded")
             }
             Self::AuditUnavailable => (S::SERVICE_UNAVAILABLE, "server_error", "audit_unavailable"),
+            Self::PiiUnavailable => (S::SERVICE_UNAVAILABLE, "server_error", "pii_unavailable"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "server_error", "internal"),
             Self::Unanswered(failure) => unanswered(failure),
         }
@@ -119,6 +122,7 @@ impl GatewayError {
             | Self::StillRunning
             | Self::Overloaded
             | Self::AuditUnavailable
+            | Self::PiiUnavailable
             | Self::ShuttingDown
             | Self::Internal => None,
         }
@@ -151,7 +155,7 @@ impl GatewayError {
             | Self::NoEligibleTarget { wait, .. } => *wait,
             // At once: the call has its answer in hand, or soon will.
             Self::StillRunning => Some(Duration::from_millis(1)),
-            Self::Overloaded | Self::AuditUnavailable => Some(SOON),
+            Self::Overloaded | Self::AuditUnavailable | Self::PiiUnavailable => Some(SOON),
             Self::Unanswered(_)
             | Self::Invalid { .. }
             | Self::Refused { .. }
@@ -181,6 +185,7 @@ impl GatewayError {
             | Self::DeadlineExceeded
             | Self::Overloaded
             | Self::AuditUnavailable
+            | Self::PiiUnavailable
             | Self::ShuttingDown
             | Self::Internal => false,
         }
@@ -292,6 +297,9 @@ impl fmt::Display for GatewayError {
             Self::AuditUnavailable => {
                 f.write_str("Requests are refused while their audit records cannot be written.")
             }
+            Self::PiiUnavailable => f.write_str(
+                "The request could not be looked for personal data, as this route asks.",
+            ),
             Self::ShuttingDown => f.write_str("This sidecar is shutting down."),
             Self::Internal => f.write_str("Pillion failed to handle this request."),
         }

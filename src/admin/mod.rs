@@ -225,6 +225,7 @@ mod tests {
             hosts: BTreeSet::new(),
             instances: None,
             exchange: crate::price::Exchange::default(),
+            detectors: Arc::default(),
         })
     }
 

@@ -91,6 +91,22 @@ impl<'a> Look<'a> {
         })
     }
 
+    /// Whether the answer is to be JSON, by a schema or without.
+    pub fn json(&self) -> bool {
+        let any = |path: &[&str]| self.member(path).is_some_and(|kind| kind == "json_object");
+        self.json_schema()
+            || match self.surface() {
+                Surface::Chat => any(&["response_format", "type"]),
+                Surface::Responses => any(&["text", "format", "type"]),
+                Surface::Messages
+                | Surface::CountTokens
+                | Surface::Completions
+                | Surface::Embeddings
+                | Surface::Models
+                | Surface::Passthrough => false,
+            }
+    }
+
     /// What `metadata` says under this name: text, or a number or a word as it stands there.
     pub fn metadata(&self, name: &str) -> Option<Cow<'a, str>> {
         self.member(&["metadata", name])

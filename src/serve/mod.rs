@@ -14,6 +14,7 @@ mod models;
 mod once;
 mod passthrough;
 mod planned;
+mod private;
 mod resume;
 mod routing;
 mod ruled;
@@ -30,8 +31,8 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::private::found;
 use self::routing::Caller;
-pub(crate) use self::ruled::found;
 use crate::body::{self, Body, ReadError, full};
 use crate::chat::{self, Surface};
 use crate::error::GatewayError;

@@ -10,13 +10,14 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
+use super::private;
 use super::routing::{self, Caller, Way};
 use super::ruled::Ruled;
 use super::{Answer, Gateway, usable};
 use crate::chat::{Look, Named, Surface};
 use crate::error::GatewayError;
 use crate::health::{Ask, Hurry, Kind, Priority};
-use crate::plan::{Selection, patience};
+use crate::plan::{Found, Selection, patience};
 use crate::record::Recorder;
 use crate::snapshot::{Residency, Route, Target};
 use crate::upstream::{Passed, pass};
@@ -48,7 +49,9 @@ pub(super) async fn answer(
             Way::Route(route) => {
                 recorder.route(&route);
                 let look = Look::unread(&body);
-                let ruled = Ruled::of(caller, &route, &look, &head.headers, recorder);
+                let ruled = Ruled::of(caller, &route, &look, &head.headers, &Found::unknown);
+                ruled.tell(recorder);
+                private::pass(&route.privacy, ruled.is_personal())?;
                 let target = first(gateway, &route, &ruled, &look, &head.headers)?;
                 body = named.rename(&body, &target.model).into();
                 (target, ruled.residency)

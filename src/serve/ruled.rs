@@ -11,13 +11,7 @@ use crate::chat::Look;
 use crate::error::GatewayError;
 use crate::plan::{Circumstances, Found, Plan, Selection, Sieve, choose};
 use crate::record::Recorder;
-use crate::snapshot::{Residency, Route, Rule, Select};
-
-/// What is found in a request of personal data. No detector reads requests: each may hold anything, and a
-/// rule for any class is for all of them.
-pub(crate) fn found(_look: &Look<'_>) -> Found {
-    Found::unknown()
-}
+use crate::snapshot::{Condition, Residency, Route, Rule, Select};
 
 /// A request under its rule.
 pub(super) struct Ruled<'r> {
@@ -26,13 +20,13 @@ pub(super) struct Ruled<'r> {
 }
 
 impl<'r> Ruled<'r> {
-    /// The recorder is told of the rule.
+    /// `find` tells what was found of personal data, where a rule asks for that.
     pub(super) fn of(
         caller: Caller<'_>,
         route: &'r Route,
         look: &Look<'_>,
         headers: &HeaderMap,
-        recorder: &mut Recorder,
+        find: &dyn Fn() -> Found,
     ) -> Self {
         let rule = if route.rules.is_empty() {
             None
@@ -45,18 +39,29 @@ impl<'r> Ruled<'r> {
                     headers,
                     look,
                     now: Timestamp::now(),
-                    find: &|| found(look),
+                    find,
                     found: OnceCell::new(),
                 },
             )
         };
-        if let Some(rule) = rule {
-            recorder.rule(&rule.name);
-        }
         Self {
             rule,
             residency: Residency::of(caller.key, Some(route), rule),
         }
+    }
+
+    /// The recorder is told of the rule.
+    pub(super) fn tell(&self, recorder: &mut Recorder) {
+        if let Some(rule) = self.rule {
+            recorder.rule(&rule.name);
+        }
+    }
+
+    /// Whether it has fallen under a rule about personal data.
+    pub(super) fn is_personal(&self) -> bool {
+        let conditions = self.rule.map_or(&[][..], |rule| &rule.when);
+        let personal = |condition: &Condition| matches!(condition, Condition::Pii(_));
+        conditions.iter().any(personal)
     }
 
     /// # Errors

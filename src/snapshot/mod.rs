@@ -6,6 +6,7 @@
 //! Never here: I/O, secrets (a [`Reference`] names one), or anything that changes with traffic.
 
 mod base_url;
+mod privacy;
 mod residency;
 mod rule;
 
@@ -23,9 +24,11 @@ use crate::dialect::Dialect;
 use crate::facts::{Extras, Facts, Families, Prices};
 use crate::health::{self, Capacity, Priority};
 use crate::price::{Exchange, Price};
+use crate::privacy::Detectors;
 use crate::secret::{Reference, StorePlaces};
 
 pub use self::base_url::BaseUrl;
+pub use self::privacy::{Privacy, Unscannable};
 pub use self::residency::Residency;
 pub use self::rule::{Condition, Fact, Hours, Rule, TAG, Wanted, short};
 
@@ -52,6 +55,8 @@ pub struct Snapshot {
     pub instances: Option<NonZeroU32>,
     /// The currency that costs are told in, and what a dollar comes to in others.
     pub exchange: Exchange,
+    /// What finds personal data in requests.
+    pub detectors: Arc<Detectors>,
 }
 
 impl Snapshot {
@@ -133,6 +138,7 @@ pub struct Route {
     pub rules: Vec<Rule>,
     /// Where its requests must stay.
     pub residency: Option<Arc<str>>,
+    pub privacy: Privacy,
     pub timeouts: Timeouts,
     /// The share of what is left of the deadline that an attempt leaves to the next target.
     pub reserve: Percent,
@@ -195,6 +201,7 @@ impl Route {
             }],
             rules: Vec::new(),
             residency: None,
+            privacy: Privacy::default(),
             timeouts: Timeouts::INTERACTIVE,
             reserve: Percent(40),
             max_attempts: 4,

@@ -134,7 +134,7 @@ impl Explain {
                 headers: &headers,
                 look: &look,
                 now: self.at.unwrap_or_else(Timestamp::now),
-                find: &|| found(&look),
+                find: &|| found(&snapshot.detectors, &route.privacy, &look),
                 found: OnceCell::new(),
             },
         );

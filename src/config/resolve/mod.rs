@@ -9,6 +9,7 @@ mod central;
 mod headers;
 mod knobs;
 mod money;
+mod privacy;
 mod privilege;
 mod process;
 mod providers;
@@ -57,8 +58,9 @@ pub(super) fn resolve(
     let secret_stores = stores::resolve(root, report);
     let providers = providers::resolve(root, report);
     let exchange = money::exchange(root, report);
+    let known = privacy::Known::of(root, report);
     let mut targets = routes::Targets::of(root, &providers, facts.families, &exchange, report);
-    let (routes, aliases) = routes::resolve(root, &mut targets, facts.zone, report);
+    let (routes, aliases) = routes::resolve(root, &mut targets, facts.zone, &known, report);
     let callers = callers::resolve(root, &process, &routes, &providers, facts.now, report);
     let snapshot = Snapshot {
         version: facts.version.clone(),
@@ -72,6 +74,7 @@ pub(super) fn resolve(
         hosts: hosts(root, report),
         instances: instances(root, facts.standing),
         exchange,
+        detectors: known.detectors,
     };
     source(root, report);
     if !facts.standing.is_led() {
