@@ -31,7 +31,7 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::private::found;
+pub(crate) use self::private::{Decision, Inspected};
 use self::routing::Caller;
 use crate::body::{self, Body, ReadError, full};
 use crate::chat::{self, Surface};

@@ -35,9 +35,24 @@ pub(super) struct Private {
 
 /// What a look came to.
 struct Seen {
+    inspected: Inspected,
+    masked: Option<(Request, Vault)>,
+}
+
+/// What is in a request, of what its route asks for.
+pub(crate) struct Inspected {
     found: privacy::Found,
     unscannable: Vec<Unscannable>,
-    masked: Option<(Request, Vault)>,
+}
+
+/// What is done about it.
+pub(crate) struct Decision {
+    pub(crate) found: Vec<(Arc<str>, u64)>,
+    /// What cannot be looked into.
+    pub(crate) unscannable: Vec<&'static str>,
+    /// The record's `action`.
+    pub(crate) action: Option<&'static str>,
+    pub(crate) refusal: Option<GatewayError>,
 }
 
 /// A request as any provider may see it, and what was taken out.
@@ -78,7 +93,7 @@ impl Private {
             self.wanted.set(look.request().is_some());
             return plan::Found::unknown();
         };
-        told(&self.detectors, &seen.found, &seen.unscannable)
+        seen.inspected.told(&self.detectors)
     }
 
     /// Whether a rule has asked in vain.
@@ -121,37 +136,10 @@ impl Private {
         let Some(seen) = self.seen else {
             return Ok(Masked::default());
         };
-        let Privacy { mask, block, .. } = self.privacy;
-        let found: Vec<(Arc<str>, u64)> = (seen.found.iter())
-            .map(|(class, count)| (Arc::from(self.detectors.name(class)), count))
-            .collect();
-        let blocked: Vec<&str> = (seen.found.iter())
-            .filter(|(class, _)| block.has(*class))
-            .map(|(class, _)| self.detectors.name(class))
-            .collect();
-        let unread = !seen.unscannable.is_empty() && unreadable(&self.privacy, ruled);
-        let action = if !blocked.is_empty() || unread {
-            Some("block")
-        } else if seen.found.classes().meets(mask) {
-            Some("mask")
-        } else {
-            (!found.is_empty()).then_some("observe")
-        };
-        recorder.privacy(found, action);
-        if !blocked.is_empty() {
-            return Err(GatewayError::Invalid {
-                code: "personal_data_blocked",
-                param: None,
-                message: format!(
-                    "The request holds personal data that this route does not take: {}.",
-                    blocked.join(", ")
-                )
-                .into(),
-            });
-        }
-        if unread {
-            let what: Vec<&str> = seen.unscannable.iter().map(|it| it.name()).collect();
-            return Err(refused(&what.join(", ")));
+        let decision = seen.inspected.decide(&self.detectors, &self.privacy, ruled);
+        recorder.privacy(decision.found, decision.action);
+        if let Some(refusal) = decision.refusal {
+            return Err(refusal);
         }
         let Some((request, vault)) = seen.masked else {
             return Ok(Masked::default());
@@ -165,10 +153,11 @@ impl Private {
 
 impl Masked {
     /// What puts the values back into a stream.
-    pub(super) fn frames(&self, asked: &Request) -> Option<Frames> {
+    pub(super) fn frames(&self, asked: &Request) -> Option<Box<Frames>> {
         let vault = self.vault.as_ref()?;
         let json = Look::at(asked).json();
-        Some(Frames::new(Arc::clone(vault), asked.surface, json))
+        let frames = Frames::new(Arc::clone(vault), asked.surface, json);
+        Some(Box::new(frames))
     }
 
     /// A whole answer with the values put back.
@@ -210,22 +199,72 @@ pub(super) fn pass(privacy: &Privacy, ruled: bool) -> Result<(), GatewayError> {
     Ok(())
 }
 
-/// What is found in a request of what its route asks for.
-pub(crate) fn found(detectors: &Detectors, privacy: &Privacy, look: &Look<'_>) -> plan::Found {
-    let survey = look
-        .request()
-        .and_then(|request| Survey::read(detectors, request.text()).ok());
-    survey.map_or_else(plan::Found::unknown, |survey| {
-        let found = survey.found(privacy.asked());
-        told(detectors, &found, survey.unscannable())
-    })
-}
+impl Inspected {
+    /// `None` where the body stops being JSON.
+    pub(crate) fn read(
+        detectors: &Detectors,
+        privacy: &Privacy,
+        request: &Request,
+    ) -> Option<Self> {
+        let survey = Survey::read(detectors, request.text()).ok()?;
+        Some(Self::of(&survey, privacy.asked()))
+    }
 
-fn told(detectors: &Detectors, found: &privacy::Found, unscannable: &[Unscannable]) -> plan::Found {
-    let names = found.iter().map(|(class, _)| detectors.name(class).into());
-    plan::Found {
-        classes: names.collect(),
-        unscannable: !unscannable.is_empty(),
+    fn of(survey: &Survey, asked: Classes) -> Self {
+        Self {
+            found: survey.found(asked),
+            unscannable: survey.unscannable().to_vec(),
+        }
+    }
+
+    /// For rules.
+    pub(crate) fn told(&self, detectors: &Detectors) -> plan::Found {
+        let names = self.found.iter();
+        let names = names.map(|(class, _)| detectors.name(class).into());
+        plan::Found {
+            classes: names.collect(),
+            unscannable: !self.unscannable.is_empty(),
+        }
+    }
+
+    /// `ruled` says that the request has fallen under a rule about personal data.
+    pub(crate) fn decide(&self, detectors: &Detectors, privacy: &Privacy, ruled: bool) -> Decision {
+        let found: Vec<(Arc<str>, u64)> = (self.found.iter())
+            .map(|(class, count)| (Arc::from(detectors.name(class)), count))
+            .collect();
+        let blocked: Vec<&str> = (self.found.iter())
+            .filter(|(class, _)| privacy.block.has(*class))
+            .map(|(class, _)| detectors.name(class))
+            .collect();
+        let unscannable: Vec<_> = self.unscannable.iter().map(|it| it.name()).collect();
+        let refusal = if !blocked.is_empty() {
+            Some(GatewayError::Invalid {
+                code: "personal_data_blocked",
+                param: None,
+                message: format!(
+                    "The request holds personal data that this route does not take: {}.",
+                    blocked.join(", ")
+                )
+                .into(),
+            })
+        } else if !unscannable.is_empty() && unreadable(privacy, ruled) {
+            Some(refused(&unscannable.join(", ")))
+        } else {
+            None
+        };
+        let action = if refusal.is_some() {
+            Some("block")
+        } else if self.found.classes().meets(privacy.mask) {
+            Some("mask")
+        } else {
+            (!found.is_empty()).then_some("observe")
+        };
+        Decision {
+            found,
+            unscannable,
+            action,
+            refusal,
+        }
     }
 }
 
@@ -238,8 +277,8 @@ fn unreadable(privacy: &Privacy, ruled: bool) -> bool {
 /// `None` where the masked body is no longer a request.
 fn see(detectors: &Detectors, request: &Request, asked: Classes, mask: Classes) -> Option<Seen> {
     let survey = Survey::read(detectors, request.text()).ok()?;
-    let found = survey.found(asked);
-    let masked = if found.classes().meets(mask) {
+    let inspected = Inspected::of(&survey, asked);
+    let masked = if inspected.found.classes().meets(mask) {
         let masked = survey.mask(detectors, request.text(), mask).ok()?;
         match masked.body {
             Some(body) => {
@@ -251,11 +290,7 @@ fn see(detectors: &Detectors, request: &Request, asked: Classes, mask: Classes) 
     } else {
         None
     };
-    Some(Seen {
-        found,
-        unscannable: survey.unscannable().to_vec(),
-        masked,
-    })
+    Some(Seen { inspected, masked })
 }
 
 fn refused(what: &str) -> GatewayError {
@@ -266,5 +301,51 @@ fn refused(what: &str) -> GatewayError {
             "This route takes personal data out of requests, and cannot look into {what}."
         )
         .into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Format, Sources, load};
+    use crate::snapshot::{Callers, Snapshot};
+
+    fn snapshot() -> Snapshot {
+        let text = "
+allow_anonymous: true
+providers: { a: { kind: openai-compatible, base_url: http://127.0.0.1:1/v1 } }
+routes: { chat: { targets: [a/m], privacy: { mask: [email] } } }
+";
+        load(&Sources::from_text(Format::Yaml, text))
+            .unwrap()
+            .snapshot
+    }
+
+    async fn look(words: usize, deadline: Instant) -> Result<(), GatewayError> {
+        let snapshot = snapshot();
+        let Callers::Anyone(key) = &snapshot.callers else {
+            panic!("anybody may call");
+        };
+        let caller = Caller {
+            snapshot: &snapshot,
+            key,
+        };
+        let said = "word ".repeat(words);
+        let body =
+            format!(r#"{{"model":"chat","messages":[{{"role":"user","content":"{said}"}}]}}"#);
+        let request = Request::read(Surface::Chat, body.into()).unwrap();
+        let looked = Private::of(caller, &snapshot.routes["chat"], &request, deadline);
+        looked.await.map(|_| ())
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_looked_into_in_time_is_refused() {
+        let later = Instant::now() + Duration::from_mins(1);
+        let large = AT_ONCE;
+        assert_eq!(look(1, later).await, Ok(()));
+        assert_eq!(look(large, later).await, Ok(()));
+        let error = look(large, Instant::now()).await.unwrap_err();
+        assert_eq!(error, GatewayError::PiiUnavailable);
+        assert_eq!(error.wire().2, "pii_unavailable");
     }
 }

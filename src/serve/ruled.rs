@@ -1,17 +1,42 @@
 //! Which rule a request falls under, where it must stay, and what keeps targets from serving it.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use jiff::Timestamp;
 
 use super::routing::Caller;
 use super::{Gateway, usable};
-use crate::chat::Look;
+use crate::chat::{Look, Request};
 use crate::error::GatewayError;
-use crate::plan::{Circumstances, Found, Plan, Selection, Sieve, choose};
+use crate::plan::{self, Circumstances, Found, Plan, Selection, Sieve, choose};
 use crate::record::Recorder;
-use crate::snapshot::{Condition, Residency, Route, Rule, Select};
+use crate::snapshot::{Residency, Route, Rule, Select};
+
+/// What a request says beside its body to the rules of its route.
+pub(super) fn beside(
+    caller: Caller<'_>,
+    route: Option<&Route>,
+    request: &Request,
+    headers: &HeaderMap,
+) -> Arc<str> {
+    let rules = route.map_or(&[][..], |route| &route.rules);
+    if rules.is_empty() {
+        return "".into();
+    }
+    let look = Look::at(request);
+    let by = Circumstances {
+        key: caller.key,
+        identity: &caller.snapshot.identity,
+        headers,
+        look: &look,
+        now: Timestamp::now(),
+        find: &Found::unknown,
+        found: OnceCell::new(),
+    };
+    plan::beside(rules, &by)
+}
 
 /// A request under its rule.
 pub(super) struct Ruled<'r> {
@@ -59,9 +84,7 @@ impl<'r> Ruled<'r> {
 
     /// Whether it has fallen under a rule about personal data.
     pub(super) fn is_personal(&self) -> bool {
-        let conditions = self.rule.map_or(&[][..], |rule| &rule.when);
-        let personal = |condition: &Condition| matches!(condition, Condition::Pii(_));
-        conditions.iter().any(personal)
+        self.rule.is_some_and(Rule::is_personal)
     }
 
     /// # Errors

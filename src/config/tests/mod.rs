@@ -6,6 +6,7 @@ mod effective;
 mod layering;
 mod meaning;
 mod money;
+mod privacy;
 mod problems;
 mod reliability;
 mod reliability_problems;

@@ -1,5 +1,7 @@
 //! Frames of chat completions and completions: texts lie within choices, wherever the provider puts them.
 
+use std::fmt::Write as _;
+
 use super::{Frames, Place, edited, member, members};
 use crate::privacy::unmask::Form;
 use crate::privacy::walk::{is_opaque, is_structure};
@@ -50,7 +52,7 @@ impl Frames {
         for (key, span) in &top {
             if HEAD.iter().any(|name| key.says(name)) {
                 let value = &data[span.clone()];
-                self.head += &format!("\"{}\":{value},", key.raw());
+                let _ = write!(self.head, "\"{}\":{value},", key.raw());
             }
         }
         let mut edits = Edits::default();

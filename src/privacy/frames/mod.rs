@@ -247,7 +247,7 @@ impl Frames {
 }
 
 /// The members of an object that comes at `at` of `text`, as they stand there.
-fn members<'a>(text: &'a str, at: usize) -> Result<Vec<(Text<'a>, Range<usize>)>, Invalid> {
+fn members(text: &str, at: usize) -> Result<Vec<(Text<'_>, Range<usize>)>, Invalid> {
     let mut members = Vec::new();
     Cursor::at(text, at).object(|cursor, key| {
         members.push((key, cursor.skip()?));

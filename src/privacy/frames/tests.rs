@@ -224,7 +224,7 @@ fn what_is_held_back_at_the_end_of_a_text_gets_a_frame_of_its_own() {
                         || frame["type"] == "content_block_stop"
                         || frame["type"]
                             .as_str()
-                            .is_some_and(|kind| kind.ends_with(".done"))
+                            .is_some_and(|kind| kind.contains(".done"))
                 })
             };
             assert_eq!(position(&came).map(|at| at + own), position(&goes), "{out}");
@@ -305,7 +305,7 @@ fn texts_of_several_choices_calls_and_blocks_are_kept_apart() {
         calls("{\"a\":\"[EMAIL_", "[EMAIL_2"),
         calls("2]\"}", "]"),
     ] {
-        stream += &format!("data: {frame}\n\n");
+        let _ = write!(stream, "data: {frame}\n\n");
     }
     let out = passed(Surface::Chat, &stream, usize::MAX);
     let mut texts = [const { String::new() }; 5];

@@ -64,7 +64,7 @@ pub struct Limits {
     /// For answers that another target may go on with.
     pub resume: Option<Resume>,
     /// What puts back the values that the request was sent without.
-    pub frames: Option<Frames>,
+    pub frames: Option<Box<Frames>>,
 }
 
 /// The body of a streamed answer.
@@ -92,7 +92,7 @@ struct Paused {
 /// What an answer keeps when its stream is replaced.
 struct Rest {
     decoder: Decoder,
-    frames: Option<Frames>,
+    frames: Option<Box<Frames>>,
     idle: Duration,
     end: Instant,
     /// Since when the provider has been silent, as far as we have asked.
@@ -310,7 +310,7 @@ impl Rest {
     /// Tells the caller in-band, since the head has long gone out.
     fn tell(mut self, failure: &Failure, mut recorder: Recorder, out: &mut Vec<u8>) {
         self.release(out);
-        let added = self.frames.as_ref().map_or(0, Frames::added);
+        let added = self.frames.as_ref().map_or(0, |frames| frames.added());
         let message = match failure.class {
             Class::Cancelled => "Pillion is shutting down; the answer is incomplete.",
             _ => "The provider's stream broke off; the answer is incomplete.",
