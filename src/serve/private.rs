@@ -5,6 +5,7 @@
 //! look that fails, or comes too late, is a refusal: what was not seen is not sent.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,7 +112,9 @@ impl Private {
         let Privacy { mask, .. } = self.privacy;
         let asked = self.privacy.asked();
         let seen = if request.body.len() <= AT_ONCE {
-            see(&self.detectors, request, asked, mask)
+            // One that fails is one that has not seen.
+            let look = || see(&self.detectors, request, asked, mask);
+            catch_unwind(AssertUnwindSafe(look)).ok().flatten()
         } else {
             let (detectors, request) = (Arc::clone(&self.detectors), request.clone());
             let look = spawn_blocking(move || see(&detectors, &request, asked, mask));

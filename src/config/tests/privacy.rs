@@ -64,7 +64,7 @@ fn what_is_wrong_about_personal_data_is_told() {
             "'loan a': { pattern: 'x' }, e-mail_x: {}",
             "privacy: {}",
             &[
-                "privacy.detectors.loan a: a name is up to 32 letters",
+                "privacy.detectors.\"loan a\": a name is up to 32 letters",
                 "privacy.detectors.e-mail_x.pattern: is missing",
             ],
         ),
