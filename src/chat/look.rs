@@ -290,6 +290,32 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_json_by_a_schema_or_without() {
+        let chat = |kind: &str| {
+            let more = format!(r#""response_format":{{"type":"{kind}"}}"#);
+            request(
+                Surface::Chat,
+                &format!(r#"{{"model":"m","messages":[],{more}}}"#),
+            )
+        };
+        let responses = |kind: &str| {
+            let more = format!(r#""text":{{"format":{{"type":"{kind}"}}}}"#);
+            request(
+                Surface::Responses,
+                &format!(r#"{{"model":"m","input":"a",{more}}}"#),
+            )
+        };
+        for (kind, expected) in [
+            ("json_object", true),
+            ("json_schema", true),
+            ("text", false),
+        ] {
+            assert_eq!(Look::at(&chat(kind)).json(), expected, "{kind}");
+            assert_eq!(Look::at(&responses(kind)).json(), expected, "{kind}");
+        }
+    }
+
+    #[test]
     fn metadata_is_read_as_text() {
         let body = r#"{"model":"m","metadata":{"a":"x\u0079","n":7,"b":true,"o":{},"a2":null},"messages":[]}"#;
         let request = request(Surface::Chat, body);
