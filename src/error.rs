@@ -60,6 +60,8 @@ pub enum GatewayError {
     AuditUnavailable,
     /// A limit of the key, the route or the team does not let it pass.
     Limited(Refused),
+    /// It could not be looked for personal data, which its route asks for.
+    PiiUnavailable,
     /// Every attempt that was allowed failed; the failure is the one that decides what is said.
     Unanswered(Failure),
     /// The deadline passed before any attempt could end.
@@ -100,6 +102,7 @@ impl GatewayError {
             }
             Self::AuditUnavailable => (S::SERVICE_UNAVAILABLE, "server_error", "audit_unavailable"),
             Self::Limited(refused) => refused.wire(),
+            Self::PiiUnavailable => (S::SERVICE_UNAVAILABLE, "server_error", "pii_unavailable"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "server_error", "internal"),
             Self::Unanswered(failure) => unanswered(failure),
         }
@@ -124,6 +127,7 @@ impl GatewayError {
             | Self::Overloaded
             | Self::AuditUnavailable
             | Self::Limited(_)
+            | Self::PiiUnavailable
             | Self::ShuttingDown
             | Self::Internal => None,
         }
@@ -156,7 +160,7 @@ impl GatewayError {
             | Self::NoEligibleTarget { wait, .. } => *wait,
             // At once: the call has its answer in hand, or soon will.
             Self::StillRunning => Some(Duration::from_millis(1)),
-            Self::Overloaded | Self::AuditUnavailable => Some(SOON),
+            Self::Overloaded | Self::AuditUnavailable | Self::PiiUnavailable => Some(SOON),
             Self::Limited(refused) => refused.retry_after(),
             Self::Unanswered(_)
             | Self::Invalid { .. }
@@ -188,6 +192,7 @@ impl GatewayError {
             | Self::DeadlineExceeded
             | Self::Overloaded
             | Self::AuditUnavailable
+            | Self::PiiUnavailable
             | Self::ShuttingDown
             | Self::Internal => false,
         }
@@ -300,6 +305,9 @@ impl fmt::Display for GatewayError {
             Self::AuditUnavailable => {
                 f.write_str("Requests are refused while their audit records cannot be written.")
             }
+            Self::PiiUnavailable => f.write_str(
+                "The request could not be looked for personal data, as this route asks.",
+            ),
             Self::ShuttingDown => f.write_str("This sidecar is shutting down."),
             Self::Internal => f.write_str("Pillion failed to handle this request."),
         }

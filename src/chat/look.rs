@@ -91,6 +91,22 @@ impl<'a> Look<'a> {
         })
     }
 
+    /// Whether the answer is to be JSON, by a schema or without.
+    pub fn json(&self) -> bool {
+        let any = |path: &[&str]| self.member(path).is_some_and(|kind| kind == "json_object");
+        self.json_schema()
+            || match self.surface() {
+                Surface::Chat => any(&["response_format", "type"]),
+                Surface::Responses => any(&["text", "format", "type"]),
+                Surface::Messages
+                | Surface::CountTokens
+                | Surface::Completions
+                | Surface::Embeddings
+                | Surface::Models
+                | Surface::Passthrough => false,
+            }
+    }
+
     /// What `metadata` says under this name: text, or a number or a word as it stands there.
     pub fn metadata(&self, name: &str) -> Option<Cow<'a, str>> {
         self.member(&["metadata", name])
@@ -271,6 +287,32 @@ mod tests {
         let body =
             r#"{"model":"m","input":"a","text":{"format":{"type":"json_schema","name":"a"}}}"#;
         assert!(Look::at(&request(Surface::Responses, body)).json_schema());
+    }
+
+    #[test]
+    fn an_answer_is_json_by_a_schema_or_without() {
+        let chat = |kind: &str| {
+            let more = format!(r#""response_format":{{"type":"{kind}"}}"#);
+            request(
+                Surface::Chat,
+                &format!(r#"{{"model":"m","messages":[],{more}}}"#),
+            )
+        };
+        let responses = |kind: &str| {
+            let more = format!(r#""text":{{"format":{{"type":"{kind}"}}}}"#);
+            request(
+                Surface::Responses,
+                &format!(r#"{{"model":"m","input":"a",{more}}}"#),
+            )
+        };
+        for (kind, expected) in [
+            ("json_object", true),
+            ("json_schema", true),
+            ("text", false),
+        ] {
+            assert_eq!(Look::at(&chat(kind)).json(), expected, "{kind}");
+            assert_eq!(Look::at(&responses(kind)).json(), expected, "{kind}");
+        }
     }
 
     #[test]

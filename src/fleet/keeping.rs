@@ -150,6 +150,7 @@ mod tests {
             key: Some(key.into()),
             surface: Surface::Chat,
             body: Bytes::new(),
+            rules: "".into(),
             dedupe: None,
         };
         let now = Instant::now();

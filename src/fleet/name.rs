@@ -57,7 +57,12 @@ impl Name {
     /// Of a request. Instances that share `realm` share their calls.
     pub(super) fn of(realm: &str, identity: &Identity) -> Self {
         let surface = identity.surface.name();
-        let asked = digest(&[b"asked", surface.as_bytes(), &identity.body]);
+        let asked = digest(&[
+            b"asked",
+            surface.as_bytes(),
+            identity.rules.as_bytes(),
+            &identity.body,
+        ]);
         let caller = [realm.as_bytes(), identity.caller.as_bytes()];
         let name = match &identity.key {
             Some(key) => digest(&[b"key", caller[0], caller[1], key.as_bytes()]),
@@ -197,6 +202,7 @@ mod tests {
             key: key.map(Into::into),
             surface,
             body: body.into(),
+            rules: "".into(),
             dedupe: None,
         }
     }

@@ -119,6 +119,7 @@ mod tests {
             teams: BTreeMap::new(),
             exchange: crate::price::Exchange::default(),
             admin_token: None,
+            detectors: Arc::default(),
         }
     }
 

@@ -96,6 +96,8 @@ pub struct Identity {
     pub key: Option<Arc<str>>,
     pub surface: Surface,
     pub body: Bytes,
+    /// The rules that what it says beside its body speaks for: where one may go, another may not.
+    pub rules: Arc<str>,
     /// Within so long of its arrival, another that is the same is taken for the same.
     pub dedupe: Option<Duration>,
 }
@@ -108,6 +110,7 @@ impl Identity {
         let (one, two) = (&*self.body, &*other.body);
         let end = one.len().saturating_sub(END);
         self.surface == other.surface
+            && self.rules == other.rules
             && one.len() == two.len()
             && one[end..] == two[end..]
             && (one.as_ptr() == two.as_ptr() || one == two)

@@ -134,11 +134,14 @@ impl Store {
     }
 }
 
-/// Of the endpoint and the body.
+/// Of the endpoint, the rules and the body.
 fn digest(identity: &Identity) -> Digest {
     let mut context = Context::new(&SHA256);
     context.update(Surface::name(identity.surface).as_bytes());
     context.update(b"\n");
+    // Names of rules hold no NUL.
+    context.update(identity.rules.as_bytes());
+    context.update(b"\0");
     context.update(&identity.body);
     let mut digest = [0; 32];
     digest.copy_from_slice(context.finish().as_ref());

@@ -23,7 +23,7 @@ use crate::snapshot::{Place, Route, Rule, Target};
 
 pub use deadline::{Deadline, announced, patience};
 pub use explain::{Explanation, RuleTold, Unmet};
-pub use rules::{Circumstances, Found, choose, unmet};
+pub use rules::{Circumstances, Found, beside, choose, unmet};
 pub use schedule::{Next, Schedule, Step};
 pub use selection::Selection;
 pub use sieve::{Filter, Removed, Sieve};

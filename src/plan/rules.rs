@@ -66,6 +66,26 @@ pub fn unmet<'r>(rule: &'r Rule, by: &Circumstances<'_>) -> Option<&'r Condition
     rule.when.iter().find(|condition| !holds(condition, by))
 }
 
+/// The rules, a line each, of which all that is asked of a request beside its body holds: its headers and its
+/// conversation. Of two with the same key and body, those for which this is the same fall under the same rule.
+pub fn beside(rules: &[Rule], by: &Circumstances<'_>) -> Arc<str> {
+    let mut names = String::new();
+    for rule in rules {
+        let beside = |condition: &&Condition| {
+            matches!(
+                condition,
+                Condition::Header { .. } | Condition::Share { .. }
+            )
+        };
+        let mut asked = rule.when.iter().filter(beside).peekable();
+        if asked.peek().is_some() && asked.all(|condition| holds(condition, by)) {
+            names.push_str(&rule.name);
+            names.push('\n');
+        }
+    }
+    names.into()
+}
+
 /// Of a request that passes through nothing is known that would have to be read. It may say anything and
 /// hold any class of personal data; what its facts would be, it has not.
 fn holds(condition: &Condition, by: &Circumstances<'_>) -> bool {

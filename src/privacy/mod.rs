@@ -9,6 +9,7 @@
 //!   .unscannable()                        images, files, sound: to be taken for holding every class
 //!   .mask(&detectors, body, classes)      the body with placeholders, and the vault of this request
 //! Unmask::new(vault, form)                one text of a stream: push pieces, then finish
+//! Frames::new(vault, surface)             a whole stream, in the frames of its caller's surface
 //! vault.restore(text, form)               a whole text; `restore_body` for a whole plain answer
 //! ```
 //!
@@ -28,6 +29,7 @@
 mod again;
 mod class;
 mod detect;
+mod frames;
 mod mask;
 mod placeholder;
 mod unmask;
@@ -36,6 +38,7 @@ mod walk;
 
 pub use class::{Class, Classes, Found};
 pub use detect::{BadPattern, Detectors, Hit};
+pub use frames::Frames;
 pub use mask::{Masked, Survey, mask};
 pub use unmask::{Form, Unmask};
 pub use vault::Vault;

@@ -111,6 +111,11 @@ impl Unmask {
         self.held.drain(..kept);
     }
 
+    /// Whether something is held back.
+    pub fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// The text has ended: what was held back is no placeholder.
     pub fn finish(&mut self, out: &mut String) {
         out.push_str(&self.held);

@@ -32,6 +32,21 @@ pub enum Unscannable {
     State,
 }
 
+impl Unscannable {
+    /// For a message.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Image => "an image",
+            Self::Audio => "sound",
+            Self::Video => "a video",
+            Self::File => "a file",
+            Self::Data => "base64",
+            Self::Tokens => "numbers of tokens",
+            Self::State => "what the provider keeps from earlier",
+        }
+    }
+}
+
 /// What a walk came to.
 pub(super) struct Walked {
     /// The text with what `visit` gave in the place of strings; `None` where it gave nothing.
@@ -250,7 +265,7 @@ fn medium(key: &str) -> Option<Unscannable> {
 }
 
 /// Strings that name, point or choose.
-fn is_structure(key: &str) -> bool {
+pub(super) fn is_structure(key: &str) -> bool {
     matches!(
         key,
         "model"
@@ -293,7 +308,7 @@ fn is_structure(key: &str) -> bool {
 }
 
 /// What the provider has signed or sealed, and what is only for it.
-fn is_opaque(key: &str) -> bool {
+pub(super) fn is_opaque(key: &str) -> bool {
     matches!(
         key,
         "signature"

@@ -184,6 +184,13 @@ impl Attempt {
     }
 }
 
+/// Personal data in a request: how often each class was found, never a value.
+#[derive(Debug)]
+pub(super) struct Privacy {
+    pub(super) found: Vec<(Arc<str>, u64)>,
+    pub(super) action: Option<&'static str>,
+}
+
 /// What is known of one request.
 #[derive(Debug)]
 pub(super) struct Facts {
@@ -205,6 +212,8 @@ pub(super) struct Facts {
     pub(super) said: u64,
     /// Streams that broke off and were gone on with elsewhere.
     pub(super) broken: Vec<Part>,
+    /// What was found of personal data, where somebody looked, and what was done about it.
+    pub(super) privacy: Option<Box<Privacy>>,
     /// Fields that the answering target was not told.
     pub(super) dropped: Vec<Cow<'static, str>>,
     pub(super) version: Option<Arc<str>>,
@@ -229,6 +238,7 @@ impl Facts {
             asked: None,
             said: 0,
             broken: Vec::new(),
+            privacy: None,
             dropped: Vec::new(),
             version: None,
             joined: None,
@@ -350,6 +360,7 @@ fn reason(error: &GatewayError) -> &str {
         | GatewayError::Overloaded
         | GatewayError::AuditUnavailable
         | GatewayError::Limited(_)
+        | GatewayError::PiiUnavailable
         | GatewayError::ShuttingDown
         | GatewayError::Internal => error.wire().2,
     }
@@ -371,6 +382,7 @@ fn rejection(error: &GatewayError) -> Option<&str> {
         | GatewayError::Overloaded
         | GatewayError::AuditUnavailable
         | GatewayError::Limited(_)
+        | GatewayError::PiiUnavailable
         | GatewayError::ShuttingDown => Some(error.wire().2),
     }
 }

@@ -67,13 +67,10 @@ struct Line<'a> {
     /// Text, so that no reader makes a float of it.
     cost: Option<String>,
     currency: Option<String>,
-    privacy: Null,
+    privacy: Option<PrivacyLine<'a>>,
     dropped: Option<&'a [Cow<'static, str>]>,
     config_version: Option<&'a str>,
 }
-
-/// A fact that nothing here knows yet.
-type Null = Option<()>;
 
 impl<'a> Line<'a> {
     fn new(
@@ -121,10 +118,29 @@ impl<'a> Line<'a> {
                 .map(|usage| UsageLine::new(usage, spent.estimated)),
             cost: spent.cost.map(|cost| cost.to_string()),
             currency: spent.currency.map(|currency| currency.to_string()),
-            privacy: None,
+            privacy: facts.privacy.as_deref().map(|privacy| PrivacyLine {
+                found: Counted(&privacy.found),
+                action: privacy.action,
+            }),
             dropped: Some(&*facts.dropped).filter(|dropped| !dropped.is_empty()),
             config_version: facts.version.as_deref(),
         }
+    }
+}
+
+#[derive(Serialize)]
+struct PrivacyLine<'a> {
+    found: Counted<'a>,
+    /// Null where nothing was found.
+    action: Option<&'static str>,
+}
+
+/// How often each was found, by name.
+struct Counted<'a>(&'a [(Arc<str>, u64)]);
+
+impl Serialize for Counted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, count)| (&**name, count)))
     }
 }
 

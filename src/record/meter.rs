@@ -50,6 +50,10 @@ pub(super) fn count(metrics: &Metrics, facts: &Facts, verdict: &Verdict<'_>) {
             .get_or_create(&[(names::KIND, kind.into())])
             .inc();
     }
+    for (class, count) in facts.privacy.iter().flat_map(|privacy| &privacy.found) {
+        let labels = [(names::ROUTE, route.clone()), (names::CLASS, class.into())];
+        metrics.pii_found.get_or_create(&labels).inc_by(*count);
+    }
     count_attempts(metrics, facts);
     if facts.streamed == Some(true) && answering.is_some() {
         count_stream_end(metrics, verdict.outcome);

@@ -25,7 +25,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use self::facts::Facts;
+use self::facts::{Facts, Privacy};
 use self::id::{RequestId, TraceId};
 use self::receipt::Owed;
 use self::sink::Audit;
@@ -266,6 +266,11 @@ impl Recorder {
     pub fn dropped(&mut self, fields: &[Cow<'static, str>]) {
         self.facts.dropped.clear();
         self.facts.dropped.extend_from_slice(fields);
+    }
+
+    /// What was found of personal data, by class, and what was done about it.
+    pub fn privacy(&mut self, found: Vec<(Arc<str>, u64)>, action: Option<&'static str>) {
+        self.facts.privacy = Some(Box::new(Privacy { found, action }));
     }
 
     /// The answer is that of another request, joined in this way.

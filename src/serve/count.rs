@@ -25,7 +25,7 @@ pub(super) async fn answer(
     request: chat::Request,
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
-    let planned = Planned::make(gateway, caller, headers, &request, recorder)?;
+    let planned = Planned::make(gateway, caller, headers, &request, recorder).await?;
     let Planned {
         route,
         plan,
@@ -33,7 +33,9 @@ pub(super) async fn answer(
         ask,
         deadline,
         under: _,
+        masked,
     } = planned;
+    let request = masked.request.unwrap_or(request);
     let meaning = Meaning::default();
     let first = &plan.targets()[0];
     // An estimate is better than a wait, too.

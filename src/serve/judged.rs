@@ -33,9 +33,13 @@ pub(super) async fn answer(
     lasts: bool,
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
-    let planned = Planned::make(gateway, caller, headers, &request, recorder)?;
+    let mut planned = Planned::make(gateway, caller, headers, &request, recorder).await?;
     recorder.asked(request.tokens);
-    let resumption = Resumption::of(&planned, &request, headers);
+    // From here on nobody sees what was taken out of it.
+    let private = std::mem::take(&mut planned.masked);
+    let frames = private.frames(&request).filter(|_| request.stream);
+    let request = private.request.as_ref().unwrap_or(&request);
+    let resumption = Resumption::of(&planned, request, headers);
     let asked = Asked {
         prompt: request.tokens,
         most: request.most,
@@ -63,7 +67,7 @@ pub(super) async fn answer(
         residency,
         ask,
         deadline,
-        under: _,
+        ..
     } = planned;
     let deadline = if lasts {
         deadline.outlasting(&route.timeouts, LASTS)
@@ -72,7 +76,7 @@ pub(super) async fn answer(
     };
     let question = Question {
         route: &route,
-        request: &request,
+        request,
         headers,
         residency: &residency,
         deadline,
@@ -89,7 +93,8 @@ pub(super) async fn answer(
             if whole.usage.completion.is_none() && request.surface != Surface::Embeddings {
                 recorder.said(Weight::of_answer(&whole.body).tokens());
             }
-            let mut response = Response::new(full(whole.body));
+            let body = private.restored(request, whole.body)?;
+            let mut response = Response::new(full(body));
             *response.headers_mut() = whole.headers;
             let kind = if request.stream { EVENT_STREAM } else { JSON };
             response.headers_mut().insert(CONTENT_TYPE, kind);
@@ -105,6 +110,7 @@ pub(super) async fn answer(
                     end,
                     cut: gateway.cut.clone(),
                     surface: request.surface,
+                    frames,
                     resume: resumption.map(|resumption| resumption.by(&gateway.upstream)),
                 },
                 seat,

@@ -15,6 +15,7 @@ mod models;
 mod once;
 mod passthrough;
 mod planned;
+mod private;
 mod resume;
 mod routing;
 mod ruled;
@@ -31,8 +32,8 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::private::{Decision, Inspected};
 use self::routing::Caller;
-pub(crate) use self::ruled::found;
 use crate::body::{self, Body, ReadError, full};
 use crate::chat::{self, Surface};
 use crate::error::GatewayError;

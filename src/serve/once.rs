@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::elsewhere::Claiming;
 use super::routing::{Caller, Way};
+use super::ruled::beside;
 use super::{Asking, Gateway, REQUEST_ID, Refusal, deliver, judged, name_request, or_cut, refuse};
 use crate::body::Body;
 use crate::chat::Surface;
@@ -46,11 +47,17 @@ pub(super) async fn answer(
     } else {
         GatewayError::DeadlineExceeded
     };
+    let caller = Caller {
+        snapshot: &asking.snapshot,
+        key: &asking.key,
+    };
+    let rules = beside(caller, route.as_deref(), &asking.request, &asking.headers);
     let identity = Identity {
         caller: Arc::clone(&asking.key.id),
         key: asked.key.clone(),
         surface,
         body: asking.request.body.clone(),
+        rules,
         dedupe,
     };
     let fleet = gateway.fleet.as_ref();

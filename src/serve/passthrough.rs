@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
+use super::private;
 use super::routing::{self, Caller, Way};
 use super::ruled::Ruled;
 use super::{Answer, Gateway, limited, usable};
@@ -17,7 +18,7 @@ use crate::chat::{Look, Named, Surface};
 use crate::error::GatewayError;
 use crate::health::{Ask, Hurry, Kind, Priority};
 use crate::limit::{self, Asked};
-use crate::plan::{Selection, patience};
+use crate::plan::{Found, Selection, patience};
 use crate::record::Recorder;
 use crate::snapshot::{Residency, Route, Target};
 use crate::upstream::{Passed, pass};
@@ -50,7 +51,9 @@ pub(super) async fn answer(
             Way::Route(route) => {
                 recorder.route(&route);
                 let look = Look::unread(&body);
-                let ruled = Ruled::of(caller, &route, &look, &head.headers, recorder);
+                let ruled = Ruled::of(caller, &route, &look, &head.headers, &Found::unknown);
+                ruled.tell(recorder);
+                private::pass(&route.privacy, ruled.is_personal())?;
                 let target = first(gateway, &route, &ruled, &look, &head.headers)?;
                 body = named.rename(&body, &target.model).into();
                 of = Some(Arc::clone(&route));

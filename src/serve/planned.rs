@@ -6,6 +6,7 @@ use http::header::HeaderMap;
 use tokio::time::Instant;
 
 use super::Gateway;
+use super::private::{Masked, Private};
 use super::routing::{Caller, Way};
 use super::ruled::Ruled;
 use crate::chat::{self, Look};
@@ -25,14 +26,17 @@ pub(super) struct Planned {
     pub(super) deadline: Deadline,
     /// Whose limits it is under.
     pub(super) under: Under,
+    /// The request as any provider may see it.
+    pub(super) masked: Masked,
 }
 
 impl Planned {
     /// The recorder is told of each step.
     ///
     /// # Errors
-    /// The route is not the caller's to use or is none, or no target of it can be asked.
-    pub(super) fn make(
+    /// The route is not the caller's to use or is none, or no target of it can be asked; the request holds
+    /// what must not be sent, or could not be looked into.
+    pub(super) async fn make(
         gateway: &Gateway,
         caller: Caller<'_>,
         headers: &HeaderMap,
@@ -66,8 +70,18 @@ impl Planned {
             policy: route.health,
             hurry: deadline.hurry,
         };
+        let mut private = Private::of(caller, &route, request, deadline.at).await?;
         let look = Look::at(request);
-        let ruled = Ruled::of(caller, &route, &look, headers, recorder);
+        let choose = |private: &Private, look: &Look<'_>| {
+            Ruled::of(caller, &route, look, headers, &|| private.told(look))
+        };
+        let mut ruled = choose(&private, &look);
+        if private.is_wanted() {
+            private.look(request, deadline.at).await?;
+            ruled = choose(&private, &look);
+        }
+        ruled.tell(recorder);
+        let masked = private.act(ruled.is_personal(), recorder)?;
         let selection = Selection {
             health: &gateway.upstream.health,
             ask,
@@ -90,6 +104,7 @@ impl Planned {
             ask,
             deadline,
             under,
+            masked,
         })
     }
 

@@ -1,22 +1,41 @@
 //! Which rule a request falls under, where it must stay, and what keeps targets from serving it.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use jiff::Timestamp;
 
 use super::routing::Caller;
 use super::{Gateway, usable};
-use crate::chat::Look;
+use crate::chat::{Look, Request};
 use crate::error::GatewayError;
-use crate::plan::{Circumstances, Found, Plan, Selection, Sieve, choose};
+use crate::plan::{self, Circumstances, Found, Plan, Selection, Sieve, choose};
 use crate::record::Recorder;
 use crate::snapshot::{Residency, Route, Rule, Select};
 
-/// What is found in a request of personal data. No detector reads requests: each may hold anything, and a
-/// rule for any class is for all of them.
-pub(crate) fn found(_look: &Look<'_>) -> Found {
-    Found::unknown()
+/// What a request says beside its body to the rules of its route.
+pub(super) fn beside(
+    caller: Caller<'_>,
+    route: Option<&Route>,
+    request: &Request,
+    headers: &HeaderMap,
+) -> Arc<str> {
+    let rules = route.map_or(&[][..], |route| &route.rules);
+    if rules.is_empty() {
+        return "".into();
+    }
+    let look = Look::at(request);
+    let by = Circumstances {
+        key: caller.key,
+        identity: &caller.snapshot.identity,
+        headers,
+        look: &look,
+        now: Timestamp::now(),
+        find: &Found::unknown,
+        found: OnceCell::new(),
+    };
+    plan::beside(rules, &by)
 }
 
 /// A request under its rule.
@@ -26,13 +45,13 @@ pub(super) struct Ruled<'r> {
 }
 
 impl<'r> Ruled<'r> {
-    /// The recorder is told of the rule.
+    /// `find` tells what was found of personal data, where a rule asks for that.
     pub(super) fn of(
         caller: Caller<'_>,
         route: &'r Route,
         look: &Look<'_>,
         headers: &HeaderMap,
-        recorder: &mut Recorder,
+        find: &dyn Fn() -> Found,
     ) -> Self {
         let rule = if route.rules.is_empty() {
             None
@@ -45,18 +64,27 @@ impl<'r> Ruled<'r> {
                     headers,
                     look,
                     now: Timestamp::now(),
-                    find: &|| found(look),
+                    find,
                     found: OnceCell::new(),
                 },
             )
         };
-        if let Some(rule) = rule {
-            recorder.rule(&rule.name);
-        }
         Self {
             rule,
             residency: Residency::of(caller.key, Some(route), rule),
         }
+    }
+
+    /// The recorder is told of the rule.
+    pub(super) fn tell(&self, recorder: &mut Recorder) {
+        if let Some(rule) = self.rule {
+            recorder.rule(&rule.name);
+        }
+    }
+
+    /// Whether it has fallen under a rule about personal data.
+    pub(super) fn is_personal(&self) -> bool {
+        self.rule.is_some_and(Rule::is_personal)
     }
 
     /// # Errors

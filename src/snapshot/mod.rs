@@ -6,6 +6,7 @@
 //! Never here: I/O, secrets (a [`Reference`] names one), or anything that changes with traffic.
 
 mod base_url;
+mod privacy;
 mod residency;
 mod rule;
 
@@ -24,9 +25,11 @@ use crate::facts::{Extras, Facts, Families, Prices};
 use crate::health::{self, Capacity, Priority};
 use crate::limit::{Terms, Under};
 use crate::price::{Exchange, Price};
+use crate::privacy::Detectors;
 use crate::secret::{Reference, StorePlaces};
 
 pub use self::base_url::BaseUrl;
+pub use self::privacy::{Privacy, Unscannable};
 pub use self::residency::Residency;
 pub use self::rule::{Condition, Fact, Hours, Rule, TAG, Wanted, short};
 
@@ -59,6 +62,8 @@ pub struct Snapshot {
     pub exchange: Exchange,
     /// What others than this machine show to be told of `/api`.
     pub admin_token: Option<Reference>,
+    /// What finds personal data in requests.
+    pub detectors: Arc<Detectors>,
 }
 
 impl Snapshot {
@@ -155,6 +160,7 @@ pub struct Route {
     pub rules: Vec<Rule>,
     /// Where its requests must stay.
     pub residency: Option<Arc<str>>,
+    pub privacy: Privacy,
     pub timeouts: Timeouts,
     /// The share of what is left of the deadline that an attempt leaves to the next target.
     pub reserve: Percent,
@@ -219,6 +225,7 @@ impl Route {
             }],
             rules: Vec::new(),
             residency: None,
+            privacy: Privacy::default(),
             timeouts: Timeouts::INTERACTIVE,
             reserve: Percent(40),
             max_attempts: 4,

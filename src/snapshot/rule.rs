@@ -26,6 +26,14 @@ pub struct Rule {
     pub residency: Option<Arc<str>>,
 }
 
+impl Rule {
+    /// Whether it is about personal data.
+    pub fn is_personal(&self) -> bool {
+        let personal = |condition: &Condition| matches!(condition, Condition::Pii(_));
+        self.when.iter().any(personal)
+    }
+}
+
 /// What may be asked of a request.
 #[derive(Debug)]
 pub enum Condition {

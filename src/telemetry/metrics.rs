@@ -43,6 +43,7 @@ pub struct Metrics {
     pub(crate) rejections: Counters<1>,
     pub(crate) stream_ends: Counters<1>,
     pub(crate) joins: Counters<1>,
+    pub(crate) pii_found: Counters<2>,
     pub(crate) tokens: Counters<3>,
     /// For graphs, as a float; [`spend`](Self::spend) is exact.
     pub(crate) cost: Family<Labels<3>, Counter<f64, AtomicU64>>,
@@ -96,6 +97,7 @@ impl Metrics {
             rejections: add(all, n::REJECTIONS, "Requests refused here"),
             stream_ends: add(all, n::STREAM_ENDS, "Streams begun by how they ended"),
             joins: add(all, n::JOINS, "Requests that took the answer of another"),
+            pii_found: add(all, n::PII_FOUND, "Personal data in requests, by class"),
             tokens: add(
                 all,
                 n::TOKENS,

@@ -12,6 +12,7 @@ pub const STREAM_ENDS: &str = "pillion_stream_ends";
 pub const JOINS: &str = "pillion_joins";
 pub const TOKENS: &str = "pillion_tokens";
 pub const COST: &str = "pillion_cost";
+pub const PII_FOUND: &str = "pillion_pii_found";
 pub const FIRST_TOKEN_SECONDS: &str = "pillion_first_token_seconds";
 pub const REQUEST_SECONDS: &str = "pillion_request_seconds";
 pub const IN_FLIGHT: &str = "pillion_in_flight";

@@ -152,3 +152,39 @@ async fn the_example_does_what_it_says() {
     let (code, said) = ask(&night).await;
     assert_eq!(code, 0, "{said}");
 }
+
+#[tokio::test]
+async fn what_is_done_about_personal_data_is_told() {
+    let folder = Folder::new();
+    let (config, body) = (folder.file("pillion.yaml"), folder.file("body.json"));
+    let route = "targets: [outside/a], privacy: { mask: [email], block: [card] }";
+    let rule = "rules: [{ name: stay, when: { pii: [iin] }, targets: [inside/b] }]";
+    let text = CONFIG.replace(
+        "  chat:",
+        &format!("  private: {{ {route}, {rule} }}\n  chat:"),
+    );
+    std::fs::write(&config, text).unwrap();
+    let files = [config.display().to_string(), body.display().to_string()];
+    let arguments = [
+        "explain", "private", "--config", &files[0], "--body", &files[1],
+    ];
+    for (said, code, told) in [
+        ("a@b.kz, c@d.kz", 0, "personal data: email 2; masked\n"),
+        ("Hi", 0, "personal data: none found\n"),
+        (
+            "a@b.kz 4111 1111 1111 1111",
+            1,
+            "personal data: email 1, card 1; refused: The request holds personal data that this route does not take: card.\n",
+        ),
+    ] {
+        let asked = json!({ "messages": [{ "role": "user", "content": said }] });
+        std::fs::write(&body, asked.to_string()).unwrap();
+        let (ended, shown) = pillion(&arguments).await;
+        assert_eq!(ended, code, "{shown}");
+        assert!(shown.contains(told), "{shown}");
+        assert!(shown.contains("rule `stay`: no, not pii: iin ("), "{shown}");
+        let (_, shown) = pillion(&[&arguments[..], &["--json"]].concat()).await;
+        let shown: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(shown["privacy"]["refused"].is_null(), code == 0, "{shown}");
+    }
+}

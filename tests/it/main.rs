@@ -40,6 +40,7 @@ mod once;
 mod overload;
 mod passing;
 mod primary;
+mod privacy;
 mod recorded;
 mod recordings;
 mod report;

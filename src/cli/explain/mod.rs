@@ -22,9 +22,9 @@ use crate::chat::{Look, Request, Surface};
 use crate::config::Sources;
 use crate::health::{Ask, Health, Hurry, Kind};
 use crate::limit;
-use crate::plan::{Circumstances, Explanation, Selection, Sieve};
-use crate::serve::found;
-use crate::snapshot::{Callers, Key, Residency, Route, Snapshot};
+use crate::plan::{Circumstances, Explanation, Found, Selection, Sieve};
+use crate::serve::Inspected;
+use crate::snapshot::{Callers, Key, Residency, Route, Rule, Snapshot};
 
 /// What the command ends with when its arguments mean nothing.
 const USAGE: u8 = 2;
@@ -127,6 +127,14 @@ impl Explain {
         let headers = self.headers()?;
         let request = self.request()?;
         let look = Look::at(&request);
+        let (detectors, privacy) = (&snapshot.detectors, &route.privacy);
+        let asked = !privacy.asked().is_empty();
+        let inspected = asked.then(|| Inspected::read(detectors, privacy, &request));
+        let inspected = inspected.flatten();
+        let find = || {
+            let told = inspected.as_ref().map(|it| it.told(detectors));
+            told.unwrap_or_else(Found::unknown)
+        };
         let rules = Explanation::rules(
             &route,
             &Circumstances {
@@ -135,7 +143,7 @@ impl Explain {
                 headers: &headers,
                 look: &look,
                 now: self.at.unwrap_or_else(Timestamp::now),
-                find: &|| found(&look),
+                find: &find,
                 found: OnceCell::new(),
             },
         );
@@ -167,7 +175,10 @@ impl Explain {
         };
         let mut rng = fastrand::Rng::with_seed(0);
         let explanation = Explanation::of(&route, rules, &sieve, &by, &mut rng);
+        let personal = explanation.rule.is_some_and(Rule::is_personal);
+        let decision = inspected.map(|it| it.decide(detectors, privacy, personal));
         let told = Told {
+            decision: decision.as_ref(),
             explanation: &explanation,
             residency: &residency,
             request: &request,
@@ -178,9 +189,9 @@ impl Explain {
             },
         };
         let unexpected = self.unexpected(&explanation);
-        Ok(told
-            .tell(self.json, &unexpected, out)
-            .map(|()| told.which.may && !explanation.plan.is_empty() && unexpected.is_empty()))
+        Ok(told.tell(self.json, &unexpected, out).map(|()| {
+            told.which.may && told.goes() && !explanation.plan.is_empty() && unexpected.is_empty()
+        }))
     }
 
     fn snapshot(&self) -> Result<Snapshot, Failed> {

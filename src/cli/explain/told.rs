@@ -1,11 +1,13 @@
 //! How an explained plan is told: as text for people, as JSON for programs.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use crate::chat::Request;
 use crate::plan::{Explanation, Filter};
+use crate::serve::Decision;
 use crate::snapshot::{Key, Residency, Route};
 
 /// A plan, and what it is the plan of.
@@ -13,6 +15,8 @@ pub(super) struct Told<'a> {
     pub(super) explanation: &'a Explanation<'a>,
     pub(super) residency: &'a Residency,
     pub(super) request: &'a Request,
+    /// What is done about personal data in it, where the route asks.
+    pub(super) decision: Option<&'a Decision>,
     pub(super) which: Which<'a>,
 }
 
@@ -33,6 +37,8 @@ struct Json<'a> {
     surface: &'static str,
     /// Of its prompt, about.
     tokens: u64,
+    /// Null where the route does not ask.
+    privacy: Option<PrivacyRow<'a>>,
     rule: Option<&'a str>,
     rules: Vec<RuleRow<'a>>,
     residency: Vec<&'a str>,
@@ -43,6 +49,16 @@ struct Json<'a> {
     /// Why nothing is left of it.
     empty: Option<String>,
     unexpected: &'a [String],
+}
+
+/// As the record has it, and what more there is to tell.
+#[derive(Serialize)]
+struct PrivacyRow<'a> {
+    found: BTreeMap<&'a str, u64>,
+    action: Option<&'static str>,
+    unscannable: &'a [&'static str],
+    /// What the caller would be told.
+    refused: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -62,6 +78,11 @@ struct RemovedRow<'a> {
 }
 
 impl Told<'_> {
+    /// Whether it is sent at all, for what it holds.
+    pub(super) fn goes(&self) -> bool {
+        self.decision.is_none_or(|it| it.refusal.is_none())
+    }
+
     pub(super) fn tell(
         &self,
         json: bool,
@@ -104,6 +125,14 @@ impl Told<'_> {
             permitted: self.which.may,
             surface: self.request.surface.name(),
             tokens: self.request.tokens,
+            privacy: self.decision.map(|decision| PrivacyRow {
+                found: (decision.found.iter())
+                    .map(|(class, count)| (&**class, *count))
+                    .collect(),
+                action: decision.action,
+                unscannable: &decision.unscannable,
+                refused: decision.refusal.as_ref().map(ToString::to_string),
+            }),
             rule: rule.map(|rule| &*rule.name),
             rules: rules.collect(),
             residency: self.residency.places().collect(),
@@ -122,6 +151,9 @@ impl Told<'_> {
         let request = self.request;
         let (surface, tokens) = (request.surface.name(), request.tokens);
         writeln!(out, "request: {surface}, about {tokens} tokens of prompt")?;
+        if let Some(decision) = self.decision {
+            personal(decision, out)?;
+        }
         for told in &explanation.rules {
             let name = &told.rule.name;
             match &told.unmet {
@@ -162,4 +194,26 @@ impl Told<'_> {
         let plan: Vec<&str> = explanation.plan.iter().map(|it| &*it.id).collect();
         writeln!(out, "plan: {}", plan.join(", "))
     }
+}
+
+fn personal(decision: &Decision, out: &mut impl Write) -> io::Result<()> {
+    let found = decision.found.iter();
+    let mut told: Vec<String> = found
+        .map(|(class, count)| format!("{class} {count}"))
+        .collect();
+    told.extend(
+        decision
+            .unscannable
+            .iter()
+            .map(|what| format!("{what} that cannot be read")),
+    );
+    if told.is_empty() {
+        told.push("none found".into());
+    }
+    let action = match (&decision.refusal, decision.action) {
+        (Some(refusal), _) => format!("; refused: {refusal}"),
+        (None, Some("mask")) => "; masked".to_owned(),
+        (None, _) => String::new(),
+    };
+    writeln!(out, "personal data: {}{action}", told.join(", "))
 }

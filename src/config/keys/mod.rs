@@ -5,6 +5,8 @@
 
 mod author;
 #[rustfmt::skip]
+mod privacy;
+#[rustfmt::skip]
 mod rules;
 #[rustfmt::skip]
 mod table;

@@ -9,6 +9,7 @@ use crate::config::shape::Shape::{
     Table, Text, Url, Word,
 };
 use crate::config::shape::Key;
+use super::privacy::{ON_ROUTE, PRIVACY};
 use super::rules::RULE;
 
 /// The configuration as a whole.
@@ -46,6 +47,7 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("teams", Map { name: "team", of: &Table(TEAM) }, Optional, "What the keys of a team may use together; a key without a team counts for that of `identity`."),
     key("routes", Map { name: "route", of: &Table(ROUTE) }, Optional, "What applications name in `model`."),
     key("keys", list(&Table(CALLER)), Optional, "The internal keys of applications; `pillion keys new` makes one."),
+    key("privacy", Table(PRIVACY), Optional, "How personal data is told; what becomes of it, each route says."),
     key("audit", Table(AUDIT), Optional, "Where audit records go."),
     key("currency", Text, Default("USD"), "In which costs are told and prices are written; three letters."),
     key("rates", Map { name: "currency", of: &Map { name: "month such as `2026-11`", of: &MONEY } }, Optional, "What one US dollar comes to in other currencies, by month."),
@@ -189,6 +191,7 @@ const ROUTE: &[Key] = &[
     key("targets", TARGETS, Required, "The fallback order: `provider/model`, or a group that shares one place."),
     key("rules", List { of: &Table(RULE), least: 0, most: 1000 }, Optional, "Requests that go another way; the first rule that fits decides."),
     key("residency", Text, Optional, "Where its requests must stay: providers of another `residency`, or of none, get none of them."),
+    key("privacy", Table(ON_ROUTE), Optional, "What becomes of personal data in its requests."),
     key("unsupported", Word(&["drop", "reject"]), Default("drop"), "What becomes of fields that a target of another dialect cannot be told."),
     key("expose_model", Bool, Default("false"), "Whether the caller sees the upstream's model name instead of the string it sent."),
     key("on_break", Word(&["error", "continue"]), Default("error"), "What becomes of a stream that breaks off: the caller is told, or another target goes on where the answer is plain text."),

@@ -10,6 +10,7 @@ mod central;
 mod headers;
 mod knobs;
 mod money;
+mod privacy;
 mod privilege;
 mod process;
 mod providers;
@@ -59,8 +60,9 @@ pub(super) fn resolve(
     let secret_stores = stores::resolve(root, report);
     let providers = providers::resolve(root, report);
     let exchange = money::exchange(root, report);
+    let known = privacy::Known::of(root, report);
     let mut targets = routes::Targets::of(root, &providers, facts.families, &exchange, report);
-    let (routes, aliases) = routes::resolve(root, &mut targets, facts.zone, report);
+    let (routes, aliases) = routes::resolve(root, &mut targets, facts.zone, &known, report);
     let callers = callers::resolve(root, &process, &routes, &providers, facts.now, report);
     let snapshot = Snapshot {
         version: facts.version.clone(),
@@ -77,6 +79,7 @@ pub(super) fn resolve(
         teams: terms::teams(root),
         exchange,
         admin_token: providers::admin_token(root, report),
+        detectors: known.detectors,
     };
     terms::share_budgets(root, snapshot.instances.is_some(), report);
     source(root, report);

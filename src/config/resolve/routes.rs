@@ -18,7 +18,7 @@ use crate::snapshot::{
 
 use super::knobs::Profiles;
 use super::terms::terms;
-use super::{money, residency, rules};
+use super::{money, privacy, residency, rules};
 
 type Routes = BTreeMap<Arc<str>, Arc<Route>>;
 type Aliases = HashMap<Arc<str>, Arc<Route>>;
@@ -27,6 +27,7 @@ pub(super) fn resolve(
     root: &Table,
     targets: &mut Targets<'_>,
     zone: &dyn Fn(&str) -> Option<TimeZone>,
+    known: &privacy::Known,
     report: &mut Report,
 ) -> (Routes, Aliases) {
     let profiles = Profiles::of(root, report);
@@ -37,12 +38,14 @@ pub(super) fn resolve(
         let knobs = profiles.knobs_of(table, report);
         let places = places(table, targets, report);
         let residency = residency::demanded(table, targets.providers, report);
-        let rules = rules::resolve(name, table, targets, zone, report);
+        let rules = rules::resolve(name, table, targets, (zone, known), report);
+        let privacy = privacy::resolve(table, &rules, known, report);
         let route = Arc::new(Route {
             name: name.into(),
             places,
             rules,
             residency,
+            privacy,
             timeouts: knobs.timeouts,
             reserve: knobs.reserve,
             max_attempts: knobs.max_attempts,

@@ -13,6 +13,7 @@ use crate::config::problem::Report;
 use crate::snapshot::{Condition, Fact, Hours, Percent, Rule, TAG, Wanted, short};
 
 use super::headers::CREDENTIALS;
+use super::privacy::Known;
 use super::residency;
 use super::routes::{Targets, places};
 
@@ -35,12 +36,12 @@ pub(super) fn resolve(
     route: &str,
     table: &Table,
     targets: &mut Targets<'_>,
-    zone: Zone<'_>,
+    beside: (Zone<'_>, &Known),
     report: &mut Report,
 ) -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::new();
     for table in table.tables("rules") {
-        let rule = rule(route, table, targets, zone, report);
+        let rule = rule(route, table, targets, beside, report);
         let twice = rules.iter().any(|before| before.name == rule.name);
         if twice && !rule.name.is_empty() {
             let message = format!("`{}` is already the name of a rule before it", rule.name);
@@ -62,12 +63,17 @@ fn rule(
     route: &str,
     table: &Table,
     targets: &mut Targets<'_>,
-    zone: Zone<'_>,
+    (zone, known): (Zone<'_>, &Known),
     report: &mut Report,
 ) -> Rule {
     let name = table.text("name").unwrap_or_default();
     let when = match table.table("when") {
-        Some(when) => Reader { zone, report }.conditions(when, &format!("{route}\n{name}")),
+        Some(when) => Reader {
+            zone,
+            known,
+            report,
+        }
+        .conditions(when, &format!("{route}\n{name}")),
         None => Vec::new(),
     };
     let rule = Rule {
@@ -110,6 +116,7 @@ fn takes_all_of(before: &Rule, rule: &Rule) -> bool {
 /// Reads the conditions of one rule.
 struct Reader<'a> {
     zone: Zone<'a>,
+    known: &'a Known,
     report: &'a mut Report,
 }
 
@@ -161,7 +168,9 @@ impl Reader<'_> {
             let pattern = self.pattern(&when.at("matches"), &pattern);
             all.extend(pattern.map(Condition::Matches));
         }
+        // Also those that are unknown, which is told.
         let classes = when.one_or_more("pii");
+        self.known.classes(when, "pii", self.report);
         if !classes.is_empty() {
             all.push(Condition::Pii(classes));
         }

@@ -7,6 +7,7 @@ mod layering;
 mod limits;
 mod meaning;
 mod money;
+mod privacy;
 mod problems;
 mod reliability;
 mod reliability_problems;

@@ -211,7 +211,7 @@ fn a_wrong_type_says_what_is_expected() {
         ("audit: { to: [stdot] }", "did you mean `stdout`?"),
         ("keys: {}", "is a map, not a list"),
         ("routes: { \" a\": {} }", "is no name for a route"),
-        ("privacy: {}", "privacy: is not a key here"),
+        ("cache: {}", "cache: is not a key here"),
     ] {
         // The wrong line may repeat a key of a good text, so the text is this line alone.
         let problems = refused(&yaml(&format!("allow_anonymous: true\n{line}\n"))).join("\n");

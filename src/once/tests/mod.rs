@@ -147,6 +147,7 @@ fn plain(body: &str) -> Identity {
         key: None,
         surface: Surface::Chat,
         body: Bytes::copy_from_slice(body.as_bytes()),
+        rules: "".into(),
         dedupe: None,
     }
 }
@@ -298,7 +299,11 @@ async fn an_answer_is_kept_for_ten_minutes_for_the_same_request() {
         surface: Surface::Responses,
         ..keyed("k", "a")
     };
-    for other in [keyed("k", "b"), elsewhere] {
+    let ruled = Identity {
+        rules: "gold".into(),
+        ..keyed("k", "a")
+    };
+    for other in [keyed("k", "b"), elsewhere, ruled] {
         assert!(matches!(
             scene.enter(Asked::default(), other),
             Err(Conflict)

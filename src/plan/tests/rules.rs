@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::chat::{Look, Request, Surface};
 use crate::config::{Format, Sources, load};
-use crate::plan::{Circumstances, Found, choose};
+use crate::plan::{Circumstances, Found, beside, choose};
 use crate::snapshot::{Key, Snapshot};
 
 /// What a request is to a rule, beside its body.
@@ -351,4 +351,54 @@ fn personal_data_is_looked_for_once_and_only_where_a_rule_is_about_it() {
     assert_eq!(times.get(), 0, "the cheaper condition did not hold");
     assert!(choose(rules, &by).is_none());
     assert_eq!(times.get(), 1);
+}
+
+#[test]
+fn what_a_request_says_beside_its_body_tells_where_it_may_go() {
+    let snapshot = configured(
+        "{ name: gold, when: { tag: { tier: gold }, tools: true }, targets: [a/two] },
+         { name: both, when: { tag: { tier: [gold, tin] }, header: { x-a: b } }, targets: [a/two] },
+         { name: half, when: { share: 50% }, targets: [a/two] },
+         { name: all, when: { tools: false }, targets: [a/two] }",
+    );
+    let rules = &snapshot.routes["chat"].rules;
+    let said = |asked: &Asked| {
+        let request = Request::read(Surface::Chat, asked.body.clone().into()).unwrap();
+        let by = Circumstances {
+            key: &asked.key,
+            identity: &snapshot.identity,
+            headers: &asked.headers,
+            look: &Look::at(&request),
+            now: asked.now,
+            find: &Found::unknown,
+            found: OnceCell::new(),
+        };
+        beside(rules, &by).replace("half\n", "")
+    };
+    let gold = || asked("").with_header("x-pillion-tag-tier", "gold");
+    assert_eq!(said(&asked("")), "");
+    assert_eq!(said(&gold()), "gold\n");
+    assert_eq!(said(&gold().with_header("x-a", "b")), "gold\nboth\n");
+    assert_eq!(said(&gold().with_header("x-other", "b")), "gold\n");
+    let turns = (0..64).map(|turn| {
+        let tag = format!("c{turn}");
+        let asked = asked("").with_header("x-pillion-tag-conversation", &tag);
+        let request = Request::read(Surface::Chat, asked.body.clone().into()).unwrap();
+        let by = Circumstances {
+            key: &asked.key,
+            identity: &snapshot.identity,
+            headers: &asked.headers,
+            look: &Look::at(&request),
+            now: asked.now,
+            find: &Found::unknown,
+            found: OnceCell::new(),
+        };
+        (
+            beside(rules, &by),
+            choose(rules, &by).map(|rule| rule.name.to_string()),
+        )
+    });
+    for (said, rule) in turns {
+        assert_eq!(said.contains("half"), rule.as_deref() == Some("half"));
+    }
 }

@@ -22,6 +22,7 @@ use crate::dialect::Decoder;
 use crate::limit::Seat;
 use crate::listen::respond;
 use crate::outcome::{Class, Failure};
+use crate::privacy::Frames;
 use crate::record::{End, Recorder};
 use crate::snapshot::Target;
 use crate::tasks::Tasks;
@@ -62,6 +63,8 @@ pub struct Limits {
     pub surface: Surface,
     /// For answers that another target may go on with.
     pub resume: Option<Resume>,
+    /// What puts back the values that the request was sent without.
+    pub frames: Option<Box<Frames>>,
 }
 
 /// The body of a streamed answer.
@@ -89,6 +92,7 @@ struct Paused {
 /// What an answer keeps when its stream is replaced.
 struct Rest {
     decoder: Decoder,
+    frames: Option<Box<Frames>>,
     idle: Duration,
     end: Instant,
     /// Since when the provider has been silent, as far as we have asked.
@@ -116,6 +120,7 @@ impl Relay {
         } = streaming;
         let rest = Rest {
             decoder,
+            frames: limits.frames,
             _seat: seat,
             surface: limits.surface,
             idle: limits.idle,
@@ -141,7 +146,7 @@ impl Relay {
         }
     }
 
-    fn done(&mut self) {
+    fn done(&mut self, out: &mut Vec<u8>) {
         let State::Flowing(flow) = std::mem::replace(&mut self.state, State::Over) else {
             return;
         };
@@ -150,9 +155,10 @@ impl Relay {
             mut recorder,
             running,
             held,
-            rest,
+            mut rest,
             ..
         } = *flow;
+        rest.release(out);
         running.answered(rest.decoder.usage(), held);
         rest.count(&mut recorder);
         recorder.finish(End::Answered(StatusCode::OK));
@@ -279,6 +285,22 @@ impl Rest {
         self.decoder.said().filter(|_| goes_on).map(str::to_owned)
     }
 
+    /// What may go out since the last call.
+    fn output(&mut self) -> Vec<u8> {
+        let out = self.decoder.output();
+        match &mut self.frames {
+            Some(frames) => frames.pass(out),
+            None => out,
+        }
+    }
+
+    /// Nothing more comes of the answer's texts.
+    fn release(&mut self, out: &mut Vec<u8>) {
+        if let Some(frames) = &mut self.frames {
+            frames.finish(out);
+        }
+    }
+
     /// What the stream came to so far.
     fn count(&self, recorder: &mut Recorder) {
         recorder.usage(self.decoder.usage());
@@ -286,7 +308,9 @@ impl Rest {
     }
 
     /// Tells the caller in-band, since the head has long gone out.
-    fn tell(self, failure: &Failure, mut recorder: Recorder, out: &mut Vec<u8>) {
+    fn tell(mut self, failure: &Failure, mut recorder: Recorder, out: &mut Vec<u8>) {
+        self.release(out);
+        let added = self.frames.as_ref().map_or(0, |frames| frames.added());
         let message = match failure.class {
             Class::Cancelled => "Pillion is shutting down; the answer is incomplete.",
             _ => "The provider's stream broke off; the answer is incomplete.",
@@ -294,7 +318,7 @@ impl Rest {
         out.extend_from_slice(&respond::broken(
             self.surface,
             message,
-            self.decoder.sequence(),
+            self.decoder.sequence() + added,
             recorder.id(),
         ));
         self.count(&mut recorder);
@@ -321,9 +345,9 @@ impl Body for Relay {
                         flow.given = None;
                     }
                     let pulled = ready!(pulled);
-                    out = flow.rest.decoder.output();
+                    out = flow.rest.output();
                     match pulled {
-                        Ok(()) if flow.rest.decoder.done() => self.done(),
+                        Ok(()) if flow.rest.decoder.done() => self.done(&mut out),
                         Ok(()) => {}
                         Err(gone) => self.broke(gone, &mut out),
                     }

@@ -1,5 +1,6 @@
 //! The client: one connection at a time, one request at a time on it.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use tokio::task::JoinSet;
 use tower_service::Service as _;
 
 use crate::Error;
+use crate::process::MASKED;
 
 /// What the applications' token is in every configuration made here.
 pub(crate) const TOKEN: &str = "sk-bench-0123456789abcdef0123456789abcdef";
@@ -110,6 +112,25 @@ pub(crate) fn request(model: &str, size: usize, stream: bool) -> Bytes {
     let start = format!(
         r#"{{"model":"{model}","stream":{stream},"temperature":0.2,"messages":[{{"role":"system","content":"You are a helpful assistant of a bank."}},{{"role":"user","content":""#
     );
+    if model == MASKED {
+        return personal(&start, size);
+    }
     let count = size.saturating_sub(start.len()).div_ceil(TEXT.len());
     Bytes::from(format!(r#"{start}{}"}}]}}"#, TEXT.repeat(count)))
+}
+
+/// The same with an address, a telephone and a card in each kilobyte.
+fn personal(start: &str, size: usize) -> Bytes {
+    const TEXT: &str = r#"The customer said: \"my card was charged twice\".\nPlease advise. "#;
+    let mut body = start.to_owned();
+    while body.len() < size {
+        let number = body.len();
+        body += &TEXT.repeat(14);
+        let _ = write!(
+            body,
+            "Anna, anna{number}@mail.kz, +7 701 123 45 67, 4111 1111 1111 1111. "
+        );
+    }
+    body += r#""}]}"#;
+    Bytes::from(body)
 }

@@ -146,6 +146,9 @@ pub(crate) fn pillion_binary() -> &'static Path {
 /// The model whose first target refuses connections.
 pub(crate) const BEHIND: &str = "stream-1-0-9";
 
+/// The model whose route masks personal data.
+pub(crate) const MASKED: &str = "plain-1025";
+
 /// Pillion with a key, two targets for each of `models`, and its record on.
 ///
 /// # Errors
@@ -209,7 +212,12 @@ fn configuration(
         } else {
             format!("first/{model}, second/{model}")
         };
-        writeln!(text, "  {model}: {{ targets: [{targets}] }}")?;
+        let more = if model == MASKED {
+            ", privacy: { mask: [email, phone, card, iban, iin, bin, passport, contract, address, ip] }"
+        } else {
+            ""
+        };
+        writeln!(text, "  {model}: {{ targets: [{targets}]{more} }}")?;
     }
     let hash = digest(&SHA256, TOKEN.as_bytes());
     write!(text, "keys:\n  - {{ id: bench, hash: \"sha256:")?;

@@ -22,16 +22,19 @@ const BURST: &str = "stream-640-0-64";
 const SHORT: &str = "stream-1-0-8";
 /// The same, for Pillion behind a primary that is gone.
 const BEHIND: &str = process::BEHIND;
+/// A kilobyte, of a route that masks personal data.
+const MASKED: &str = process::MASKED;
 const HOLD: &str = "hold";
 /// The same in Anthropic's dialect, for callers of OpenAI's: a kilobyte of text in sixteen events.
 const CLAUDE_PLAIN: &str = "claude-sonnet-4-5-stream-16-0-22";
 const CLAUDE_BURST: &str = "claude-sonnet-4-5-stream-640-0-64";
-const MODELS: [&str; 8] = [
+const MODELS: [&str; 9] = [
     PLAIN,
     PACED,
     BURST,
     SHORT,
     BEHIND,
+    MASKED,
     HOLD,
     CLAUDE_PLAIN,
     CLAUDE_BURST,
@@ -77,6 +80,7 @@ const fn added(name: &'static str, label: &'static str) -> Metric {
 
 static CPU_1K: Metric = metric("cpu_1k", "CPU per request of 1 KB", "µs");
 static CPU_20K: Metric = metric("cpu_20k", "CPU per request of 20 KB", "µs");
+static CPU_20K_MASKED: Metric = metric("cpu_20k_masked", "the same, masked", "µs");
 static CPU_200K: Metric = metric("cpu_200k", "CPU per request of 200 KB", "µs");
 static RATE: Metric = metric("rate", "requests, 16 connections", "/s");
 static CORE: Metric = metric("core", "core used by the proxy", "%");
@@ -105,9 +109,13 @@ static READY_MIN: Metric = metric("ready_min", "time to ready, least", "ms");
 static READY_MEDIAN: Metric = metric("ready_median", "time to ready, median", "ms");
 static BINARY: Metric = metric("binary", "binary, as built", "KiB");
 
-static SCENARIOS: [Scenario; 10] = [
+static SCENARIOS: [Scenario; 11] = [
     plain(1024, 16, Some(&CPU_1K), Some([&RATE, &CORE]), None),
     plain(20 * 1024, 16, Some(&CPU_20K), None, None),
+    Scenario {
+        model: MASKED,
+        ..plain(20 * 1024, 16, Some(&CPU_20K_MASKED), None, None)
+    },
     plain(200 * 1024, 16, Some(&CPU_200K), None, None),
     plain(1024, 1, None, None, Some([&P50, &P99])),
     stream(SHORT, 1, None, Some([&FIRST_P50, &FIRST_P99])),
