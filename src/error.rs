@@ -13,6 +13,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::chat::Unsupported;
+use crate::limit::Refused;
 use crate::outcome::{Class, Failure};
 
 /// When there may be room again.
@@ -57,6 +58,8 @@ pub enum GatewayError {
     Overloaded,
     /// Its record could not be written, without which nothing is served.
     AuditUnavailable,
+    /// A limit of the key, the route or the team does not let it pass.
+    Limited(Refused),
     /// Every attempt that was allowed failed; the failure is the one that decides what is said.
     Unanswered(Failure),
     /// The deadline passed before any attempt could end.
@@ -96,6 +99,7 @@ impl GatewayError {
                 (S::SERVICE_UNAVAILABLE, "server_error", "overloaded")
             }
             Self::AuditUnavailable => (S::SERVICE_UNAVAILABLE, "server_error", "audit_unavailable"),
+            Self::Limited(refused) => refused.wire(),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "server_error", "internal"),
             Self::Unanswered(failure) => unanswered(failure),
         }
@@ -119,6 +123,7 @@ impl GatewayError {
             | Self::StillRunning
             | Self::Overloaded
             | Self::AuditUnavailable
+            | Self::Limited(_)
             | Self::ShuttingDown
             | Self::Internal => None,
         }
@@ -152,6 +157,7 @@ impl GatewayError {
             // At once: the call has its answer in hand, or soon will.
             Self::StillRunning => Some(Duration::from_millis(1)),
             Self::Overloaded | Self::AuditUnavailable => Some(SOON),
+            Self::Limited(refused) => refused.retry_after(),
             Self::Unanswered(_)
             | Self::Invalid { .. }
             | Self::Refused { .. }
@@ -171,6 +177,7 @@ impl GatewayError {
         match self {
             Self::Unanswered(failure) => failure.class == Class::RateLimited,
             Self::StillRunning => true,
+            Self::Limited(refused) => refused.should_retry(),
             Self::Invalid { .. }
             | Self::Refused { .. }
             | Self::MethodNotAllowed { .. }
@@ -288,6 +295,7 @@ impl fmt::Display for GatewayError {
             Self::StillRunning => {
                 f.write_str("No provider has answered in the time that this request was given.")
             }
+            Self::Limited(refused) => refused.fmt(f),
             Self::Overloaded => f.write_str("There is no room for this request now."),
             Self::AuditUnavailable => {
                 f.write_str("Requests are refused while their audit records cannot be written.")

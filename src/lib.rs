@@ -34,6 +34,7 @@ pub mod serve;
 pub mod simulate;
 pub mod snapshot;
 pub mod source;
+pub mod stamp;
 pub mod stores;
 pub mod stream;
 pub mod tasks;

@@ -7,6 +7,7 @@
 mod access;
 mod requests;
 mod routes;
+mod spend;
 mod status;
 mod targets;
 
@@ -20,6 +21,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::body::{self, Body};
 use crate::health::Health;
+use crate::limit::Quotas;
 use crate::secret::Keyring;
 use crate::telemetry::Metrics;
 use crate::upstream::Credentials;
@@ -39,6 +41,7 @@ pub struct AdminState {
     pub keyring: Keyring,
     pub credentials: Credentials,
     pub health: Health,
+    pub quotas: Quotas,
 }
 
 /// The answer of the admin listener. Waits for nothing but a configuration that is shown for the first
@@ -72,8 +75,8 @@ pub async fn respond<B>(request: &Request<B>, from: IpAddr, state: &AdminState) 
         },
         Asked::Requests => page(StatusCode::OK, JSON, requests::list(&state.status.recent())),
         Asked::Routes => routes(state),
-        Asked::Spend => spend(state),
         Asked::Targets => targets(state),
+        Asked::Spend => spend(state),
         Asked::Alive => page(StatusCode::OK, TEXT, "ok\n"),
         Asked::Ready => readiness(state),
         Asked::Metrics => metrics(state),
@@ -87,8 +90,8 @@ enum Asked<'a> {
     Request(&'a str),
     Requests,
     Routes,
-    Spend,
     Targets,
+    Spend,
     Alive,
     Ready,
     Metrics,
@@ -100,8 +103,8 @@ impl<'a> Asked<'a> {
             "/api/config" => Self::Config,
             "/api/requests" => Self::Requests,
             "/api/routes" => Self::Routes,
-            "/api/spend" => Self::Spend,
             "/api/targets" => Self::Targets,
+            "/api/spend" => Self::Spend,
             "/livez" | "/healthz" => Self::Alive,
             "/readyz" | "/startupz" => Self::Ready,
             "/metrics" => Self::Metrics,
@@ -146,10 +149,13 @@ fn routes(state: &AdminState) -> Response<Body> {
     }
 }
 
-/// What was spent since the start.
+/// What was spent since the start, and the budgets with what is left of each.
 fn spend(state: &AdminState) -> Response<Body> {
-    match serde_json::to_vec(&state.metrics.spend.rows()) {
-        Ok(rows) => page(StatusCode::OK, JSON, rows),
+    let spend = state
+        .status
+        .spend(&state.quotas, state.metrics.spend.rows());
+    match serde_json::to_vec(&spend) {
+        Ok(spend) => page(StatusCode::OK, JSON, spend),
         Err(error) => {
             tracing::error!(%error, "what was spent could not be written");
             page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
@@ -204,6 +210,7 @@ mod tests {
         let clients = Clients::new(tasks.clone(), Egress::default());
         AdminState {
             status: Arc::new(Status::new(Arc::clone(&metrics))),
+            quotas: Quotas::new(Arc::clone(&metrics)),
             metrics,
             credentials: Credentials::new(Ambient::default(), keyring.clone(), clients, tasks),
             health: Health::new(fastrand::Rng::with_seed(1)),
@@ -233,10 +240,12 @@ mod tests {
             aliases: HashMap::new(),
             providers: secrets.iter().map(provider).collect(),
             secret_stores: StorePlaces::new(),
+            secret_max_stale: std::time::Duration::from_hours(12),
             callers: Callers::Keys(HashMap::new()),
             body_limit: 0,
             hosts: BTreeSet::new(),
             instances: None,
+            teams: BTreeMap::new(),
             exchange: crate::price::Exchange::default(),
             admin_token: None,
         })

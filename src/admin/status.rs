@@ -11,14 +11,16 @@ use tokio::task::JoinError;
 
 use super::AdminState;
 use super::routes::Routes;
+use super::spend::{self, Spend};
 use super::targets::{self, Targets};
 use crate::central::{Following, Reason, SourceDetail};
 use crate::config::Effective;
 use crate::health::Health;
+use crate::limit::Quotas;
 use crate::record::Records;
 use crate::secret::Reference;
 use crate::snapshot::{Provider, Snapshot};
-use crate::telemetry::{Metrics, names};
+use crate::telemetry::{Metrics, Row, names};
 
 /// Told by those who start, reload and stop; read by probes. It never changes what they do.
 #[derive(Debug)]
@@ -230,6 +232,13 @@ impl Status {
         ))
     }
 
+    /// What was spent since the start, and how the budgets of the live configuration stand.
+    pub(super) fn spend(&self, quotas: &Quotas, rows: Vec<Row>) -> Spend {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = config.live.as_ref().map(|live| &*live.snapshot);
+        Spend::of(snapshot, quotas, rows)
+    }
+
     /// How many tasks live, the scrape's own among them: a number that only grows is a leak.
     pub(super) fn count_tasks(&self) {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -259,6 +268,7 @@ impl Status {
         self.metrics
             .config_age_seconds
             .set(whole_seconds(live.age(now)));
+        spend::gauge(&self.metrics, &live.snapshot, &state.quotas);
         targets::gauge(&self.metrics, &live.snapshot, &state.health, now.into());
         for (provider, reference) in live.secrets() {
             let label = [(names::PROVIDER, provider.into())];

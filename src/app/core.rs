@@ -17,6 +17,7 @@ use crate::admin::{self, AdminState, Status};
 use crate::central::{self, Follower, Following, Opened};
 use crate::config::Bootstrap;
 use crate::health::Health;
+use crate::limit::Quotas;
 use crate::listen::{self, Connections, Peer, Phase, Settings};
 use crate::proof::Heads;
 use crate::secret::{Ambient, Keyring};
@@ -38,6 +39,7 @@ pub(super) struct Core {
     /// What tells the centre how we stand, for a last time once `reports_end` is cancelled.
     pub(super) reporting: Tasks,
     pub(super) reports_end: CancellationToken,
+    pub(super) quotas: Quotas,
     ambient: Ambient,
     following: Option<Arc<Following>>,
 }
@@ -72,6 +74,7 @@ impl Core {
             background.clone(),
         );
         Self {
+            quotas: Quotas::new(Arc::clone(&metrics)),
             metrics,
             status: Arc::new(status),
             keyring: keyring.clone(),
@@ -97,6 +100,7 @@ impl Core {
             keyring: self.keyring.clone(),
             credentials: self.upstream.credentials.clone(),
             health: self.upstream.health.clone(),
+            quotas: self.quotas.clone(),
         };
         let tasks = self.background.clone();
         self.background.spawn(serve_admin(listener, tasks, state));

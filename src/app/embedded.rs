@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{FIRST_READ, StartError, keep_warm, service};
 use crate::health::Health;
-use crate::limit::Seats;
+use crate::limit::{Quotas, Seats};
 use crate::listen::{self, Connections, Phase, Settings};
 use crate::live::{Live, Publisher};
 use crate::once::Calls;
@@ -53,6 +53,7 @@ impl Embedded {
         let simulators = simulators(simulate).await?;
         let metrics = Arc::new(Metrics::new());
         let seats = Seats::new(AT_ONCE, AT_ONCE, metrics.queue_waiting.clone());
+        let quotas = Quotas::new(Arc::clone(&metrics));
         let (records, kept) = Records::kept(snapshot.identity.clone(), metrics);
         let tasks = Tasks::default();
         let clients = Clients::cuttable(tasks.clone(), Egress::of(env));
@@ -89,6 +90,7 @@ impl Embedded {
             fleet: None,
             tasks: tasks.clone(),
             seats,
+            quotas,
             cut,
         };
         let (phase, serving) = watch::channel(Phase::Serving);

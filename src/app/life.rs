@@ -86,7 +86,9 @@ pub(super) async fn until_told_to_end(
             _ = interrupt.recv() => return,
             _ = hangup.recv() => {
                 records.reopen();
-                aside(reloader, Reloader::reload);
+                if reloader.asks_first() {
+                    aside(reloader, Reloader::reload);
+                }
             }
             () = sleep_until(next_look) => {
                 if looking.is_finished() {

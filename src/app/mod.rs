@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::body::Body;
 use crate::config::{self, Bootstrap, Loaded, Problem, Process, Sources};
 use crate::fleet::Fleet;
-use crate::limit::Seats;
+use crate::limit::{Folder, Seats};
 use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
 use crate::live::Live;
 use crate::once::Calls;
@@ -31,9 +31,10 @@ use crate::record::{AuditSinks, Records};
 use crate::redis;
 use crate::serve::{self, Gateway};
 use crate::simulate::Simulator;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Identity, Snapshot};
 use crate::source::Place;
 use crate::tasks::Tasks;
+use crate::telemetry::Metrics;
 use crate::upstream::Upstream;
 
 use self::core::Core;
@@ -179,6 +180,7 @@ pub async fn run(
         heads,
         reporting,
         reports_end,
+        quotas,
         ..
     } = core;
     let snapshot = live.current();
@@ -213,15 +215,16 @@ pub async fn run(
     let connections = Tasks::default();
     let cut = CancellationToken::new();
     let (phase, serving) = watch::channel(Phase::Serving);
-    let place = process.shared_state.as_ref();
-    let place = place.and_then(|state| redis::Place::of(state.expose()));
-    let fleet = place.map(|place| {
-        let up = metrics.shared_state_up();
-        let waiters = process.concurrency;
-        let fleet = Fleet::start(place, &snapshot.identity, waiters, &background, up);
+    let fleet = fleet(&process, &snapshot.identity, &metrics, &background);
+    if let Some(fleet) = &fleet {
         background.spawn(fleet.clone().keep_up(live.clone(), upstream.health.clone()));
-        fleet
-    });
+        quotas.share(fleet.counters());
+    }
+    let ledger = ledger(&process, &snapshot.identity);
+    if let Some(ledger) = &ledger {
+        quotas.recall(ledger);
+        background.spawn(quotas.clone().keep(ledger.clone()));
+    }
     drop(snapshot);
     let gateway = Arc::new(Gateway {
         snapshot: live.clone(),
@@ -235,6 +238,7 @@ pub async fn run(
             process.queue,
             metrics.queue_waiting.clone(),
         ),
+        quotas: quotas.clone(),
         cut: cut.clone(),
     });
 
@@ -273,12 +277,34 @@ pub async fn run(
     if let Some(fleet) = &gateway.fleet {
         fleet.settle().await;
     }
+    if let Some(ledger) = &ledger {
+        quotas.write_down(ledger, "");
+    }
     life::close(records).await;
     sending.end(until).await;
     reports_end.cancel();
     life::last_report(&reporting).await;
     tracing::info!("ended");
     Ok(ExitCode::SUCCESS)
+}
+
+/// What ties this process to the others, where they share a state.
+fn fleet(
+    process: &Process,
+    identity: &Identity,
+    metrics: &Metrics,
+    background: &Tasks,
+) -> Option<Fleet> {
+    let state = process.shared_state.as_ref()?;
+    let place = redis::Place::of(state.expose())?;
+    let (waiters, up) = (process.concurrency, metrics.shared_state_up());
+    Some(Fleet::start(place, identity, waiters, background, up))
+}
+
+/// Where what was spent is written down, for a restart.
+fn ledger(process: &Process, identity: &Identity) -> Option<Folder> {
+    let folder = process.cache_dir.as_ref()?;
+    Some(Folder::of(folder, identity.instance.as_deref()))
 }
 
 fn service(

@@ -3,21 +3,23 @@
 //! A reconciler: woken by a signal, by a look at the files, or by a central document, it does the whole
 //! job again with all that there is, and on failure keeps the last good configuration and says so.
 
-use std::os::unix::fs::MetadataExt as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
 use crate::admin::Status;
-use crate::central::{Offer, Standing, Taker, Verdict, summary};
+use crate::central::{Offer, Standing, Taker, Verdict, say, summary};
 use crate::config::{self, CentralText, Document, Loaded, Problem, Process, Sources};
 use crate::health::Health;
 use crate::live::{Live, Publisher};
 use crate::secret::{Keyring, Reference};
 use crate::snapshot::Snapshot;
+use crate::stamp::Stamp;
 
 pub(super) struct Reloader {
     /// Without the central document, which is in `state`.
@@ -27,6 +29,8 @@ pub(super) struct Reloader {
     status: Arc<Status>,
     /// What of a central document was refused may be fine with another file of ours.
     again: Arc<Notify>,
+    /// Whether somebody has asked for everything anew, and that has not begun.
+    asked: AtomicBool,
     /// Held while a configuration is read and published: one at a time, so that the newest is the
     /// last.
     state: Mutex<State>,
@@ -37,6 +41,8 @@ struct State {
     /// The one that is live.
     central: Option<CentralText>,
     stage: Stage,
+    /// Those that were live before, while requests may run on them.
+    past: Vec<Weak<Snapshot>>,
 }
 
 enum Stage {
@@ -58,15 +64,6 @@ pub(super) struct First {
     pub(super) live: Live<Snapshot>,
 }
 
-/// What tells one state of a file from another without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    length: u64,
-    /// A mounted `ConfigMap` is swapped by a link, with a new file behind it.
-    file: u64,
-}
-
 impl Reloader {
     /// The first configuration comes out of the receiver.
     pub(super) fn new(
@@ -83,11 +80,13 @@ impl Reloader {
             health,
             status,
             again,
+            asked: AtomicBool::new(false),
             state: Mutex::new(State {
                 // Nothing has been seen: a change since the start is then found by the first look.
                 seen: None,
                 central: None,
                 stage: Stage::Waiting(sender),
+                past: Vec::new(),
             }),
         };
         (reloader, first)
@@ -107,11 +106,20 @@ impl Reloader {
             self.read(&mut state);
         }
         self.tell_changed_keys(&state);
+        self.forget_secrets(&mut state);
+    }
+
+    /// Asks for everything anew; false when somebody has, whose [`reload`](Self::reload) has yet to begin.
+    /// So one waits while another runs, however many ask.
+    pub(super) fn asks_first(&self) -> bool {
+        !self.asked.swap(true, Ordering::AcqRel)
     }
 
     /// Reads everything anew.
     pub(super) fn reload(&self) {
         let mut state = self.state();
+        // Whoever asks from here on may have changed what has been read.
+        self.asked.store(false, Ordering::Release);
         state.seen = stamp(&self.sources.document);
         self.read(&mut state);
         self.tell_changed_keys(&state);
@@ -137,16 +145,29 @@ impl Reloader {
     /// Reads the secrets that `snapshot` names. One that cannot be read disables its provider, unless it
     /// has been read before, and nothing else; one that hangs is soon given up.
     fn read_secrets(&self, snapshot: &Snapshot) {
-        let named: Vec<&Reference> = snapshot
-            .providers
-            .values()
-            .filter_map(|provider| provider.secret.as_ref())
-            .chain(&snapshot.admin_token)
-            .collect();
+        self.keyring.hold_files_for(snapshot.secret_max_stale);
+        let named = secrets(snapshot);
         for (reference, error) in self.keyring.load(&snapshot.secret_stores, named) {
             let in_use = self.keyring.current(&reference).is_some();
             tracing::error!(secret = %reference, %error, in_use, "a secret cannot be read; without one what needs it is left out until it can");
         }
+    }
+
+    /// Forgets the secrets that no request can need any more: a request that began on a configuration
+    /// sends its attempts with the keys that this one names.
+    fn forget_secrets(&self, state: &mut State) {
+        let Stage::Serving(serving) = &state.stage else {
+            return;
+        };
+        let count = state.past.len();
+        state.past.retain(|past| past.strong_count() > 0);
+        if state.past.len() == count {
+            return;
+        }
+        let past = state.past.iter().filter_map(Weak::upgrade);
+        let used: Vec<_> = past.chain([serving.live.current()]).collect();
+        let needed: BTreeSet<&Reference> = used.iter().flat_map(|it| secrets(it)).collect();
+        self.keyring.forget_but(&needed);
     }
 
     /// An account whose key was refused may be asked again once it has another one, whoever had that
@@ -206,6 +227,7 @@ impl Reloader {
                     );
                 }
                 serving.publisher.publish(Arc::clone(&snapshot));
+                state.past.push(Arc::downgrade(&before));
                 for (name, provider) in &snapshot.providers {
                     let of_before = before.providers.get(name);
                     if of_before.is_none_or(|of_before| of_before.secret != provider.secret) {
@@ -228,14 +250,13 @@ impl Reloader {
     }
 
     fn refuse(&self, problems: &[Problem]) {
-        for problem in problems {
-            tracing::error!("{problem}");
-        }
+        let said = said(problems);
+        say(&said);
         tracing::error!(
-            problems = problems.len(),
+            problems = said.len(),
             "the new configuration is refused; the last good one stays"
         );
-        self.status.config_refused(summary(&said(problems)));
+        self.status.config_refused(summary(&said));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -271,18 +292,55 @@ impl Taker for Reloader {
     }
 }
 
+/// What the providers' secrets are called, and the token of the admin port.
+fn secrets(snapshot: &Snapshot) -> impl Iterator<Item = &Reference> {
+    let providers = snapshot.providers.values();
+    let of_providers = providers.filter_map(|provider| provider.secret.as_ref());
+    of_providers.chain(&snapshot.admin_token)
+}
+
 fn said(problems: &[Problem]) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
 }
 
 fn stamp(document: &Document) -> Option<Stamp> {
-    let Document::File(path) = document else {
-        return None;
-    };
-    let found = std::fs::metadata(path).ok()?;
-    Some(Stamp {
-        modified: found.modified().ok(),
-        length: found.len(),
-        file: found.ino(),
-    })
+    match document {
+        Document::File(path) => Stamp::at(path),
+        Document::Text { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Format, Local};
+    use crate::telemetry::Metrics;
+
+    #[test]
+    fn those_who_ask_while_a_reading_runs_are_one() {
+        let document = Document::Text {
+            format: Format::Yaml,
+            text: "a: [".to_owned(),
+        };
+        let sources = Sources {
+            document,
+            central: None,
+            local: Local::Bound,
+            env: Vec::new(),
+            flags: Vec::new(),
+            in_kubernetes: false,
+            now: Timestamp::UNIX_EPOCH,
+        };
+        let (reloader, _first) = Reloader::new(
+            sources,
+            Keyring::default(),
+            Health::new(fastrand::Rng::with_seed(7)),
+            Arc::new(Status::new(Arc::new(Metrics::default()))),
+            Arc::default(),
+        );
+        let asks: Vec<_> = (0..3).map(|_| reloader.asks_first()).collect();
+        assert_eq!(asks, [true, false, false]);
+        reloader.reload();
+        assert!(reloader.asks_first());
+    }
 }

@@ -130,8 +130,9 @@ impl Copies {
         let newest = self.folder.join(NEWEST);
         let known = self.read_one(&newest).ok();
         let is_as_good = |known: &Copy| {
-            let until = known.confirmed + Duration::from_secs(1);
-            known.document == *document && confirmed < until
+            let ahead = confirmed.duration_since(known.confirmed);
+            let is_later = ahead.is_ok_and(|by| by >= Duration::from_secs(1));
+            known.document == *document && !is_later
         };
         if known.as_ref().is_some_and(is_as_good) {
             return Ok(());
@@ -355,7 +356,11 @@ mod tests {
         // Another process was told earlier, and writes later.
         copies.keep(&two, None, at(3)).unwrap();
         assert_eq!(confirmed(), [at(5), at(1)]);
-        assert_eq!(found(&copies), [(two, None), (one, None)]);
+        assert_eq!(found(&copies), [(two.clone(), None), (one, None)]);
+        // Nor does a clock that was far ahead keep anybody from writing.
+        let last = UNIX_EPOCH + Duration::from_secs(i64::MAX.unsigned_abs());
+        copies.keep(&two, None, last).unwrap();
+        copies.keep(&two, None, at(6)).unwrap();
     }
 
     #[test]

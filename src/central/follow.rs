@@ -173,7 +173,7 @@ impl Follower {
 
     /// The source has what it had when it was last asked, and perhaps something unusable since.
     async fn as_before(&mut self) {
-        let was_unusable = self.following.usable();
+        let was_unusable = self.following.take_unusable();
         self.confirm();
         if self.live.is_none() {
             // What was wrong may have been wrong on our side.
@@ -190,10 +190,6 @@ impl Follower {
     }
 
     pub(super) fn failed(&mut self, error: &SourceError) -> Duration {
-        let named = match error {
-            SourceError::Away { again, .. } => *again,
-            SourceError::Refused(_) | SourceError::Missing | SourceError::Unusable(_) => None,
-        };
         match error {
             SourceError::Unusable(why) => {
                 self.following.answered(now());
@@ -206,7 +202,12 @@ impl Follower {
                 self.following.away(error.to_string());
             }
         }
-        self.pace.failed(named, &mut self.rng)
+        match error {
+            SourceError::Away { again, .. } => self.pace.failed(*again, &mut self.rng),
+            SourceError::Refused(_) | SourceError::Missing | SourceError::Unusable(_) => {
+                self.pace.without(&mut self.rng)
+            }
+        }
     }
 
     /// The document, or what there is instead a moment later and before `until`, when its signature

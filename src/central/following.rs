@@ -1,5 +1,6 @@
 //! How the following goes: told by the follower, read by probes, scrapers and reports.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -194,9 +195,7 @@ impl Following {
 
     /// The newest document is refused; whatever was live stays.
     pub(super) fn refused(&self, reason: Reason, problems: &[String]) {
-        for problem in problems {
-            tracing::error!("{problem}");
-        }
+        say(problems);
         tracing::error!(
             source = %self.source,
             reason = reason.name(),
@@ -221,8 +220,9 @@ impl Following {
         self.changes.notify_one();
     }
 
-    /// What the source has is what it had before. Whether there was something unusable in its place.
-    pub(super) fn usable(&self) -> bool {
+    /// What the source has is what it had before: the refusal of something unusable in its place is over.
+    /// Whether there was one.
+    pub(super) fn take_unusable(&self) -> bool {
         let mut state = self.state();
         let refused = &mut state.refused;
         let was = refused.take_if(|(reason, _)| *reason == Reason::Unusable);
@@ -241,11 +241,48 @@ impl Following {
     }
 }
 
+/// So many problems of one document are logged, and so much of each: one may have a hundred thousand,
+/// and a name of a megabyte.
+const MOST: usize = 50;
+const LONGEST: usize = 1000;
+
+/// Logs them, as far as somebody would read them.
+pub(crate) fn say(problems: &[String]) {
+    for problem in problems.iter().take(MOST) {
+        tracing::error!("{}", beginning(problem));
+    }
+    if problems.len() > MOST {
+        tracing::error!("and {} more", problems.len() - MOST);
+    }
+}
+
 /// The first one, and how many there are.
 pub(crate) fn summary(problems: &[String]) -> String {
-    let first = problems.first().map(String::as_str).unwrap_or_default();
+    let first = beginning(problems.first().map(String::as_str).unwrap_or_default());
     match problems.len() {
-        0 | 1 => first.to_owned(),
+        0 | 1 => first.into_owned(),
         count => format!("{first} (and {} more)", count - 1),
+    }
+}
+
+fn beginning(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_of_problems_is_told_in_a_line() {
+        let of = |count| vec!["é".to_owned(); count];
+        assert_eq!(summary(&of(0)), "");
+        assert_eq!(summary(&of(1)), "é");
+        assert_eq!(summary(&of(3)), "é (and 2 more)");
+        let long = summary(&["é".repeat(3_000_000)]);
+        assert_eq!(long, format!("{}…", "é".repeat(LONGEST)));
     }
 }

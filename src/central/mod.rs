@@ -30,8 +30,8 @@ use crate::source::Document;
 
 pub use self::fetch::fetch;
 pub use self::follow::{Follower, Opened};
-pub(crate) use self::following::summary;
 pub use self::following::{Following, Origin, Reason, SourceDetail};
+pub(crate) use self::following::{say, summary};
 pub use self::report::{Lag, Report, judged, report};
 pub use self::standing::{Standing, Stay};
 

@@ -37,7 +37,7 @@ impl Pace {
     /// It has answered, and is asked at intervals.
     pub(super) fn answered(&mut self, rng: &mut Rng) -> Duration {
         self.failures = 0;
-        self.refresh.mul_f64(1.0 + SPREAD * (2.0 * rng.f64() - 1.0))
+        self.interval(rng)
     }
 
     /// It watches, and has answered after `took`: whether with something `new`. A change that follows
@@ -54,14 +54,33 @@ impl Pace {
         }
     }
 
+    /// It has answered, and has no document that can be had: soon at first, which may be between two
+    /// halves of a change, and then at intervals.
+    pub(super) fn without(&mut self, rng: &mut Rng) -> Duration {
+        let doubled = self.doubled();
+        if doubled >= self.refresh {
+            return self.interval(rng);
+        }
+        self.failures += 1;
+        doubled.mul_f64(rng.f64())
+    }
+
     /// It could not be asked, and perhaps said for how long: full jitter below a limit that doubles,
     /// and never before the time it named.
     pub(super) fn failed(&mut self, named: Option<Duration>, rng: &mut Rng) -> Duration {
-        let doubled = FIRST.saturating_mul(1 << self.failures.min(16));
+        let doubled = self.doubled();
         self.failures = self.failures.saturating_add(1);
         let jitter = doubled.min(LONGEST).mul_f64(rng.f64());
         // A thousand are told the same time.
         named.unwrap_or_default().saturating_add(jitter)
+    }
+
+    fn interval(&self, rng: &mut Rng) -> Duration {
+        self.refresh.mul_f64(1.0 + SPREAD * (2.0 * rng.f64() - 1.0))
+    }
+
+    fn doubled(&self) -> Duration {
+        FIRST.saturating_mul(1 << self.failures.min(16))
     }
 }
 
@@ -116,6 +135,22 @@ mod tests {
         }
         assert!(pace.answered(&mut rng) >= REFRESH.mul_f64(0.8));
         assert!(pace.failed(None, &mut rng) <= FIRST, "an answer ends it");
+    }
+
+    #[test]
+    fn a_store_that_answers_is_asked_within_an_interval_whatever_it_has() {
+        let mut pace = Pace::new(REFRESH);
+        let mut rng = Rng::with_seed(5);
+        assert!(pace.without(&mut rng) <= FIRST);
+        for _ in 0..10 {
+            pace.without(&mut rng);
+        }
+        let (least, most) = pauses(10_000, |rng| pace.without(rng));
+        assert!(least >= REFRESH.mul_f64(0.8) && most <= REFRESH.mul_f64(1.2));
+        // What is asked more often than that is asked so from the first.
+        let mut pace = Pace::new(FIRST / 2);
+        let (_, most) = pauses(1000, |rng| pace.without(rng));
+        assert!(most <= FIRST.mul_f64(0.6));
     }
 
     #[test]

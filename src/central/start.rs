@@ -8,7 +8,7 @@ use super::Verdict;
 use super::copies::{Copies, Copy};
 use super::examine::{Flaw, Sealed, examine};
 use super::follow::{Follower, now};
-use super::following::Origin;
+use super::following::{Origin, say};
 use super::standing::Standing;
 use crate::source::{Fetched, SourceError};
 
@@ -127,9 +127,7 @@ impl Follower {
             // Nothing is live that it could be behind, and it has been this instance's.
             Verdict::Stays(stay) => tracing::warn!("{}: {stay}: passed over", copy.name),
             Verdict::Refused(problems) => {
-                for problem in problems {
-                    tracing::error!("{problem}");
-                }
+                say(&problems);
                 tracing::error!(copy = copy.name, "passed over");
             }
         }
@@ -144,6 +142,7 @@ async fn read_copies(copies: Option<Copies>, until: Instant) -> Vec<Copy> {
     };
     let reading = tokio::task::spawn_blocking(move || copies.read());
     let Ok(Ok((copies, problems))) = timeout_at(until, reading).await else {
+        tracing::warn!("the folder of copies cannot be read in time: passed over");
         return Vec::new();
     };
     for problem in problems {

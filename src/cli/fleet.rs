@@ -171,8 +171,34 @@ fn table(judged: &[(Report, Lag)], now: Timestamp, out: &mut impl Write) -> io::
             format!("{told}s"),
             lag.name(),
         );
+        // What others say of themselves moves no terminal.
+        let line = line.replace(char::is_control, "\u{fffd}");
         writeln!(out, "{}", line.trim_end())?;
     }
     let lagging = judged.iter().filter(|(_, lag)| lag.is_bad()).count();
     writeln!(out, "{} instances, {lagging} lag", judged.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::central::Lag;
+
+    #[test]
+    fn what_an_instance_says_of_itself_moves_no_terminal() {
+        let report = serde_json::json!({
+            "instance": "a\u{1b}[2J\nb",
+            "time": "2026-11-26T12:00:00Z",
+            "url": "https://centre/a.yaml",
+            "age_seconds": 1,
+            "refused": "\u{1b}]0;x\u{7}",
+        });
+        let report: Report = serde_json::from_value(report).unwrap();
+        let now = report.time;
+        let mut told = Vec::new();
+        table(&[(report, Lag::Refused)], now, &mut told).unwrap();
+        let told = String::from_utf8(told).unwrap();
+        assert_eq!(told.lines().count(), 3, "{told}");
+        assert!(!told.contains(['\u{1b}', '\u{7}']), "{told:?}");
+    }
 }

@@ -86,6 +86,7 @@ fn keep(tree: &mut Dict, snapshot: &Snapshot) {
     let provider = |name: &str| snapshot.providers.contains_key(name);
     retain(tree, "providers", provider);
     retain(tree, "routes", |name| snapshot.routes.contains_key(name));
+    retain(tree, "teams", |name| snapshot.teams.contains_key(name));
     retain(tree, "secret_stores", |name| {
         snapshot.secret_stores.contains_key(name)
     });

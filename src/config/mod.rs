@@ -98,6 +98,8 @@ pub struct Process {
     pub connections: usize,
     /// Where the instances of a fleet tell each other what they know; each is alone without it.
     pub shared_state: Option<SharedState>,
+    /// Where this sidecar keeps what is to outlive it.
+    pub cache_dir: Option<PathBuf>,
     pub audit: AuditConfig,
     pub simulate: Vec<SimulatedProvider>,
 }

@@ -11,6 +11,7 @@ use super::check;
 use super::keys::{self, Author, author};
 use super::layers::Layer;
 use super::path::{Path, Step};
+use super::pattern::Patterns;
 use super::problem::{Origin, Origins, Problem, Report, Written};
 use super::shape::{Key, Presence, Shape};
 
@@ -92,7 +93,8 @@ pub(super) fn take_unsaid(central: &mut Dict, written: &mut Written) {
             central.remove(name);
             written.positions.remove(&path);
         }
-        let (Shape::Table(_), Some(Value::Dict(_, entries))) = (key.shape, central.get_mut(name))
+        let (Shape::Table(_) | Shape::Map { .. }, Some(Value::Dict(_, entries))) =
+            (key.shape, central.get_mut(name))
         else {
             continue;
         };
@@ -117,7 +119,7 @@ pub(super) fn take_beaten(
         if path.first().map(author) != Some(Author::Either) {
             return Some(Why::NotLeft);
         }
-        says(central, path).then(|| Why::Said(written.place(path)))
+        said_of(central, path).map(|at| Why::Said(written.place(&at)))
     };
     let (counts, beaten) = layer.split(|path| why(path).is_none());
     for (path, setting) in &beaten.sets {
@@ -125,6 +127,50 @@ pub(super) fn take_beaten(
         dropped.extend(why(path).map(|why| Dropped::new(path, &setting.by, origin, &why)));
     }
     counts
+}
+
+/// Takes out of the sidecar's own keys what has one author as a whole, who is the central document, but
+/// for what that leaves. Where each was, and what the central document says.
+pub(super) fn take_whole(
+    own: &mut Dict,
+    central: &Dict,
+    left: &Patterns,
+    written: &Written,
+) -> Vec<(Path, Why)> {
+    let mut taken = Vec::new();
+    retain(own, &Path::root(), &mut |value, path| {
+        if keys::whole(path).as_ref() != Some(path) {
+            return true;
+        }
+        let Some(at) = said_of(central, path) else {
+            return true;
+        };
+        let mut strays = Vec::new();
+        left.strays(value, path, &mut strays);
+        let why = |stray| (stray, Why::Said(written.place(&at)));
+        taken.extend(strays.into_iter().map(why));
+        let part = left.part(value, path);
+        let stays = part.is_some();
+        if let Some(part) = part {
+            *value = part;
+        }
+        stays
+    });
+    taken
+}
+
+/// Keeps of the root's keys, and of their entries, those that `keeps`.
+fn retain(entries: &mut Dict, path: &Path, keeps: &mut impl FnMut(&mut Value, &Path) -> bool) {
+    entries.retain(|name, value| {
+        let path = path.key(name);
+        if !keeps(value, &path) {
+            return false;
+        }
+        if let (1, Value::Dict(_, entries)) = (path.steps().len(), value) {
+            retain(entries, &path, keeps);
+        }
+        true
+    });
 }
 
 /// Takes out of the sidecar's own keys what is a part of something that the central document does not
@@ -223,7 +269,13 @@ fn without(all: &Dict, part: &Dict) -> Dict {
     all.iter().filter_map(rest).collect()
 }
 
-/// Whether there is a value at `path`.
+/// What of the central document there is instead of `path`: the same, or the whole of which it is a part.
+fn said_of(central: &Dict, path: &Path) -> Option<Path> {
+    let at = keys::whole(path).unwrap_or_else(|| path.clone());
+    says(central, &at).then_some(at)
+}
+
+/// Whether something is said at `path`.
 fn says(keys: &Dict, path: &Path) -> bool {
     let mut found = None;
     let mut keys = Some(keys);
@@ -235,6 +287,9 @@ fn says(keys: &Dict, path: &Path) -> bool {
         keys = found.and_then(Value::as_dict);
     }
     is_said(found)
+        && found
+            .and_then(Value::as_dict)
+            .is_none_or(|it| !it.is_empty())
 }
 
 /// A key without a value is as one that is not there.

@@ -41,6 +41,11 @@ impl Path {
         }
     }
 
+    /// Its first steps.
+    pub(super) fn up_to(&self, count: usize) -> Self {
+        Self(self.0.iter().take(count).cloned().collect())
+    }
+
     /// What holds this; nothing holds the root.
     pub(super) fn parent(&self) -> Option<Self> {
         let (_, rest) = self.0.split_last()?;

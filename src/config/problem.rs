@@ -81,6 +81,16 @@ pub(super) enum Writer {
 }
 
 impl Written {
+    /// It does not count that it says this, or something in it.
+    pub(super) fn forget(&mut self, path: &Path) {
+        let below = self.positions.range(path..);
+        let below = below.map(|(at, _)| at).take_while(|at| at.is_in(path));
+        let below: Vec<_> = below.cloned().collect();
+        for at in below {
+            self.positions.remove(&at);
+        }
+    }
+
     /// Where it says the key, or the nearest one above it that it says.
     pub(super) fn place(&self, path: &Path) -> String {
         let mut nearest = Some(path.clone());
@@ -210,7 +220,9 @@ impl Report {
         asked: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) {
-        let hint = nearest(asked, known).map(|name| format!("did you mean `{name}`?"));
+        let asks = self.problems.len() < MOST_HINTS;
+        let hint = asks.then(|| nearest(asked, known)).flatten();
+        let hint = hint.map(|name| format!("did you mean `{name}`?"));
         let problem = self.make(path, message.into(), hint);
         self.problems.push(problem);
     }
@@ -281,22 +293,31 @@ impl Report {
     }
 }
 
+/// A longer name, in bytes, is none that was mistyped; to compare it would take seconds.
+const LONGEST_NAME: usize = 128;
+
+/// Who has more problems than this has another than a mistyped name, and to look for one in each of a
+/// hundred thousand would take seconds.
+const MOST_HINTS: usize = 200;
+
 /// The known name that was probably meant: at most a third of it mistyped, or one letter. Of two that are as
 /// near it is the longer: letters are left out more often than put in.
 pub(super) fn nearest<'a>(
     asked: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    if asked.len() > LONGEST_NAME {
+        return None;
+    }
     let asked = asked.to_lowercase();
-    let allowed = (asked.chars().count() / 3).max(1);
+    let length = asked.chars().count();
+    let allowed = (length / 3).max(1);
     known
         .into_iter()
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&asked, &name.to_lowercase()),
-                name,
-            )
-        })
+        .map(|name| (name.to_lowercase(), name))
+        // No nearer than their lengths are.
+        .filter(|(lower, _)| lower.chars().count().abs_diff(length) <= allowed)
+        .map(|(lower, name)| (strsim::damerau_levenshtein(&asked, &lower), name))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, name)| (*distance, Reverse(name.len()), *name))
         .map(|(_, name)| name)
@@ -350,6 +371,44 @@ mod tests {
                 "PILLION_LISTEN: listen: is not an address",
             ]
         );
+    }
+
+    #[test]
+    fn of_a_hundred_thousand_unknown_keys_the_first_have_a_name_offered() {
+        let mut report = Report::new(Origins::default());
+        for _ in 0..=MOST_HINTS {
+            report.unknown(&Path::root(), "is no key", "rutes", ["routes"]);
+        }
+        let problems = report.into_parts().0;
+        let hints = problems.iter().filter(|problem| problem.hint.is_some());
+        assert_eq!(hints.count(), MOST_HINTS);
+    }
+
+    #[test]
+    fn what_is_forgotten_of_a_text_is_all_below_it_and_nothing_beside() {
+        let path = |names: &[&str]| {
+            let names = names.iter();
+            names.fold(Path::root(), |path, name| path.key(*name))
+        };
+        let at = Position { line: 1, column: 1 };
+        let all = [
+            path(&["a"]),
+            path(&["b"]),
+            path(&["b"]).index(0),
+            path(&["b", "c"]),
+            path(&["b", "c", "d"]),
+            path(&["bb"]),
+        ];
+        let mut written = Written {
+            by: Writer::Own,
+            name: "f".into(),
+            positions: all.iter().map(|path| (path.clone(), at)).collect(),
+        };
+        written.forget(&path(&["b", "c"]));
+        assert_eq!(written.positions.len(), 4);
+        written.forget(&path(&["b"]));
+        let left: Vec<_> = written.positions.keys().map(ToString::to_string).collect();
+        assert_eq!(left, ["a", "bb"]);
     }
 
     #[test]

@@ -10,9 +10,7 @@ use jiff::Timestamp;
 
 use super::problem::Problem;
 use super::text::Format;
-
-/// A larger file is no configuration; reading it would only cost memory.
-const LARGEST: u64 = 4 * 1024 * 1024;
+use crate::source::LARGEST;
 
 /// Where a configuration comes from. [`load`](super::load) reads the same sources to the same result
 /// each time. It has no `Debug`: secrets are in an environment.
@@ -183,9 +181,9 @@ impl From<&CentralText> for Text {
 pub(super) fn read_file(file: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(file)?
-        .take(LARGEST + 1)
+        .take(LARGEST as u64 + 1)
         .read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST {
+    if text.len() > LARGEST {
         return Err(io::Error::other("it is larger than 4 MiB"));
     }
     Ok(text)

@@ -165,6 +165,10 @@ impl Read {
         if !standing.is_bound() {
             return counted;
         }
+        let mut whole = Vec::new();
+        if let Some(Self { tree, written, .. }) = central {
+            whole = overrides::take_whole(&mut counted, tree, left, written);
+        }
         let beside = central.map(|central| &central.tree);
         let groundless = overrides::take_groundless(&mut counted, beside);
         let wrong = overrides::problems_beside(&counted, &self.tree, &self.written);
@@ -174,9 +178,9 @@ impl Read {
             let strays = authority::strays(&self.tree, left).into_iter();
             let strays = strays.map(|at| (at, Why::NotLeft));
             let groundless = groundless.into_iter().map(|at| (at, Why::Groundless));
-            for (at, why) in strays.chain(groundless) {
+            for (at, why) in strays.chain(whole).chain(groundless) {
                 dropped.push(Dropped::in_text(&self.written, &at, &why));
-                self.written.positions.retain(|path, _| !path.is_in(&at));
+                self.written.forget(&at);
             }
         }
         counted

@@ -10,6 +10,7 @@
 //! Never here: a request's or an answer's text in clear, or a decision where a request goes.
 
 mod claim;
+pub(crate) mod counters;
 mod failure;
 mod gate;
 mod held;
@@ -40,6 +41,7 @@ use crate::snapshot::{self, Snapshot};
 use crate::tasks::Tasks;
 
 pub use self::claim::{Arriving, Claim, Taken};
+pub use self::counters::{Counters, Spent, spent};
 pub use self::lease::Lease;
 pub use self::name::Answer;
 
@@ -54,6 +56,7 @@ pub struct Fleet {
 
 struct Inner {
     redis: Redis,
+    counters: Counters,
     /// Whose callers are the same callers: an instance's service and environment.
     realm: String,
     random: SystemRandom,
@@ -77,15 +80,25 @@ impl Fleet {
         up: Gauge,
     ) -> Self {
         let fact = |fact: &Option<Arc<str>>| fact.as_deref().unwrap_or_default().to_owned();
+        let redis = Redis::start(place, tasks, up);
+        let random = SystemRandom::new();
+        let mut token = [0; 16];
+        if random.fill(&mut token).is_err() {
+            token = fastrand::u128(..).to_be_bytes();
+        }
+        let environment = fact(&identity.environment);
+        let counters = Counters::new(redis.clone(), &environment, u128::from_be_bytes(token));
+        tasks.spawn(counters.clone().keep_up());
         Self {
             inner: Arc::new(Inner {
-                redis: Redis::start(place, tasks, up),
+                redis,
+                counters,
                 realm: format!(
                     "{}\n{}",
                     fact(&identity.service),
                     fact(&identity.environment)
                 ),
-                random: SystemRandom::new(),
+                random,
                 held: Held::default(),
                 next: AtomicU64::new(0),
                 room: Room::new(keeping::TOGETHER),
@@ -99,9 +112,15 @@ impl Fleet {
         Claim::new(Arc::clone(&self.inner), arriving)
     }
 
+    /// The limits and budgets that are shared.
+    pub fn counters(&self) -> Counters {
+        self.inner.counters.clone()
+    }
+
     /// Returns once Redis has what it was told, for as long as there is hope of that: a process that
     /// ends leaves word of its calls.
     pub async fn settle(&self) {
+        self.inner.counters.finish().await;
         self.inner.redis.settle().await;
     }
 

@@ -70,14 +70,22 @@ impl Redis {
         }
     }
 
-    /// Asks, where there is hope of a reply. Once this has returned the command is on its way, before
+    /// Asks, where there is hope of a reply: an error is none, but that a script is not known. Once this has returned the command is on its way, before
     /// all that come later; what it returns waits for the reply.
     pub(super) fn ask(
         &self,
         words: &[&[u8]],
     ) -> impl Future<Output = Result<Reply, Away>> + Send + use<> {
+        self.ask_encoded(encode(words))
+    }
+
+    /// The same of a command that is bytes already.
+    pub(super) fn ask_encoded(
+        &self,
+        bytes: Bytes,
+    ) -> impl Future<Output = Result<Reply, Away>> + Send + use<> {
         let asked = if self.state.is_up() {
-            self.send(encode(words))
+            self.send(bytes)
         } else {
             Err(Away)
         };
@@ -158,12 +166,20 @@ impl Asking {
             self.state.failed("it is slow");
             return Err(Away);
         };
+        if is_unknown_script(&reply) {
+            return Ok(reply);
+        }
         self.state.judge(&reply, self.at.elapsed().min(DEADLINE));
         match reply {
             Reply::Error(_) => Err(Away),
             Reply::Nil | Reply::Number(_) | Reply::Text(_) | Reply::List(_) => Ok(reply),
         }
     }
+}
+
+/// The one error that says nothing of Redis itself: it is to be told the script.
+fn is_unknown_script(reply: &Reply) -> bool {
+    matches!(reply, Reply::Error(error) if error.starts_with(b"NOSCRIPT"))
 }
 
 impl State {

@@ -111,10 +111,12 @@ mod tests {
             aliases: HashMap::new(),
             providers: BTreeMap::new(),
             secret_stores: BTreeMap::new(),
+            secret_max_stale: std::time::Duration::from_hours(12),
             callers,
             body_limit: 0,
             hosts: BTreeSet::new(),
             instances: None,
+            teams: BTreeMap::new(),
             exchange: crate::price::Exchange::default(),
             admin_token: None,
         }

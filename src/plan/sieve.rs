@@ -14,17 +14,25 @@ pub enum Filter {
     Capability,
     /// Whether it is where the request must stay.
     Residency,
+    /// Whether what it costs can be counted, where a budget must be held.
+    Budget,
     /// Whether it can be asked at all.
     Health,
 }
 
 impl Filter {
-    pub const ALL: [Self; 3] = [Self::Capability, Self::Residency, Self::Health];
+    pub const ALL: [Self; 4] = [
+        Self::Capability,
+        Self::Residency,
+        Self::Budget,
+        Self::Health,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Capability => "capability",
             Self::Residency => "residency",
+            Self::Budget => "budget",
             Self::Health => "health",
         }
     }
@@ -49,6 +57,8 @@ impl fmt::Display for Removed {
 pub struct Sieve<'a> {
     pub look: &'a Look<'a>,
     pub residency: &'a Residency,
+    /// Whether a budget is to be held. What costs nothing says so: `price: { input: 0, output: 0 }`.
+    pub budgeted: bool,
     /// Why a target cannot be asked at all, if it cannot.
     pub usable: &'a dyn Fn(&Target) -> Result<(), String>,
 }
@@ -94,6 +104,7 @@ impl Sieve<'_> {
             Filter::Capability => self.cannot(target),
             Filter::Residency if self.residency.admits(&target.provider) => None,
             Filter::Residency => Some(outside(self.residency)),
+            Filter::Budget => (self.budgeted && target.price.is_none()).then(|| UNPRICED.into()),
             Filter::Health => (self.usable)(target).err(),
         }
     }
@@ -168,6 +179,7 @@ impl Sieve<'_> {
 
 const NO_TOOLS: &str = "takes no tools";
 const NO_IMAGES: &str = "sees no images";
+const UNPRICED: &str = "has no price that is known, and a budget cannot be held without it";
 
 /// What a target is that the demands on a request keep out.
 fn outside(residency: &Residency) -> String {

@@ -349,6 +349,7 @@ fn reason(error: &GatewayError) -> &str {
         | GatewayError::StillRunning
         | GatewayError::Overloaded
         | GatewayError::AuditUnavailable
+        | GatewayError::Limited(_)
         | GatewayError::ShuttingDown
         | GatewayError::Internal => error.wire().2,
     }
@@ -369,6 +370,7 @@ fn rejection(error: &GatewayError) -> Option<&str> {
         | GatewayError::NoEligibleTarget { .. }
         | GatewayError::Overloaded
         | GatewayError::AuditUnavailable
+        | GatewayError::Limited(_)
         | GatewayError::ShuttingDown => Some(error.wire().2),
     }
 }

@@ -18,6 +18,7 @@ mod recent;
 mod sink;
 mod spent;
 mod standing;
+mod used;
 
 use std::borrow::Cow;
 use std::io;
@@ -29,6 +30,7 @@ use self::id::{RequestId, TraceId};
 use self::receipt::Owed;
 use self::sink::Audit;
 use crate::chat::{Surface, Usage};
+use crate::limit::{Hold, Shown};
 use crate::outcome::Class;
 use crate::snapshot::{Identity, Key, Route, Target};
 use crate::telemetry::Metrics;
@@ -84,6 +86,8 @@ impl Records {
             owed: None,
             records: self.clone(),
             finished: false,
+            hold: None,
+            shown: Shown::default(),
         }
     }
 
@@ -169,6 +173,9 @@ pub struct Recorder {
     owed: Option<Owed>,
     records: Records,
     finished: bool,
+    /// What it has taken of the limits.
+    hold: Option<Box<Hold>>,
+    shown: Shown,
 }
 
 impl Recorder {
@@ -295,9 +302,30 @@ impl Recorder {
         Some(self.facts.answering()?.0)
     }
 
+    /// What the request has taken of the limits: put right when it is over.
+    pub fn hold(&mut self, hold: Hold) {
+        self.hold = Some(Box::new(hold));
+    }
+
+    /// What its caller may know of them.
+    pub fn limits(&mut self, shown: Shown) {
+        self.shown = shown;
+    }
+
+    pub fn shown(&self) -> Shown {
+        self.shown
+    }
+
+    fn settle(&mut self) {
+        if let Some(hold) = self.hold.take() {
+            hold.settle(used::used(&self.facts));
+        }
+    }
+
     /// The request is over.
     pub fn finish(mut self, end: End<'_>) {
         self.finished = true;
+        self.settle();
         let ending = self.ending.as_deref();
         self.records
             .write(&mut self.facts, end, ending, self.owed.take());
@@ -307,6 +335,7 @@ impl Recorder {
 impl Drop for Recorder {
     fn drop(&mut self) {
         if !self.finished {
+            self.settle();
             let ending = self.ending.as_deref();
             self.records
                 .write(&mut self.facts, End::Cancelled, ending, self.owed.take());

@@ -272,6 +272,7 @@ impl<'a> Replay<'a> {
         let sieve = Sieve {
             look: &Look::unread(&[]),
             residency,
+            budgeted: false,
             usable: &usable,
         };
         match Plan::make(route, rule, &sieve, &selection, &mut self.rng) {

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::source::Stamp;
 use super::{Reference, Secret, SecretError};
+use crate::stamp::Stamp;
 
 /// For so long after it was replaced, a value may be used again where the one behind it is refused.
 const OVERLAP: Duration = Duration::from_mins(15);
@@ -23,6 +23,8 @@ pub(super) struct Entry {
     stepped_back: Option<Instant>,
     /// What was wrong with the last reading.
     problem: Option<SecretError>,
+    /// Since when no reading has succeeded.
+    failing: Option<Instant>,
     /// The file as it was when the last reading succeeded.
     pub(super) stamp: Option<Stamp>,
     /// When a refused request last had a file read.
@@ -78,11 +80,17 @@ impl Entry {
     }
 
     /// Notes that a reading failed; true when the last one had not failed like this.
-    pub(super) fn fail(&mut self, problem: SecretError) -> bool {
+    pub(super) fn fail(&mut self, problem: SecretError, now: Instant) -> bool {
         self.stamp = None;
+        self.failing.get_or_insert(now);
         let is_new = self.problem.as_ref() != Some(&problem);
         self.problem = Some(problem);
         is_new
+    }
+
+    /// How long no reading has succeeded.
+    pub(super) fn failing(&self, now: Instant) -> Option<Duration> {
+        Some(now.saturating_duration_since(self.failing?))
     }
 
     /// Nothing has confirmed the value for too long. What was wrong stays known.
@@ -99,6 +107,7 @@ impl Entry {
         secret: Arc<Secret>,
         now: Instant,
     ) -> bool {
+        self.failing = None;
         if let Some(problem) = self.problem.take()
             && problem != SecretError::Unasked
         {
@@ -227,6 +236,19 @@ mod tests {
         let (mut entry, now) = having_read(&["one", "two"]);
         assert!(!entry.refused(&secret("two"), now + OVERLAP));
         assert_eq!(current(&entry), Some("two"));
+    }
+
+    #[test]
+    fn how_long_it_fails_is_counted_from_the_first_failure_on() {
+        let (mut entry, now) = having_read(&["one"]);
+        let minute = Duration::from_mins(1);
+        assert_eq!(entry.failing(now), None);
+        for passed in 0..3 {
+            entry.fail(SecretError::Missing, now + minute * passed);
+            assert_eq!(entry.failing(now + minute * passed), Some(minute * passed));
+        }
+        entry.take(&Reference::Aws, secret("one"), now + minute);
+        assert_eq!(entry.failing(now + minute), None);
     }
 
     #[test]

@@ -57,6 +57,8 @@ struct Reads {
     answered: u64,
     /// Whether that one brought another version.
     changed: bool,
+    /// When what is in use was last confirmed; never where nothing is.
+    confirmed: Option<Instant>,
 }
 
 /// What a shelf's task works with.
@@ -65,6 +67,8 @@ pub(super) struct Reading {
     pub(super) path: Arc<str>,
     pub(super) refresh: Duration,
     pub(super) max_stale: Duration,
+    /// When another place has last confirmed what it gave under this name.
+    pub(super) confirmed: Option<Instant>,
     pub(super) take: Take,
 }
 
@@ -72,7 +76,10 @@ impl Shelf {
     /// Begins to read.
     pub(super) fn open(place: Arc<StorePlace>, reading: Reading, tasks: &Tasks) -> Self {
         let (asks, asked) = watch::channel(0);
-        let (told, reads) = watch::channel(Reads::default());
+        let (told, reads) = watch::channel(Reads {
+            confirmed: reading.confirmed,
+            ..Reads::default()
+        });
         tasks.spawn(keep(reading, asked, told));
         Self {
             place,
@@ -81,6 +88,11 @@ impl Shelf {
             reads,
             asked_at: Mutex::default(),
         }
+    }
+
+    /// When what is in use was last confirmed.
+    pub(super) fn confirmed(&self) -> Option<Instant> {
+        self.reads.borrow().confirmed
     }
 
     /// A field more is named of what lies here.
@@ -123,10 +135,9 @@ async fn keep(reading: Reading, mut asks: watch::Receiver<u64>, told: watch::Sen
         path,
         refresh,
         max_stale,
+        mut confirmed,
         take,
     } = reading;
-    // What another store gave under this name may be in use.
-    let mut confirmed = Some(Instant::now());
     let mut failures = 0_u32;
     loop {
         let answered = *asks.borrow_and_update();
@@ -165,6 +176,7 @@ async fn keep(reading: Reading, mut asks: watch::Receiver<u64>, told: watch::Sen
                 count: reads.count + 1,
                 answered,
                 changed,
+                confirmed,
             };
         });
         let mut next = now + pause;
@@ -261,6 +273,7 @@ mod tests {
             path: "p".into(),
             refresh: place.refresh,
             max_stale: place.max_stale,
+            confirmed: Some(Instant::now()),
             take: Box::new(move |told| {
                 let (word, changed) = match told {
                     Told::Found(found) => (found.version.to_string(), true),

@@ -121,6 +121,10 @@ impl Shelves {
         stores.retain(|store, opened| places.get(store) == Some(&opened.place));
         let named = named.iter().filter_map(|reference| reference.stored());
         let named: BTreeSet<At> = named.map(At::of).collect();
+        let confirmed = shelves
+            .iter()
+            .map(|(at, shelf)| (at.clone(), shelf.confirmed()));
+        let confirmed: HashMap<At, Option<Instant>> = confirmed.collect();
         shelves
             .retain(|at, shelf| named.contains(at) && places.get(&at.store) == Some(&shelf.place));
         for stored in new.iter().filter_map(|reference| reference.stored()) {
@@ -140,11 +144,14 @@ impl Shelves {
             let store = Arc::clone(&opened.store);
             shelves.entry(at).or_insert_with_key(|at| {
                 let (take, versions, own) = (Arc::clone(take), self.versions.clone(), at.clone());
+                let known = confirmed.get(at).copied();
                 let reading = Reading {
                     store,
                     path: Arc::clone(&at.path),
                     refresh: place.refresh,
                     max_stale: place.max_stale,
+                    // What another place gave under this name may be in use, and is no younger for that.
+                    confirmed: known.unwrap_or_else(|| Some(Instant::now())),
                     take: Box::new(move |told| take(&own, &told, &versions)),
                 };
                 Shelf::open(Arc::clone(place), reading, &self.tasks)

@@ -4,42 +4,17 @@ use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
 use super::Reference;
 use super::value::{LENGTH_LIMIT, Secret, SecretError};
+use crate::stamp::Stamp;
 
 /// A value and the state of the file that held it.
 pub(super) struct Reading {
     pub(super) secret: Secret,
     pub(super) stamp: Option<Stamp>,
-}
-
-/// Tells a file's versions apart without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
-    modified: Option<SystemTime>,
-    length: u64,
-    inode: u64,
-}
-
-impl Stamp {
-    /// Absent when there is no file to be seen.
-    pub(super) fn of(path: &Path) -> Option<Self> {
-        Some(Self::from(&fs::metadata(path).ok()?))
-    }
-}
-
-impl From<&Metadata> for Stamp {
-    fn from(metadata: &Metadata) -> Self {
-        Self {
-            modified: metadata.modified().ok(),
-            length: metadata.len(),
-            inode: inode(metadata),
-        }
-    }
 }
 
 pub(super) fn read(reference: &Reference) -> Result<Reading, SecretError> {
@@ -89,7 +64,7 @@ fn read_file(path: &Path, form: Form) -> Result<Reading, SecretError> {
     }
     Ok(Reading {
         secret,
-        stamp: Some(Stamp::from(&metadata)),
+        stamp: Some(Stamp::of(&metadata)),
     })
 }
 
@@ -98,16 +73,6 @@ fn problem(error: &io::Error) -> SecretError {
         io::ErrorKind::NotFound => SecretError::Missing,
         kind => SecretError::Unreadable(kind),
     }
-}
-
-#[cfg(unix)]
-fn inode(metadata: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn inode(_: &Metadata) -> u64 {
-    0
 }
 
 #[cfg(unix)]

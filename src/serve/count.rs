@@ -32,6 +32,7 @@ pub(super) async fn answer(
         residency,
         ask,
         deadline,
+        under: _,
     } = planned;
     let meaning = Meaning::default();
     let first = &plan.targets()[0];

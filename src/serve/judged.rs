@@ -9,11 +9,12 @@ use tokio::time::Instant;
 use super::planned::Planned;
 use super::resume::Resumption;
 use super::routing::Caller;
-use super::{Answer, EVENT_STREAM, Gateway, JSON};
+use super::{Answer, EVENT_STREAM, Gateway, JSON, limited};
 use crate::body::full;
 use crate::chat::{self, Surface, Weight};
 use crate::dialect::answer::Part;
 use crate::error::GatewayError;
+use crate::limit::Asked;
 use crate::once::LINGER;
 use crate::plan::Schedule;
 use crate::record::Recorder;
@@ -35,6 +36,25 @@ pub(super) async fn answer(
     let planned = Planned::make(gateway, caller, headers, &request, recorder)?;
     recorder.asked(request.tokens);
     let resumption = Resumption::of(&planned, &request, headers);
+    let asked = Asked {
+        prompt: request.tokens,
+        most: request.most,
+        answers: match request.surface {
+            Surface::Embeddings => 0,
+            _ => request.choices,
+        },
+    };
+    let (under, targets) = (planned.under.clone(), planned.plan.targets());
+    limited::take(
+        gateway,
+        caller,
+        &planned.route.name,
+        under,
+        asked,
+        targets,
+        recorder,
+    )
+    .await?;
     // A plain answer leaves here whole; a stream takes its seat along.
     let seat = planned.seat(gateway).await?;
     let Planned {
@@ -43,6 +63,7 @@ pub(super) async fn answer(
         residency,
         ask,
         deadline,
+        under: _,
     } = planned;
     let deadline = if lasts {
         deadline.outlasting(&route.timeouts, LASTS)

@@ -10,6 +10,7 @@
 mod count;
 mod elsewhere;
 mod judged;
+mod limited;
 mod models;
 mod once;
 mod passthrough;
@@ -36,7 +37,7 @@ use crate::body::{self, Body, ReadError, full};
 use crate::chat::{self, Surface};
 use crate::error::GatewayError;
 use crate::fleet::Fleet;
-use crate::limit::{Seat, Seats};
+use crate::limit::{Quotas, Seat, Seats};
 use crate::listen::door::{self, Door};
 use crate::listen::endpoint::{self, Endpoint};
 use crate::listen::{Peer, auth, respond};
@@ -59,6 +60,8 @@ pub struct Gateway {
     pub fleet: Option<Fleet>,
     pub tasks: Tasks,
     pub seats: Seats,
+    /// The limits and budgets of keys, routes and teams.
+    pub quotas: Quotas,
     /// Cancelled when what still runs must end now.
     pub cut: CancellationToken,
 }
@@ -330,6 +333,7 @@ fn tell<B>(mut response: Response<B>, recorder: &Recorder) -> Response<B> {
     if let Some(dropped) = fields(recorder.was_dropped()) {
         headers.insert(DROPPED, dropped);
     }
+    recorder.shown().tell(headers);
     if let Some(reason) = recorder.reason() {
         headers.insert(REASON, HeaderValue::from_static(reason));
     }

@@ -15,6 +15,7 @@ use crate::body::Body;
 use crate::chat::Surface;
 use crate::error::GatewayError;
 use crate::fleet::Arriving;
+use crate::limit::Shown;
 use crate::listen::respond;
 use crate::once::{Asked, Entered, Handed, Identity, REPLAY, Waiter};
 use crate::plan::patience;
@@ -198,6 +199,7 @@ async fn follow(
 pub(super) fn joined(surface: Surface, id: &str, mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(JOINED, HeaderValue::from_static("true"));
+    Shown::untell(headers);
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
 use super::routing::{self, Caller, Way};
 use super::ruled::Ruled;
-use super::{Answer, Gateway, usable};
+use super::{Answer, Gateway, limited, usable};
 use crate::chat::{Look, Named, Surface};
 use crate::error::GatewayError;
 use crate::health::{Ask, Hurry, Kind, Priority};
+use crate::limit::{self, Asked};
 use crate::plan::{Selection, patience};
 use crate::record::Recorder;
 use crate::snapshot::{Residency, Route, Target};
@@ -43,6 +44,7 @@ pub(super) async fn answer(
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
     recorder.surface(Surface::Passthrough);
+    let mut of = None;
     let (target, residency) = match Named::find(&head.headers, &body)? {
         Some(named) => match caller.way(&named.model)? {
             Way::Route(route) => {
@@ -51,22 +53,15 @@ pub(super) async fn answer(
                 let ruled = Ruled::of(caller, &route, &look, &head.headers, recorder);
                 let target = first(gateway, &route, &ruled, &look, &head.headers)?;
                 body = named.rename(&body, &target.model).into();
+                of = Some(Arc::clone(&route));
                 (target, ruled.residency)
             }
             Way::Own(target) => (target, Residency::of(caller.key, None, None)),
         },
         None => own(caller).ok_or(NOWHERE)?,
     };
-    send(
-        gateway,
-        caller,
-        (&target, &residency),
-        head,
-        path,
-        body,
-        recorder,
-    )
-    .await
+    let to = (&target, &residency);
+    send(gateway, caller, to, of, head, path, body, recorder).await
 }
 
 /// A question about a model that is no route of ours.
@@ -84,6 +79,7 @@ pub(super) async fn model(
         gateway,
         caller,
         (&target, &residency),
+        None,
         head,
         &format!("/models/{name}"),
         Bytes::new(),
@@ -92,10 +88,15 @@ pub(super) async fn model(
     .await
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a fact of its own about one request"
+)]
 async fn send(
     gateway: &Gateway,
     caller: Caller<'_>,
     (target, residency): (&Arc<Target>, &Residency),
+    route: Option<Arc<Route>>,
     head: &Parts,
     path: &str,
     body: Bytes,
@@ -115,6 +116,18 @@ async fn send(
         body,
         residency,
     };
+    let under = caller.snapshot.under(caller.key, route.as_deref());
+    if limit::has_budget(&under) && !head.method.is_safe() && head.method != Method::DELETE {
+        let why = "what passes through has no price, and a budget cannot be held without it".into();
+        return Err(GatewayError::NoEligibleTarget { why, wait: None });
+    }
+    let name = route.map_or_else(|| "-".into(), |route| Arc::clone(&route.name));
+    let asked = Asked {
+        prompt: request.body.len() as u64 / 4,
+        most: Some(0),
+        answers: 1,
+    };
+    limited::take(gateway, caller, &name, under, asked, &[], recorder).await?;
     let wait = patience(&head.headers).unwrap_or(WAIT).min(WAIT);
     let latest = || Instant::now() + wait;
     let seat = gateway.seats.take(caller.key.priority, latest).await?;
@@ -145,7 +158,7 @@ fn first(
         now,
         deadline: now + route.timeouts.whole,
     };
-    let plan = ruled.plan(gateway, route, look, &selection)?;
+    let plan = ruled.plan(gateway, route, look, false, &selection)?;
     let mut targets = plan.targets().iter();
     let well = targets.find(|target| health.standing(target, now).is_ok());
     well.or(plan.targets().first()).cloned().ok_or(NOWHERE)

@@ -11,7 +11,7 @@ use super::ruled::Ruled;
 use crate::chat::{self, Look};
 use crate::error::GatewayError;
 use crate::health::{Ask, Kind};
-use crate::limit::Seat;
+use crate::limit::{self, Seat, Under};
 use crate::plan::{Deadline, Plan, Selection, patience};
 use crate::record::Recorder;
 use crate::snapshot::{Residency, Route};
@@ -23,6 +23,8 @@ pub(super) struct Planned {
     pub(super) residency: Residency,
     pub(super) ask: Ask,
     pub(super) deadline: Deadline,
+    /// Whose limits it is under.
+    pub(super) under: Under,
 }
 
 impl Planned {
@@ -76,7 +78,9 @@ impl Planned {
             now,
             deadline: deadline.at,
         };
-        let plan = ruled.plan(gateway, &route, &look, &selection)?;
+        let under = caller.snapshot.under(caller.key, Some(&route));
+        let budgeted = limit::has_budget(&under);
+        let plan = ruled.plan(gateway, &route, &look, budgeted, &selection)?;
         let residency = ruled.residency;
         recorder.plan(plan.targets());
         Ok(Self {
@@ -85,6 +89,7 @@ impl Planned {
             residency,
             ask,
             deadline,
+            under,
         })
     }
 

@@ -41,6 +41,7 @@ impl Resumption {
             residency,
             ask,
             deadline,
+            under: _,
         } = planned;
         let continues = route.on_break == OnBreak::Continue && plan.targets().len() > 1;
         if !continues || !request.stream || request.executes || request.choices != 1 {

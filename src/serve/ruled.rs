@@ -66,11 +66,13 @@ impl<'r> Ruled<'r> {
         gateway: &Gateway,
         route: &Route,
         look: &Look<'_>,
+        budgeted: bool,
         by: &Selection<'_>,
     ) -> Result<Plan, GatewayError> {
         let sieve = Sieve {
             look,
             residency: &self.residency,
+            budgeted,
             usable: &|target| usable(gateway, target),
         };
         Plan::make(route, self.rule, &sieve, by, &mut fastrand::Rng::new())

@@ -22,6 +22,7 @@ use crate::chat::Surface;
 use crate::dialect::Dialect;
 use crate::facts::{Extras, Facts, Families, Prices};
 use crate::health::{self, Capacity, Priority};
+use crate::limit::{Terms, Under};
 use crate::price::{Exchange, Price};
 use crate::secret::{Reference, StorePlaces};
 
@@ -42,6 +43,8 @@ pub struct Snapshot {
     pub providers: BTreeMap<Arc<str>, Arc<Provider>>,
     /// Where the secrets are that are in a store.
     pub secret_stores: StorePlaces,
+    /// For so long a secret is used that cannot be read any more.
+    pub secret_max_stale: Duration,
     pub callers: Callers,
     /// The largest request body, in bytes.
     pub body_limit: usize,
@@ -50,6 +53,8 @@ pub struct Snapshot {
     pub hosts: BTreeSet<String>,
     /// How many sidecars have this configuration, where that is known.
     pub instances: Option<NonZeroU32>,
+    /// What the keys of a team may use together.
+    pub teams: BTreeMap<Arc<str>, Arc<Terms>>,
     /// The currency that costs are told in, and what a dollar comes to in others.
     pub exchange: Exchange,
     /// What others than this machine show to be told of `/api`.
@@ -60,6 +65,18 @@ impl Snapshot {
     /// The route that a `model` string means, by name or by alias.
     pub fn route(&self, model: &str) -> Option<&Arc<Route>> {
         self.routes.get(model).or_else(|| self.aliases.get(model))
+    }
+
+    /// Whose limits and budgets a request of `key` is under.
+    pub fn under(&self, key: &Key, route: Option<&Route>) -> Under {
+        let mut under = Under::new();
+        under.extend(key.terms.clone());
+        under.extend(route.and_then(|route| route.terms.clone()));
+        if !self.teams.is_empty() {
+            let team = key.team.as_ref().or(self.identity.team.as_ref());
+            under.extend(team.and_then(|team| self.teams.get(team).cloned()));
+        }
+        under
     }
 }
 
@@ -99,6 +116,8 @@ pub struct Key {
     pub priority: Priority,
     /// Where all that it sends must stay.
     pub residency: Option<Arc<str>>,
+    /// What it may use.
+    pub terms: Option<Arc<Terms>>,
 }
 
 impl Key {
@@ -115,6 +134,7 @@ impl Key {
             expires: None,
             priority: Priority::default(),
             residency: None,
+            terms: None,
         }
     }
 
@@ -151,6 +171,8 @@ pub struct Route {
     /// Identical requests of one key within so long are one.
     pub dedupe: Option<Duration>,
     pub on_break: OnBreak,
+    /// What all may use of it together.
+    pub terms: Option<Arc<Terms>>,
 }
 
 /// A second target is asked while the first one keeps silent for longer than it does but once in
@@ -207,6 +229,7 @@ impl Route {
             hedge: None,
             dedupe: None,
             on_break: OnBreak::Error,
+            terms: None,
         }
     }
 

@@ -180,6 +180,11 @@ impl Http {
         if headers.contains_key(CONTENT_ENCODING) {
             return Err(SourceError::Unusable("it is compressed".into()));
         }
+        if !reply.whole {
+            let why = "it comes without a length, so that one that was cut would look the same: \
+                       the server has to send `content-length`, or chunks";
+            return Err(SourceError::Unusable(why.into()));
+        }
         let header = headers.get(SIGNATURE).filter(|_| self.beside.is_some());
         let signature = match (header, &self.beside) {
             (Some(header), _) => Beside::With(Some(Bytes::copy_from_slice(header.as_bytes()))),

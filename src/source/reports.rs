@@ -1,8 +1,8 @@
 //! The way back: where each instance tells how it stands, and where that is read.
 //!
 //! By HTTP a report is posted, and a GET of the same URL gives all of them as a JSON list. In Redis each
-//! instance has a string of its own behind the key that the URL names, which is gone 90 s after it was
-//! written: members of a hash cannot go by themselves before Redis 7.4
+//! instance has a string of its own behind the key that the URL names, which is gone some minutes after it
+//! was written: members of a hash cannot go by themselves before Redis 7.4
 //! (<https://redis.io/docs/latest/commands/hexpire/>, read 2026-11).
 //! Never here: what a report says.
 
@@ -21,8 +21,10 @@ use super::{Auth, LARGEST, Place, SourceError, SourceUrl};
 use crate::redis::{self, Reply, Socket, encode};
 use crate::upstream::{Clients, Errand};
 
-/// A report that is this old is of somebody who is gone.
+/// A report that is this old is of somebody who is silent.
 pub const KEPT: Duration = Duration::from_secs(90);
+/// So long one is in Redis: who is silent is listed as that for a while, and then is one who has gone.
+const LISTED: Duration = Duration::from_mins(5);
 const NO_WAY: &str = "takes no reports: they go by `http`, `https`, `redis` or `rediss`";
 /// How many names a step of a search looks at.
 const STEP: &[u8] = b"1000";
@@ -100,7 +102,7 @@ impl Reports {
             }
             Way::Redis { redis, key } => {
                 let name = format!("{key}:{instance}");
-                let seconds = KEPT.as_secs().to_string();
+                let seconds = LISTED.as_secs().to_string();
                 let words: [&[u8]; 5] =
                     [b"SET", name.as_bytes(), &report, b"EX", seconds.as_bytes()];
                 let telling = async {

@@ -60,6 +60,12 @@ pub struct Metrics {
     pub(crate) secret_age_seconds: Gauges<1>,
     /// By provider: 0 while there is no secret that may be used.
     pub(crate) secret_usable: Gauges<1>,
+    /// By key and limit.
+    pub(crate) limit_rejections: Counters<2>,
+    /// By scope, in the operator's currency.
+    pub(crate) budget_remaining: Family<Labels<1>, Gauge<f64, AtomicU64>>,
+    /// By scope: 1 once four fifths are spent.
+    pub(crate) budget_warning: Gauges<1>,
     pub(crate) audit_records: Counter,
     pub(crate) audit_dropped: Counter,
     /// These three by sink.
@@ -107,6 +113,13 @@ impl Metrics {
             config_stale: add(all, n::CONFIG_STALE, "1 while the newest one is refused"),
             secret_age_seconds: add(all, n::SECRET_AGE_SECONDS, "Since a secret changed"),
             secret_usable: add(all, n::SECRET_USABLE, "0 while its provider is left out"),
+            limit_rejections: add(
+                all,
+                n::LIMIT_REJECTIONS,
+                "Requests that a limit did not let pass",
+            ),
+            budget_remaining: add(all, n::BUDGET_REMAINING, "What is left of a budget"),
+            budget_warning: add(all, n::BUDGET_WARNING, "1 once four fifths of it are spent"),
             audit_records: add(all, n::AUDIT_RECORDS, "Audit records made, one a request"),
             audit_dropped: add(all, n::AUDIT_DROPPED, "Audit records that a sink lost"),
             audit_sink_up: add(all, n::AUDIT_SINK_UP, "0 while it takes no records"),

@@ -11,4 +11,4 @@ mod spend;
 
 pub use label::Label;
 pub use metrics::Metrics;
-pub use spend::Spend;
+pub use spend::{Row, Spend};

@@ -8,8 +8,8 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::timeout;
@@ -38,6 +38,8 @@ pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// Whether its end was told, by a length or by its framing: else it may have been cut.
+    pub whole: bool,
 }
 
 /// An answer whose body is still to come. Dropping it cancels it over there.
@@ -45,6 +47,7 @@ pub struct Reply {
 pub struct Opened {
     pub status: StatusCode,
     pub headers: HeaderMap,
+    version: Version,
     incoming: Incoming,
 }
 
@@ -122,9 +125,13 @@ impl<'a> Errand<'a> {
                 }
             }
             let Opened {
-                status, headers, ..
+                status,
+                headers,
+                version,
+                ..
             } = opened;
             Ok(Reply {
+                whole: tells_its_end(version, &headers),
                 status,
                 headers,
                 body: body.freeze(),
@@ -161,6 +168,7 @@ impl<'a> Errand<'a> {
         Ok(Opened {
             status: head.status,
             headers: head.headers,
+            version: head.version,
             incoming,
         })
     }
@@ -180,6 +188,16 @@ impl Opened {
         }
         Ok(None)
     }
+}
+
+/// An answer of HTTP/1 without a length ends where its connection does (RFC 9112 §6.3), and so does one
+/// that was cut.
+fn tells_its_end(version: Version, headers: &HeaderMap) -> bool {
+    let last = headers.get_all(TRANSFER_ENCODING).iter().next_back();
+    let last = last.and_then(|coding| coding.to_str().ok());
+    version > Version::HTTP_11
+        || headers.contains_key(CONTENT_LENGTH)
+        || last.is_some_and(|it| it.trim().to_ascii_lowercase().ends_with("chunked"))
 }
 
 /// The innermost reason says what an operator can act on.

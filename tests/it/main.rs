@@ -32,6 +32,7 @@ mod hedge;
 mod hosted;
 mod leaving;
 mod life;
+mod limits;
 mod load;
 mod matrix;
 mod mixes;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -85,6 +86,37 @@ async fn a_replaced_key_is_used_without_a_refusal() {
     })
     .await;
     assert!(!gateway.log().contains("sk-"));
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_takes_no_key_from_requests_meanwhile() {
+    let first = Upstream::always(Reply::json(plain("Hello!"))).await;
+    let gateway = Gateway::start(keyed(&first)).await;
+    // It accepts, and is silent.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let store = format!(
+        "secret_stores: {{ bank: {{ kind: vault, address: \"http://{}\", auth: token, token_file: $FOLDER/other, mount: kv }} }}",
+        silent.local_addr().unwrap()
+    );
+    let other = "secret: \"file:$FOLDER/other\"";
+    Config::new()
+        .root(&store)
+        .file("other", "sk-other")
+        .provider("first", &first.base_url(), other)
+        .provider("second", &first.base_url(), "secret: \"bank:second#key\"")
+        .write(&gateway.folder);
+    soon("the other configuration is live", async {
+        loop {
+            let answer = gateway.chat(&ask()).await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            let last = first.requests().pop().unwrap();
+            if last.header("authorization") == Some("Bearer sk-other") {
+                break;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
 }
 
 const PYTHON: Program = Program {

@@ -65,6 +65,31 @@ async fn back_to_what_is_live_the_refusal_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_there_again_is_taken_within_an_interval_however_long_there_was_nothing() {
+    let centre = Centre::with("good");
+    let sidecar = Sidecar::start(&centre, Plan::default());
+    sidecar.lives_by("good").await;
+    for (number, error) in [
+        SourceError::Unusable("too long".into()),
+        SourceError::Missing,
+        SourceError::Refused("it answers 403".into()),
+    ]
+    .into_iter()
+    .cycle()
+    .take(9)
+    .enumerate()
+    {
+        centre.fails(error);
+        sleep(10 * MINUTE).await;
+        let text = ["v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9"][number];
+        centre.says(text);
+        let mended = Instant::now();
+        let took = sidecar.lives_by(text).await - mended;
+        assert!(took < REFRESH.mul_f64(1.2) + SECOND, "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_poisoned_document_at_a_start_leaves_the_last_good_one() {
     let folder = Folder::with(&[("good", None)]);
     let centre = Centre::with("bad");

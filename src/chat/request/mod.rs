@@ -37,6 +37,8 @@ pub struct Request {
     pub stream: bool,
     /// How many choices are wanted (`n`); at least 1.
     pub choices: u64,
+    /// The most tokens that an answer may have, where the caller says so.
+    pub most: Option<u64>,
     pub usage: UsageOption,
     /// Whether frames without choices are something this caller knows: it asked for `moderation`.
     pub moderation: bool,
@@ -90,6 +92,7 @@ impl Request {
             model_span,
             stream: facts.stream,
             choices: facts.choices,
+            most: facts.most,
             usage: facts.usage,
             moderation: facts.moderation,
             base64: facts.base64,
@@ -118,6 +121,7 @@ struct Facts {
     input: bool,
     stream: bool,
     choices: u64,
+    most: Option<u64>,
     usage: UsageOption,
     moderation: bool,
     base64: bool,
@@ -133,6 +137,7 @@ impl Facts {
             input: false,
             stream: false,
             choices: 1,
+            most: None,
             usage: UsageOption::Absent { null: None },
             moderation: false,
             base64: false,
@@ -210,6 +215,9 @@ impl Facts {
                 self.hosted.member(self.surface, text, cursor, key)?;
             }
             "n" => self.choices = cursor.integer_or_skip()?.unwrap_or(1).max(1),
+            "max_tokens" | "max_completion_tokens" | "max_output_tokens" => {
+                self.most = cursor.integer_or_skip()?.or(self.most);
+            }
             "moderation" => self.moderation = cursor.kind()? != Kind::Null,
             "encoding_format" => {
                 self.base64 = cursor

@@ -21,6 +21,7 @@ use super::{BAD_CONFIGURATION, FAILED, variable};
 use crate::chat::{Look, Request, Surface};
 use crate::config::Sources;
 use crate::health::{Ask, Health, Hurry, Kind};
+use crate::limit;
 use crate::plan::{Circumstances, Explanation, Selection, Sieve};
 use crate::serve::found;
 use crate::snapshot::{Callers, Key, Residency, Route, Snapshot};
@@ -142,6 +143,7 @@ impl Explain {
         let sieve = Sieve {
             look: &look,
             residency: &residency,
+            budgeted: limit::has_budget(&snapshot.under(&key, Some(&route))),
             usable: &|_| Ok(()),
         };
         let health = Health::new(fastrand::Rng::with_seed(0));

@@ -1,5 +1,7 @@
 //! Who says what, where a central document leads: one line a key of the root.
 
+use crate::config::path::{Path, Step};
+
 /// Who may set a key of the root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::config) enum Author {
@@ -44,6 +46,13 @@ const EITHER: &[&str] = &[
 /// Whose variable is there because its value must not be in a text.
 const PRIVATE: &str = "shared_state";
 
+/// What has one author as a whole, who is the central document where that says anything of it: a part
+/// of each would send the records, or the requests for secrets, where neither of them does.
+const WHOLE: &[&[&str]] = &[&["audit"], &["secret_stores", ANY]];
+
+/// In [`WHOLE`]: any name.
+const ANY: &str = "*";
+
 /// What a central document says of itself.
 const RELEASE: &[&str] = &[
     "version",
@@ -66,6 +75,21 @@ pub(in crate::config) fn author(name: &str) -> Author {
     } else {
         Author::Central
     }
+}
+
+/// What `path` is or is a part of and has one author as a whole.
+pub(in crate::config) fn whole(path: &Path) -> Option<Path> {
+    let is_of = |names: &&&[&str]| {
+        let agrees = |(name, step): (&&str, &Step)| match step {
+            Step::Key(key) => *name == ANY || name == key,
+            Step::Index(_) => false,
+        };
+        names.len() <= path.steps().len() && names.iter().zip(path.steps()).all(agrees)
+    };
+    WHOLE
+        .iter()
+        .find(is_of)
+        .map(|names| path.up_to(names.len()))
 }
 
 /// Whether a sidecar's variables and flags have the last word on a key of the root, also beside a

@@ -11,7 +11,7 @@ mod table;
 
 use super::shape::Shape;
 
-pub(super) use author::{Author, author, is_above};
+pub(super) use author::{Author, author, is_above, whole};
 pub(super) use table::ROOT;
 
 pub(super) use super::shape::Key;

@@ -18,7 +18,7 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("admin_token", Reference, Optional, "Where the token is by which others than this machine are told of `/api`, and everybody of a single request: `env:NAME`, `file:/path` or `STORE:path#field`."),
     key("identity", Table(IDENTITY), Optional, "Where this instance runs; written into every record."),
     key("source", Table(SOURCE), Optional, "Where the central document is, which says all the rest; what this file may say beside it, that document's `local_overrides` names."),
-    key("cache_dir", File, Optional, "A folder of this sidecar's own, where the last good central document is kept for a restart without its source."),
+    key("cache_dir", File, Optional, "A folder of this sidecar's own, where the last good central document is kept for a restart without its source, and what its budgets have spent."),
     key("version", Integer { least: 0, most: u64::MAX }, Optional, "Of a central document only: its number, which only grows; needed where `source.verify` asks for a signature, where it names one text."),
     key("audience", AnyOf(&[Text, List { of: &Text, least: 1, most: 1000 }]), Optional, "Of a central document only: for whom it is; a sidecar whose `source.audience` is none of these refuses it."),
     key("allow_rollback", Bool, Default("false"), "Of a central document only: whether it is taken over any higher `version`; not where `source.verify` asks for a signature."),
@@ -34,7 +34,7 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("queue", AT_ONCE, Default("1024"), "Requests that may wait until one of those has ended; what comes on top is refused at once."),
     key("connections", AT_ONCE, Default("16384"), "Connections of applications that may be open at once."),
     key("shared_state", SharedState, Optional, "A Redis where the instances of a fleet share what they know; `PILLION_SHARED_STATE` keeps its password out of the file."),
-    key("secret_max_stale", SPAN, Default("12h"), "For so long a secret of a store is used after the store last confirmed it."),
+    key("secret_max_stale", SPAN, Default("12h"), "For so long a secret of a store or a file is used after it was last confirmed there."),
     key("secret_stores", Map { name: "store of secrets", of: &Table(SECRET_STORE) }, Optional, "Where secrets are that `STORE:path#field` names."),
     key("hosts", list(&Text), Optional, "`Host` names accepted beside the loopback ones."),
     key("h2c", Bool, Default("false"), "Whether HTTP/2 without TLS is accepted."),
@@ -43,6 +43,7 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("models", Map { name: "`provider/model`", of: &Table(MODEL) }, Optional, "Facts about targets."),
     key("model_families", File, Optional, "A TOML file of facts about model families, asked before the built-in one."),
     key("profiles", Map { name: "profile", of: &Table(PROFILE) }, Optional, "Named sets of a route's knobs; `interactive` (the default) and `batch` are built in."),
+    key("teams", Map { name: "team", of: &Table(TEAM) }, Optional, "What the keys of a team may use together; a key without a team counts for that of `identity`."),
     key("routes", Map { name: "route", of: &Table(ROUTE) }, Optional, "What applications name in `model`."),
     key("keys", list(&Table(CALLER)), Optional, "The internal keys of applications; `pillion keys new` makes one."),
     key("audit", Table(AUDIT), Optional, "Where audit records go."),
@@ -65,7 +66,7 @@ const SOURCE: &[Key] = &[
     key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
     key("report", SourceUrl, Optional, "Where this sidecar tells every half minute what it runs and what it refused: `https://…`, or `redis://host:6379/0/KEY`."),
     key("audience", Text, Optional, "Whose document it must be: one that does not name this in its own `audience` is refused."),
-    key("verify", AnyOf(&[Table(VERIFY), List { of: &Table(VERIFY), least: 1, most: 2 }]), Optional, "Whose signature the document must bear; a list of two while a key is being rotated."),
+    key("verify", AnyOf(&[Table(VERIFY), List { of: &Table(VERIFY), least: 1, most: 2 }]), Optional, "Whose signature the document must bear; a list of two while a key is being rotated. Without a `cache_dir` a restart knows no `version` that it must not go below; in a cluster of Redis the key needs a hash tag, so that its signature lies beside it."),
 ];
 
 const SOURCE_AUTH: &[Key] = &[
@@ -191,11 +192,30 @@ const ROUTE: &[Key] = &[
     key("unsupported", Word(&["drop", "reject"]), Default("drop"), "What becomes of fields that a target of another dialect cannot be told."),
     key("expose_model", Bool, Default("false"), "Whether the caller sees the upstream's model name instead of the string it sent."),
     key("on_break", Word(&["error", "continue"]), Default("error"), "What becomes of a stream that breaks off: the caller is told, or another target goes on where the answer is plain text."),
+    LIMITS_OF, BUDGET_OF,
     TIMEOUT, FIRST_TOKEN, ANSWER, IDLE, STREAM, MAX_ATTEMPTS, RESERVE, WARM,
     SLOW_FACTOR, SLOW_FLOOR, BREAKER_OF, HEDGE_OF, DEDUPE,
 ];
 
 pub(super) const TARGETS: Shape = List { of: &AnyOf(&[Text, Table(GROUP)]), least: 1, most: 100 };
+const TEAM: &[Key] = &[LIMITS_OF, BUDGET_OF];
+
+const LIMITS_OF: Key = key("limits", Table(LIMITS), Optional, "What may be used in a minute, and at once, by the fleet together.");
+const BUDGET_OF: Key = key("budget", Table(BUDGET), Optional, "What may be spent in a day or a month, by the fleet together.");
+
+const LIMITS: &[Key] = &[
+    key("rpm", COUNT, Optional, "Requests in a minute."),
+    key("tpm", COUNT, Optional, "Tokens in a minute, prompt and completion together."),
+    key("concurrency", COUNT, Optional, "Requests at once."),
+    key("on_loss", Word(&["open", "closed"]), Default("open"), "While the shared state is away: each sidecar's share holds, or nothing passes."),
+];
+
+const BUDGET: &[Key] = &[
+    key("amount", MONEY, Required, "In the currency."),
+    key("per", Word(&["day", "month"]), Required, "Both begin at 00:00 UTC."),
+    key("scope", Word(&["fleet", "pod"]), Default("fleet"), "`pod`: each sidecar has an amount of its own."),
+    key("on_loss", Word(&["closed", "open"]), Default("closed"), "While the shared state is away: a small allowance goes out, or each sidecar's share of what was left when that was last known."),
+];
 
 const GROUP: &[Key] = &[
     key("any", List { of: &Table(MEMBER), least: 1, most: 100 }, Required, "The targets that share this place."),
@@ -218,6 +238,7 @@ const CALLER: &[Key] = &[
     key("passthrough", Text, Optional, "The provider that gets what no route takes."),
     key("expires", Date, Optional, "The first day, in UTC, on which the key is refused."),
     key("residency", Text, Optional, "Where all that it sends must stay."),
+    LIMITS_OF, BUDGET_OF,
     key("priority", Word(&["interactive", "batch"]), Default("interactive"), "`batch` takes only the capacity that interactive requests leave."),
 ];
 

@@ -10,9 +10,11 @@ use crate::config::node::{Node, Table};
 use crate::config::path::Path;
 use crate::config::problem::Report;
 use crate::health::Priority;
+use crate::limit::Of;
 use crate::snapshot::{Callers, Key, Provider, Route};
 
 use super::residency;
+use super::terms::terms;
 
 type Routes = BTreeMap<Arc<str>, Arc<Route>>;
 type Providers = BTreeMap<Arc<str>, Arc<Provider>>;
@@ -88,6 +90,7 @@ fn keys(
             }),
             expires: table.date("expires"),
             residency: residency::demanded(table, providers, report),
+            terms: terms(table, Of::Key, &table.text("id").unwrap_or_default()),
             priority: match table.text("priority").as_deref() {
                 Some("batch") => Priority::Batch,
                 _ => Priority::Interactive,

@@ -17,6 +17,7 @@ mod residency;
 mod routes;
 mod rules;
 mod stores;
+mod terms;
 
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
@@ -33,7 +34,7 @@ use super::node::Table;
 use super::problem::Report;
 use super::{Process, Release};
 use crate::facts::Families;
-use crate::snapshot::{Identity, Snapshot};
+use crate::snapshot::{Callers, Identity, Snapshot};
 
 /// What resolving may know beside the text.
 pub(super) struct Facts<'a> {
@@ -68,16 +69,23 @@ pub(super) fn resolve(
         aliases,
         providers,
         secret_stores,
+        secret_max_stale: root.duration("secret_max_stale").unwrap_or_default(),
         callers,
         body_limit: usize::try_from(root.integer("body_limit").unwrap_or(0)).unwrap_or(usize::MAX),
         hosts: hosts(root, report),
         instances: instances(root, facts.standing),
+        teams: terms::teams(root),
         exchange,
         admin_token: providers::admin_token(root, report),
     };
+    terms::share_budgets(root, snapshot.instances.is_some(), report);
     source(root, report);
     if !facts.standing.is_led() {
         return (snapshot, process, Release::default());
+    }
+    if !leads_anywhere(root, &snapshot.callers) {
+        let message = "is missing or empty, and no key has a `passthrough`: nobody could be served";
+        report.problem(&root.at("routes"), message);
     }
     let snapshot = privilege::least(snapshot);
     if privilege::is_nobody(&snapshot.callers) {
@@ -85,6 +93,15 @@ pub(super) fn resolve(
         report.warning(&root.at("keys"), message);
     }
     (snapshot, process, central::release(root, report))
+}
+
+/// A document that was cut short may have lost its routes, and be sound but for that.
+fn leads_anywhere(root: &Table, callers: &Callers) -> bool {
+    let passes = match callers {
+        Callers::Anyone(key) => key.passthrough.is_some(),
+        Callers::Keys(keys) => keys.values().any(|key| key.passthrough.is_some()),
+    };
+    passes || root.map("routes").next().is_some()
 }
 
 /// How many share a limit where no state is shared. A file of one's own is for one.

@@ -39,6 +39,13 @@ pub(super) fn least(mut snapshot: Snapshot) -> Snapshot {
         .secret_stores
         .retain(|name, _| stores.contains(&**name));
     snapshot.providers = reached;
+    let own = snapshot.identity.team.as_ref();
+    let teams: BTreeSet<&Arc<str>> = callers
+        .iter()
+        .filter_map(|it| it.team.as_ref())
+        .chain(own)
+        .collect();
+    snapshot.teams.retain(|name, _| teams.contains(name));
     snapshot
 }
 

@@ -29,6 +29,7 @@ pub(super) fn resolve(root: &Table, report: &mut Report) -> Process {
         queue: count("queue"),
         connections: count("connections"),
         shared_state: root.shared_state("shared_state"),
+        cache_dir: root.text("cache_dir").map(|folder| folder.as_ref().into()),
         audit: super::audit::resolve(root, report),
         simulate: root
             .map("simulate")

@@ -1,7 +1,7 @@
 //! Routes: their targets, their names, and the knobs that they have from a profile.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -10,12 +10,14 @@ use crate::config::node::{Node, Table};
 use crate::config::path::Path;
 use crate::config::problem::Report;
 use crate::facts::Families;
+use crate::limit::Of;
 use crate::price::Exchange;
 use crate::snapshot::{
     Abilities, Member, OnBreak, OnUnsupported, Place, Provider, Route, Select, Target,
 };
 
 use super::knobs::Profiles;
+use super::terms::terms;
 use super::{money, residency, rules};
 
 type Routes = BTreeMap<Arc<str>, Arc<Route>>;
@@ -57,6 +59,7 @@ pub(super) fn resolve(
                 Some("continue") => OnBreak::Continue,
                 _ => OnBreak::Error,
             },
+            terms: terms(table, Of::Route, name),
         });
         warn_of_targets(&route, table, report);
         residency::check(&route, table, report);
@@ -98,7 +101,10 @@ impl Claims {
 
 /// Finds what `provider/model` names, with what `models` says about it.
 pub(super) struct Targets<'a> {
-    root: &'a Table,
+    /// What the operator says of a target.
+    facts: HashMap<&'a str, &'a Table>,
+    /// The names of all providers, also of those that are wrong.
+    names: BTreeSet<&'a str>,
     providers: &'a BTreeMap<Arc<str>, Arc<Provider>>,
     families: &'a Families,
     exchange: &'a Exchange,
@@ -115,7 +121,8 @@ impl<'a> Targets<'a> {
         report: &mut Report,
     ) -> Self {
         let mut targets = Self {
-            root,
+            facts: root.map("models").collect(),
+            names: root.names("providers").into_iter().collect(),
             providers,
             families,
             exchange,
@@ -147,13 +154,12 @@ impl<'a> Targets<'a> {
             report.problem(at, format!("{id:?} has white space in it"));
             return None;
         }
-        let names = self.root.names("providers");
-        if !names.contains(&provider) {
+        if !self.names.contains(provider) {
             let message = format!("no provider is named `{provider}`");
-            report.unknown(at, message, provider, names);
+            report.unknown(at, message, provider, self.names.iter().copied());
             return None;
         }
-        let facts = self.facts(id);
+        let facts = self.facts.get(id).copied();
         let provider = self.providers.get(provider)?;
         let own = facts.and_then(|facts| money::price(facts, self.exchange));
         let price = own.or_else(|| provider.list_price(model, self.exchange));
@@ -174,16 +180,10 @@ impl<'a> Targets<'a> {
         Some(target)
     }
 
-    /// What the operator says of a target.
-    fn facts(&self, id: &str) -> Option<&'a Table> {
-        let mut models = self.root.map("models");
-        models.find(|(name, _)| *name == id).map(|(_, table)| table)
-    }
-
     /// Whether its price is known, or set and wrong.
     fn has_price(&self, target: &Target) -> bool {
-        let is_set = |facts: &Table| facts.has("price");
-        target.price.is_some() || self.facts(&target.id).is_some_and(is_set)
+        let is_set = |facts: &&Table| facts.has("price");
+        target.price.is_some() || self.facts.get(&*target.id).is_some_and(is_set)
     }
 }
 
@@ -280,15 +280,15 @@ fn weight(member: &Table, select: Select, report: &mut Report) -> Option<u32> {
 
 fn warn_of_targets(route: &Route, table: &Table, report: &mut Report) {
     let at = table.at("targets");
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen = HashSet::new();
     let members = route.places.iter().flat_map(|place| &place.members);
     for Member { target, .. } in members {
-        if seen.contains(&&*target.id) {
+        if !seen.insert(&*target.id) {
             report.warning(&at, format!("`{}` is listed twice", target.id));
         }
-        seen.push(&target.id);
     }
-    if let ([one], true) = (&*seen, route.rules.is_empty()) {
+    let mut seen = seen.iter();
+    if let (Some(one), None, true) = (seen.next(), seen.next(), route.rules.is_empty()) {
         let message = format!("`{one}` is the only target: there is nothing to fall back to");
         report.warning(&at, message);
     }

@@ -4,6 +4,7 @@ mod central;
 mod choosing;
 mod effective;
 mod layering;
+mod limits;
 mod meaning;
 mod money;
 mod problems;

@@ -210,6 +210,7 @@ fn make(
     let sieve = Sieve {
         look: &Look::unread(b""),
         residency: &Residency::default(),
+        budgeted: false,
         usable: &|_| Ok(()),
     };
     Plan::make(route, None, &sieve, by, rng)

@@ -19,6 +19,7 @@ fn left(targets: &[Arc<Target>], request: &Request) -> (Vec<String>, Vec<Removed
     let sieve = Sieve {
         look: &Look::at(request),
         residency: &Residency::default(),
+        budgeted: false,
         usable: &|_| Ok(()),
     };
     let mut targets = targets.to_vec();
@@ -146,6 +147,7 @@ fn an_empty_plan_says_which_filter_emptied_it() {
     let sieve = Sieve {
         look: &Look::at(&asked),
         residency: &residency,
+        budgeted: false,
         usable: &|_| Ok(()),
     };
     let mut rng = fastrand::Rng::with_seed(1);
@@ -156,6 +158,7 @@ fn an_empty_plan_says_which_filter_emptied_it() {
     );
     let sieve = Sieve {
         residency: &Residency::default(),
+        budgeted: false,
         usable: &|_| Err("has no key".into()),
         ..sieve
     };
@@ -231,6 +234,7 @@ fn no_plan_ever_holds_a_target_outside() {
         let sieve = Sieve {
             look: &Look::at(&asked),
             residency: &residency,
+            budgeted: false,
             usable: &|_| Ok(()),
         };
         let by = Selection {
@@ -295,6 +299,7 @@ fn the_targets_of_a_rule_come_first_and_each_target_once() {
         let sieve = Sieve {
             look: &Look::unread(b""),
             residency: &Residency::default(),
+            budgeted: false,
             usable: &|_| Ok(()),
         };
         let mut rng = fastrand::Rng::with_seed(1);

@@ -20,9 +20,10 @@ use super::aside::Aside;
 use super::entry::Entry;
 use super::shelf::Told;
 use super::shelves::{At, Shelves, Take, Versions};
-use super::source::{self, Reading, Stamp};
+use super::source::{self, Reading};
 use super::store::Store;
 use super::{Reference, Secret, SecretError, StorePlace, StorePlaces};
+use crate::stamp::Stamp;
 use crate::tasks::Tasks;
 
 /// Between two readings of a file that refused requests ask for: one wrong key fails many at once.
@@ -39,7 +40,11 @@ pub struct Keyring {
 }
 
 #[derive(Clone, Default)]
-struct Entries(Arc<RwLock<HashMap<Reference, Entry>>>);
+struct Entries {
+    all: Arc<RwLock<HashMap<Reference, Entry>>>,
+    /// For so long the value of a file is used that cannot be read; for ever where it was not said.
+    max_stale: Arc<RwLock<Option<Duration>>>,
+}
 
 impl Keyring {
     /// One that `open`s stores.
@@ -54,10 +59,18 @@ impl Keyring {
         }
     }
 
-    /// Reads every variable and file that is named, forgets those that no longer are, and returns
-    /// those whose reading failed. The last good value of such a one stays. A file that does not come
-    /// within two seconds is such a one until it does. What is in a store is read in the background
-    /// from here on: [`read_once`](Self::read_once) waits for it.
+    /// For so long the value of a file is used that cannot be read any more. What is in a store is used
+    /// for as long as its place says.
+    pub fn hold_files_for(&self, max_stale: Duration) {
+        let limit = &self.entries.max_stale;
+        *limit.write().unwrap_or_else(PoisonError::into_inner) = Some(max_stale);
+    }
+
+    /// Reads every variable and file that is named, and returns those whose reading failed. The last
+    /// good value of such a one stays, and so does that of one that is not named any more, until it is
+    /// [forgotten](Self::forget_but). A file that does not come within two seconds has failed until it
+    /// does. What is in a store is read in the background from here on:
+    /// [`read_once`](Self::read_once) waits for it.
     pub fn load<'a>(
         &self,
         places: &StorePlaces,
@@ -73,7 +86,6 @@ impl Keyring {
         let mut new = BTreeSet::new();
         {
             let mut entries = self.entries.write();
-            entries.retain(|reference, _| named.contains(reference));
             for reference in &local {
                 entries.entry((*reference).clone()).or_default();
             }
@@ -102,6 +114,12 @@ impl Keyring {
         }
         let problem = |reference: &Reference| Some((reference.clone(), self.problem(reference)?));
         local.into_iter().filter_map(problem).collect()
+    }
+
+    /// Forgets every secret but these.
+    pub fn forget_but(&self, needed: &BTreeSet<&Reference>) {
+        let mut entries = self.entries.write();
+        entries.retain(|reference, _| needed.contains(reference));
     }
 
     /// Waits until every path that is named has been read once, however that ended, or `patience` is
@@ -246,7 +264,7 @@ impl File {
 
     /// Looks, which blocks.
     fn is_to_be_read(&self) -> bool {
-        self.known.is_none() || self.reference.path().and_then(Stamp::of) != self.known
+        self.known.is_none() || self.reference.path().and_then(Stamp::at) != self.known
     }
 }
 
@@ -271,15 +289,26 @@ impl Entries {
     }
 
     fn fail(&self, reference: &Reference, problem: &SecretError) {
+        let (now, limit) = (Instant::now(), self.max_stale());
         if let Some(entry) = self.write().get_mut(reference) {
-            entry.fail(problem.clone());
+            entry.fail(problem.clone(), now);
+            forget_stale(entry, reference, limit, now);
         }
     }
 
     fn fail_and_say(&self, reference: &Reference, problem: &SecretError) {
+        let (now, limit) = (Instant::now(), self.max_stale());
         if let Some(entry) = self.write().get_mut(reference) {
-            fail(entry, reference, problem);
+            fail(entry, reference, problem, now);
+            forget_stale(entry, reference, limit, now);
         }
+    }
+
+    fn max_stale(&self) -> Option<Duration> {
+        *self
+            .max_stale
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What became of a reading of the path `at`, for everything there that is named. True when one
@@ -294,14 +323,12 @@ impl Entries {
             match told {
                 Told::Found(found) => match versions.secret(reference, found) {
                     Ok(secret) => changed |= entry.take(reference, secret, now),
-                    Err(problem) => fail(entry, reference, &problem),
+                    Err(problem) => fail(entry, reference, &problem, now),
                 },
-                Told::Failed(problem) => fail(entry, reference, problem),
+                Told::Failed(problem) => fail(entry, reference, problem, now),
                 Told::Stale(problem) => {
-                    fail(entry, reference, problem);
-                    if entry.forget() {
-                        tracing::error!(%reference, %problem, "a secret has not been confirmed for too long; its provider is left out until it is");
-                    }
+                    fail(entry, reference, problem, now);
+                    forget(entry, reference);
                 }
             }
         }
@@ -309,18 +336,31 @@ impl Entries {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<Reference, Entry>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.all.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<Reference, Entry>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.all.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Said once, however often it is tried again.
-fn fail(entry: &mut Entry, reference: &Reference, problem: &SecretError) {
+fn fail(entry: &mut Entry, reference: &Reference, problem: &SecretError, now: Instant) {
     let in_use = entry.current().is_some();
-    if entry.fail(problem.clone()) {
+    if entry.fail(problem.clone(), now) {
         tracing::warn!(%reference, %problem, in_use, "a secret cannot be read");
+    }
+}
+
+fn forget_stale(entry: &mut Entry, reference: &Reference, limit: Option<Duration>, now: Instant) {
+    if (entry.failing(now).zip(limit)).is_some_and(|(failing, limit)| failing >= limit) {
+        forget(entry, reference);
+    }
+}
+
+fn forget(entry: &mut Entry, reference: &Reference) {
+    if entry.forget() {
+        let problem = entry.problem().map(tracing::field::display);
+        tracing::error!(%reference, problem, "a secret has not been confirmed for too long; its provider is left out until it is");
     }
 }

@@ -48,7 +48,7 @@ fn forget_when(keyring: &Keyring, reference: &Reference) {
 }
 
 #[test]
-fn a_keyring_holds_what_is_named_and_nothing_else() {
+fn a_keyring_holds_what_was_named_until_it_is_not_needed_any_more() {
     let (one, two) = (Scratch::holding("sk-1\n"), Scratch::holding("sk-2"));
     let missing = Reference::File("/nowhere/secret".into());
     let variable = Reference::try_new("env:CARGO_PKG_NAME").unwrap();
@@ -65,6 +65,8 @@ fn a_keyring_holds_what_is_named_and_nothing_else() {
     );
     assert!(keyring.age(&one.0).is_some());
     assert!(keyring.load(&StorePlaces::new(), [&two.0]).is_empty());
+    assert_eq!(value(&keyring, &one.0).as_deref(), Some("sk-1"));
+    keyring.forget_but(&BTreeSet::from([&two.0]));
     assert_eq!(value(&keyring, &one.0), None);
     assert_eq!(value(&keyring, &two.0).as_deref(), Some("sk-2"));
 }
@@ -87,6 +89,26 @@ fn the_last_good_value_stays_when_a_reading_fails() {
     keyring.refresh_files();
     assert_eq!(value(&keyring, &file.0).as_deref(), Some("sk-2"));
     assert_eq!(keyring.problem(&file.0), None);
+}
+
+#[test]
+fn the_value_of_a_file_that_is_gone_is_used_as_long_as_that_of_a_store() {
+    let file = Scratch::holding("sk-1");
+    let keyring = Keyring::default();
+    keyring.hold_files_for(Duration::from_hours(1));
+    keyring.load(&StorePlaces::new(), [&file.0]);
+    fs::remove_file(file.path()).unwrap();
+    for _ in 0..2 {
+        keyring.refresh_files();
+        assert_eq!(value(&keyring, &file.0).as_deref(), Some("sk-1"));
+    }
+    keyring.hold_files_for(Duration::ZERO);
+    keyring.refresh_files();
+    assert_eq!(value(&keyring, &file.0), None);
+    assert_eq!(keyring.problem(&file.0), Some(SecretError::Missing));
+    file.put("sk-1");
+    keyring.refresh_files();
+    assert_eq!(value(&keyring, &file.0).as_deref(), Some("sk-1"));
 }
 
 #[test]
@@ -267,6 +289,7 @@ async fn fields_of_one_path_are_read_together() {
     keyring.load(&places, [&a, &other]);
     keyring.read_once(Duration::from_secs(1)).await;
     assert_eq!(value(&keyring, &other).as_deref(), Some("q-a-2"));
+    keyring.forget_but(&BTreeSet::from([&a, &other]));
     keyring.load(&places, [&a, &b, &other]);
     keyring.read_once(Duration::from_secs(1)).await;
     assert_eq!(value(&keyring, &b).as_deref(), Some("p-b-3"));
@@ -285,5 +308,50 @@ fn what_is_no_file_is_not_read() {
     for reference in [device, folder] {
         let problems = Keyring::default().load(&StorePlaces::new(), [&reference]);
         assert_eq!(problems, [(reference, SecretError::NotAFile)]);
+    }
+}
+
+/// A store that answers until it is told not to.
+#[derive(Default)]
+struct Fading(std::sync::atomic::AtomicBool);
+
+impl Store for Fading {
+    fn read<'a>(&'a self, _: &'a str) -> crate::secret::Asking<'a> {
+        let gone = self.0.load(std::sync::atomic::Ordering::Relaxed);
+        let found = crate::secret::Found::text("1".into(), zeroize::Zeroizing::new("sk-1".into()));
+        let answer = if gone {
+            Err(SecretError::Away("gone".into()))
+        } else {
+            Ok(found)
+        };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_is_no_younger_for_a_store_that_is_asked_elsewhere() {
+    let store = Arc::new(Fading::default());
+    let opened = Arc::clone(&store);
+    let open = move |_: &StorePlace| Arc::<Fading>::clone(&opened) as Arc<dyn Store>;
+    let keyring = Keyring::with_stores(open, Tasks::default());
+    let place = |region: u64| StorePlace {
+        kind: crate::secret::StoreKind::AwsSm(crate::secret::AwsPlace {
+            region: Some(region.to_string().into()),
+            address: None,
+        }),
+        ca: None,
+        refresh: Duration::from_mins(5),
+        max_stale: Duration::from_hours(1),
+    };
+    let secret = Reference::try_new("bank:p").unwrap();
+    for number in 0..7 {
+        let places = StorePlaces::from([("bank".into(), Arc::new(place(number)))]);
+        keyring.load(&places, [&secret]);
+        keyring.read_once(Duration::from_secs(1)).await;
+        // The last time is past the hour.
+        let expected = (number < 6).then_some("sk-1");
+        assert_eq!(value(&keyring, &secret).as_deref(), expected, "{number}");
+        store.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(11 * 60)).await;
     }
 }

@@ -134,8 +134,9 @@ impl Etcd {
                 begun = true;
                 match wire::heard(&line) {
                     Heard::Nothing { revision: now } if now >= revision => revision = now,
+                    Heard::Begun { revision: now } if now >= revision => {}
                     // What was restored from a copy is older than what was read of it.
-                    Heard::Nothing { .. } | Heard::Change => return Ok(None),
+                    Heard::Nothing { .. } | Heard::Begun { .. } | Heard::Change => return Ok(None),
                 }
             }
             if lines.is_too_long() {

@@ -100,6 +100,8 @@ struct Watched<'a> {
     #[serde(borrow)]
     header: Option<Header<'a>>,
     #[serde(default)]
+    created: bool,
+    #[serde(default)]
     canceled: bool,
     #[serde(default)]
     events: Vec<serde::de::IgnoredAny>,
@@ -118,6 +120,8 @@ pub(super) struct Range {
 pub(super) enum Heard {
     /// As of this revision nothing has changed.
     Nothing { revision: u64 },
+    /// The watch has begun. The store is at this revision, and what has changed up to it comes yet.
+    Begun { revision: u64 },
     /// Something has, or the watch is over, or cannot be understood.
     Change,
 }
@@ -196,9 +200,11 @@ pub(super) fn heard(line: &[u8]) -> Heard {
     match line.and_then(|line| line.result) {
         Some(Watched {
             header: Some(header),
+            created,
             canceled: false,
             events,
         }) if events.is_empty() => match header.revision.parse() {
+            Ok(revision) if created => Heard::Begun { revision },
             Ok(revision) => Heard::Nothing { revision },
             Err(_) => Heard::Change,
         },
@@ -257,7 +263,7 @@ mod tests {
     #[test]
     fn a_line_says_that_there_is_something_or_nothing() {
         for (line, expected) in [
-            (CREATED, Heard::Nothing { revision: 7 }),
+            (CREATED, Heard::Begun { revision: 7 }),
             (PROGRESS, Heard::Nothing { revision: 9 }),
             (EVENT, Heard::Change),
             (COMPACTED, Heard::Change),
@@ -280,7 +286,7 @@ mod tests {
                 heard_all.extend(std::iter::from_fn(|| lines.next()).map(|line| heard(&line)));
             }
             let expected = [
-                Heard::Nothing { revision: 7 },
+                Heard::Begun { revision: 7 },
                 Heard::Nothing { revision: 9 },
                 Heard::Change,
                 Heard::Change,

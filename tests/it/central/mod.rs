@@ -180,7 +180,9 @@ async fn under_load_and_a_hundred_reloads_a_second_each_request_sees_one_configu
     // Whatever were kept of each configuration would be seen in the memory.
     let remark = "x".repeat(64 << 10);
     let named = |name: &str, upstream: &Upstream, number: usize| {
-        let config = Config::new().provider(name, &upstream.base_url(), "");
+        // Each with a key of its own, which the other does not name.
+        let secret = format!("secret: \"env:KEY_{name}\"");
+        let config = Config::new().provider(name, &upstream.base_url(), &secret);
         config.central(&format!(
             "version: {number}\nallow_rollback: true\n# {remark}"
         ))
@@ -188,7 +190,9 @@ async fn under_load_and_a_hundred_reloads_a_second_each_request_sees_one_configu
     let centre = Centre::with(named("first", &first, 0)).await;
     // It is another one more often than each ten milliseconds, and asked so often.
     let keys = format!("url: \"{}\", refresh: 3ms", centre.url());
-    let config = Config::following(&keys);
+    let config = Config::following(&keys)
+        .env("KEY_first", "sk-first")
+        .env("KEY_second", "sk-second");
     let gateway = Gateway::begin(&config, Folder::new()).await.serving().await;
     until_answered(&gateway, "one").await;
     let lives = || gateway.log().matches("the configuration is live").count();

@@ -1,10 +1,12 @@
 //! etcd, version 3, as it is installed.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::Method;
 use pillion::config::Format;
-use pillion::source::SourceError;
+use pillion::source::{Fetched, SourceError};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -13,7 +15,8 @@ use super::{
     LONG, ask, error, found, is_away, is_signed, keeps_up, new, open, place, same, signed, told,
     try_ask,
 };
-use crate::support::{Peer, Program, soon};
+use crate::support::reply::End;
+use crate::support::{Peer, Program, Reply, Upstream, soon};
 
 const PROGRAM: Program = Program {
     variable: "PILLION_TEST_ETCD",
@@ -258,4 +261,32 @@ async fn a_user_gets_a_token_and_another_one_when_it_is_refused() {
     std::fs::write(&file, format!("{root}\n")).unwrap();
     let with_token = super::with_token(place(&etcd.url("", "prod")), file);
     assert_eq!(new(&mut *open(&with_token)).await.text, "a: 2\n");
+}
+
+#[tokio::test]
+async fn a_change_that_was_not_told_yet_is_told_by_the_next_watch() {
+    let header = json!({ "header": { "revision": "9" }, "created": true });
+    let begun = format!("{}\n", json!({ "result": header }));
+    let read = json!({
+        "header": { "revision": "5" },
+        "responses": [{ "response_range": { "kvs": [{ "value": text("a: 1\n") }] } }],
+    });
+    let server = Upstream::choosing(move |seen| {
+        if seen.head.starts_with("POST /v3/kv/txn") {
+            return Reply::json(read.to_string());
+        }
+        // The event of revision 7 is late.
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        Reply::raw(format!("{head}{:x}\r\n{begun}\r\n", begun.len())).ends(End::Silence)
+    })
+    .await;
+    let base = server.root_url().replace("http://", "etcd://");
+    let mut source = open(&place(&format!("{base}/k")));
+    assert_eq!(new(&mut *source).await.text, "a: 1\n");
+    for _ in 0..2 {
+        let fetched = source.fetch(Duration::from_millis(300)).await;
+        assert!(matches!(fetched, Ok(Fetched::Same)), "{fetched:?}");
+        let last = server.requests().pop().unwrap();
+        assert_eq!(last.json()["create_request"]["start_revision"], "6");
+    }
 }

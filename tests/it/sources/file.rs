@@ -1,11 +1,14 @@
 //! A file, and a mounted `ConfigMap`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use pillion::config::Format;
 use pillion::secret::Ambient;
 use pillion::source::{Auth, SourceError};
+use tokio::time::timeout;
 
 use super::followed::Keeper;
 use super::{error, is_signed, keeps_up, new, open, place, same, signed, too_large, with_token};
@@ -23,6 +26,13 @@ impl Written {
     }
 }
 
+/// Puts it there whole, in place of what was there.
+fn put(file: &Path, text: impl AsRef<[u8]>) {
+    let whole = file.with_extension("whole");
+    fs::write(&whole, text).unwrap();
+    fs::rename(whole, file).unwrap();
+}
+
 impl Keeper for Written {
     const SILENT: &str = "has no document there";
 
@@ -31,9 +41,7 @@ impl Keeper for Written {
     }
 
     async fn put(&mut self, text: &str) {
-        let whole = self.0.file("whole");
-        fs::write(&whole, text).unwrap();
-        fs::rename(whole, self.0.file("prod.yaml")).unwrap();
+        put(&self.0.file("prod.yaml"), text);
     }
 
     fn stop(&mut self) {
@@ -51,15 +59,46 @@ async fn a_file_is_followed() {
     let mut source = open(&place(&url(&folder, "central.yaml")));
     let file = folder.file("central.yaml");
     keeps_up(&mut *source, async |text| match text {
-        Some(text) => fs::write(&file, text).unwrap(),
+        Some(text) => put(&file, text),
         None => fs::remove_file(&file).unwrap(),
     })
     .await;
-    fs::write(&file, too_large()).unwrap();
+    put(&file, too_large());
     let error = error(&mut *source).await;
     assert!(matches!(error, SourceError::Unusable(_)), "{error:?}");
-    fs::write(&file, "back: true\n").unwrap();
+    put(&file, "back: true\n");
     assert_eq!(new(&mut *source).await.text, "back: true\n");
+}
+
+#[tokio::test]
+async fn a_file_that_is_written_in_place_is_read_when_it_rests() {
+    let folder = Folder::new();
+    let mut source = open(&signed(place(&url(&folder, "central.yaml"))));
+    let file = folder.file("central.yaml");
+    let rests = |name: &str| {
+        let long_ago = SystemTime::now() - Duration::from_secs(10);
+        let file = File::options().append(true).open(folder.file(name));
+        file.unwrap().set_modified(long_ago).unwrap();
+    };
+    put(&file, "a: 1\n");
+    put(&folder.file("central.yaml.sig"), "one");
+    assert_eq!(new(&mut *source).await.text, "a: 1\n");
+    // Its first half, which is a document, too.
+    for (name, text) in [("central.yaml", "a: 2\n"), ("central.yaml.sig", "two")] {
+        fs::write(folder.file(name), text).unwrap();
+        let early = timeout(Duration::from_millis(300), source.fetch(Duration::ZERO)).await;
+        assert!(early.is_err(), "{early:?}");
+        rests(name);
+    }
+    let found = new(&mut *source).await;
+    assert_eq!(
+        (found.text, found.signature),
+        ("a: 2\n".into(), Some("two".into()))
+    );
+    same(&mut *source).await;
+    // Nobody need ask for it again.
+    fs::write(&file, "a: 3\nb: 4\n").unwrap();
+    assert_eq!(new(&mut *source).await.text, "a: 3\nb: 4\n");
 }
 
 #[tokio::test]
@@ -94,7 +133,7 @@ async fn a_files_signature_lies_beside_it() {
     let folder = Folder::new();
     let mut source = open(&signed(place(&url(&folder, "central.yaml"))));
     is_signed(&mut *source, async |end, text| {
-        fs::write(folder.file(&format!("central.yaml{end}")), text).unwrap();
+        put(&folder.file(&format!("central.yaml{end}")), text);
     })
     .await;
 }

@@ -253,6 +253,27 @@ async fn a_server_says_when_to_come_again_and_where_nobody_goes() {
 }
 
 #[tokio::test]
+async fn a_text_that_may_have_been_cut_is_not_taken() {
+    let text = "a: 1\n";
+    let head = "HTTP/1.1 200 OK\r\n";
+    let cut = Upstream::always(Reply::raw(format!("{head}\r\n{text}"))).await;
+    let refused = error(&mut *open(&place(&cut.root_url()))).await;
+    assert!(matches!(refused, SourceError::Unusable(_)), "{refused:?}");
+    assert!(
+        refused.to_string().contains("without a length"),
+        "{refused}"
+    );
+    for whole in [
+        format!("{head}content-length: 5\r\n\r\n{text}"),
+        format!("{head}transfer-encoding: chunked\r\n\r\n5\r\n{text}\r\n0\r\n\r\n"),
+    ] {
+        let whole = Upstream::always(Reply::raw(whole)).await;
+        let mut source = open(&place(&whole.root_url()));
+        assert_eq!(new(&mut *source).await.text, text);
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_needs_tls_and_a_compressed_text_is_none() {
     let server = Upstream::always(Reply::json("{}").header("content-encoding", "gzip")).await;
     let mut plain = place(&server.root_url());

@@ -70,9 +70,30 @@ fn refused_at_start(sources: &Sources) -> Vec<String> {
 }
 
 #[test]
+fn a_document_that_was_cut_short_and_has_lost_its_routes_is_refused() {
+    const WHOLE: &str = "
+allow_anonymous: true
+providers:
+  inside: { kind: openai-compatible, base_url: http://127.0.0.1:8000/v1 }
+routes:
+  fast: { targets: [inside/qwen3] }
+";
+    loaded(&led_by(OWN, WHOLE));
+    for (end, _) in WHOLE.trim_end().match_indices('\n') {
+        let why = refused(&led_by(OWN, &WHOLE[..end])).join("\n");
+        assert!(why.contains("nobody could"), "{end}: {why}");
+    }
+    let passing = "
+providers: { inside: { kind: openai-compatible, base_url: \"http://127.0.0.1:8000/v1\" } }
+keys: [{ id: chat, hash: \"sha256:0000000000000000000000000000000000000000000000000000000000000000\", passthrough: inside }]
+";
+    loaded(&led_by(OWN, passing));
+}
+
+#[test]
 fn the_central_document_is_above_the_own_file() {
-    let own = "drain: 1s\nlame_duck: 1s\nhosts: [a.example]\naudit: { to: [file], file: /tmp/a }\n";
-    let central = "lame_duck: 3s\nhosts: [b.example]\naudit: { to: [stdout, file] }\nqueue: 7\n";
+    let own = "drain: 1s\nlame_duck: 1s\nhosts: [a.example]\n";
+    let central = "lame_duck: 3s\nhosts: [b.example]\naudit: { to: [stdout] }\nqueue: 7\n";
     let Loaded {
         snapshot,
         process,
@@ -84,9 +105,7 @@ fn the_central_document_is_above_the_own_file() {
     assert_eq!(process.drain, Duration::from_secs(1));
     assert_eq!(process.lame_duck, Duration::from_secs(3));
     assert_eq!(process.queue, 7);
-    let audit = process.audit;
-    assert!(audit.stdout);
-    assert_eq!(audit.file.map(|file| file.path), Some("/tmp/a".into()));
+    assert!(process.audit.stdout);
     assert_eq!(Vec::from_iter(&snapshot.hosts), ["b.example"]);
     assert_eq!(
         snapshot.routes["fast"].timeouts.whole,
@@ -231,7 +250,7 @@ secret_stores:
     // The sidecar has no use for the other one.
     assert_eq!(stores.keys().map(|it| &**it).collect::<Vec<_>>(), ["bank"]);
     assert_eq!(stores["bank"].max_stale, Duration::from_hours(2));
-    assert_eq!(stores["bank"].refresh, Duration::from_secs(30));
+    assert_eq!(stores["bank"].refresh, Duration::from_mins(5));
 }
 
 #[test]

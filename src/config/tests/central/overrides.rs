@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::record::AuditFile;
+use crate::secret::StoreKind;
 
 fn warned(sources: &Sources) -> Vec<String> {
     said(&loaded(sources).warnings)
@@ -68,7 +69,7 @@ fn the_central_document_is_above_variables_and_flags_but_for_the_sidecars_own() 
 hosts: [b.example]
 body_limit: 1MiB
 secret_max_stale: 1h
-audit: { to: [file] }
+audit: { to: [file], file: /tmp/b }
 drain: 3s
 shared_state: redis://central.internal
 ";
@@ -97,9 +98,8 @@ shared_state: redis://central.internal
     );
     assert_eq!(Vec::from_iter(&snapshot.hosts), ["b.example"]);
     assert_eq!(snapshot.body_limit, 1 << 20);
-    // Said in part by each.
     assert!(!process.audit.stdout);
-    assert_eq!(process.audit.file, Some(audit_at("/tmp/a")));
+    assert_eq!(process.audit.file, Some(audit_at("/tmp/b")));
     assert_eq!(process.queue, 9);
     assert_eq!(process.drain, Duration::from_secs(3));
     let beaten = |by: &str, path: &str, at: &str| {
@@ -110,7 +110,8 @@ shared_state: redis://central.internal
     assert_eq!(
         warned(&sources),
         [
-            beaten("PILLION_AUDIT__TO", "audit.to", "14:10"),
+            beaten("PILLION_AUDIT__FILE", "audit.file", "14:1"),
+            beaten("PILLION_AUDIT__TO", "audit.to", "14:1"),
             beaten("PILLION_BODY_LIMIT", "body_limit", "12:1"),
             beaten("command line", "drain", "15:1"),
             beaten("PILLION_HOSTS", "hosts", "11:1"),
@@ -137,15 +138,49 @@ shared_state: redis://central.internal
 }
 
 #[test]
-fn an_own_file_says_of_the_audit_what_the_document_leaves_unsaid() {
-    let own = "audit: { to: [stdout], file: /tmp/a }\nsecret_max_stale: 9h\n";
+fn an_own_file_says_nothing_of_the_audit_where_the_document_does() {
+    let own = "audit: { to: [stdout, file], file: /tmp/a }\nsecret_max_stale: 9h\n";
     let audit = |central: &str| loaded(&led(own, central)).process.audit;
-    let both = audit("audit: { to: [file] }\n");
-    assert_eq!((both.stdout, both.file), (false, Some(audit_at("/tmp/a"))));
-    let central = audit("audit: { to: [file], file: /tmp/b }\n");
-    assert_eq!(central.file, Some(audit_at("/tmp/b")));
+    let alone = audit("");
+    assert_eq!((alone.stdout, alone.file), (true, Some(audit_at("/tmp/a"))));
+    // Its records go where it says, also where it says so in part.
+    let sources = led(own, "audit: { file: /tmp/b }\n");
+    let central = loaded(&sources);
+    let audit_of = &central.process.audit;
+    assert_eq!(
+        (audit_of.stdout, &audit_of.file),
+        (false, &Some(audit_at("/tmp/b")))
+    );
+    assert_eq!(
+        warned(&sources),
+        [
+            "5:1: audit: is dropped: the central document says it, at central:10:1; `audit` in its `local_overrides` would leave it"
+        ]
+    );
+    let shown = central.effective.show(&central.snapshot);
+    assert_eq!(
+        shown["dropped"],
+        json!([{
+            "path": "audit",
+            "at": "file:<text>:5:1",
+            "why": "the central document says it, at central:10:1",
+        }])
+    );
+    assert_eq!(shown["origins"]["audit.file"], "central:central:10:10");
     let left = audit("audit: { to: [file], file: /tmp/b }\nlocal_overrides: [audit]\n");
     assert!(left.stdout);
+    let left = led(
+        own,
+        "audit: { file: /tmp/b }\nlocal_overrides: [audit.to]\n",
+    );
+    let audit = loaded(&left).process.audit;
+    assert_eq!((audit.stdout, audit.file), (true, Some(audit_at("/tmp/b"))));
+    assert_eq!(
+        warned(&left),
+        [
+            "5:30: audit.file: is dropped: the central document says it, at central:10:1; `audit.file` in its `local_overrides` would leave it"
+        ]
+    );
     // What says nothing is as what is not there, on either side.
     for unsaid in ["audit:\nhosts:\n", "audit: { file: , to: }\nhosts:\n"] {
         let said = loaded(&led(
@@ -166,6 +201,41 @@ fn an_own_file_says_of_the_audit_what_the_document_leaves_unsaid() {
         "audit: { to: [file], file: /tmp/b }\nlocal_overrides: [audit, keys]\n",
     );
     assert_eq!(loaded(&empty).process.audit.file, Some(audit_at("/tmp/b")));
+}
+
+#[test]
+fn a_store_that_the_document_says_is_its_own_whole() {
+    let own = "
+secret_stores:
+  bank: { kind: aws-sm, region: eu-west-1, refresh: 30s }
+  other: { kind: aws-sm, region: eu-west-1 }
+providers: { openai: { secret: \"bank:a#b\" }, inside: { secret: \"other:a#b\" } }
+";
+    let regions = |sources: &Sources| {
+        let stores = loaded(sources).snapshot.secret_stores;
+        ["bank", "other"].map(|name| match &stores[name].kind {
+            StoreKind::AwsSm(place) => place.region.as_deref().map(str::to_owned),
+            kind => panic!("{kind:?}"),
+        })
+    };
+    let secrets = "providers.openai.secret, providers.inside.secret";
+    let bank = "secret_stores: { bank: { kind: aws-sm } }\n";
+    let sources = led(own, &format!("{bank}local_overrides: [{secrets}]\n"));
+    let west = Some("eu-west-1".to_owned());
+    assert_eq!(regions(&sources), [None, west.clone()]);
+    assert_eq!(
+        warned(&sources),
+        [
+            "7:3: secret_stores.bank: is dropped: the central document says it, at central:10:18; `secret_stores.bank` in its `local_overrides` would leave it"
+        ]
+    );
+    let left = format!("{bank}local_overrides: [secret_stores.*.region, {secrets}]\n");
+    let sources = led(own, &left);
+    assert_eq!(regions(&sources), [west.clone(), west.clone()]);
+    assert_eq!(warned(&sources).len(), 2, "{:?}", warned(&sources));
+    // One without a value is as one that is not there.
+    let unsaid = format!("secret_stores: {{ bank: }}\nlocal_overrides: [{secrets}]\n");
+    assert_eq!(regions(&led(own, &unsaid)), [west.clone(), west]);
 }
 
 #[test]
@@ -191,7 +261,12 @@ secret_stores: {{ bank: {{ kind: aws-sm }} }}
     let Loaded {
         snapshot, warnings, ..
     } = loaded(&sources);
-    assert_eq!(said(&warnings), Vec::<String>::new());
+    assert_eq!(
+        said(&warnings),
+        [
+            "8:18: secret_stores.bank: is dropped: the central document says it, at central:14:18; `secret_stores.bank` in its `local_overrides` would leave it"
+        ]
+    );
     let whole = |snapshot: &Snapshot, route: &str| snapshot.routes[route].timeouts.whole.as_secs();
     assert_eq!(
         (whole(&snapshot, "gone"), whole(&snapshot, "fast")),

@@ -1,0 +1,74 @@
+//! What keys, routes and teams may use.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::node::Table;
+use crate::config::path::Path;
+use crate::config::problem::Report;
+use crate::limit::{Budget, Of, OnLoss, Per, Scope, Terms};
+use crate::price::Money;
+
+/// What the table of a key, a route or a team says of limits.
+pub(super) fn terms(table: &Table, of: Of, name: &str) -> Option<Arc<Terms>> {
+    let mut terms = Terms::none(Scope::new(of, name));
+    if let Some(limits) = table.table("limits") {
+        terms.rpm = limits.integer("rpm");
+        terms.tpm = limits.integer("tpm");
+        terms.concurrency = limits.integer("concurrency");
+        terms.on_loss = on_loss(limits);
+    }
+    terms.budget = table.table("budget").and_then(budget);
+    terms.is_some().then(|| Arc::new(terms))
+}
+
+pub(super) fn teams(root: &Table) -> BTreeMap<Arc<str>, Arc<Terms>> {
+    let teams = root.map("teams");
+    let teams =
+        teams.filter_map(|(name, table)| Some((name.into(), terms(table, Of::Team, name)?)));
+    teams.collect()
+}
+
+/// A budget that each sidecar would count by itself, and nobody knows how many there are, is none.
+/// `is_divided` says that somebody does.
+pub(super) fn share_budgets(root: &Table, is_divided: bool, report: &mut Report) {
+    if is_divided || root.has("shared_state") {
+        return;
+    }
+    let tables = (root.map("routes").chain(root.map("teams"))).map(|(_, table)| table);
+    for table in tables.chain(root.tables("keys")) {
+        if let Some(budget) = table.table("budget")
+            && budget.text("scope").as_deref() != Some("pod")
+        {
+            refuse(&table.at("budget"), report);
+        }
+    }
+}
+
+fn refuse(at: &Path, report: &mut Report) {
+    report.problem_with_hint(
+        at,
+        "is shared by nobody: each sidecar would spend all of it",
+        "add a `shared_state`, or say how many sidecars there are (`instances`), or write `scope: pod` if each is to have its own",
+    );
+}
+
+fn budget(table: &Table) -> Option<Budget> {
+    Some(Budget {
+        // Of millionths a million millionths are a unit, too.
+        amount: Money::from_picos(u128::from(table.millionths("amount")?) * 1_000_000),
+        per: match table.text("per")?.as_ref() {
+            "day" => Per::Day,
+            _ => Per::Month,
+        },
+        alone: table.text("scope").as_deref() == Some("pod"),
+        on_loss: on_loss(table),
+    })
+}
+
+fn on_loss(table: &Table) -> OnLoss {
+    match table.text("on_loss").as_deref() {
+        Some("open") => OnLoss::Open,
+        _ => OnLoss::Closed,
+    }
+}

@@ -1,0 +1,402 @@
+//! Limits and budgets that a fleet shares: counted in Redis, by scripts that take all of a request's
+//! parts or none, in one round trip.
+//!
+//! What a request holds until it ends is a *lease*, renewed while it runs: of a process that dies
+//! the others charge what it held. What a request came to is told beside the requests, and kept until Redis
+//! has it. A Redis that was emptied is noticed by its *epoch*, a name that is gone then: each
+//! process says what it knows to be spent, and what it holds, before it takes anything again.
+//! Not on a Redis Cluster: one script touches keys of many names.
+//!
+//! Never here: what a limit is, or what is done when there is no answer.
+
+mod item;
+mod keeping;
+mod known;
+mod report;
+mod scripts;
+mod settlement;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use self::known::Accounts;
+use self::scripts::{Script, TAKE};
+use self::settlement::Settlement;
+use super::lock;
+use super::redis::{Away, Redis};
+use crate::limit::{OnLoss, Rate};
+use crate::price::Money;
+use crate::redis::Reply;
+
+pub(crate) use self::item::{Item, Lack, Purse, Said};
+pub use self::report::{Spent, spent};
+
+/// A lease that is not renewed for so long has lapsed.
+const LIFE: Duration = Duration::from_mins(1);
+/// So many that were not told to Redis yet are kept.
+const RING: usize = 10_000;
+
+/// The fleet's counters. Clones are one.
+#[derive(Clone)]
+pub struct Counters {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    redis: Redis,
+    /// What the names of keys have in common: those of one environment.
+    realm: String,
+    /// This process, among those who share.
+    token: String,
+    next: AtomicU64,
+    epoch: Mutex<Epoch>,
+    accounts: Mutex<Accounts>,
+    /// Leases of requests that run.
+    held: Mutex<HashMap<String, Held>>,
+    ring: Mutex<VecDeque<Settlement>>,
+    wake: Notify,
+    /// Whether leases are to be taken again at once.
+    reclaim: AtomicBool,
+    /// How many processes there were when Redis was last asked.
+    instances: Mutex<Instances>,
+    /// Whether it is still to be told that all is told which went out while Redis was away.
+    joins: AtomicBool,
+}
+
+/// How many share, and since when.
+#[derive(Default)]
+struct Instances {
+    count: u32,
+    at: Option<Instant>,
+}
+
+/// The name of what Redis remembers.
+#[derive(Default)]
+struct Epoch {
+    /// Absent until it is known to remember us.
+    current: Option<String>,
+    /// The last one that we were in: what is known is from there.
+    joined: String,
+}
+
+struct Held {
+    items: Arc<[Item]>,
+    at: Instant,
+}
+
+/// What a request holds in the fleet.
+#[derive(Debug, Clone)]
+pub(crate) struct Lease {
+    id: String,
+    items: Arc<[Item]>,
+    /// Whether its money was let out while Redis was away.
+    lent: bool,
+}
+
+/// Redis did not answer. It may have taken what it was asked for.
+pub(crate) struct Lost(Option<Lease>);
+
+impl Counters {
+    pub(super) fn new(redis: Redis, environment: &str, token: u128) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                redis,
+                realm: environment.to_owned(),
+                token: format!("{token:032x}"),
+                next: AtomicU64::new(0),
+                epoch: Mutex::default(),
+                accounts: Mutex::default(),
+                held: Mutex::default(),
+                ring: Mutex::default(),
+                wake: Notify::new(),
+                reclaim: AtomicBool::new(false),
+                instances: Mutex::default(),
+                joins: AtomicBool::new(false),
+            }),
+        }
+    }
+
+    /// A part of a rate; `settles` says that it is put right at the end.
+    pub(crate) fn rate(&self, limit: &str, rate: Rate, count: u64, settles: bool) -> Item {
+        Item::Rate {
+            key: self.key("rate", limit),
+            rate,
+            count,
+            settles,
+        }
+    }
+
+    pub(crate) fn running(&self, limit: &str, most: u64) -> Item {
+        Item::Running {
+            key: self.key("running", limit),
+            most,
+        }
+    }
+
+    pub(crate) fn money(
+        &self,
+        account: &Arc<str>,
+        ends: Timestamp,
+        limit: Money,
+        amount: Money,
+        on_loss: OnLoss,
+    ) -> Item {
+        Item::Money(Purse {
+            account: Arc::clone(account),
+            key: self.budget(account),
+            limit: item::nanos(limit),
+            amount: item::nanos(amount),
+            ends,
+            on_loss,
+        })
+    }
+
+    /// Takes all items, or none: what Redis says of each. With a lease where all were taken.
+    pub(crate) async fn take(
+        &self,
+        items: &Arc<[Item]>,
+    ) -> Result<(Option<Lease>, Vec<Said>), Lost> {
+        // Once for each epoch that ends meanwhile.
+        for _ in 0..3 {
+            let epoch = self.epoch();
+            let epoch = match epoch {
+                Some(epoch) => epoch,
+                None => self.seed().await.map_err(|Away| Lost(None))?,
+            };
+            let lease = Lease {
+                id: self.id(),
+                items: Arc::clone(items),
+                lent: false,
+            };
+            let now = Timestamp::now();
+            let mut args = vec![
+                epoch.clone(),
+                lease.id.clone(),
+                LIFE.as_millis().to_string(),
+            ];
+            args.extend(items.iter().flat_map(|item| item.taking(now)));
+            let mut keys = vec![self.key("epoch", ""), self.key("leases", "")];
+            keys.push(self.lease(&lease.id));
+            keys.extend(items.iter().map(|item| item.key().to_owned()));
+            if !self.inner.redis.is_up() {
+                return Err(Lost(None));
+            }
+            let Ok(reply) = self.run(&TAKE, &keys, &args).await else {
+                return Err(Lost(Some(lease)));
+            };
+            match &replies(&reply) {
+                [Reply::Number(-1), ..] => self.forget(&epoch),
+                [Reply::Number(taken), said @ ..] => {
+                    let said = self.hear(items, said).ok_or(Lost(None))?;
+                    let lease = (*taken == 1).then_some(lease);
+                    if let Some(lease) = &lease {
+                        self.hold(lease);
+                    }
+                    return Ok((lease, said));
+                }
+                _ => return Err(Lost(None)),
+            }
+        }
+        Err(Lost(None))
+    }
+
+    /// Redis does not answer. What may have been taken there is given back; what money goes out all
+    /// the same is remembered: else the first item whose budget is closed.
+    pub(crate) fn lend(
+        &self,
+        lost: Lost,
+        items: &Arc<[Item]>,
+        instances: u32,
+    ) -> Result<Lease, usize> {
+        let lent = lock(&self.inner.accounts).lend(items, instances);
+        let mut lease = lost.0.unwrap_or_else(|| Lease {
+            id: String::new(),
+            items: Arc::clone(items),
+            lent: true,
+        });
+        match lent {
+            Ok(()) => {
+                if lease.id.is_empty() {
+                    lease.id = self.id();
+                }
+                lease.lent = true;
+                Ok(lease)
+            }
+            Err(closed) => {
+                if !lease.id.is_empty() {
+                    self.push(Settlement::of(lease, Some(0), Some(Money::ZERO)));
+                }
+                Err(closed)
+            }
+        }
+    }
+
+    /// What a request came to; what is not known stays as it was reserved. Told to Redis beside the
+    /// requests.
+    pub(crate) fn settle(&self, lease: Lease, tokens: Option<u64>, cost: Option<Money>) {
+        // No renewal is on its way behind this.
+        lock(&self.inner.held).remove(&lease.id);
+        let settlement = Settlement::of(lease, tokens, cost);
+        if settlement.lent {
+            let mut accounts = lock(&self.inner.accounts);
+            for (purse, cost) in settlement.costs() {
+                accounts.lent(purse, purse.amount, cost);
+            }
+        }
+        if settlement.says_something() {
+            self.push(settlement);
+        }
+    }
+
+    /// What is known of an account: spent and held.
+    pub(crate) fn known(&self, account: &str) -> Option<(Money, Money)> {
+        let accounts = lock(&self.inner.accounts);
+        let known = accounts.get(account)?;
+        Some((item::money(known.spent), item::money(known.held)))
+    }
+
+    /// What is known to be spent of what is not over.
+    pub(crate) fn all(&self, now: Timestamp) -> Vec<(Arc<str>, Money, Timestamp)> {
+        let mut accounts = lock(&self.inner.accounts);
+        let all = accounts.current(now);
+        let row = |(account, known): (&Arc<str>, &known::Known)| {
+            (Arc::clone(account), item::money(known.spent), known.ends)
+        };
+        all.map(row).collect()
+    }
+
+    /// The epoch that all that is from.
+    pub(crate) fn joined(&self) -> String {
+        lock(&self.inner.epoch).joined.clone()
+    }
+
+    /// What follows is known from this epoch.
+    pub(crate) fn was_in(&self, epoch: &str) {
+        epoch.clone_into(&mut lock(&self.inner.epoch).joined);
+    }
+
+    /// So much is known to be spent, from an earlier life of this process.
+    pub(crate) fn remember(&self, account: &Arc<str>, spent: Money, ends: Timestamp) {
+        lock(&self.inner.accounts).remember(account, item::nanos(spent), ends);
+    }
+
+    /// How many processes share, as far as is known.
+    pub(crate) fn instances(&self) -> Option<u32> {
+        Some(lock(&self.inner.instances).count).filter(|count| *count > 0)
+    }
+
+    fn push(&self, settlement: Settlement) {
+        let mut ring = lock(&self.inner.ring);
+        if ring.len() >= RING {
+            // Its lease lapses, and is charged as a whole.
+            ring.pop_front();
+        }
+        ring.push_back(settlement);
+        drop(ring);
+        self.inner.wake.notify_one();
+    }
+
+    fn hold(&self, lease: &Lease) {
+        if lease.items.iter().any(Item::is_held) {
+            let held = Held {
+                items: Arc::clone(&lease.items),
+                at: Instant::now(),
+            };
+            lock(&self.inner.held).insert(lease.id.clone(), held);
+        }
+    }
+
+    fn hear(&self, items: &[Item], said: &[Reply]) -> Option<Vec<Said>> {
+        let said = items.iter().zip(said.chunks_exact(3));
+        let said: Option<Vec<Said>> = said.map(|(item, said)| item.said(said)).collect();
+        let said = said.filter(|said| said.len() == items.len())?;
+        let mut accounts = lock(&self.inner.accounts);
+        for (item, said) in items.iter().zip(&said) {
+            if let (Item::Money(purse), Said::Money { spent, held, .. }) = (item, said) {
+                accounts.hear(purse, *spent, *held);
+            }
+        }
+        Some(said)
+    }
+
+    async fn run(&self, script: &Script, keys: &[String], args: &[String]) -> Result<Reply, Away> {
+        self.begin(script, keys, args).await
+    }
+
+    /// Once this has returned the script is on its way. Redis is told its text when it does not know it.
+    fn begin(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: &[String],
+    ) -> impl Future<Output = Result<Reply, Away>> + Send + use<> {
+        let count = keys.len().to_string();
+        let rest = std::iter::once(&count).chain(keys).chain(args);
+        let rest: Vec<&[u8]> = rest.map(String::as_bytes).collect();
+        let with = |command: &'static [u8], script: &[u8]| {
+            let mut words: Vec<&[u8]> = vec![command, script];
+            words.extend(&rest);
+            crate::redis::encode(&words)
+        };
+        let asked = self
+            .inner
+            .redis
+            .ask_encoded(with(b"EVALSHA", script.name.as_bytes()));
+        // It is needed once in the life of a Redis.
+        let again = with(b"EVAL", script.text.as_bytes());
+        let redis = self.inner.redis.clone();
+        async move {
+            match asked.await? {
+                Reply::Error(_) => redis.ask_encoded(again).await,
+                reply => Ok(reply),
+            }
+        }
+    }
+
+    fn epoch(&self) -> Option<String> {
+        lock(&self.inner.epoch).current.clone()
+    }
+
+    /// Redis does not know this epoch.
+    fn forget(&self, epoch: &str) {
+        let mut ours = lock(&self.inner.epoch);
+        if ours.current.as_deref() == Some(epoch) {
+            ours.current = None;
+        }
+    }
+
+    /// One that nobody else has.
+    fn id(&self) -> String {
+        let number = self.inner.next.fetch_add(1, Ordering::Relaxed);
+        format!("{}{number:x}", self.inner.token)
+    }
+
+    fn key(&self, kind: &str, rest: &str) -> String {
+        format!("pillion:limit:{}:{kind}:{rest}", self.inner.realm)
+    }
+
+    fn budget(&self, account: &str) -> String {
+        report::key(&self.inner.realm, account)
+    }
+
+    fn lease(&self, id: &str) -> String {
+        self.key("lease", id)
+    }
+
+    fn mark(&self, id: &str) -> String {
+        self.key("done", id)
+    }
+}
+
+fn replies(reply: &Reply) -> &[Reply] {
+    match reply {
+        Reply::List(replies) => replies,
+        reply => std::slice::from_ref(reply),
+    }
+}

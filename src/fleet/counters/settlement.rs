@@ -1,0 +1,101 @@
+//! What a request came to, on its way to Redis.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::item::{self, Item, Purse};
+use super::scripts::SETTLE;
+use super::{Counters, Lease};
+use crate::fleet::redis::Away;
+use crate::price::Money;
+use crate::redis::Reply;
+
+/// For so long it is known to be told, so that it counts once when it is told again.
+const DONE_MS: u64 = 300_000;
+
+#[derive(Debug, Clone)]
+pub(super) struct Settlement {
+    id: String,
+    items: Arc<[Item]>,
+    /// What it came to, where that is known.
+    tokens: Option<u64>,
+    cost: Option<u64>,
+    pub(super) lent: bool,
+}
+
+impl Settlement {
+    pub(super) fn of(lease: Lease, tokens: Option<u64>, cost: Option<Money>) -> Self {
+        Self {
+            id: lease.id,
+            items: lease.items,
+            tokens,
+            cost: cost.map(item::nanos),
+            lent: lease.lent,
+        }
+    }
+
+    /// Each budget, and what it is charged.
+    pub(super) fn costs(&self) -> impl Iterator<Item = (&Purse, u64)> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Money(purse) => Some((purse, self.cost.unwrap_or(purse.amount))),
+            Item::Rate { .. } | Item::Running { .. } => None,
+        })
+    }
+
+    /// Whether Redis learns something by it.
+    pub(super) fn says_something(&self) -> bool {
+        let tokens = self.tokens;
+        self.items.iter().any(|item| match item {
+            Item::Rate { count, settles, .. } => *settles && tokens.is_some_and(|it| it != *count),
+            Item::Running { .. } | Item::Money(_) => true,
+        })
+    }
+
+    /// Once this has returned it is on its way.
+    pub(super) fn tell(
+        &self,
+        counters: &Counters,
+        epoch: &str,
+    ) -> impl Future<Output = Result<Reply, Away>> + Send + use<> {
+        let now = Timestamp::now();
+        let has_money = self.costs().next().is_some();
+        let done = if has_money { DONE_MS } else { 0 };
+        let mut args = vec![epoch.to_owned(), self.id.clone(), done.to_string()];
+        let mut keys = vec![counters.key("epoch", ""), counters.key("leases", "")];
+        keys.extend([counters.lease(&self.id), counters.mark(&self.id)]);
+        for item in self.items.iter() {
+            let told = match item {
+                Item::Rate {
+                    rate,
+                    count,
+                    settles: true,
+                    ..
+                } if !self.lent => self.tokens.map(|tokens| {
+                    let more = rate.span(tokens.saturating_sub(*count)).as_micros();
+                    let less = rate.span(count.saturating_sub(tokens)).as_micros();
+                    let sign = if less > 0 { "-" } else { "" };
+                    [
+                        "r".into(),
+                        format!("{sign}{}", more.max(less)),
+                        "0".into(),
+                        "0".into(),
+                    ]
+                }),
+                Item::Rate { .. } => None,
+                Item::Running { .. } => Some(["c".into(), "0".into(), "0".into(), "0".into()]),
+                Item::Money(purse) => Some([
+                    "b".into(),
+                    self.cost.unwrap_or(purse.amount).to_string(),
+                    purse.limit.to_string(),
+                    item::life(purse.ends, now).to_string(),
+                ]),
+            };
+            if let Some(told) = told {
+                keys.push(item.key().to_owned());
+                args.extend(told);
+            }
+        }
+        counters.begin(&SETTLE, &keys, &args)
+    }
+}

@@ -1,0 +1,323 @@
+//! Limits and budgets as requests meet them: all that a request is to take is taken before it is
+//! sent, and put right when it ends, however it ends.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use jiff::Timestamp;
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use super::book::{self, Book, Mode, Moment, Taken, Taking, Warning};
+use super::foreseen::Asked;
+use super::hold::{Hold, Used};
+use super::ledger::{self, Entry};
+use super::parts::{items, refused, shown};
+use super::refused::{Refusal, Refused, Why};
+use super::shown::Shown;
+use super::terms::{Account, Budget, Of, Scope, Terms};
+use super::window::Window;
+use crate::fleet::Counters;
+use crate::fleet::counters::Lease;
+use crate::price::Money;
+use crate::snapshot::Target;
+use crate::telemetry::{Metrics, names};
+
+/// The limits of the process, and the way to those of the fleet. Clones are one.
+#[derive(Clone)]
+pub struct Quotas {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    book: Mutex<Book>,
+    /// Absent where no state is shared.
+    counters: OnceLock<Counters>,
+    metrics: Arc<Metrics>,
+}
+
+/// Whose limits a request is under.
+pub type Under = SmallVec<[Arc<Terms>; 3]>;
+
+/// Whether money is counted.
+pub fn has_budget(under: &Under) -> bool {
+    under.iter().any(|terms| terms.budget.is_some())
+}
+
+/// A request that is to be sent.
+#[derive(Debug)]
+pub struct Request<'a> {
+    pub under: Under,
+    /// The key's id, for metrics.
+    pub key: &'a Arc<str>,
+    pub route: &'a Arc<str>,
+    pub asked: Asked,
+    /// How many processes have the same limits, as configured.
+    pub instances: u32,
+}
+
+impl Quotas {
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                book: Mutex::default(),
+                counters: OnceLock::new(),
+                metrics,
+            }),
+        }
+    }
+
+    /// From now on the fleet counts.
+    pub fn share(&self, counters: Counters) {
+        // It is shared but once.
+        let _ = self.inner.counters.set(counters);
+    }
+
+    /// Takes what the request is thought to need of each limit and, of each budget, what it costs at the
+    /// dearest of `targets`.
+    ///
+    /// # Errors
+    /// A limit that it does not fit into; then it has taken nothing.
+    pub async fn take<'t>(
+        &self,
+        request: Request<'_>,
+        targets: impl Iterator<Item = &'t Target>,
+    ) -> Result<(Hold, Shown), Box<Refusal>> {
+        let usual = self.book().usual(request.route);
+        let taking = Taking {
+            terms: request.under.clone(),
+            tokens: request.asked.tokens(usual),
+            price: request.asked.price(usual, targets),
+        };
+        let taken = match self.inner.counters.get() {
+            None => self.take_here(taking, Mode::Share(request.instances)),
+            Some(counters) => self.take_there(counters, taking, &request).await,
+        };
+        let (taken, lease, shown) = taken.inspect_err(|refusal| {
+            let labels = [
+                (names::KEY, request.key.into()),
+                (names::LIMIT, refusal.refused.label().into()),
+            ];
+            self.inner
+                .metrics
+                .limit_rejections
+                .get_or_create(&labels)
+                .inc();
+        })?;
+        let hold = Hold {
+            quotas: self.clone(),
+            taken: Some(taken),
+            lease,
+            route: Arc::clone(request.route),
+        };
+        Ok((hold, shown))
+    }
+
+    fn take_here(
+        &self,
+        taking: Taking,
+        mode: Mode,
+    ) -> Result<(Taken, Option<Lease>, Shown), Box<Refusal>> {
+        let at = Moment {
+            now: Instant::now(),
+            time: Timestamp::now(),
+        };
+        match self.book().take(taking, mode, at) {
+            Ok(taken) => {
+                let shown = taken.shown;
+                Ok((taken, None, shown))
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    async fn take_there(
+        &self,
+        counters: &Counters,
+        taking: Taking,
+        request: &Request<'_>,
+    ) -> Result<(Taken, Option<Lease>, Shown), Box<Refusal>> {
+        // What is this process's own comes first: it is given back without asking anybody.
+        let (taken, _, _) = self.take_here(taking, Mode::Own)?;
+        let (items, whose) = items(counters, &taken.taking);
+        if items.is_empty() {
+            return Ok((taken, None, Shown::default()));
+        }
+        let own = Hold {
+            quotas: self.clone(),
+            taken: Some(taken),
+            lease: None,
+            route: Arc::clone(request.route),
+        };
+        let lost = match counters.take(&items).await {
+            Ok((Some(lease), said)) => {
+                let shown = shown(&items, &said);
+                return match own.into_taken() {
+                    Some(taken) => Ok((taken, Some(lease), shown)),
+                    None => Err(Box::new(unknown(&request.under))),
+                };
+            }
+            Ok((None, said)) => {
+                let shown = shown(&items, &said);
+                let refused = refused(&items, &whose, &said);
+                let Some(refused) = refused else {
+                    return Err(Box::new(unknown(&request.under)));
+                };
+                return Err(Box::new(Refusal { refused, shown }));
+            }
+            Err(lost) => lost,
+        };
+        let seen = counters.instances().unwrap_or(1);
+        let instances = seen.max(request.instances);
+        let lease = counters.lend(lost, &items, instances).map_err(|place| {
+            Box::new(Refusal {
+                refused: Refused {
+                    scope: whose[place].scope.clone(),
+                    why: Why::SpendUnknown,
+                },
+                shown: Shown::default(),
+            })
+        })?;
+        let taking = own.taken.as_ref().map(|taken| taken.taking.clone());
+        drop(own);
+        let Some(taking) = taking else {
+            return Err(Box::new(unknown(&request.under)));
+        };
+        match self.take_here(taking, Mode::Lost(instances)) {
+            Ok((taken, _, _)) => Ok((taken, Some(lease), Shown::default())),
+            Err(refusal) => {
+                counters.settle(lease, Some(0), Some(Money::ZERO));
+                Err(refusal)
+            }
+        }
+    }
+
+    /// What is spent and reserved of a budget, and what it may be, as this process knows it.
+    pub fn standing(&self, terms: &Terms, budget: &Budget, instances: u32) -> Standing {
+        let account = budget.account(&terms.scope, Timestamp::now());
+        let counters = self.inner.counters.get().filter(|_| !budget.alone);
+        let (spent, held, limit) = if let Some(counters) = counters {
+            let (spent, held) = counters.known(&account.name).unwrap_or_else(|| {
+                // From now on it is asked for.
+                counters.remember(&account.name, Money::ZERO, account.window.ends);
+                Default::default()
+            });
+            (spent, held, budget.amount)
+        } else {
+            let shared_by = if budget.alone { 1 } else { instances };
+            let book = self.book();
+            let purse = book.purse_of(&account.name);
+            (
+                purse.map(|purse| purse.spent).unwrap_or_default(),
+                purse.map(|purse| purse.held).unwrap_or_default(),
+                book::share(budget.amount, shared_by),
+            )
+        };
+        Standing {
+            account,
+            limit,
+            spent,
+            held,
+            is_shared: counters.is_some(),
+        }
+    }
+
+    /// What is spent, and what is known of what the fleet has spent, by name.
+    pub(super) fn entries(&self) -> Vec<Entry> {
+        let now = Timestamp::now();
+        let mut entries = BTreeMap::new();
+        for (account, purse) in self.book().spent(now) {
+            entries.insert(account, (purse.spent, purse.ends));
+        }
+        let counters = self.inner.counters.get();
+        for (account, spent, ends) in counters.map(|it| it.all(now)).unwrap_or_default() {
+            let entry = entries.entry(account).or_insert((spent, ends));
+            entry.0 = entry.0.max(spent);
+        }
+        let entries = entries.into_iter();
+        let entry = |(account, (spent, ends))| Entry {
+            account,
+            spent,
+            ends,
+        };
+        entries.map(entry).collect()
+    }
+
+    /// The epoch that what the fleet has spent is known from; empty where nothing is.
+    pub(super) fn epoch(&self) -> String {
+        let counters = self.inner.counters.get();
+        counters.map(Counters::joined).unwrap_or_default()
+    }
+
+    /// What an earlier life of this process has spent.
+    pub(super) fn remember(&self, epoch: &str, entries: Vec<Entry>) {
+        if let Some(counters) = self.inner.counters.get() {
+            counters.was_in(epoch);
+        }
+        for entry in entries {
+            if let Some(counters) = self.inner.counters.get() {
+                counters.remember(&entry.account, entry.spent, entry.ends);
+            }
+            let window = Window {
+                name: String::new(),
+                ends: entry.ends,
+            };
+            let account = Account {
+                name: entry.account,
+                window,
+            };
+            self.book().remember(&account, entry.spent);
+        }
+    }
+
+    /// Keeps what is spent in `folder`, for the next life of this process.
+    pub async fn keep(self, folder: ledger::Folder) {
+        ledger::keep(self, folder).await;
+    }
+
+    pub(super) fn settle(&self, taken: &Taken, lease: Option<Lease>, used: Used, route: &Arc<str>) {
+        let Used { tokens, cost, .. } = used;
+        let warnings = {
+            let mut book = self.book();
+            if let Some(completion) = used.completion {
+                book.answered(route, completion);
+            }
+            book.settle(taken, tokens, cost, Instant::now())
+        };
+        for Warning { account } in warnings {
+            tracing::warn!(budget = %account, "four fifths of a budget are spent");
+        }
+        if let (Some(lease), Some(counters)) = (lease, self.inner.counters.get()) {
+            counters.settle(lease, tokens, cost);
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.inner
+            .book
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A budget as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub account: Account,
+    pub limit: Money,
+    pub spent: Money,
+    pub held: Money,
+    pub is_shared: bool,
+}
+
+/// Redis says what cannot be.
+fn unknown(under: &Under) -> Refusal {
+    let scope = under.first().map(|terms| terms.scope.clone());
+    Refusal {
+        refused: Refused {
+            scope: scope.unwrap_or_else(|| Scope::new(Of::Key, "-")),
+            why: Why::LimitUnknown,
+        },
+        shown: Shown::default(),
+    }
+}
