@@ -104,7 +104,7 @@ impl std::fmt::Display for StartError {
 /// What the process begins with.
 pub enum Start {
     /// All there is.
-    Loaded(Loaded),
+    Loaded(Box<Loaded>),
     /// A source to follow: the first configuration comes from there, or from an earlier time.
     Following(Bootstrap, Place),
 }
@@ -118,7 +118,7 @@ impl Start {
         let mut bootstrap = config::bootstrap(sources)?;
         match bootstrap.source.take() {
             Some(place) => Ok(Self::Following(bootstrap, place)),
-            None => config::load(sources).map(Self::Loaded),
+            None => config::load(sources).map(|loaded| Self::Loaded(Box::new(loaded))),
         }
     }
 
@@ -158,7 +158,7 @@ pub async fn run(
     let reloader = Arc::new(reloader);
     let follows = matches!(start, Start::Following(..));
     match start {
-        Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(loaded))),
+        Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(*loaded))),
         Start::Following(bootstrap, place) => {
             for warning in &bootstrap.warnings {
                 tracing::warn!("{warning}");
@@ -184,13 +184,11 @@ pub async fn run(
         ..
     } = core;
     let snapshot = live.current();
-    let collectors = &process.audit.collectors;
     let sinks = sending::sinks(&process.audit, &heads);
-    let required = process.audit.file.as_ref().is_some_and(|it| it.required);
     let open = |sinks| Records::new(snapshot.identity.clone(), Arc::clone(&metrics), sinks);
     let records = match open(sinks) {
         // It is the centre's to mend. To end would be to end each time, in every sidecar.
-        Err(error) if follows && !required => {
+        Err(error) if follows && !process.audit.required => {
             tracing::error!(%error, "the audit file that the central document names cannot be opened: records go to stdout");
             open(AuditSinks {
                 stdout: true,
@@ -203,7 +201,12 @@ pub async fn run(
     };
     let records = records.map_err(StartError::Audit)?;
     status.records(records.clone());
-    let sending = Sending::start(collectors, &records, &snapshot.identity, &upstream.clients);
+    let sending = Sending::start(
+        &process.audit.collectors,
+        &records,
+        &snapshot.identity,
+        &upstream.clients,
+    );
     let sending = sending.map_err(StartError::Collector)?;
     let listener = listen::bind(process.listen).map_err(StartError::Bind)?;
     let at = Addresses {

@@ -150,11 +150,11 @@ pub(super) fn take_whole(
         let why = |stray| (stray, Why::Said(written.place(&at)));
         taken.extend(strays.into_iter().map(why));
         let part = left.part(value, path);
-        let stays = part.is_some();
+        let may_stay = part.is_some();
         if let Some(part) = part {
             *value = part;
         }
-        stays
+        may_stay
     });
     taken
 }
