@@ -27,7 +27,6 @@ use crate::limit::{Folder, Seats};
 use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
 use crate::live::Live;
 use crate::once::Calls;
-use crate::record::{AuditSinks, Records};
 use crate::redis;
 use crate::serve::{self, Gateway};
 use crate::simulate::Simulator;
@@ -106,7 +105,7 @@ pub enum Start {
     /// All there is.
     Loaded(Box<Loaded>),
     /// A source to follow: the first configuration comes from there, or from an earlier time.
-    Following(Bootstrap, Place),
+    Following(Box<Bootstrap>, Place),
 }
 
 impl Start {
@@ -117,7 +116,7 @@ impl Start {
     pub fn of(sources: &Sources) -> Result<Self, Vec<Problem>> {
         let mut bootstrap = config::bootstrap(sources)?;
         match bootstrap.source.take() {
-            Some(place) => Ok(Self::Following(bootstrap, place)),
+            Some(place) => Ok(Self::Following(Box::new(bootstrap), place)),
             None => config::load(sources).map(|loaded| Self::Loaded(Box::new(loaded))),
         }
     }
@@ -164,7 +163,7 @@ pub async fn run(
                 tracing::warn!("{warning}");
             }
             tracing::info!(source = %place.url, %admin, "following a central document");
-            core.follow(bootstrap, place, Arc::clone(&reloader), Arc::clone(&again))?;
+            core.follow(*bootstrap, place, Arc::clone(&reloader), Arc::clone(&again))?;
         }
     }
     let Some(first) = signals.until_first(first, &again).await else {
@@ -184,21 +183,7 @@ pub async fn run(
         ..
     } = core;
     let snapshot = live.current();
-    let sinks = sending::sinks(&process.audit, &heads);
-    let open = |sinks| Records::new(snapshot.identity.clone(), Arc::clone(&metrics), sinks);
-    let records = match open(sinks) {
-        // It is the centre's to mend. To end would be to end each time, in every sidecar.
-        Err(error) if follows && !process.audit.required => {
-            tracing::error!(%error, "the audit file that the central document names cannot be opened: records go to stdout");
-            open(AuditSinks {
-                stdout: true,
-                file: None,
-                required: false,
-                ..sending::sinks(&process.audit, &heads)
-            })
-        }
-        opened => opened,
-    };
+    let records = sending::records(&process.audit, &snapshot, &metrics, &heads, follows);
     let records = records.map_err(StartError::Audit)?;
     status.records(records.clone());
     let sending = Sending::start(

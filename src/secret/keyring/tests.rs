@@ -352,6 +352,6 @@ async fn a_secret_is_no_younger_for_a_store_that_is_asked_elsewhere() {
         let expected = (number < 6).then_some("sk-1");
         assert_eq!(value(&keyring, &secret).as_deref(), expected, "{number}");
         store.0.store(true, std::sync::atomic::Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_secs(11 * 60)).await;
+        tokio::time::sleep(Duration::from_mins(11)).await;
     }
 }
