@@ -46,7 +46,7 @@ pub struct AdminState {
 
 /// The answer of the admin listener. Waits for nothing but a configuration that is shown for the first
 /// time; `/metrics` takes as long as its text is long. Probes and metrics answer anyone; what `/api`
-/// tells is for this machine and for who shows the token ([`access`]).
+/// tells is for this machine and for who shows the token.
 pub async fn respond<B>(request: &Request<B>, from: IpAddr, state: &AdminState) -> Response<Body> {
     let (method, path) = (request.method(), request.uri().path());
     if path.starts_with("/api/")

@@ -27,8 +27,6 @@ use crate::limit::{Folder, Seats};
 use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
 use crate::live::Live;
 use crate::once::Calls;
-use crate::proof::Heads;
-use crate::record::{AuditSinks, Records};
 use crate::redis;
 use crate::serve::{self, Gateway};
 use crate::simulate::Simulator;
@@ -103,15 +101,11 @@ impl std::fmt::Display for StartError {
 }
 
 /// What the process begins with.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one of it, for as long as a start takes"
-)]
 pub enum Start {
     /// All there is.
-    Loaded(Loaded),
+    Loaded(Box<Loaded>),
     /// A source to follow: the first configuration comes from there, or from an earlier time.
-    Following(Bootstrap, Place),
+    Following(Box<Bootstrap>, Place),
 }
 
 impl Start {
@@ -122,8 +116,8 @@ impl Start {
     pub fn of(sources: &Sources) -> Result<Self, Vec<Problem>> {
         let mut bootstrap = config::bootstrap(sources)?;
         match bootstrap.source.take() {
-            Some(place) => Ok(Self::Following(bootstrap, place)),
-            None => config::load(sources).map(Self::Loaded),
+            Some(place) => Ok(Self::Following(Box::new(bootstrap), place)),
+            None => config::load(sources).map(|loaded| Self::Loaded(Box::new(loaded))),
         }
     }
 
@@ -163,13 +157,13 @@ pub async fn run(
     let reloader = Arc::new(reloader);
     let follows = matches!(start, Start::Following(..));
     match start {
-        Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(loaded))),
+        Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(*loaded))),
         Start::Following(bootstrap, place) => {
             for warning in &bootstrap.warnings {
                 tracing::warn!("{warning}");
             }
             tracing::info!(source = %place.url, %admin, "following a central document");
-            core.follow(bootstrap, place, Arc::clone(&reloader), Arc::clone(&again))?;
+            core.follow(*bootstrap, place, Arc::clone(&reloader), Arc::clone(&again))?;
         }
     }
     let Some(first) = signals.until_first(first, &again).await else {
@@ -189,11 +183,15 @@ pub async fn run(
         ..
     } = core;
     let snapshot = live.current();
-    let open = |sinks| Records::new(snapshot.identity.clone(), Arc::clone(&metrics), sinks);
-    let records = records(&process, follows, &heads, open).map_err(StartError::Audit)?;
+    let records = sending::records(&process.audit, &snapshot, &metrics, &heads, follows);
+    let records = records.map_err(StartError::Audit)?;
     status.records(records.clone());
-    let collectors = &process.audit.collectors;
-    let sending = Sending::start(collectors, &records, &snapshot.identity, &upstream.clients);
+    let sending = Sending::start(
+        &process.audit.collectors,
+        &records,
+        &snapshot.identity,
+        &upstream.clients,
+    );
     let sending = sending.map_err(StartError::Collector)?;
     let listener = listen::bind(process.listen).map_err(StartError::Bind)?;
     let at = Addresses {
@@ -276,32 +274,6 @@ pub async fn run(
     life::last_report(&reporting).await;
     tracing::info!("ended");
     Ok(ExitCode::SUCCESS)
-}
-
-/// Where records go; to stdout instead of a file that the centre names and that cannot be opened, unless
-/// it must be.
-fn records(
-    process: &Process,
-    follows: bool,
-    heads: &Heads,
-    open: impl Fn(AuditSinks) -> io::Result<Records>,
-) -> io::Result<Records> {
-    let audit = &process.audit;
-    let sinks = || sending::sinks(audit, heads);
-    let required = audit.file.as_ref().is_some_and(|it| it.required);
-    match open(sinks()) {
-        // It is the centre's to mend. To end would be to end each time, in every sidecar.
-        Err(error) if follows && !required => {
-            tracing::error!(%error, "the audit file that the central document names cannot be opened: records go to stdout");
-            open(AuditSinks {
-                stdout: true,
-                file: None,
-                required: false,
-                ..sinks()
-            })
-        }
-        opened => opened,
-    }
 }
 
 /// What ties this process to the others, where they share a state.

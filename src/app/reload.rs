@@ -292,12 +292,11 @@ impl Taker for Reloader {
     }
 }
 
-/// What the providers' secrets are called.
+/// What the providers' secrets are called, and the token of the admin port.
 fn secrets(snapshot: &Snapshot) -> impl Iterator<Item = &Reference> {
     let providers = snapshot.providers.values();
-    providers
-        .filter_map(|provider| provider.secret.as_ref())
-        .chain(&snapshot.admin_token)
+    let of_providers = providers.filter_map(|provider| provider.secret.as_ref());
+    of_providers.chain(&snapshot.admin_token)
 }
 
 fn said(problems: &[Problem]) -> Vec<String> {

@@ -1,5 +1,8 @@
 //! Records on their way to collectors, for as long as the process lives, and a little longer.
 
+use std::io;
+use std::sync::Arc;
+
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -8,18 +11,41 @@ use crate::collect::{self, Collector};
 use crate::config::AuditConfig;
 use crate::proof::Heads;
 use crate::record::{AuditSinks, Records};
-use crate::snapshot::Identity;
+use crate::snapshot::{Identity, Snapshot};
 use crate::tasks::Tasks;
+use crate::telemetry::Metrics;
 use crate::upstream::Clients;
 
-/// Where records go, as the configuration says it.
-pub(super) fn sinks(audit: &AuditConfig, heads: &Heads) -> AuditSinks {
-    AuditSinks {
+/// Opens what keeps records. Who `follows` a central document goes on where the file that it names cannot be
+/// opened: it is the centre's to mend, and to end would be to end each time, in every sidecar.
+///
+/// # Errors
+/// When the audit file cannot be opened; the message names it.
+pub(super) fn records(
+    audit: &AuditConfig,
+    snapshot: &Snapshot,
+    metrics: &Arc<Metrics>,
+    heads: &Heads,
+    follows: bool,
+) -> io::Result<Records> {
+    let open = |sinks| Records::new(snapshot.identity.clone(), Arc::clone(metrics), sinks);
+    let sinks = AuditSinks {
         stdout: audit.stdout,
         file: audit.file.clone(),
         elsewhere: audit.collectors.iter().map(|it| it.kind.name()).collect(),
         required: audit.required,
         heads: heads.clone(),
+    };
+    match open(sinks.clone()) {
+        Err(error) if follows && !audit.required => {
+            tracing::error!(%error, "the audit file that the central document names cannot be opened: records go to stdout");
+            open(AuditSinks {
+                stdout: true,
+                file: None,
+                ..sinks
+            })
+        }
+        opened => opened,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod check;
+mod counted;
 mod dev;
 mod drill;
 mod explain;

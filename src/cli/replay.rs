@@ -20,7 +20,7 @@ use crate::report::{self, Replay as Replaying};
 /// of each target. What no record can say is told as such.
 #[derive(Debug, Args)]
 pub(super) struct Replay {
-    /// Files of audit records, or of logs that hold some; `-` is the standard input
+    /// Files of audit records, compressed or not, or of logs that hold some, or folders; `-` is the standard input
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The new configuration: a whole file, or a central document

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::run::refuse;
-use super::{BAD_CONFIGURATION, FAILED, records, variable};
+use super::{BAD_CONFIGURATION, FAILED, counted, records, variable};
 use crate::price::{Exchange, Month};
 use crate::report::{self, By, Comparison, Side, Span, Summary, Tally};
 
@@ -22,7 +22,7 @@ use crate::report::{self, By, Comparison, Side, Span, Summary, Tally};
 /// exact, by nearest rank.
 #[derive(Debug, Args)]
 pub(super) struct Report {
-    /// Files of audit records, or of logs that hold some; `-` is the standard input
+    /// Files of audit records, compressed or not, or of logs that hold some, or folders; `-` is the standard input
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// What they are grouped by, one or several with commas between
@@ -47,6 +47,11 @@ pub(super) struct Report {
     /// Two providers, models or targets (`provider/model`), side by side on each route
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with = "by")]
     compare: Option<Vec<String>>,
+    /// What the fleet's Redis has counted of its budgets, instead of records: forty days back. Without a URL
+    /// that of the variable `PILLION_SHARED_STATE`, which keeps a password off the command line
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "",
+          conflicts_with_all = ["files", "since", "until", "currency", "compare"])]
+    redis: Option<String>,
     /// One JSON object instead of tables
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -65,6 +70,15 @@ impl Report {
     /// # Errors
     /// Those of `out`.
     pub(super) fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
+        if let Some(url) = self.redis {
+            let shown = match (self.json, self.csv) {
+                (true, _) => counted::Shown::Json,
+                (false, true) => counted::Shown::Csv,
+                (false, false) => counted::Shown::Table,
+            };
+            let url = Some(url).filter(|url| !url.is_empty());
+            return counted::tell(url, self.month.as_deref(), shown, out);
+        }
         let span = match self.span(Timestamp::now()) {
             Ok(span) => span,
             Err(problem) => {

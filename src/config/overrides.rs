@@ -149,10 +149,12 @@ pub(super) fn take_whole(
         left.strays(value, path, &mut strays);
         let why = |stray| (stray, Why::Said(written.place(&at)));
         taken.extend(strays.into_iter().map(why));
-        left.part(value, path).is_some_and(|part| {
+        let part = left.part(value, path);
+        let may_stay = part.is_some();
+        if let Some(part) = part {
             *value = part;
-            true
-        })
+        }
+        may_stay
     });
     taken
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{ask, is_refused, number, priced, spend};
 use crate::support::fixture::plain;
-use crate::support::{Config, Gateway, Redis, Reply, Upstream, soon};
+use crate::support::{Config, Gateway, Redis, Reply, Upstream, pillion, soon};
 
 pub(super) async fn is_up(gateway: &Gateway, up: bool) {
     let line = format!("pillion_shared_state_up {}", u8::from(up));
@@ -91,6 +91,21 @@ async fn a_limit_and_a_budget_are_the_fleets() {
         .map(|it| (&*it.scope, it.spent.to_string()))
         .collect();
     assert_eq!(all, [("key:chat", "0.06".to_owned())]);
+    let (code, said) = pillion(&["report", "--redis", &redis.url(), "--json"]).await;
+    assert_eq!(code, 0, "{said}");
+    let told: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(told["budgets"][0]["scope"], "key:chat");
+    assert_eq!(told["budgets"][0]["spent"], "0.06");
+    let other = [
+        "report",
+        "--redis",
+        &redis.url(),
+        "--month",
+        "1999-01",
+        "--csv",
+    ];
+    let (_, said) = pillion(&other).await;
+    assert_eq!(said, "environment,scope,window,spent,reserved\n");
 }
 
 #[tokio::test]
