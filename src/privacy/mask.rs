@@ -1,5 +1,10 @@
 //! Personal data of a request: found in one walk, and replaced where it is asked for.
 
+use std::collections::HashSet;
+use std::fmt;
+
+use zeroize::Zeroizing;
+
 use super::again::Again;
 use super::class::{Classes, Found};
 use super::detect::{Detectors, Hit, resolve};
@@ -8,10 +13,11 @@ use super::walk::{self, Unscannable};
 use crate::wire::json::Invalid;
 
 /// What a request holds: the result of looking at each of its texts once.
-#[derive(Debug)]
 pub struct Survey {
-    /// The hits of each text that has some, with its number in the walk.
-    texts: Vec<(usize, Vec<Hit>)>,
+    /// The hits of each text that has some, with its number in the walk, and the text.
+    texts: Vec<(usize, Vec<Hit>, Zeroizing<String>)>,
+    /// What reads like a placeholder in any of them.
+    reserved: HashSet<String>,
     unscannable: Vec<Unscannable>,
 }
 
@@ -24,23 +30,32 @@ pub struct Masked {
     pub found: Found,
 }
 
+impl fmt::Debug for Survey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hits: usize = self.texts.iter().map(|(_, hits, _)| hits.len()).sum();
+        write!(f, "Survey({hits} hits)")
+    }
+}
+
 impl Survey {
     /// Looks at every text in `body`, a JSON request of any surface, for every class.
     ///
     /// # Errors
     /// Where the body stops being JSON.
     pub fn read(detectors: &Detectors, body: &str) -> Result<Self, Invalid> {
-        let (mut texts, mut count) = (Vec::new(), 0);
+        let (mut texts, mut count, mut vault) = (Vec::new(), 0, Vault::default());
         let walked = walk::walk(body, &mut |text, _| {
             let hits = detectors.all(text);
             if !hits.is_empty() {
-                texts.push((count, hits));
+                texts.push((count, hits, Zeroizing::new(text.to_owned())));
             }
+            vault.reserve(text);
             count += 1;
             None
         })?;
         Ok(Self {
             texts,
+            reserved: vault.into_reserved(),
             unscannable: walked.unscannable,
         })
     }
@@ -48,7 +63,7 @@ impl Survey {
     /// How often each of `classes` is in it.
     pub fn found(&self, classes: Classes) -> Found {
         let mut found = Found::default();
-        for (_, hits) in &self.texts {
+        for (_, hits, _) in &self.texts {
             for hit in resolve(hits, classes) {
                 found.add(hit.class);
             }
@@ -73,16 +88,19 @@ impl Survey {
     ) -> Result<Masked, Invalid> {
         let mut texts: Vec<(usize, Vec<Hit>)> = Vec::new();
         let mut found = Found::default();
-        for (number, hits) in &self.texts {
+        // Numbers are given in the order of the text, before the first is replaced: what a later text
+        // tells is replaced in an earlier one, too.
+        let mut vault = Vault::reserving(self.reserved.clone());
+        for (number, hits, text) in &self.texts {
             let hits = resolve(hits, classes);
             for hit in &hits {
                 found.add(hit.class);
             }
+            keep(detectors, text, &hits, &mut vault);
             if !hits.is_empty() {
                 texts.push((*number, hits));
             }
         }
-        let mut vault = Vault::default();
         if texts.is_empty() {
             return Ok(Masked {
                 body: None,
@@ -90,20 +108,6 @@ impl Survey {
                 found,
             });
         }
-        walk::walk(body, &mut |text, _| {
-            vault.reserve(text);
-            None
-        })?;
-        // Numbers are given in the order of the text, before the first is replaced: what a later text
-        // tells is replaced in an earlier one, too.
-        let (mut count, mut hits) = (0, texts.iter().peekable());
-        walk::walk(body, &mut |text, _| {
-            if let Some((_, hits)) = hits.next_if(|(number, _)| *number == count) {
-                keep(detectors, text, hits, &mut vault);
-            }
-            count += 1;
-            None
-        })?;
         let again = Again::of(&vault, classes);
         let (mut count, mut hits) = (0, texts.iter().peekable());
         let walked = walk::walk(body, &mut |text, _| {

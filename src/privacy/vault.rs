@@ -48,6 +48,19 @@ impl fmt::Debug for Vault {
 }
 
 impl Vault {
+    /// An empty one, with what a request holds that reads like a placeholder.
+    pub(super) fn reserving(reserved: HashSet<String>) -> Self {
+        Self {
+            reserved,
+            ..Self::default()
+        }
+    }
+
+    /// What was noted by [`reserve`](Self::reserve).
+    pub(super) fn into_reserved(self) -> HashSet<String> {
+        self.reserved
+    }
+
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -300,10 +300,8 @@ fn refused(what: &str) -> GatewayError {
     GatewayError::Invalid {
         code: "personal_data_unreadable",
         param: None,
-        message: format!(
-            "This route takes personal data out of requests, and cannot look into {what}."
-        )
-        .into(),
+        message: format!("This route lets no personal data out, and cannot look into {what}.")
+            .into(),
     }
 }
 

@@ -309,7 +309,7 @@ async fn a_rule_for_personal_data_says_where_it_goes_and_what_nobody_can_read() 
         assert_eq!(answer.status, 400, "{}", answer.text());
         let error = answer.json()["error"].clone();
         assert_eq!(error["code"], "personal_data_unreadable", "{route}");
-        let told = "This route takes personal data out of requests, and cannot look into an image.";
+        let told = "This route lets no personal data out, and cannot look into an image.";
         assert_eq!(error["message"], told);
     }
     // What passes through is not read at all.
