@@ -186,8 +186,6 @@ impl Delivery {
                             body.extend_from_slice(text);
                             body.push(b'\n');
                         }
-                        body.extend_from_slice(&line.text);
-                        body.push(b'\n');
                     }
                     body
                 }
