@@ -305,7 +305,7 @@ async fn a_budget_needs_prices_and_what_is_free_says_so() {
     assert!(
         refused
             .text()
-            .contains("the price of `first/model-first` is not known")
+            .contains("`first/model-first` has no price that is known")
     );
     assert_eq!(gateway.post(CHAT, &OTHER, &bounded()).await.status, 200);
     // What passes through may cost anything; reading costs nothing.
