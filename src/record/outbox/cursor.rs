@@ -1,13 +1,14 @@
 //! `FILE.sent`: the last line of an audit file that each sink elsewhere has said to have.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::super::sink::replace;
 use crate::proof::{Digest, Head, sent_of};
 
 /// The cursors of all sinks of one file. Clones are one.
@@ -58,17 +59,7 @@ impl Cursors {
 }
 
 impl Page {
-    /// In one step: a process that is killed leaves the old ones or the new ones.
     fn write(&self) -> io::Result<()> {
-        let mut part = self.path.clone().into_os_string();
-        part.push(".part");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-        let mut file = options.open(&part)?;
-        file.write_all(&serde_json::to_vec(&self.sent)?)?;
-        file.sync_data()?;
-        fs::rename(&part, &self.path)
+        replace(&self.path, &serde_json::to_vec(&self.sent)?, None)
     }
 }

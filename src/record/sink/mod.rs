@@ -35,6 +35,7 @@ use super::standing::Standing;
 use crate::proof::Heads;
 use crate::telemetry::Metrics;
 
+pub(super) use self::opening::replace;
 pub use self::policy::{AuditFile, Fsync};
 pub(super) use self::writer::Message;
 

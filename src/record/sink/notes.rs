@@ -1,13 +1,13 @@
 //! `FILE.heads`: what is noted of the chain, a line each.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use super::opening::{self, own};
+use super::opening::{self, replace};
 use crate::proof::{Note, What, heads_of};
 
 /// How much may wait for the disk: some hundred notes.
@@ -120,17 +120,7 @@ impl Page {
                 kept += line;
             }
         }
-        let mut part = self.path.clone().into_os_string();
-        part.push(".part");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-        let mut file = options.open(&part)?;
-        own(&file, self.group)?;
-        file.write_all(kept.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&part, &self.path)
+        replace(&self.path, kept.as_bytes(), self.group)
     }
 }
 

@@ -1,7 +1,7 @@
 //! How an audit file is opened, and where the chain in it ended.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead as _, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufRead as _, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use crate::proof::{Chain, Head, Note, Sealed, What, Why, heads_of, lines, segments};
@@ -33,6 +33,26 @@ pub(super) fn open(path: &Path, group: Option<u32>) -> io::Result<File> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Puts `content` in the place of what stands at `path`, in one step: a process that is killed leaves the
+/// old one or the new one.
+pub(in crate::record) fn replace(
+    path: &Path,
+    content: &[u8],
+    group: Option<u32>,
+) -> io::Result<()> {
+    let mut part = path.to_owned().into_os_string();
+    part.push(".part");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, MODE);
+    let mut file = options.open(&part)?;
+    own(&file, group)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&part, path)
 }
 
 /// Gives a file of ours its mode, whatever the umask, and its group.
