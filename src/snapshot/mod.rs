@@ -143,6 +143,17 @@ impl Key {
         }
     }
 
+    /// What keeps it from being good at `now` in an instance of this identity, if anything does.
+    pub fn refused(&self, identity: &Identity, now: Timestamp) -> Option<&'static str> {
+        if self.expires.is_some_and(|expires| expires <= now) {
+            return Some("expired");
+        }
+        match (&identity.environment, &self.environment) {
+            (Some(ours), Some(its)) if ours != its => Some("of another environment"),
+            _ => None,
+        }
+    }
+
     pub fn may_use(&self, route: &Route) -> bool {
         self.routes
             .as_ref()
