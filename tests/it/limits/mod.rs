@@ -1,6 +1,7 @@
 //! What a key, a route and a team may use: requests and tokens in a minute, requests at once, money in a
 //! day or a month; of one process, and of a fleet with a Redis.
 
+mod failover;
 mod fleet;
 mod race;
 
