@@ -210,7 +210,7 @@ pub async fn run(
     }
     let ledger = ledger(&process, &snapshot.identity);
     if let Some(ledger) = &ledger {
-        quotas.recall(ledger);
+        quotas.recall(ledger, snapshot.instances.map_or(1, Into::into));
         background.spawn(quotas.clone().keep(ledger.clone()));
     }
     drop(snapshot);

@@ -131,12 +131,24 @@ impl Price {
         }
     }
 
-    /// What so many tokens would cost, by the last rate that is known: to compare prices, and to say
-    /// beforehand.
+    /// What so many tokens would cost, by the last rate that is known: to compare prices.
     pub fn foreseen(&self, prompt: u64, completion: u64) -> Money {
         let rates = self.tariff.rates(prompt);
+        self.told(prompt, rates.input, completion, rates.output)
+    }
+
+    /// The same where each token is of the dearest kind: a prompt that goes into the cache, an answer of
+    /// reasoning.
+    pub fn at_most(&self, prompt: u64, completion: u64) -> Money {
+        let rates = self.tariff.rates(prompt);
+        let input = rates.input.max(rates.cache_write.unwrap_or_default());
+        let output = rates.output.max(rates.reasoning.unwrap_or_default());
+        self.told(prompt, input, completion, output)
+    }
+
+    fn told(&self, prompt: u64, input: u64, completion: u64, output: u64) -> Money {
         let of = |tokens: u64, each: u64| Money::from_picos(u128::from(tokens) * u128::from(each));
-        let cost = of(prompt, rates.input) + of(completion, rates.output);
+        let cost = of(prompt, input) + of(completion, output);
         let months = self.dollars.as_ref();
         let rate = months.and_then(|months| months.values().next_back());
         rate.map_or(cost, |rate| exchange::at(cost, *rate))
@@ -266,6 +278,24 @@ mod tests {
         assert_eq!(price.cost(&usage(10, 0, 0, 2, 0), before), None);
         let dollars = Price::listed(tariff, &Exchange::default()).unwrap();
         assert_eq!((&*dollars.currency, dollars.dollars), ("USD", None));
+    }
+
+    #[test]
+    fn what_a_request_costs_at_most_is_what_its_dearest_tokens_cost() {
+        let thinks = Rates {
+            reasoning: Some(3000),
+            ..RATES
+        };
+        for (rates, foreseen, most) in [
+            (RATES, 1000 + 2000, 1250 + 2000),
+            (thinks, 1000 + 2000, 1250 + 6000),
+        ] {
+            let price = Price::new("USD", Tariff { rates, long: None });
+            assert_eq!(price.foreseen(10, 2), Money::from_picos(foreseen));
+            assert_eq!(price.at_most(10, 2), Money::from_picos(most));
+            let dearest = usage(10, 0, 10, 2, 2);
+            assert!(price.cost(&dearest, month()) <= Some(price.at_most(10, 2)));
+        }
     }
 
     #[test]

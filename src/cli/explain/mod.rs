@@ -152,7 +152,7 @@ impl Explain {
         let sieve = Sieve {
             look: &look,
             residency: &residency,
-            budgeted: limit::has_budget(&snapshot.under(&key, Some(&route))),
+            budgeted: limit::budget_of(&snapshot.under(&key, Some(&route))).is_some(),
             usable: &|_| Ok(()),
         };
         let health = Health::new(fastrand::Rng::with_seed(0));
