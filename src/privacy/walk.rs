@@ -85,6 +85,7 @@ pub(super) fn walk(body: &str, visit: &mut Visit<'_>) -> Result<Walked, Invalid>
         visit,
         depth: 0,
         part: Part::Rest,
+        sealed: false,
         splices: Vec::new(),
         unscannable: Vec::new(),
     };
@@ -115,6 +116,8 @@ struct Walk<'a, 'v> {
     visit: &'a mut Visit<'v>,
     depth: u8,
     part: Part,
+    /// The type that was named last says that the `data` behind it is for its provider alone.
+    sealed: bool,
     splices: Vec<(Range<usize>, String)>,
     unscannable: Vec<Unscannable>,
 }
@@ -233,9 +236,15 @@ impl<'a> Walk<'a, '_> {
 
     fn string(&mut self, key: Option<&str>, text: Text<'a>, zone: Zone) {
         if zone != Zone::Content && key.is_some_and(is_structure) {
-            if zone == Zone::Frame && key == Some("type") && text.says("item_reference") {
-                self.unscannable.push(Unscannable::State);
+            if zone == Zone::Frame && key == Some("type") {
+                self.sealed = text.says("redacted_thinking");
+                if text.says("item_reference") {
+                    self.unscannable.push(Unscannable::State);
+                }
             }
+            return;
+        }
+        if zone == Zone::Frame && key == Some("data") && self.sealed {
             return;
         }
         let said = text.decode();
@@ -261,6 +270,7 @@ impl<'a> Walk<'a, '_> {
                 visit: &mut *self.visit,
                 depth: self.depth + 1,
                 part: self.part,
+                sealed: false,
                 splices: Vec::new(),
                 unscannable: Vec::new(),
             };

@@ -328,6 +328,11 @@ fn what_cannot_be_looked_at_is_told() {
             "{body}"
         );
     }
+    let sealed = json!({"messages": [{"role": "assistant", "content": [
+        {"type": "redacted_thinking", "data": data},
+        {"type": "text", "text": "a", "data": "a@b.kz"}]}]});
+    let (out, survey, _) = mask_body(&sealed.to_string());
+    assert!(survey.unscannable().is_empty() && out.contains(&data) && !out.contains("a@b.kz"));
     let plain =
         json!({"conversation": null, "input": [{"content": "x", "source": "web"}], "seed": 5});
     assert!(mask_body(&plain.to_string()).1.unscannable().is_empty());
