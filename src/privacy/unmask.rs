@@ -38,7 +38,7 @@ impl Vault {
         if self.is_empty() {
             return Ok(None);
         }
-        let walked = walk::walk(body, &mut |text, form| match self.restore(text, form) {
+        let walked = walk::walk(body, &mut |text, form, _| match self.restore(text, form) {
             Cow::Owned(restored) if restored != text => Some(restored),
             Cow::Owned(_) | Cow::Borrowed(_) => None,
         })?;
