@@ -44,6 +44,8 @@ struct Row {
     cached: Option<String>,
     cache_write: Option<String>,
     reasoning: Option<String>,
+    audio_input: Option<String>,
+    audio_output: Option<String>,
     long: Option<LongRow>,
 }
 
@@ -108,6 +110,8 @@ impl Row {
             cached: perhaps(self.cached.as_ref())?,
             cache_write: perhaps(self.cache_write.as_ref())?,
             reasoning: perhaps(self.reasoning.as_ref())?,
+            audio_input: perhaps(self.audio_input.as_ref())?,
+            audio_output: perhaps(self.audio_output.as_ref())?,
         };
         let long = match &self.long {
             None => None,
@@ -118,7 +122,7 @@ impl Row {
                     output: each(&long.output)?,
                     cached: perhaps(long.cached.as_ref())?,
                     cache_write: perhaps(long.cache_write.as_ref())?,
-                    reasoning: None,
+                    ..Rates::default()
                 },
             }),
         };
@@ -214,6 +218,19 @@ mod tests {
             let tariff = tariff.unwrap_or_else(|| panic!("{model} has no price at {place}"));
             let rates = (tariff.rates.input, tariff.rates.output, tariff.rates.cached);
             assert_eq!(rates, (input, output, cached), "{model}");
+        }
+        for (place, model, heard, spoken) in [
+            ("openai", "gpt-audio", Some(32_000_000), Some(64_000_000)),
+            ("gemini", "gemini-2.5-flash", Some(1_000_000), None),
+            ("vertex", "gemini-3-flash-preview", Some(1_000_000), None),
+            ("openai", "gpt-4o", None, None),
+        ] {
+            let rates = prices.of([place], model).unwrap().rates;
+            assert_eq!(
+                (rates.audio_input, rates.audio_output),
+                (heard, spoken),
+                "{model}"
+            );
         }
         let long = prices
             .of(["gemini"], "gemini-2.5-pro")

@@ -27,6 +27,10 @@ pub struct Rates {
     pub cache_write: Option<u64>,
     /// Tokens of reasoning; else as `output`.
     pub reasoning: Option<u64>,
+    /// Of a prompt, what is sound; else as `input`.
+    pub audio_input: Option<u64>,
+    /// Of an answer, what is sound; else as `output`.
+    pub audio_output: Option<u64>,
 }
 
 impl Rates {
@@ -36,15 +40,20 @@ impl Rates {
         let prompt = usage.prompt?;
         let cached = usage.cached.unwrap_or_default().min(prompt);
         let written = usage.cache_write.unwrap_or_default().min(prompt - cached);
+        let read = prompt - cached - written;
+        let heard = usage.audio_input.unwrap_or_default().min(read);
         let completion = usage.completion.unwrap_or_default();
         let reasoning = usage.reasoning.unwrap_or_default();
         // Most count reasoning within the completion, some beside it: then it may be more.
         let said = completion.checked_sub(reasoning).unwrap_or(completion);
+        let spoken = usage.audio_output.unwrap_or_default().min(said);
         let parts = [
-            (prompt - cached - written, self.input),
+            (read - heard, self.input),
+            (heard, self.audio_input.unwrap_or(self.input)),
             (cached, self.cached.unwrap_or(self.input)),
             (written, self.cache_write.unwrap_or(self.input)),
-            (said, self.output),
+            (said - spoken, self.output),
+            (spoken, self.audio_output.unwrap_or(self.output)),
             (reasoning, self.reasoning.unwrap_or(self.output)),
         ];
         let picos = parts.map(|(tokens, each)| u128::from(tokens) * u128::from(each));
@@ -166,6 +175,7 @@ mod tests {
             cache_write: Some(cache_write),
             completion: Some(completion),
             reasoning: Some(reasoning),
+            ..Usage::default()
         }
     }
 
@@ -175,6 +185,8 @@ mod tests {
         cached: Some(10),
         cache_write: Some(125),
         reasoning: None,
+        audio_input: None,
+        audio_output: None,
     };
 
     fn month() -> Month {
@@ -205,6 +217,38 @@ mod tests {
         ] {
             let tariff = Tariff { rates, long: None };
             let cost = Price::new("USD", tariff).cost(&usage, month());
+            assert_eq!(cost, Some(Money::from_picos(picos)), "{usage:?}");
+        }
+    }
+
+    #[test]
+    fn sound_has_its_price_where_it_is_told_apart() {
+        let heard = |audio_input, audio_output| Usage {
+            audio_input,
+            audio_output,
+            ..usage(10, 4, 0, 7, 2)
+        };
+        let apart = Rates {
+            audio_input: Some(3200),
+            audio_output: Some(64_000),
+            ..RATES
+        };
+        for (rates, usage, picos) in [
+            (apart, heard(None, None), 600 + 40 + 7000),
+            (
+                apart,
+                heard(Some(5), Some(3)),
+                100 + 5 * 3200 + 40 + 4000 + 3 * 64_000,
+            ),
+            (RATES, heard(Some(5), Some(3)), 600 + 40 + 7000),
+            // More than there is beside the cache and the reasoning.
+            (
+                apart,
+                heard(Some(50), Some(50)),
+                6 * 3200 + 40 + 2000 + 5 * 64_000,
+            ),
+        ] {
+            let cost = Price::new("USD", Tariff { rates, long: None }).cost(&usage, month());
             assert_eq!(cost, Some(Money::from_picos(picos)), "{usage:?}");
         }
     }
