@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use crate::chat::Surface;
 use crate::dialect::Dialect;
-use crate::facts::{Extras, Facts, Families, Prices};
+use crate::facts::{Extras, Facts, Families, list_price};
 use crate::health::{self, Capacity, Priority};
 use crate::limit::{Terms, Under};
 use crate::price::{Exchange, Price};
@@ -473,8 +473,7 @@ impl Provider {
             Kind::Bedrock { .. } => (None, "bedrock"),
         };
         let places = place.as_deref().into_iter().chain([kind]);
-        let tariff = Prices::built_in().of(places, model)?;
-        Price::listed(*tariff, exchange)
+        Price::listed(list_price(places, model)?, exchange)
     }
 }
 
