@@ -21,7 +21,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::body::Body;
-use crate::config::{self, Bootstrap, Loaded, Problem, Process, Sources};
+use crate::config::{self, Begun, Bootstrap, Loaded, Problem, Process, Sources};
 use crate::fleet::Fleet;
 use crate::limit::{Folder, Seats};
 use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
@@ -114,9 +114,12 @@ impl Start {
     /// # Errors
     /// Every problem that can be found before a central document is there.
     pub fn of(sources: &Sources) -> Result<Self, Vec<Problem>> {
-        let mut bootstrap = config::bootstrap(sources)?;
+        let mut bootstrap = match config::begin(sources)? {
+            Begun::Whole(loaded) => return Ok(Self::Loaded(loaded)),
+            Begun::Waiting(bootstrap) => bootstrap,
+        };
         match bootstrap.source.take() {
-            Some(place) => Ok(Self::Following(Box::new(bootstrap), place)),
+            Some(place) => Ok(Self::Following(bootstrap, place)),
             None => config::load(sources).map(|loaded| Self::Loaded(Box::new(loaded))),
         }
     }
