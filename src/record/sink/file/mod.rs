@@ -108,7 +108,8 @@ impl FileSink {
         if regular {
             opening::lock(&file)?;
             resumed = opening::resume(&mut file, &policy.path)?;
-            if durable {
+            // There is nothing to lose in an empty one, and a disk may take its time.
+            if durable && file.metadata()?.len() > 0 {
                 file.sync_data()?;
             }
         }
