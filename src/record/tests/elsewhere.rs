@@ -106,7 +106,7 @@ async fn what_a_file_holds_is_sent_once_over_rotations_and_starts() {
 async fn a_clock_that_was_put_back_between_rotations_loses_nothing() {
     let place = Place::new();
     let (records, mut outbox) = place.open(4000);
-    for written in 1..=4 {
+    for written in 1..=10 {
         write(&records, 5);
         while outbox.waiting() < written * 5 {
             tokio::task::yield_now().await;
@@ -126,7 +126,7 @@ async fn a_clock_that_was_put_back_between_rotations_loses_nothing() {
         let name = format!("audit.jsonl.20990101T{hour}0000Z-{number}");
         fs::rename(&path, path.with_file_name(name)).unwrap();
     }
-    assert_eq!(sent(&mut outbox).await, all(1, 20));
+    assert_eq!(sent(&mut outbox).await, all(1, 50));
 }
 
 #[tokio::test]
