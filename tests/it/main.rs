@@ -50,6 +50,7 @@ mod resuming;
 mod rules;
 mod secrets;
 mod shared;
+mod service;
 mod sources;
 mod standin;
 mod stores;
