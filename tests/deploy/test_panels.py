@@ -114,7 +114,7 @@ def wait(until):
     raise AssertionError(f"not within {PATIENCE} s")
 
 
-@pytest.mark.parametrize("expr", panels())
+@pytest.mark.parametrize("expr", list(panels()))
 def test_a_panel_shows_something(prometheus, expr):
     expr = expr.replace("$__rate_interval", "1m")
     for name in ("instance", "route", "provider"):
