@@ -94,8 +94,10 @@ def prometheus(tmp_path_factory):
 
 def scraped(prometheus):
     try:
-        return prometheus.query("up == 1")
+        with urllib.request.urlopen(f"http://127.0.0.1:{prometheus.port}/-/ready", timeout=PATIENCE):
+            return prometheus.query("up == 1")
     except (urllib.error.URLError, ConnectionError):
+        # Not yet, or it still reads what it has kept.
         return False
 
 
