@@ -8,6 +8,7 @@ mod files;
 mod life;
 mod reload;
 mod sending;
+mod service;
 
 use std::io;
 use std::net::SocketAddr;
@@ -158,6 +159,10 @@ pub async fn run(
         Arc::clone(&again),
     );
     let reloader = Arc::new(reloader);
+    if let Some(watchdog) = service::watchdog() {
+        core.background.spawn(watchdog);
+    }
+    service::waiting();
     let follows = matches!(start, Start::Following(..));
     match start {
         Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(*loaded))),
@@ -253,9 +258,11 @@ pub async fn run(
     background.spawn(keep_warm(live.clone(), upstream));
     status.listener_up();
     tracing::info!(listen = %at.listen, admin = %at.admin, version = %live.current().version, "serving");
+    service::ready(at);
     ready(at);
 
     life::until_told_to_end(&mut signals, &reloader, &records).await;
+    service::stopping();
     let drain = life::Drain {
         process: &process,
         options,
