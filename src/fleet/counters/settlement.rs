@@ -111,3 +111,55 @@ impl Settlement {
         counters.begin(&SETTLE, &keys, &args)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::{OnLoss, Rate};
+
+    fn rate() -> Item {
+        Item::Rate {
+            key: "r".into(),
+            rate: Rate::new(60, 1),
+            count: 5,
+            settles: true,
+        }
+    }
+
+    fn running() -> Item {
+        Item::Running {
+            key: "c".into(),
+            most: 9,
+        }
+    }
+
+    fn money() -> Item {
+        Item::Money(Purse {
+            account: "key:a|2026-11".into(),
+            key: "b".into(),
+            limit: 9,
+            amount: 3,
+            ends: Timestamp::MAX,
+            on_loss: OnLoss::Closed,
+        })
+    }
+
+    #[test]
+    fn a_rate_is_not_put_right_twice_where_no_mark_says_that_it_was() {
+        for (items, tokens) in [
+            (vec![rate()], None),
+            (vec![rate(), running()], Some(None)),
+            (vec![rate(), running(), money()], Some(Some(2))),
+        ] {
+            let lease = Lease {
+                id: "l".into(),
+                items: items.into(),
+                lent: false,
+            };
+            let told = Settlement::of(lease, Some(2), Some(Money::ZERO));
+            assert!(told.says_something());
+            let again = told.again().map(|again| again.tokens);
+            assert_eq!(again, tokens);
+        }
+    }
+}

@@ -247,9 +247,9 @@ fn what_ran_before_the_fleet_was_lost_counts_on() {
         desk.take(&[&key], 0, "0", lost).unwrap_err().why,
         Why::Concurrency
     );
-    before.iter().for_each(|taken| {
+    for taken in &before {
         desk.settle(taken, None, None);
-    });
+    }
     let passed = std::iter::from_fn(|| desk.take(&[&key], 0, "0", lost).ok());
     assert_eq!(passed.count(), 5);
 }
