@@ -146,12 +146,16 @@ impl Price {
         self.told(prompt, rates.input, completion, rates.output)
     }
 
-    /// The same where each token is of the dearest kind: a prompt that goes into the cache, an answer of
-    /// reasoning.
+    /// The same where each token is of the dearest kind: a prompt of sound, or one that goes into the cache;
+    /// an answer of sound, or of reasoning.
     pub fn at_most(&self, prompt: u64, completion: u64) -> Money {
         let rates = self.tariff.rates(prompt);
-        let input = rates.input.max(rates.cache_write.unwrap_or_default());
-        let output = rates.output.max(rates.reasoning.unwrap_or_default());
+        let dearest = |plain: u64, others: [Option<u64>; 2]| {
+            let others = others.into_iter().flatten();
+            others.fold(plain, u64::max)
+        };
+        let input = dearest(rates.input, [rates.cache_write, rates.audio_input]);
+        let output = dearest(rates.output, [rates.reasoning, rates.audio_output]);
         self.told(prompt, input, completion, output)
     }
 
@@ -330,9 +334,15 @@ mod tests {
             reasoning: Some(3000),
             ..RATES
         };
+        let sounds = Rates {
+            audio_input: Some(700),
+            audio_output: Some(9000),
+            ..thinks
+        };
         for (rates, foreseen, most) in [
             (RATES, 1000 + 2000, 1250 + 2000),
             (thinks, 1000 + 2000, 1250 + 6000),
+            (sounds, 1000 + 2000, 7000 + 18_000),
         ] {
             let price = Price::new("USD", Tariff { rates, long: None });
             assert_eq!(price.foreseen(10, 2), Money::from_picos(foreseen));
