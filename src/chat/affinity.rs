@@ -1,12 +1,11 @@
 //! What all requests of one conversation have in common, so that they go the same way.
 
-use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
-
 use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Request;
+use super::drawn::drawn;
 
 const CONVERSATION: &str = "x-pillion-tag-conversation";
 
@@ -42,7 +41,6 @@ pub fn affinity(request: &Request, headers: &HeaderMap) -> Option<u64> {
     if let Some(named) = named(headers) {
         return Some(named);
     }
-    let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let members: Members<'_> = serde_json::from_slice(&request.body).ok()?;
     let said = |value: Option<&'_ RawValue>| {
         value
@@ -50,7 +48,7 @@ pub fn affinity(request: &Request, headers: &HeaderMap) -> Option<u64> {
             .filter(|text| !matches!(&**text, "null" | "\"\""))
     };
     if let Some(named) = said(members.prompt_cache_key).or_else(|| said(members.user)) {
-        return Some(hasher.hash_one(named));
+        return Some(drawn([named.as_bytes()]));
     }
     let listed: Option<Vec<&RawValue>> = members
         .input
@@ -64,15 +62,15 @@ pub fn affinity(request: &Request, headers: &HeaderMap) -> Option<u64> {
         .or_else(|| said(members.instructions))
         .or_else(|| first(&["\"system\"", "\"developer\""]));
     let user = first(&["\"user\""]).or_else(|| said(members.input));
-    user.map(|user| hasher.hash_one((system, user)))
+    let system = system.unwrap_or_default();
+    user.map(|user| drawn([system.as_bytes(), user.as_bytes()]))
 }
 
 /// The same, from the header alone.
 pub(super) fn named(headers: &HeaderMap) -> Option<u64> {
-    let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let named = headers.get(CONVERSATION)?.as_bytes();
     // One that is empty names nothing.
-    (!named.is_empty()).then(|| hasher.hash_one(named))
+    (!named.is_empty()).then(|| drawn([named]))
 }
 
 fn is_of(turn: &str, roles: &[&str]) -> bool {

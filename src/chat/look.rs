@@ -3,12 +3,12 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use http::HeaderMap;
 
 use super::Surface;
 use super::affinity::{affinity, named};
+use super::drawn::drawn;
 use super::request::{Request, is_payload};
 use crate::wire::json::{Cursor, Invalid, Kind, Text};
 
@@ -134,8 +134,7 @@ impl<'a> Look<'a> {
 
     /// A number that is the same for all requests of the conversation, or else for all that are the same.
     pub fn conversation(&self, headers: &HeaderMap) -> u64 {
-        let hasher = BuildHasherDefault::<DefaultHasher>::default();
-        let alike = || hasher.hash_one(self.body);
+        let alike = || drawn([self.body]);
         self.affinity(headers).unwrap_or_else(alike)
     }
 

@@ -7,6 +7,7 @@ pub mod asked;
 pub mod calls;
 mod continued;
 mod conversation;
+mod drawn;
 pub mod embedding;
 mod estimate;
 mod event;
@@ -28,6 +29,7 @@ pub use conversation::{
     Call, CallResult, Conversation, Effort, Format, Lifetime, Media, Part, Role, Thinking, Tool,
     ToolChoice, Turn,
 };
+pub use drawn::drawn;
 pub use embedding::EmbeddingRequest;
 pub use estimate::estimate;
 pub use event::{Answer, Event, Finish, Reason};

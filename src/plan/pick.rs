@@ -1,11 +1,11 @@
 //! The order of the targets that share one place.
 
-use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::Selection;
+use crate::chat::drawn;
 use crate::snapshot::{Member, Place, Select, Target};
 
 /// One request in so many goes to another member than the fastest, so that the others are measured
@@ -44,10 +44,10 @@ fn weighted<'a>(
 ) -> Order<'a> {
     let draw = |member: &Member, rng: &mut fastrand::Rng| match affinity {
         None => rng.f64(),
-        Some(conversation) => {
-            let hasher = BuildHasherDefault::<DefaultHasher>::default();
-            unit(hasher.hash_one((conversation, &*member.target.id)))
-        }
+        Some(conversation) => unit(drawn([
+            &conversation.to_be_bytes()[..],
+            member.target.id.as_bytes(),
+        ])),
     };
     // The smallest goes first: an exponential variable with the weight as its rate.
     sorted(members, |member| {

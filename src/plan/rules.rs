@@ -2,14 +2,13 @@
 
 use std::cell::OnceCell;
 use std::fmt;
-use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use jiff::civil::Weekday;
 
-use crate::chat::{Look, Request};
+use crate::chat::{Look, Request, drawn};
 use crate::snapshot::{Condition, Fact, Hours, Identity, Key, Rule, Wanted, short};
 
 /// What was found in a request of personal data.
@@ -119,8 +118,8 @@ fn holds(condition: &Condition, by: &Circumstances<'_>) -> bool {
         }
         Condition::Time(hours) => is_in(hours, by.now),
         Condition::Share { percent, salt } => {
-            let hasher = BuildHasherDefault::<DefaultHasher>::default();
-            let drawn = hasher.hash_one((&**salt, by.look.conversation(by.headers)));
+            let conversation = by.look.conversation(by.headers).to_be_bytes();
+            let drawn = drawn([salt.as_bytes(), &conversation[..]]);
             // From 0 to below 100; who is below a share is below every larger one.
             (u128::from(drawn) * 100) >> 64 < u128::from(percent.hundredths())
         }
