@@ -4,6 +4,8 @@
 //! points or chooses is no text: keys, models, types, ids, roles, names of tools. All other strings are,
 //! also in fields that are newer than this code. Arguments and results of tools are the application's
 //! own data: there every string is text, and a long number, too; JSON in a string is walked in its turn.
+//! In a record nothing has to work: there keys and names are texts as well, and what cannot be looked at
+//! gives way to a note.
 
 use std::ops::Range;
 
@@ -16,6 +18,8 @@ const DEEPEST: u8 = 4;
 const UNBROKEN: usize = 1024;
 /// Digits that a number has at least to be looked at.
 const LONG_NUMBER: usize = 7;
+/// What a provider has signed or sealed, in a note.
+const SEALED: &str = "sealed";
 
 /// What cannot be looked at, so that it may hold personal data of every class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,6 +51,14 @@ impl Unscannable {
     }
 }
 
+/// Where what is walked goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum To {
+    /// To who must understand it: a provider, the caller.
+    Peer,
+    Record,
+}
+
 /// What a walk came to.
 pub(super) struct Walked {
     /// The text with what `visit` gave in the place of strings; `None` where it gave nothing.
@@ -58,14 +70,8 @@ pub(super) struct Walked {
 pub(super) type Visit<'v> = dyn FnMut(&str, Form) -> Option<String> + 'v;
 
 /// Walks a whole body.
-pub(super) fn walk(body: &str, visit: &mut Visit<'_>) -> Result<Walked, Invalid> {
-    let mut walk = Walk {
-        text: body,
-        visit,
-        depth: 0,
-        splices: Vec::new(),
-        unscannable: Vec::new(),
-    };
+pub(super) fn walk(body: &str, to: To, visit: &mut Visit<'_>) -> Result<Walked, Invalid> {
+    let mut walk = Walk::of(body, to, 0, visit);
     let mut cursor = Cursor::new(body);
     walk.value(&mut cursor, None, Zone::Frame)?;
     cursor.end()?;
@@ -75,6 +81,11 @@ pub(super) fn walk(body: &str, visit: &mut Visit<'_>) -> Result<Walked, Invalid>
         text: walk.spliced(),
         unscannable: walk.unscannable,
     })
+}
+
+/// Walks one text on its way into a record; gives what is to stand in its place.
+pub(super) fn text(text: &str, visit: &mut Visit<'_>) -> Option<String> {
+    Walk::of(text, To::Record, 0, visit).said(text, Form::Text)
 }
 
 /// Whose words an object speaks.
@@ -90,13 +101,25 @@ enum Zone {
 
 struct Walk<'a, 'v> {
     text: &'a str,
+    to: To,
     visit: &'a mut Visit<'v>,
     depth: u8,
     splices: Vec<(Range<usize>, String)>,
     unscannable: Vec<Unscannable>,
 }
 
-impl<'a> Walk<'a, '_> {
+impl<'a, 'v> Walk<'a, 'v> {
+    fn of(text: &'a str, to: To, depth: u8, visit: &'a mut Visit<'v>) -> Self {
+        Self {
+            text,
+            to,
+            visit,
+            depth,
+            splices: Vec::new(),
+            unscannable: Vec::new(),
+        }
+    }
+
     fn value(
         &mut self,
         cursor: &mut Cursor<'a>,
@@ -113,7 +136,12 @@ impl<'a> Walk<'a, '_> {
                 self.number(key, span, zone);
             }
             Kind::Object => {
-                cursor.object(|cursor, key| self.member(cursor, &key.decode(), zone))?;
+                cursor.object(|cursor, key| self.member(cursor, key, zone))?;
+            }
+            Kind::Array if self.is_tokens(cursor, key, zone)? => {
+                self.unscannable.push(Unscannable::Tokens);
+                let span = cursor.skip()?;
+                self.note(span, Unscannable::Tokens.name());
             }
             Kind::Array => {
                 cursor.array(|cursor| self.value(cursor, key, zone))?;
@@ -125,7 +153,18 @@ impl<'a> Walk<'a, '_> {
         Ok(())
     }
 
-    fn member(&mut self, cursor: &mut Cursor<'a>, key: &str, zone: Zone) -> Result<(), Invalid> {
+    fn member(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        text: Text<'a>,
+        zone: Zone,
+    ) -> Result<(), Invalid> {
+        let key: &str = &text.decode();
+        if self.to == To::Record
+            && let Some(changed) = (self.visit)(key, Form::Text)
+        {
+            self.splices.push((text.span(), quote(&changed)));
+        }
         let kind = cursor.kind()?;
         let zone = match (zone, key) {
             (Zone::Content, _) | (Zone::Frame, "arguments" | "metadata" | "action") => {
@@ -143,14 +182,19 @@ impl<'a> Walk<'a, '_> {
             };
             if let Some(medium) = medium {
                 self.unscannable.push(medium);
-                if key != "prompt" {
-                    cursor.skip()?;
+                // A record may name what the provider keeps.
+                let is_walked =
+                    key == "prompt" || self.to == To::Record && medium == Unscannable::State;
+                if !is_walked {
+                    let span = cursor.skip()?;
+                    self.note(span, medium.name());
                     return Ok(());
                 }
             }
         }
-        if zone == Zone::Frame && is_opaque(key) {
-            cursor.skip()?;
+        if zone == Zone::Frame && is_opaque(key) && (self.to == To::Peer || kind == Kind::String) {
+            let span = cursor.skip()?;
+            self.note(span, SEALED);
             return Ok(());
         }
         self.value(cursor, Some(key), zone)
@@ -179,11 +223,12 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn string(&mut self, key: Option<&str>, text: Text<'a>, zone: Zone) {
-        if zone != Zone::Content && key.is_some_and(is_structure) {
+        if self.to == To::Peer && zone != Zone::Content && key.is_some_and(is_structure) {
             return;
         }
         if text.raw().len() >= UNBROKEN && is_base64(text.raw()) {
             self.unscannable.push(Unscannable::Data);
+            self.note(text.span(), Unscannable::Data.name());
             return;
         }
         let form = match key {
@@ -199,13 +244,7 @@ impl<'a> Walk<'a, '_> {
     fn said(&mut self, text: &str, form: Form) -> Option<String> {
         if self.depth < DEEPEST && text.trim_start().starts_with(['{', '[']) && check(text).is_ok()
         {
-            let mut inner = Walk {
-                text,
-                visit: &mut *self.visit,
-                depth: self.depth + 1,
-                splices: Vec::new(),
-                unscannable: Vec::new(),
-            };
+            let mut inner = Walk::of(text, self.to, self.depth + 1, &mut *self.visit);
             let walked = inner.value(&mut Cursor::new(text), None, Zone::Content);
             self.unscannable.append(&mut inner.unscannable);
             // It has been checked.
@@ -218,21 +257,45 @@ impl<'a> Walk<'a, '_> {
     fn number(&mut self, key: Option<&str>, span: Range<usize>, zone: Zone) {
         let digits = &self.text[span.clone()];
         match (zone, key) {
-            (Zone::Content, _) => {
-                let long = digits.len() >= LONG_NUMBER;
-                if !long || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            (Zone::Frame, Some("input" | "prompt")) => {
+                if self.unscannable.last() != Some(&Unscannable::Tokens) {
+                    self.unscannable.push(Unscannable::Tokens);
+                }
+                self.note(span, Unscannable::Tokens.name());
+            }
+            (Zone::Frame | Zone::Schema, _) if self.to == To::Peer => {}
+            (_, _) => {
+                let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
+                if digits.len() < LONG_NUMBER || !whole && self.to == To::Peer {
                     return;
                 }
                 if let Some(changed) = (self.visit)(digits, Form::Text) {
                     self.splices.push((span, quote(&changed)));
                 }
             }
-            (Zone::Frame, Some("input" | "prompt")) => {
-                if self.unscannable.last() != Some(&Unscannable::Tokens) {
-                    self.unscannable.push(Unscannable::Tokens);
-                }
-            }
-            (Zone::Frame | Zone::Schema, _) => {}
+        }
+    }
+
+    /// Whether a list, on its way into a record, is a text as numbers of tokens.
+    fn is_tokens(
+        &self,
+        cursor: &mut Cursor<'a>,
+        key: Option<&str>,
+        zone: Zone,
+    ) -> Result<bool, Invalid> {
+        if self.to == To::Peer || zone != Zone::Frame || !matches!(key, Some("input" | "prompt")) {
+            return Ok(false);
+        }
+        let list = &self.text[cursor.position() + 1..];
+        Ok(!list.trim_start().starts_with(']') && Cursor::new(list).kind()? == Kind::Number)
+    }
+
+    /// In a record, what stands in the place of something that cannot be looked at.
+    fn note(&mut self, span: Range<usize>, what: &str) {
+        if self.to == To::Record {
+            let bytes = span.len();
+            self.splices
+                .push((span, format!("\"[{what}, {bytes} bytes]\"")));
         }
     }
 

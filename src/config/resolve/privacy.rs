@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::node::Table;
 use crate::config::problem::Report;
 use crate::privacy::{Class, Classes, Detectors};
-use crate::snapshot::{Condition, Privacy, Rule, Unscannable};
+use crate::snapshot::{Condition, Content, Privacy, Rule, Unscannable};
 
 /// The classes that a configuration may name.
 pub(super) struct Known {
@@ -56,6 +56,16 @@ impl Known {
             }
         }
         classes
+    }
+}
+
+/// What is recorded of a route's requests and answers: as the route says, else as all do.
+pub(super) fn content(root: &Table, route: &Table) -> Content {
+    let own = route.text("content");
+    let said = own.or_else(|| root.table("audit")?.text("content"));
+    match said.as_deref() {
+        Some("masked") => Content::Masked,
+        _ => Content::Nothing,
     }
 }
 
