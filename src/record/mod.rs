@@ -292,7 +292,8 @@ impl Recorder {
     /// Returns once it is known what the record may hold of the request, where it is to hold it. Cancel-safe.
     pub async fn transcribed(&mut self) {
         if let Some(content) = &mut self.facts.content {
-            content.transcribed().await;
+            // Boxed: most requests have none to wait for.
+            Box::pin(content.transcribed()).await;
         }
     }
 

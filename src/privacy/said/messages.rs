@@ -42,13 +42,7 @@ impl Said {
         }
     }
 
-    fn begins(
-        &mut self,
-        index: u64,
-        data: &str,
-        at: usize,
-        is_whole: bool,
-    ) -> Result<(), Invalid> {
+    fn begins(&mut self, index: u64, data: &str, at: usize, is_whole: bool) -> Result<(), Invalid> {
         let block = members(data, at)?;
         let text = |key: &str| member(&block, key).and_then(|span| string(data, &span));
         let kind = text("type").unwrap_or_default();

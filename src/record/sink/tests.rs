@@ -10,7 +10,7 @@ use super::batch::Batch;
 use super::file::FileSink;
 use super::throttle::Throttle;
 use super::writer::{Message, Writer};
-use super::{Audit, AuditFile, Fsync, QUEUE};
+use super::{Audit, AuditFile, AuditSinks, Fsync, QUEUE, ROOM};
 use crate::proof::verify::{Report, Verifier};
 use crate::proof::{Heads, heads_of, lines, segments};
 use crate::record::receipt::Receipt;
@@ -73,6 +73,26 @@ fn verified(file: &Path, notes: &str) -> Report {
 
 fn open(policy: AuditFile) -> FileSink {
     FileSink::open(policy, Some("pod-1"), Heads::default(), Instant::now()).unwrap()
+}
+
+#[test]
+fn what_waits_to_be_written_leaves_no_room_for_content() {
+    let (queue, _lines) = mpsc::sync_channel(4);
+    let audit = Audit::queueing(queue, Arc::new(Metrics::new()));
+    assert!(audit.has_room());
+    audit.append(Ok(vec![b'x'; ROOM]), None);
+    assert!(!audit.has_room());
+    let place = Place::new();
+    let sinks = AuditSinks {
+        file: Some(place.policy()),
+        ..AuditSinks::default()
+    };
+    let (audit, _) = Audit::open(sinks, None, Arc::new(Metrics::new())).unwrap();
+    audit.append(Ok(vec![b'x'; ROOM]), None);
+    audit.close();
+    assert!(audit.has_room(), "it is written");
+    audit.load.failing.store(true, Ordering::Release);
+    assert!(!audit.has_room());
 }
 
 /// One record.

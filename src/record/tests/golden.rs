@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::GatewayError;
+use crate::privacy::Transcript;
 
 const ID: &[u8; 36] = b"req_018bcfe568000123456789abcdef0123";
 
@@ -162,6 +163,39 @@ fn what_is_not_known_is_null() {
             r#""config_version":null}"#,
         )
     );
+}
+
+#[test]
+fn content_is_masked_once_it_was_looked_into() {
+    let (mut facts, after) = planned();
+    let (transcribing, content) = Content::new();
+    facts.content = Some(Box::new(content));
+    let answered = End::Answered(StatusCode::OK);
+    let early = line(&mut facts, answered, after(1));
+    assert!(
+        early.contains(r#""content":null,"config_version""#),
+        "{early}"
+    );
+    let transcript = Transcript::of(&Arc::default(), r#"{"input":"a@b.kz"}"#, None);
+    transcribing.done(transcript.unwrap());
+    let bare = line(&mut facts, answered, after(1));
+    let request = r#""content":{"request":"{\"input\":\"[EMAIL_1]\"}","answer":"#;
+    assert!(
+        bare.contains(&format!(r#"{request}null,"cut":false}},"#)),
+        "{bare}"
+    );
+    let mut said = Said::new(Surface::Chat);
+    said.whole(br#"{"choices":[{"index":0,"message":{"content":"Hi a@b.kz"}}]}"#);
+    facts.content.as_mut().unwrap().answered(&said, true);
+    let whole = line(&mut facts, answered, after(1));
+    let answer = r#""[{\"text\":\"Hi [EMAIL_1]\"}]","cut":false},"config_version""#;
+    assert!(whole.contains(&format!("{request}{answer}")), "{whole}");
+    // A look that failed.
+    let (transcribing, content) = Content::new();
+    facts.content = Some(Box::new(content));
+    drop(transcribing);
+    facts.content.as_mut().unwrap().answered(&said, true);
+    assert_eq!(line(&mut facts, answered, after(1)), early);
 }
 
 #[test]
