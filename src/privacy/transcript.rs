@@ -45,6 +45,8 @@ impl MaskedText {
         let is_long = text.len() > LONGEST;
         if is_long {
             text.truncate(text.floor_char_boundary(LONGEST));
+            // It may have been some MiB.
+            text.shrink_to_fit();
         }
         Self {
             text,

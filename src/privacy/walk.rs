@@ -20,6 +20,8 @@ const UNBROKEN: usize = 1024;
 const LONG_NUMBER: usize = 7;
 /// What a provider has signed or sealed, in a note.
 const SEALED: &str = "sealed";
+/// What opens another server, such as one of tools, in a note.
+const CREDENTIAL: &str = "a credential";
 
 /// What cannot be looked at, so that it may hold personal data of every class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,6 +87,9 @@ pub(super) fn walk(body: &str, to: To, visit: &mut Visit<'_>) -> Result<Walked, 
 
 /// Walks one text on its way into a record; gives what is to stand in its place.
 pub(super) fn text(text: &str, visit: &mut Visit<'_>) -> Option<String> {
+    if text.len() >= UNBROKEN && is_base64(text) {
+        return Some(note(Unscannable::Data.name(), text.len()));
+    }
     Walk::of(text, To::Record, 0, visit).said(text, Form::Text)
 }
 
@@ -174,6 +179,11 @@ impl<'a, 'v> Walk<'a, 'v> {
             (_, "parameters" | "input_schema" | "schema" | "json_schema") => Zone::Schema,
             (zone, _) => zone,
         };
+        if self.to == To::Record && zone != Zone::Schema && is_credential(key) {
+            let span = cursor.skip()?;
+            self.note(span, CREDENTIAL);
+            return Ok(());
+        }
         if zone == Zone::Frame && kind != Kind::Null {
             let medium = match key {
                 "source" if kind == Kind::Object => self.source(cursor)?,
@@ -293,9 +303,8 @@ impl<'a, 'v> Walk<'a, 'v> {
     /// In a record, what stands in the place of something that cannot be looked at.
     fn note(&mut self, span: Range<usize>, what: &str) {
         if self.to == To::Record {
-            let bytes = span.len();
-            self.splices
-                .push((span, format!("\"[{what}, {bytes} bytes]\"")));
+            let note = quote(&note(what, span.len()));
+            self.splices.push((span, note));
         }
     }
 
@@ -313,6 +322,11 @@ impl<'a, 'v> Walk<'a, 'v> {
         out.push_str(&self.text[done..]);
         Some(out)
     }
+}
+
+/// What stands in the place of so many bytes that cannot be looked at.
+fn note(what: &str, bytes: usize) -> String {
+    format!("[{what}, {bytes} bytes]")
 }
 
 /// Members that show, play, or point to something outside of the request.
@@ -368,6 +382,21 @@ pub(super) fn is_structure(key: &str) -> bool {
             | "$schema"
             | "$id"
     )
+}
+
+/// Members by which a request carries what a provider is to show to another server, or a tool is given.
+fn is_credential(key: &str) -> bool {
+    [
+        "authorization",
+        "authorization_token",
+        "headers",
+        "api_key",
+        "access_token",
+        "client_secret",
+        "password",
+    ]
+    .iter()
+    .any(|name| key.eq_ignore_ascii_case(name))
 }
 
 /// What the provider has signed or sealed, and what is only for it.

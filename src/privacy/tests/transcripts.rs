@@ -148,6 +148,13 @@ fn what_cannot_be_looked_into_is_a_note() {
             json!({"prompt": {"id": "p", "variables": {"who": "[EMAIL_1]"}}, "usage": {"[EMAIL_1]": 1}, "n": "[PHONE_1]"}),
         ),
         (
+            json!({"tools": [{"type": "mcp", "headers": {"X": "s3"}, "authorization": "s3"}], "x": {"arguments": {"Password": "s3"}},
+                "schema": {"properties": {"password": {"type": "string"}}}}),
+            json!({"tools": [{"type": "mcp", "headers": "[a credential, 10 bytes]", "authorization": "[a credential, 4 bytes]"}],
+                "x": {"arguments": {"Password": "[a credential, 4 bytes]"}},
+                "schema": {"properties": {"password": {"type": "string"}}}}),
+        ),
+        (
             json!({"seed": 880_101_300_209_u64}),
             json!({"seed": "[IIN_1]"}),
         ),
@@ -170,6 +177,8 @@ fn an_answer_is_texts_refusals_and_calls() {
     assert_eq!(answer.as_str(), expected.to_string());
     assert!(!answer.is_cut());
     assert_eq!(kept.answer(&Said::new(Surface::Chat), true), None);
+    let answer = kept.answer(&says(&"QUJD".repeat(300)), true).unwrap();
+    assert_eq!(answer.as_str(), r#"[{"text":"[base64, 1200 bytes]"}]"#);
 }
 
 #[test]
