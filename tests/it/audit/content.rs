@@ -58,25 +58,30 @@ fn held(record: &Value) -> (Value, Value) {
 
 #[tokio::test]
 async fn a_record_holds_the_same_of_every_provider_on_every_surface() {
-    for (more, masks) in [("", false), (", privacy: { mask: [email] }", true)] {
+    // Where the route masks, a provider sees placeholders alone, and writes those.
+    let known = Script::calls(
+        &["Dear ", "ann", "a.k@mail.kz", ", 4111 1111 1111 1111"],
+        &[(
+            "call_1",
+            "weather",
+            &["{\"to\":\"eva@mail.kz\",\"of\":[\"ann", "a.k@mail.kz\"]}"],
+        )],
+    );
+    let masked = Script::calls(
+        &["Dear ", "[EM", "AIL_1]", ", 4111 1111 1111 1111"],
+        &[(
+            "call_1",
+            "weather",
+            &["{\"to\":\"eva@mail.kz\",\"of\":[\"[EM", "AIL_1]\"]}"],
+        )],
+    );
+    for (more, script) in [("", known), (", privacy: { mask: [email] }", masked)] {
         let stage = Stage::with("", &format!(", {MASKED}{more}")).await;
         for kind in KINDS {
-            // Where the route masks, a provider sees placeholders alone, and writes those.
-            let mail = if masks { "[EMAIL_1]" } else { MAIL };
-            let (head, tail) = mail.split_at(3);
-            let arguments = format!("{{\"to\":\"{INVENTED}\",\"of\":[\"{head}");
-            let said = format!(", {CARD}");
-            stage.cast(
-                kind,
-                Act::Says(Script::calls(
-                    &["Dear ", head, tail, &said],
-                    &[("call_1", "weather", &[&arguments, &format!("{tail}\"]}}")])],
-                )),
-            );
+            stage.cast(kind, Act::Says(script.clone()));
             for surface in SURFACES {
                 for streamed in [false, true] {
-                    let what =
-                        format!("{kind:?} {surface:?}, streamed: {streamed}, masks: {masks}");
+                    let what = format!("{kind:?} {surface:?}, streamed: {streamed}{more}");
                     let mut asking = surface.asking(&stage.alone(kind), streamed);
                     asking["tools"] = surface.tools(&["weather"]);
                     let asking = asking.to_string();
