@@ -1,6 +1,7 @@
 //! The one place that spawns. Drain waits for what it holds.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -27,8 +28,9 @@ impl Tasks {
         self.shared.running.fetch_add(1, Ordering::Relaxed);
         let running = Running(Arc::clone(&self.shared));
         // Held by the task as it is, the work would lie there twice: as what is captured, and as what
-        // is awaited. A connection's is large, and there are many.
-        let work = Box::pin(work);
+        // is awaited. A connection's is large, and there are many. And without its type there is one kind of
+        // task in the binary, for all that is ever spawned.
+        let work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(work);
         #[expect(
             clippy::disallowed_methods,
             reason = "this is the one place that spawns"

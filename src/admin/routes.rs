@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::snapshot::{Condition, Place, Route, Rule, Snapshot};
+use crate::privacy::{Classes, Detectors};
+use crate::snapshot::{self, Condition, Place, Route, Rule, Snapshot};
 
 /// What `/api/routes` answers.
 #[derive(Debug, Serialize)]
@@ -16,10 +17,22 @@ struct Row {
     /// Other model strings that mean it.
     accepts: Vec<String>,
     residency: Option<String>,
+    /// Null where nothing is done about personal data but by rules.
+    privacy: Option<Privacy>,
     /// In fallback order; of a group, all that share the place.
     targets: Vec<Vec<String>>,
     /// In the order in which they are asked.
     rules: Vec<RuleRow>,
+}
+
+/// What becomes of which classes of personal data, as the operator writes it.
+#[derive(Debug, Serialize)]
+struct Privacy {
+    observe: Vec<String>,
+    mask: Vec<String>,
+    block: Vec<String>,
+    unmask: bool,
+    unscannable: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,8 +65,27 @@ impl Row {
             route: route.name.to_string(),
             accepts,
             residency: route.residency.as_deref().map(str::to_owned),
+            privacy: (route.privacy.looks())
+                .then(|| Privacy::of(&snapshot.detectors, &route.privacy)),
             targets: targets(&route.places),
             rules: route.rules.iter().map(RuleRow::of).collect(),
+        }
+    }
+}
+
+impl Privacy {
+    fn of(detectors: &Detectors, privacy: &snapshot::Privacy) -> Self {
+        let names = |classes: Classes| {
+            let is_one = |name: &&str| detectors.class(name).is_some_and(|it| classes.has(it));
+            let names = detectors.names().filter(is_one);
+            names.map(str::to_owned).collect()
+        };
+        Self {
+            observe: names(privacy.observe),
+            mask: names(privacy.mask),
+            block: names(privacy.block),
+            unmask: privacy.unmask,
+            unscannable: privacy.unscannable.name(),
         }
     }
 }

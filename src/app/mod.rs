@@ -8,6 +8,7 @@ mod files;
 mod life;
 mod reload;
 mod sending;
+mod service;
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +22,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::body::Body;
-use crate::config::{self, Bootstrap, Loaded, Problem, Process, Sources};
+use crate::config::{self, Begun, Bootstrap, Loaded, Problem, Process, Sources};
 use crate::fleet::Fleet;
 use crate::limit::{Folder, Seats};
 use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
@@ -114,9 +115,12 @@ impl Start {
     /// # Errors
     /// Every problem that can be found before a central document is there.
     pub fn of(sources: &Sources) -> Result<Self, Vec<Problem>> {
-        let mut bootstrap = config::bootstrap(sources)?;
+        let mut bootstrap = match config::begin(sources)? {
+            Begun::Whole(loaded) => return Ok(Self::Loaded(loaded)),
+            Begun::Waiting(bootstrap) => bootstrap,
+        };
         match bootstrap.source.take() {
-            Some(place) => Ok(Self::Following(Box::new(bootstrap), place)),
+            Some(place) => Ok(Self::Following(bootstrap, place)),
             None => config::load(sources).map(|loaded| Self::Loaded(Box::new(loaded))),
         }
     }
@@ -155,6 +159,10 @@ pub async fn run(
         Arc::clone(&again),
     );
     let reloader = Arc::new(reloader);
+    if let Some(watchdog) = service::watchdog() {
+        core.background.spawn(watchdog);
+    }
+    service::waiting();
     let follows = matches!(start, Start::Following(..));
     match start {
         Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(*loaded))),
@@ -210,7 +218,7 @@ pub async fn run(
     }
     let ledger = ledger(&process, &snapshot.identity);
     if let Some(ledger) = &ledger {
-        quotas.recall(ledger);
+        quotas.recall(ledger, snapshot.instances.map_or(1, Into::into));
         background.spawn(quotas.clone().keep(ledger.clone()));
     }
     drop(snapshot);
@@ -250,9 +258,11 @@ pub async fn run(
     background.spawn(keep_warm(live.clone(), upstream));
     status.listener_up();
     tracing::info!(listen = %at.listen, admin = %at.admin, version = %live.current().version, "serving");
+    service::ready(at);
     ready(at);
 
     life::until_told_to_end(&mut signals, &reloader, &records).await;
+    service::stopping();
     let drain = life::Drain {
         process: &process,
         options,

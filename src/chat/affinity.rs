@@ -70,8 +70,9 @@ pub fn affinity(request: &Request, headers: &HeaderMap) -> Option<u64> {
 /// The same, from the header alone.
 pub(super) fn named(headers: &HeaderMap) -> Option<u64> {
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
-    let named = headers.get(CONVERSATION)?;
-    Some(hasher.hash_one(named.as_bytes()))
+    let named = headers.get(CONVERSATION)?.as_bytes();
+    // One that is empty names nothing.
+    (!named.is_empty()).then(|| hasher.hash_one(named))
 }
 
 fn is_of(turn: &str, roles: &[&str]) -> bool {
@@ -131,6 +132,8 @@ mod tests {
         let chat = |body: &str, tag| of(Surface::Chat, body, tag);
         let tagged = chat(&body("a", ""), Some("t"));
         assert_eq!(tagged, chat(&body("b", r#","user":"u""#), Some("t")));
+        let unnamed = chat(&body("a", r#","user":"u""#), Some(""));
+        assert_eq!(unnamed, chat(&body("b", r#","user":"u""#), None));
         let cached = chat(&body("a", r#","user":"u","prompt_cache_key":"k""#), None);
         assert_eq!(cached, chat(&body("b", r#","prompt_cache_key":"k""#), None));
         let user = chat(&body("a", r#","user":"u","prompt_cache_key":null"#), None);

@@ -34,7 +34,7 @@ pub use event::{Answer, Event, Finish, Reason};
 pub use look::Look;
 pub use named::Named;
 pub use offer::{Choice, Force, Offer};
-pub use request::{Request, UsageOption};
+pub use request::{Request, UsageOption, weigh};
 pub use thought::Thought;
 pub use unsupported::Unsupported;
 pub use usage::Usage;

@@ -11,6 +11,9 @@ pub struct Usage {
     /// Tokens of reasoning; a part of `completion` at `OpenAI`, beside it at some others.
     pub reasoning: Option<u64>,
     pub completion: Option<u64>,
+    /// The part of `prompt` that was sound, and that of `completion`: where they are charged apart.
+    pub audio_input: Option<u64>,
+    pub audio_output: Option<u64>,
 }
 
 impl Usage {
@@ -27,6 +30,8 @@ impl Usage {
             cache_write: sum(self.cache_write, other.cache_write),
             reasoning: sum(self.reasoning, other.reasoning),
             completion: sum(self.completion, other.completion),
+            audio_input: sum(self.audio_input, other.audio_input),
+            audio_output: sum(self.audio_output, other.audio_output),
         }
     }
 

@@ -121,37 +121,37 @@ impl Verify {
 }
 
 fn tell(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    // Names of files and of instances are whatever somebody made them.
+    let mut say = |line: String| writeln!(out, "{}", line.replace(char::is_control, "\u{fffd}"));
     for note in &report.notes {
-        writeln!(out, "note: {note}")?;
+        say(format!("note: {note}"))?;
     }
     if let Some(first) = report.problems.first() {
-        write!(out, "{}:", first.file)?;
-        if let Some(line) = first.line {
-            write!(out, "{line}:")?;
-        }
-        writeln!(out, " {}", first.message)?;
+        let line = first.line.map(|line| format!("{line}:"));
+        let line = line.unwrap_or_default();
+        say(format!("{}:{line} {}", first.file, first.message))?;
         if let Some(expected) = &first.expected {
-            writeln!(out, "  expected: {expected}")?;
+            say(format!("  expected: {expected}"))?;
         }
         if let Some(found) = &first.found {
-            writeln!(out, "  found:    {found}")?;
+            say(format!("  found:    {found}"))?;
         }
         let more = report.problems.len() - 1;
         if more > 0 {
-            writeln!(out, "and {more} more: --json lists them")?;
+            say(format!("and {more} more: --json lists them"))?;
         }
         return Ok(());
     }
     for chain in &report.chains {
         let files = chain.files.join(" → ");
         let whose = chain.instance.as_deref().unwrap_or("-");
-        let (first, last) = (chain.first_seq, chain.last_seq);
-        writeln!(
-            out,
-            "{whose}: {first} to {last} in {files}, head {}",
-            chain.head
-        )?;
+        let (first, last, head) = (chain.first_seq, chain.last_seq, &chain.head);
+        say(format!(
+            "{whose}: {first} to {last} in {files}, head {head}"
+        ))?;
     }
     let (records, files, chains) = (report.records, report.files, report.chains.len());
-    writeln!(out, "ok: {records} records, {files} files, {chains} chains")
+    say(format!(
+        "ok: {records} records, {files} files, {chains} chains"
+    ))
 }

@@ -90,10 +90,9 @@ fn table(counted: &[Spent], out: &mut impl Write) -> io::Result<()> {
     );
     let mut line = |cells: [&str; 5]| {
         let [environment, scope, window, spent, held] = cells;
-        writeln!(
-            out,
-            "{environment:<wide$}  {scope:<long$}  {window:<10}  {spent:>16}  {held:>16}"
-        )
+        let line =
+            format!("{environment:<wide$}  {scope:<long$}  {window:<10}  {spent:>16}  {held:>16}");
+        writeln!(out, "{}", line.replace(char::is_control, "\u{fffd}"))
     };
     line(["environment", "scope", "window", "spent", "reserved"])?;
     for one in counted {

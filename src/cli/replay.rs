@@ -61,13 +61,7 @@ impl Replay {
         };
         let rng = fastrand::Rng::with_seed(self.seed);
         let mut replay = Replaying::new(&loaded.snapshot, span, Instant::now(), rng);
-        let read = records::read(&files, |line, last| {
-            let before = replay.lines;
-            replay.line(line);
-            if last {
-                replay.lines.ended(before);
-            }
-        });
+        let read = records::read(&files, |line, is_last| replay.line(line, is_last));
         if let Err(error) = read {
             tracing::error!("{error}");
             return Ok(ExitCode::from(FAILED));

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, builder::TypedValueParser as _};
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::run::refuse;
 use super::{BAD_CONFIGURATION, FAILED, counted, records, variable};
@@ -154,19 +153,10 @@ impl Report {
         out: &mut impl Write,
     ) -> Result<(), Trouble> {
         let mut tally = Tally::new(self.by.clone(), span);
-        records::read(files, |line, last| {
-            let before = tally.lines;
-            tally.line(line);
-            if last {
-                tally.lines.ended(before);
-            }
-        })
-        .map_err(Trouble::In)?;
+        records::read(files, |line, is_last| tally.line(line, is_last)).map_err(Trouble::In)?;
         let summary = Summary::of(tally.finish(), self.currency.as_deref(), exchange);
         let told = if self.json {
-            serde_json::to_writer_pretty(&mut *out, &summary)
-                .map_err(io::Error::from)
-                .and_then(|()| writeln!(out))
+            json(&summary, out)
         } else if self.csv {
             report::csv(&summary, out)
         } else {
@@ -185,24 +175,23 @@ impl Report {
     ) -> Result<(), Trouble> {
         let side = |place: usize| Side(sides.get(place).cloned().unwrap_or_default());
         let mut comparison = Comparison::new([side(0), side(1)], span);
-        records::read(files, |line, last| {
-            let before = comparison.lines;
-            comparison.line(line);
-            if last {
-                comparison.lines.ended(before);
-            }
-        })
-        .map_err(Trouble::In)?;
-        let rows = comparison.finish(self.currency.as_deref(), exchange);
+        records::read(files, |line, is_last| comparison.line(line, is_last))
+            .map_err(Trouble::In)?;
+        let sides = comparison.finish(self.currency.as_deref(), exchange);
         let told = if self.json {
-            writeln!(out, "{:#}", json!({ "compare": sides, "rows": rows }))
+            json(&sides, out)
         } else if self.csv {
-            report::compared_csv(&rows, out)
+            report::compared_csv(&sides, out)
         } else {
-            report::compared(&rows, out)
+            report::compared(&sides, out)
         };
         told.map_err(Trouble::Out)
     }
+}
+
+fn json(told: &impl serde::Serialize, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, told)?;
+    writeln!(out)
 }
 
 /// What failed: what was read, or what was written to.

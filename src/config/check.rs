@@ -221,6 +221,10 @@ fn wrong_type(value: &Value, shape: &Shape, path: &Path, report: &mut Report) ->
         (Value::Num(..), Shape::Duration { .. } | Shape::DurationOrOff | Shape::DurationRange) => {
             report.problem_with_hint(path, message, "add the unit");
         }
+        (Value::Array(..), Shape::Table(_)) => {
+            let hint = "there is one of it: write its keys without a list around them";
+            report.problem_with_hint(path, message, hint);
+        }
         (_, _) => report.problem(path, message),
     }
     Node::Bad

@@ -115,26 +115,50 @@ pub struct AuditConfig {
     pub required: bool,
 }
 
+/// What a process begins with.
+#[derive(Debug)]
+pub enum Begun {
+    Whole(Box<Loaded>),
+    /// There is a source that must be asked.
+    Waiting(Box<Bootstrap>),
+}
+
+/// [`load`], or [`bootstrap`] where the sources name a central one. Without one, they are read once.
+///
+/// # Errors
+/// As theirs.
+pub fn begin(sources: &Sources) -> Result<Begun, Vec<Problem>> {
+    let given = Given::read(sources)?;
+    let merged = given.merge()?;
+    if authority::has_source(&merged.tree) {
+        return Ok(Begun::Waiting(Box::new(bootstrap(sources)?)));
+    }
+    Ok(Begun::Whole(Box::new(whole(given, merged, sources)?)))
+}
+
 /// # Errors
 /// Every problem that the sources have, in the order of the texts; at least one. A file that cannot
 /// be read is one.
 pub fn load(sources: &Sources) -> Result<Loaded, Vec<Problem>> {
     let given = Given::read(sources)?;
+    let mut merged = given.merge()?;
+    if merged.standing == Standing::Waiting {
+        bootstrap(sources)?;
+        let at = Path::root().key("source");
+        let message = "has the routes and the keys, and was not asked for them";
+        merged.report.problem(&at, message);
+        return Err(merged.report.into_parts().0);
+    }
+    whole(given, merged, sources)
+}
+
+fn whole(given: Given, merged: Merged, sources: &Sources) -> Result<Loaded, Vec<Problem>> {
     let Merged {
         tree,
         mut report,
         standing,
         dropped: _,
-    } = given.merge()?;
-    if standing == Standing::Waiting {
-        bootstrap(sources)?;
-        let at = Path::root().key("source");
-        report.problem(
-            &at,
-            "has the routes and the keys, and was not asked for them",
-        );
-        return Err(report.into_parts().0);
-    }
+    } = merged;
     let root = check::check(&tree, keys::ROOT, &mut report);
     authority::know_overrides(&root, &mut report);
     let families = families(&root, &mut report);

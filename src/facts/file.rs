@@ -1,16 +1,17 @@
 //! The data: a list of families, each a set of name patterns and the facts in which it differs.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
-use figment::Figment;
-use figment::providers::{Format as _, Toml};
 use serde::Deserialize;
 
-use super::{CallIds, Extras, Facts, Sampling, Thinking, ThinkingOff};
+use super::{CallIds, Extras, Facts, Sampling, Thinking, ThinkingOff, quoted, read};
 use crate::chat::Effort;
 
-const BUILT_IN: &str = include_str!("families.toml");
+const TEXT: &str = include_str!("families.toml");
+
+/// What each family in it begins with.
+const HEADER: &str = "[[family]]\n";
 
 /// Families in the order in which they are asked: the first pattern that fits decides.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -114,15 +115,45 @@ impl Row {
     }
 }
 
-static DEFAULT: LazyLock<Families> = LazyLock::new(|| {
-    // The built-in file is read by a test; the empty list stands for the impossible.
-    Families::read(BUILT_IN).unwrap_or_default()
+/// A family that comes with Pillion. Its facts are read when a model of it is first asked for: a
+/// process knows a few models, and reading all of the file would take a good part of its start.
+struct BuiltIn {
+    /// Its part of the file: a file itself.
+    text: &'static str,
+    /// The line with its patterns.
+    models: &'static str,
+    facts: OnceLock<Arc<Facts>>,
+}
+
+static BUILT_IN: LazyLock<Vec<BuiltIn>> = LazyLock::new(|| {
+    let starts = TEXT.match_indices(HEADER).map(|(start, _)| start);
+    let ends = starts.clone().skip(1).chain([TEXT.len()]);
+    let texts = starts.zip(ends).map(|(start, end)| &TEXT[start..end]);
+    let families = texts.map(|text| BuiltIn {
+        text,
+        models: (text.lines().find(|line| line.starts_with("models = "))).unwrap_or_default(),
+        facts: OnceLock::new(),
+    });
+    families.collect()
 });
 
+static NONE: Families = Families { list: Vec::new() };
+
+impl BuiltIn {
+    fn facts(&self) -> Arc<Facts> {
+        let facts = self.facts.get_or_init(|| {
+            // All of them are read by a test; a model of no known family stands for the impossible.
+            let family = Families::read(self.text).unwrap_or_default().list.pop();
+            family.map_or_else(|| Arc::new(unknown()), |family| family.facts)
+        });
+        Arc::clone(facts)
+    }
+}
+
 impl Families {
-    /// The families that come with Pillion.
+    /// The families that come with Pillion, and no others.
     pub fn built_in() -> &'static Self {
-        &DEFAULT
+        &NONE
     }
 
     /// Reads an operator's file, in the form of the built-in one.
@@ -130,9 +161,7 @@ impl Families {
     /// # Errors
     /// What is wrong with it, for the operator.
     pub fn read(text: &str) -> Result<Self, Problem> {
-        let file: File = Figment::from(Toml::string(text))
-            .extract()
-            .map_err(|error| Problem(error.to_string()))?;
+        let file: File = read(text).map_err(Problem)?;
         let list = file.family.into_iter().map(|mut row| Family {
             patterns: std::mem::take(&mut row.models)
                 .iter()
@@ -148,22 +177,14 @@ impl Families {
     /// The facts about `model`, asked of `self` first and of the built-in families then.
     pub fn of(&self, model: &str) -> Arc<Facts> {
         let model = model.to_ascii_lowercase();
-        let own = self.find(&model);
-        own.or_else(|| Self::built_in().find(&model))
-            .unwrap_or_else(|| Arc::new(unknown()))
-    }
-
-    fn find(&self, model: &str) -> Option<Arc<Facts>> {
-        let fits = |family: &&Family| {
-            family
-                .patterns
-                .iter()
-                .any(|pattern| matches(pattern, model))
-        };
-        self.list
-            .iter()
-            .find(fits)
-            .map(|family| Arc::clone(&family.facts))
+        let fits = |pattern: &str| matches(pattern, &model);
+        let fits_own = |family: &&Family| family.patterns.iter().any(|pattern| fits(pattern));
+        if let Some(own) = self.list.iter().find(fits_own) {
+            return Arc::clone(&own.facts);
+        }
+        let mut built_in = BUILT_IN.iter();
+        let family = built_in.find(|family| quoted(family.models).any(fits));
+        family.map_or_else(|| Arc::new(unknown()), BuiltIn::facts)
     }
 }
 
@@ -248,8 +269,8 @@ mod tests {
     }
 
     #[test]
-    fn the_built_in_file_is_whole_and_knows_the_models_of_the_day() {
-        let families = Families::read(BUILT_IN).unwrap_or_else(|problem| panic!("{problem}"));
+    fn the_built_in_file_knows_the_models_of_the_day() {
+        let families = Families::built_in();
         for (model, family) in [
             ("claude-sonnet-4-5-20250929", "claude 4.5"),
             ("claude-sonnet-4-20250514", "claude 3.7 and sonnet 4"),
@@ -318,6 +339,18 @@ mod tests {
     }
 
     #[test]
+    fn the_built_in_families_are_read_one_by_one_as_the_file_is() {
+        let whole = Families::read(TEXT).unwrap_or_else(|problem| panic!("{problem}"));
+        assert_eq!(BUILT_IN.len(), whole.list.len());
+        for (one, family) in BUILT_IN.iter().zip(whole.list) {
+            assert_eq!(one.facts(), family.facts);
+            let patterns: Vec<&str> = quoted(one.models).collect();
+            assert_eq!(patterns, family.patterns, "{}", family.facts.family);
+            assert!(!patterns.is_empty(), "{}", family.facts.family);
+        }
+    }
+
+    #[test]
     fn an_operators_file_is_asked_first_and_its_mistakes_are_named() {
         let own = Families::read(
             "[[family]]\nname = \"ours\"\nmodels = [\"claude-opus-5\"]\nmax_output = 9\n\
@@ -328,6 +361,8 @@ mod tests {
         assert!(own.of("ours-1").reasoning_back && !own.of("claude-opus-5").reasoning_back);
         assert_eq!(&*own.of("claude-opus-5-5").family, "claude opus 5.5");
         let problem = Families::read("[[family]]\nname = \"x\"\nmodels = []\nmax_outptu = 1\n");
-        assert!(problem.unwrap_err().to_string().contains("max_outptu"));
+        let problem = problem.unwrap_err().to_string();
+        let start = "line 4: unknown field `max_outptu`";
+        assert!(problem.starts_with(start), "{problem}");
     }
 }

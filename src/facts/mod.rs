@@ -10,7 +10,9 @@ mod prices;
 use std::sync::Arc;
 
 pub use file::{Families, Problem};
-pub use prices::Prices;
+pub use prices::list_price;
+
+use serde::de::DeserializeOwned;
 
 use crate::chat::Effort;
 
@@ -140,4 +142,21 @@ impl Facts {
         let lower = self.efforts.iter().rev().find(|known| **known <= effort);
         lower.or(self.efforts.first()).copied()
     }
+}
+
+/// The texts in quotes of a line of the data that come before its first `]`: a list of names, which need
+/// no escapes.
+fn quoted(line: &str) -> impl Iterator<Item = &str> {
+    let list = line.split(']').next().unwrap_or_default();
+    list.split('"').skip(1).step_by(2)
+}
+
+/// What a file of data says, or its first mistake with the line that it is on.
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    toml_edit::de::from_str(text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let before = text.bytes().take(start);
+        let line = 1 + before.filter(|byte| *byte == b'\n').count();
+        format!("line {line}: {}", error.message().replace('\n', ", "))
+    })
 }

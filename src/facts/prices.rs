@@ -1,49 +1,52 @@
 //! The price lists that come with Pillion.
 
-use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::LazyLock;
 
-use figment::Figment;
-use figment::providers::{Format as _, Toml};
 use serde::Deserialize;
 
+use super::{quoted, read};
 use crate::price::{Long, Money, Rates, Tariff};
 
-const BUILT_IN: &str = include_str!("prices.toml");
+const TEXT: &str = include_str!("prices.toml");
 
-/// What models cost, by where they are asked and by their name there.
-#[derive(Debug, Default)]
-pub struct Prices {
-    places: HashMap<String, HashMap<String, Tariff>>,
+/// What each list in it begins with.
+const HEADER: &str = "[[list]]\n";
+
+/// What each row begins with.
+const ROW: &str = "  { models = ";
+
+/// The list price of `model` at the first of `places` that has one.
+///
+/// The file is searched as text, and of its rows only the one that is asked for is read: a process
+/// knows a few models, and reading all of them would take a good part of its start.
+pub fn list_price<'a>(places: impl IntoIterator<Item = &'a str>, model: &str) -> Option<Tariff> {
+    let model = model.to_ascii_lowercase();
+    let mut places = places.into_iter();
+    let row = places.find_map(|place| row(place, &model))?;
+    // Every row is read by a test; no price stands for the impossible.
+    Row::read(row).and_then(|row| row.tariff()).ok()
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    list: Vec<List>,
+/// The line of `model` in the lists that hold at `place`. A list has a line for `at` and one for each row.
+fn row(place: &str, model: &str) -> Option<&'static str> {
+    let lists = TEXT.split(HEADER).skip(1);
+    let mut rows = lists
+        .filter(|list| quoted(list).any(|at| at == place))
+        .flat_map(|list| list.lines().filter(|line| line.starts_with(ROW)));
+    rows.find(|row| quoted(row).any(|name| name == model))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct List {
-    at: Vec<String>,
-    #[expect(dead_code, reason = "for people, and for the test that asks for it")]
-    page: String,
-    #[expect(dead_code, reason = "for people, and for the test that asks for it")]
-    read: String,
-    prices: Vec<Row>,
-}
-
+/// What a row says of its models.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
-    models: Vec<String>,
     input: String,
     output: String,
     cached: Option<String>,
     cache_write: Option<String>,
     reasoning: Option<String>,
+    audio_input: Option<String>,
+    audio_output: Option<String>,
     long: Option<LongRow>,
 }
 
@@ -57,50 +60,18 @@ struct LongRow {
     cache_write: Option<String>,
 }
 
-static DEFAULT: LazyLock<Prices> = LazyLock::new(|| {
-    // The built-in file is read by a test; no prices at all stand for the impossible.
-    Prices::read(BUILT_IN).unwrap_or_default()
-});
-
-impl Prices {
-    pub fn built_in() -> &'static Self {
-        &DEFAULT
-    }
-
-    /// The list price of `model` at the first of `places` that has one.
-    pub fn of<'a>(
-        &self,
-        places: impl IntoIterator<Item = &'a str>,
-        model: &str,
-    ) -> Option<&Tariff> {
-        let model = model.to_ascii_lowercase();
-        let mut places = places.into_iter();
-        places.find_map(|place| self.places.get(place)?.get(&model))
-    }
-
-    fn read(text: &str) -> Result<Self, String> {
-        let file: File = Figment::from(Toml::string(text))
-            .extract()
-            .map_err(|error| error.to_string())?;
-        let mut prices = Self::default();
-        for list in file.list {
-            for row in list.prices {
-                let tariff = row.tariff()?;
-                for place in &list.at {
-                    let at = prices.places.entry(place.clone()).or_default();
-                    for model in &row.models {
-                        if at.insert(model.clone(), tariff).is_some() {
-                            return Err(format!("{model} is twice at {place}"));
-                        }
-                    }
-                }
-            }
-        }
-        Ok(prices)
-    }
-}
-
 impl Row {
+    /// Reads what stands behind the names in a line of a list.
+    fn read(line: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct File {
+            row: Row,
+        }
+        let (_, prices) = line.split_once("], ").ok_or("has no prices")?;
+        let text = format!("row = {{ {}", prices.trim_end_matches(','));
+        read(&text).map(|file: File| file.row)
+    }
+
     fn tariff(&self) -> Result<Tariff, String> {
         let rates = Rates {
             input: each(&self.input)?,
@@ -108,6 +79,8 @@ impl Row {
             cached: perhaps(self.cached.as_ref())?,
             cache_write: perhaps(self.cache_write.as_ref())?,
             reasoning: perhaps(self.reasoning.as_ref())?,
+            audio_input: perhaps(self.audio_input.as_ref())?,
+            audio_output: perhaps(self.audio_output.as_ref())?,
         };
         let long = match &self.long {
             None => None,
@@ -118,7 +91,7 @@ impl Row {
                     output: each(&long.output)?,
                     cached: perhaps(long.cached.as_ref())?,
                     cache_write: perhaps(long.cache_write.as_ref())?,
-                    reasoning: None,
+                    ..Rates::default()
                 },
             }),
         };
@@ -143,11 +116,53 @@ fn perhaps(million: Option<&String>) -> Result<Option<u64>, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        list: Vec<List>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct List {
+        at: Vec<String>,
+        page: String,
+        read: String,
+        prices: Vec<Models>,
+    }
+
+    #[derive(Deserialize)]
+    struct Models {
+        models: Vec<String>,
+        #[serde(flatten)]
+        row: Row,
+    }
+
     #[test]
-    fn the_built_in_lists_are_whole_and_have_the_models_of_the_day() {
-        let prices = Prices::read(BUILT_IN).unwrap_or_else(|problem| panic!("{problem}"));
+    fn a_row_is_found_and_read_as_the_whole_file_is() {
+        let file: File = read(TEXT).unwrap();
+        let mut seen = HashSet::new();
+        for list in &file.list {
+            assert!(list.page.starts_with("https://"), "{}", list.page);
+            assert_eq!(list.read.len(), "2026-11-26".len(), "{}", list.read);
+            for Models { models, row } in &list.prices {
+                let tariff = row.tariff().unwrap();
+                let at = |model| list.at.iter().map(move |place| (model, place));
+                for (model, place) in models.iter().flat_map(at) {
+                    assert!(seen.insert((place, model)), "{model} is twice at {place}");
+                    let price = list_price([&**place], model);
+                    assert_eq!(price, Some(tariff), "{model} at {place}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_built_in_lists_have_the_models_of_the_day() {
         for (place, model, input, output, cached) in [
             ("openai", "gpt-5-mini", 250_000, 2_000_000, Some(25_000)),
             ("azure", "GPT-4o", 2_500_000, 10_000_000, Some(1_250_000)),
@@ -210,48 +225,52 @@ mod tests {
                 Some(28_000),
             ),
         ] {
-            let tariff = prices.of([place], model);
+            let tariff = list_price([place], model);
             let tariff = tariff.unwrap_or_else(|| panic!("{model} has no price at {place}"));
             let rates = (tariff.rates.input, tariff.rates.output, tariff.rates.cached);
             assert_eq!(rates, (input, output, cached), "{model}");
         }
-        let long = prices
-            .of(["gemini"], "gemini-2.5-pro")
-            .unwrap()
-            .long
-            .unwrap();
+        for (place, model, heard, spoken) in [
+            ("openai", "gpt-audio", Some(32_000_000), Some(64_000_000)),
+            ("gemini", "gemini-2.5-flash", Some(1_000_000), None),
+            ("vertex", "gemini-3-flash-preview", Some(1_000_000), None),
+            ("openai", "gpt-4o", None, None),
+        ] {
+            let rates = list_price([place], model).unwrap().rates;
+            assert_eq!(
+                (rates.audio_input, rates.audio_output),
+                (heard, spoken),
+                "{model}"
+            );
+        }
+        let long = list_price(["gemini"], "gemini-2.5-pro").unwrap().long;
+        let long = long.unwrap();
         assert_eq!((long.above, long.rates.input), (200_000, 2_500_000));
     }
 
     #[test]
     fn a_price_holds_where_its_list_does() {
-        let prices = Prices::built_in();
         for (places, model) in [
             (["vertex"], "claude-haiku-4-5"),
             (["openai"], "claude-haiku-4-5"),
             (["openai"], "gpt-5-mini-of-mine"),
             (["llm.internal"], "gpt-5-mini"),
         ] {
-            assert_eq!(prices.of(places, model), None, "{model}");
+            assert_eq!(list_price(places, model), None, "{model}");
         }
-        assert!(
-            prices
-                .of(["vertex:global", "vertex"], "gemini-2.5-pro")
-                .is_some()
-        );
+        assert!(list_price(["vertex:global", "vertex"], "gemini-2.5-pro").is_some());
     }
 
     #[test]
-    fn a_list_with_a_mistake_is_none() {
-        let row = |price: &str| {
-            format!(
-                "[[list]]\nat = ['a']\npage = 'p'\nread = 'r'\nprices = [{{ models = ['m'], input = '1', output = '{price}' }}]"
-            )
+    fn a_row_with_a_mistake_is_none() {
+        let tariff = |price: &str| {
+            let line = format!("  {{ models = ['m'], input = '1', output = '{price}' }},");
+            Row::read(&line).and_then(|row| row.tariff())
         };
-        assert!(Prices::read(&row("0.000001")).is_ok());
+        assert!(tariff("0.000001").is_ok());
         for wrong in ["", "-1", "0.0000001", "1e3", "99999999999999999999999"] {
-            assert!(Prices::read(&row(wrong)).is_err(), "{wrong}");
+            assert!(tariff(wrong).is_err(), "{wrong}");
         }
-        assert!(Prices::read(&format!("{0}\n{0}", row("1"))).is_err());
+        assert!(Row::read("  { models = ['m'], inptu = '1', output = '1' },").is_err());
     }
 }

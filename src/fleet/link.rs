@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::lock;
-use super::redis::State;
-use crate::redis::{Place, Reply, Socket, connect, next};
+use super::redis::{State, look};
+use crate::redis::{Place, Reply, Socket, ask, connect, next, refusal};
 
 /// To connect and to be let in.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -52,7 +52,7 @@ type Waiting = Mutex<VecDeque<Sent>>;
 pub(super) async fn run(place: Place, mut orders: mpsc::Receiver<Order>, state: Arc<State>) {
     let mut pause = PAUSE;
     loop {
-        let connecting = timeout(CONNECT, plain(&place));
+        let connecting = timeout(CONNECT, writable(&place));
         let connected = connecting
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
@@ -77,10 +77,22 @@ pub(super) async fn run(place: Place, mut orders: mpsc::Receiver<Order>, state: 
     }
 }
 
-/// With the usual authorities.
-async fn plain(place: &Place) -> io::Result<Box<dyn Socket>> {
+/// A connection to a Redis that takes what it is given, with the usual authorities.
+async fn writable(place: &Place) -> io::Result<Box<dyn Socket>> {
     let trusted = || crate::upstream::tls_config(None).map_err(io::Error::other);
-    connect(place, place.tls.then(trusted).transpose()?).await
+    let mut socket = connect(place, place.tls.then(trusted).transpose()?).await?;
+    match ask(&mut socket, &mut BytesMut::new(), &look()).await? {
+        Reply::Error(error) => Err(refusal(&error)),
+        Reply::Nil | Reply::Number(_) | Reply::Text(_) | Reply::List(_) => Ok(socket),
+    }
+}
+
+/// A Redis that has become the replica of another one says so in each refusal. That one has the name
+/// now, so it is looked up again.
+fn is_replica(reply: &Reply) -> bool {
+    const WORD: &[u8] = b"READONLY";
+    // Older ones say it behind the name of the script.
+    matches!(reply, Reply::Error(error) if error.windows(WORD.len()).any(|word| word == WORD))
 }
 
 /// `Ok` when nobody can give a command any more.
@@ -135,10 +147,14 @@ async fn read(
         let Some(sent) = lock(waiting).pop_front() else {
             return io::Error::other("a reply to nothing");
         };
+        let is_replica = is_replica(&reply);
         match sent.reply {
             // Whoever waited may have given up.
             Some(to) => drop(to.send(reply)),
             None => state.heard(&reply),
+        }
+        if is_replica {
+            return io::Error::other("READONLY");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(super) struct Redis {
 /// What is known of the connection.
 pub(super) struct State {
     connected: AtomicBool,
+    /// How many there have been.
+    connections: AtomicU64,
     gate: Mutex<Gate>,
     queued: Room,
     /// Whether it was there when somebody last heard of it, and whether anybody has.
@@ -58,6 +60,7 @@ impl Redis {
         let (sender, orders) = mpsc::channel(QUEUED / ORDER);
         let state = Arc::new(State {
             connected: AtomicBool::new(false),
+            connections: AtomicU64::new(0),
             gate: Mutex::default(),
             queued: Room::new(QUEUED),
             told: Mutex::default(),
@@ -109,8 +112,7 @@ impl Redis {
     /// Looks whether it is well again, when that is due: whether it takes what it is given.
     pub(super) async fn look(&self) {
         if lock(&self.state.gate).is_look_due(Instant::now()) {
-            let look = encode(&[b"SET", b"pillion:look", b"", b"PX", b"1000"]);
-            if let Ok(asked) = self.send(look) {
+            if let Ok(asked) = self.send(look()) {
                 let _ = asked.reply().await;
             }
         }
@@ -118,6 +120,11 @@ impl Redis {
 
     pub(super) fn is_up(&self) -> bool {
         self.state.is_up()
+    }
+
+    /// The number of the connection: another one may be to another Redis.
+    pub(super) fn connection(&self) -> u64 {
+        self.state.connections.load(Ordering::Acquire)
     }
 
     fn send(&self, bytes: Bytes) -> Result<Asking, Away> {
@@ -177,6 +184,11 @@ impl Asking {
     }
 }
 
+/// What shows whether it takes what it is given.
+pub(super) fn look() -> Bytes {
+    encode(&[b"SET", b"pillion:look", b"", b"PX", b"1000"])
+}
+
 /// The one error that says nothing of Redis itself: it is to be told the script.
 fn is_unknown_script(reply: &Reply) -> bool {
     matches!(reply, Reply::Error(error) if error.starts_with(b"NOSCRIPT"))
@@ -189,6 +201,7 @@ impl State {
 
     pub(super) fn connected(&self) {
         lock(&self.gate).answered();
+        self.connections.fetch_add(1, Ordering::AcqRel);
         self.connected.store(true, Ordering::Release);
         self.say(None);
     }
@@ -256,7 +269,7 @@ impl State {
             (None | Some(true), false, Some(why)) => {
                 tracing::warn!(
                     why,
-                    "the shared state is away: until it is back, what comes twice is one call within this process only"
+                    "the shared state is away: until it is back, what comes twice is one call within this process only, and limits and budgets are held by what is known here"
                 );
             }
             (Some(true), true, _) | (Some(false), false, _) | (None | Some(true), false, None) => {}
@@ -274,9 +287,12 @@ mod tests {
     /// Something that lets us in, and then neither reads nor answers.
     async fn silent(listener: TcpListener) {
         let (mut socket, _) = listener.accept().await.unwrap();
-        let mut word = [0; 1];
-        socket.read_exact(&mut word).await.unwrap();
-        socket.write_all(b"+OK\r\n").await.unwrap();
+        // To be let in, and to be looked at.
+        for _ in 0..2 {
+            let mut command = Vec::new();
+            socket.read_buf(&mut command).await.unwrap();
+            socket.write_all(b"+OK\r\n").await.unwrap();
+        }
         std::future::pending::<()>().await;
     }
 

@@ -15,6 +15,9 @@ const REMEMBERED: usize = 40;
 const LEAST: u64 = 256;
 /// The most that an answer without a bound is thought to come to, for money, at least.
 const WORST: u64 = 4096;
+/// No provider gives more answers to one request; who asks for more is refused there, and must not hold what
+/// others have meanwhile.
+const MOST_ANSWERS: u64 = 128;
 
 /// How long the last answers of a route were, in tokens.
 #[derive(Debug, Default)]
@@ -53,28 +56,27 @@ impl Asked {
         self.prompt.saturating_add(self.prompt / 10)
     }
 
+    fn completion(self, each: u64) -> u64 {
+        each.saturating_mul(self.answers.min(MOST_ANSWERS))
+    }
+
     /// The tokens that are reserved.
     pub(super) fn tokens(self, usual: u64) -> u64 {
         let each = self.most.map_or(usual, |most| most.min(usual));
-        self.prompt()
-            .saturating_add(each.saturating_mul(self.answers))
+        self.prompt().saturating_add(self.completion(each))
     }
 
-    /// What it may cost at the dearest of `targets`. One without a price costs nothing here: it is left out
+    /// The most that it is likely to cost at `target`. One without a price costs nothing here: it is left out
     /// where that matters.
-    pub(super) fn price<'a>(self, usual: u64, targets: impl Iterator<Item = &'a Target>) -> Money {
+    pub(super) fn price(self, usual: u64, target: &Target) -> Money {
         let each = self
             .most
             .unwrap_or_else(|| WORST.max(usual.saturating_mul(4)));
-        let completion = each.saturating_mul(self.answers);
-        let prices = targets.filter_map(|target| price_of(target, self.prompt(), completion));
-        prices.max().unwrap_or_default()
+        let price = target.price.as_ref();
+        price.map_or(Money::ZERO, |price| {
+            price.at_most(self.prompt(), self.completion(each))
+        })
     }
-}
-
-/// What so many tokens cost at a target; `None` where that is not known.
-fn price_of(target: &Target, prompt: u64, completion: u64) -> Option<Money> {
-    Some(target.price.as_ref()?.foreseen(prompt, completion))
 }
 
 #[cfg(test)]
@@ -98,5 +100,6 @@ mod tests {
         assert_eq!(asked(Some(50), 1).tokens(1000), 160);
         assert_eq!(asked(Some(50_000), 2).tokens(1000), 2110);
         assert_eq!(asked(None, 0).tokens(1000), 110);
+        assert_eq!(asked(Some(1), u64::MAX).tokens(1000), 238);
     }
 }

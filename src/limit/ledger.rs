@@ -2,8 +2,8 @@
 //!
 //! A small file in `cache_dir`, written whole each second in which anything was spent, and at the end: of a
 //! process that is killed a second's spending is forgotten. One line a budget: its name, what is
-//! spent, and when its day or month ends. What the fleet counts is kept in Redis, and here what this
-//! process knows of it, for a Redis that comes back empty.
+//! spent, and when its day or month ends. What the fleet counts is kept in Redis, and here, on lines that
+//! say so, what this process knows of it, for a Redis that comes back empty.
 
 use std::fmt::Write as _;
 use std::io;
@@ -28,12 +28,35 @@ pub struct Folder {
     file: PathBuf,
 }
 
+/// Whose count it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// This process's own.
+    Own,
+    Fleet,
+}
+
 /// What is spent of one budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
+    pub(super) whose: Whose,
     pub(super) account: Arc<str>,
     pub(super) spent: Money,
     pub(super) ends: Timestamp,
+}
+
+impl Whose {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Fleet => "fleet",
+        }
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        let mut all = [Self::Own, Self::Fleet].into_iter();
+        all.find(|whose| whose.name() == name)
+    }
 }
 
 impl Folder {
@@ -82,10 +105,10 @@ impl Folder {
 }
 
 impl Quotas {
-    /// Reads what an earlier life of this process has spent.
-    pub fn recall(&self, folder: &Folder) {
+    /// Reads what an earlier life of this process has spent, as one of so many.
+    pub fn recall(&self, folder: &Folder, instances: u32) {
         let (epoch, entries) = folder.read();
-        self.remember(&epoch, entries);
+        self.remember(&epoch, entries, instances);
     }
 
     /// Writes down what is spent, if that is something else than was written `before`.
@@ -121,13 +144,15 @@ fn write(epoch: &str, entries: &[Entry]) -> String {
         text.push('\n');
     }
     for Entry {
+        whose,
         account,
         spent,
         ends,
     } in entries
     {
+        let whose = whose.name();
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{spent}\t{ends}\t{account}");
+        let _ = writeln!(text, "{whose}\t{spent}\t{ends}\t{account}");
     }
     text
 }
@@ -136,9 +161,11 @@ fn write(epoch: &str, entries: &[Entry]) -> String {
 fn read(text: &str) -> (String, Vec<Entry>) {
     let epoch = text.lines().find_map(|line| line.strip_prefix(EPOCH));
     let entries = text.lines().filter_map(|line| {
-        let mut parts = line.splitn(3, '\t');
+        let mut parts = line.splitn(4, '\t');
+        let whose = Whose::of(parts.next()?)?;
         let (spent, ends, account) = (parts.next()?, parts.next()?, parts.next()?);
         Some(Entry {
+            whose,
             account: account.into(),
             spent: Money::parse(spent)?,
             ends: ends.parse().ok()?,
@@ -153,14 +180,15 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_what_is_torn_passed_over() {
-        let entry = |account: &str, spent: &str| Entry {
+        let entry = |whose: Whose, account: &str, spent: &str| Entry {
+            whose,
             account: account.into(),
             spent: Money::parse(spent).unwrap(),
             ends: "2026-12-01T00:00:00Z".parse().unwrap(),
         };
         let entries = [
-            entry("key:a b|2026-11", "12.345"),
-            entry("team:x|2026-11-26", "0.000001"),
+            entry(Whose::Own, "key:a b|2026-11", "12.345"),
+            entry(Whose::Fleet, "team:x|2026-11-26", "0.000001"),
         ];
         let text = write("e1", &entries);
         assert_eq!(read(&text), ("e1".to_owned(), entries.to_vec()));

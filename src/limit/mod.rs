@@ -25,7 +25,7 @@ pub use foreseen::Asked;
 pub use hold::{Hold, Used};
 pub use inflight::{Seat, Seats};
 pub use ledger::Folder;
-pub use quotas::{Quotas, Request, Standing, Under, has_budget};
+pub use quotas::{Given, Quotas, Request, Standing, Under, budget_of};
 pub(crate) use rate::Rate;
 pub use refused::{Refusal, Refused, Why};
 pub use room::Room;

@@ -1,7 +1,6 @@
 //! Limits and budgets as requests meet them: all that a request is to take is taken before it is
 //! sent, and put right when it ends, however it ends.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
@@ -11,12 +10,11 @@ use tokio::time::Instant;
 use super::book::{self, Book, Mode, Moment, Taken, Taking, Warning};
 use super::foreseen::Asked;
 use super::hold::{Hold, Used};
-use super::ledger::{self, Entry};
+use super::ledger::{self, Entry, Whose};
 use super::parts::{items, refused, shown};
 use super::refused::{Refusal, Refused, Why};
 use super::shown::Shown;
 use super::terms::{Account, Budget, Of, Scope, Terms};
-use super::window::Window;
 use crate::fleet::Counters;
 use crate::fleet::counters::Lease;
 use crate::price::Money;
@@ -36,12 +34,25 @@ struct Inner {
     metrics: Arc<Metrics>,
 }
 
+/// What was taken here, what in the fleet, and what is left.
+type Granted = (Taken, Option<Lease>, Shown);
+
 /// Whose limits a request is under.
 pub type Under = SmallVec<[Arc<Terms>; 3]>;
 
-/// Whether money is counted.
-pub fn has_budget(under: &Under) -> bool {
-    under.iter().any(|terms| terms.budget.is_some())
+/// The first of them that has a budget: money is counted.
+pub fn budget_of(under: &Under) -> Option<&Scope> {
+    let mut budgeted = under.iter().filter(|terms| terms.budget.is_some());
+    budgeted.next().map(|terms| &terms.scope)
+}
+
+/// What a request was given.
+#[derive(Debug)]
+pub struct Given {
+    pub hold: Hold,
+    pub shown: Shown,
+    /// The targets that the budgets are enough for, where not all are.
+    pub within: Option<Vec<Arc<Target>>>,
 }
 
 /// A request that is to be sent.
@@ -74,50 +85,89 @@ impl Quotas {
     }
 
     /// Takes what the request is thought to need of each limit and, of each budget, what it costs at the
-    /// dearest of `targets`.
+    /// dearest of `targets` that it is enough for.
     ///
     /// # Errors
-    /// A limit that it does not fit into; then it has taken nothing.
-    pub async fn take<'t>(
+    /// A limit that it does not fit into, or a budget that is not enough for any of them; then it has taken
+    /// nothing.
+    pub async fn take(
         &self,
         request: Request<'_>,
-        targets: impl Iterator<Item = &'t Target>,
-    ) -> Result<(Hold, Shown), Box<Refusal>> {
+        targets: &[Arc<Target>],
+    ) -> Result<Given, Box<Refusal>> {
         let usual = self.book().usual(request.route);
-        let taking = Taking {
-            terms: request.under.clone(),
-            tokens: request.asked.tokens(usual),
-            price: request.asked.price(usual, targets),
-        };
-        let taken = match self.inner.counters.get() {
-            None => self.take_here(taking, Mode::Share(request.instances)),
-            Some(counters) => self.take_there(counters, taking, &request).await,
-        };
-        let (taken, lease, shown) = taken.inspect_err(|refusal| {
-            let labels = [
-                (names::KEY, request.key.into()),
-                (names::LIMIT, refusal.refused.label().into()),
-            ];
-            self.inner
-                .metrics
-                .limit_rejections
-                .get_or_create(&labels)
-                .inc();
-        })?;
+        let prices = targets
+            .iter()
+            .map(|target| request.asked.price(usual, target));
+        let prices: SmallVec<[Money; 4]> = prices.collect();
+        let (taken, price) =
+            self.take_at(&request, usual, &prices)
+                .await
+                .inspect_err(|refusal| {
+                    let labels = [
+                        (names::KEY, request.key.into()),
+                        (names::LIMIT, refusal.refused.label().into()),
+                    ];
+                    self.inner
+                        .metrics
+                        .limit_rejections
+                        .get_or_create(&labels)
+                        .inc();
+                })?;
+        let (taken, lease, shown) = taken;
         let hold = Hold {
             quotas: self.clone(),
             taken: Some(taken),
             lease,
             route: Arc::clone(request.route),
         };
-        Ok((hold, shown))
+        let is_within = |at: &Money| *at <= price;
+        let within = (!prices.iter().all(is_within)).then(|| {
+            let within = prices.iter().zip(targets).filter(|(at, _)| is_within(at));
+            within.map(|(_, target)| Arc::clone(target)).collect()
+        });
+        Ok(Given {
+            hold,
+            shown,
+            within,
+        })
     }
 
-    fn take_here(
+    /// At the dearest of these prices that the budgets are enough for.
+    async fn take_at(
         &self,
-        taking: Taking,
-        mode: Mode,
-    ) -> Result<(Taken, Option<Lease>, Shown), Box<Refusal>> {
+        request: &Request<'_>,
+        usual: u64,
+        prices: &[Money],
+    ) -> Result<(Granted, Money), Box<Refusal>> {
+        let mut price = prices.iter().copied().max().unwrap_or_default();
+        let mut first = None;
+        loop {
+            let taking = Taking {
+                terms: request.under.clone(),
+                tokens: request.asked.tokens(usual),
+                price,
+            };
+            let taken = match self.inner.counters.get() {
+                None => self.take_here(taking, Mode::Share(request.instances)),
+                Some(counters) => self.take_there(counters, taking, request).await,
+            };
+            let refusal = match taken {
+                Ok(taken) => return Ok((taken, price)),
+                Err(refusal) if refusal.refused.is_for_money() => refusal,
+                Err(refusal) => return Err(refusal),
+            };
+            let cheaper = prices.iter().copied().filter(|other| *other < price);
+            let Some(cheaper) = cheaper.max() else {
+                // What was wanted at first is what is told.
+                return Err(first.unwrap_or(refusal));
+            };
+            first.get_or_insert(refusal);
+            price = cheaper;
+        }
+    }
+
+    fn take_here(&self, taking: Taking, mode: Mode) -> Result<Granted, Box<Refusal>> {
         let at = Moment {
             now: Instant::now(),
             time: Timestamp::now(),
@@ -136,7 +186,7 @@ impl Quotas {
         counters: &Counters,
         taking: Taking,
         request: &Request<'_>,
-    ) -> Result<(Taken, Option<Lease>, Shown), Box<Refusal>> {
+    ) -> Result<Granted, Box<Refusal>> {
         // What is this process's own comes first: it is given back without asking anybody.
         let (taken, _, _) = self.take_here(taking, Mode::Own)?;
         let (items, whose) = items(counters, &taken.taking);
@@ -225,22 +275,22 @@ impl Quotas {
     /// What is spent, and what is known of what the fleet has spent, by name.
     pub(super) fn entries(&self) -> Vec<Entry> {
         let now = Timestamp::now();
-        let mut entries = BTreeMap::new();
-        for (account, purse) in self.book().spent(now) {
-            entries.insert(account, (purse.spent, purse.ends));
-        }
-        let counters = self.inner.counters.get();
-        for (account, spent, ends) in counters.map(|it| it.all(now)).unwrap_or_default() {
-            let entry = entries.entry(account).or_insert((spent, ends));
-            entry.0 = entry.0.max(spent);
-        }
-        let entries = entries.into_iter();
-        let entry = |(account, (spent, ends))| Entry {
-            account,
-            spent,
-            ends,
+        let entry = |whose| {
+            move |(account, spent, ends)| Entry {
+                whose,
+                account,
+                spent,
+                ends,
+            }
         };
-        entries.map(entry).collect()
+        let own = self.book().spent(now);
+        let fleet = self.inner.counters.get().map(|it| it.all(now));
+        let fleet = fleet.unwrap_or_default().into_iter();
+        let mut entries: Vec<Entry> = own.into_iter().map(entry(Whose::Own)).collect();
+        entries.extend(fleet.map(entry(Whose::Fleet)));
+        // So that the same is written the same.
+        entries.sort_by(|a, b| a.account.cmp(&b.account));
+        entries
     }
 
     /// The epoch that what the fleet has spent is known from; empty where nothing is.
@@ -249,24 +299,23 @@ impl Quotas {
         counters.map(Counters::joined).unwrap_or_default()
     }
 
-    /// What an earlier life of this process has spent.
-    pub(super) fn remember(&self, epoch: &str, entries: Vec<Entry>) {
-        if let Some(counters) = self.inner.counters.get() {
+    /// What an earlier life of this process has spent. Where the fleet counts no more, what it has spent is
+    /// taken to be spent by each of so many in equal parts.
+    pub(super) fn remember(&self, epoch: &str, entries: Vec<Entry>, instances: u32) {
+        let counters = self.inner.counters.get();
+        if let Some(counters) = counters {
             counters.was_in(epoch);
         }
         for entry in entries {
-            if let Some(counters) = self.inner.counters.get() {
-                counters.remember(&entry.account, entry.spent, entry.ends);
-            }
-            let window = Window {
-                name: String::new(),
-                ends: entry.ends,
+            let spent = match (entry.whose, counters) {
+                (Whose::Fleet, Some(counters)) => {
+                    counters.remember(&entry.account, entry.spent, entry.ends);
+                    continue;
+                }
+                (Whose::Fleet, None) => book::share(entry.spent, instances),
+                (Whose::Own, _) => entry.spent,
             };
-            let account = Account {
-                name: entry.account,
-                window,
-            };
-            self.book().remember(&account, entry.spent);
+            self.book().remember(&entry.account, entry.ends, spent);
         }
     }
 

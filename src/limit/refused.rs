@@ -81,6 +81,14 @@ impl Refused {
         }
     }
 
+    /// Whether it would pass if it cost less.
+    pub(super) fn is_for_money(&self) -> bool {
+        match self.why {
+            Why::Spent(_) | Why::Held(_) | Why::SpendUnknown => true,
+            Why::Requests(_) | Why::Tokens(_) | Why::Concurrency | Why::LimitUnknown => false,
+        }
+    }
+
     /// The limit as metrics name it: `rpm` of a key, `route_rpm`, `team_budget`.
     pub(crate) fn label(&self) -> &'static str {
         let (key, route, team) = match self.why {

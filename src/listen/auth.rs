@@ -42,23 +42,15 @@ pub fn identify(
         if !bool::from(stored.as_slice().ct_eq(hash.as_ref())) {
             return Err("unknown");
         }
-        usable(snapshot, key, now)?;
-        Ok(Arc::clone(key))
+        match key.refused(&snapshot.identity, now) {
+            Some(why) => Err(why),
+            None => Ok(Arc::clone(key)),
+        }
     });
     found.map_err(|reason| {
         tracing::debug!(reason, "a token was refused");
         GatewayError::InvalidToken
     })
-}
-
-fn usable(snapshot: &Snapshot, key: &Key, now: Timestamp) -> Result<(), &'static str> {
-    if key.expires.is_some_and(|expires| expires <= now) {
-        return Err("expired");
-    }
-    match (&snapshot.identity.environment, &key.environment) {
-        (Some(ours), Some(its)) if ours != its => Err("of another environment"),
-        _ => Ok(()),
-    }
 }
 
 /// The one token that the request bears, in whatever header and however often.

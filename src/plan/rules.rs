@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use jiff::civil::Weekday;
 
@@ -110,8 +110,9 @@ fn holds(condition: &Condition, by: &Circumstances<'_>) -> bool {
             .metadata(name)
             .is_some_and(|said| says(wanted, &said)),
         Condition::Header { name, wanted } => {
-            let mut values = by.headers.get_all(name).iter();
-            values.any(|value| value.to_str().is_ok_and(|said| says(wanted, said)))
+            // As it came: a value may be in any script, which HTTP leaves open.
+            let mut values = by.headers.get_all(name).iter().map(HeaderValue::as_bytes);
+            values.any(|said| std::str::from_utf8(said).is_ok_and(|said| says(wanted, said)))
         }
         Condition::Caller { fact, wanted } => {
             who(*fact, by).is_some_and(|said| is_wanted(wanted, said))

@@ -27,6 +27,10 @@ pub struct Rates {
     pub cache_write: Option<u64>,
     /// Tokens of reasoning; else as `output`.
     pub reasoning: Option<u64>,
+    /// Of a prompt, what is sound; else as `input`.
+    pub audio_input: Option<u64>,
+    /// Of an answer, what is sound; else as `output`.
+    pub audio_output: Option<u64>,
 }
 
 impl Rates {
@@ -36,15 +40,20 @@ impl Rates {
         let prompt = usage.prompt?;
         let cached = usage.cached.unwrap_or_default().min(prompt);
         let written = usage.cache_write.unwrap_or_default().min(prompt - cached);
+        let read = prompt - cached - written;
+        let heard = usage.audio_input.unwrap_or_default().min(read);
         let completion = usage.completion.unwrap_or_default();
         let reasoning = usage.reasoning.unwrap_or_default();
         // Most count reasoning within the completion, some beside it: then it may be more.
         let said = completion.checked_sub(reasoning).unwrap_or(completion);
+        let spoken = usage.audio_output.unwrap_or_default().min(said);
         let parts = [
-            (prompt - cached - written, self.input),
+            (read - heard, self.input),
+            (heard, self.audio_input.unwrap_or(self.input)),
             (cached, self.cached.unwrap_or(self.input)),
             (written, self.cache_write.unwrap_or(self.input)),
-            (said, self.output),
+            (said - spoken, self.output),
+            (spoken, self.audio_output.unwrap_or(self.output)),
             (reasoning, self.reasoning.unwrap_or(self.output)),
         ];
         let picos = parts.map(|(tokens, each)| u128::from(tokens) * u128::from(each));
@@ -131,12 +140,24 @@ impl Price {
         }
     }
 
-    /// What so many tokens would cost, by the last rate that is known: to compare prices, and to say
-    /// beforehand.
+    /// What so many tokens would cost, by the last rate that is known: to compare prices.
     pub fn foreseen(&self, prompt: u64, completion: u64) -> Money {
         let rates = self.tariff.rates(prompt);
+        self.told(prompt, rates.input, completion, rates.output)
+    }
+
+    /// The same where each token is of the dearest kind: a prompt that goes into the cache, an answer of
+    /// reasoning.
+    pub fn at_most(&self, prompt: u64, completion: u64) -> Money {
+        let rates = self.tariff.rates(prompt);
+        let input = rates.input.max(rates.cache_write.unwrap_or_default());
+        let output = rates.output.max(rates.reasoning.unwrap_or_default());
+        self.told(prompt, input, completion, output)
+    }
+
+    fn told(&self, prompt: u64, input: u64, completion: u64, output: u64) -> Money {
         let of = |tokens: u64, each: u64| Money::from_picos(u128::from(tokens) * u128::from(each));
-        let cost = of(prompt, rates.input) + of(completion, rates.output);
+        let cost = of(prompt, input) + of(completion, output);
         let months = self.dollars.as_ref();
         let rate = months.and_then(|months| months.values().next_back());
         rate.map_or(cost, |rate| exchange::at(cost, *rate))
@@ -154,6 +175,7 @@ mod tests {
             cache_write: Some(cache_write),
             completion: Some(completion),
             reasoning: Some(reasoning),
+            ..Usage::default()
         }
     }
 
@@ -163,6 +185,8 @@ mod tests {
         cached: Some(10),
         cache_write: Some(125),
         reasoning: None,
+        audio_input: None,
+        audio_output: None,
     };
 
     fn month() -> Month {
@@ -193,6 +217,38 @@ mod tests {
         ] {
             let tariff = Tariff { rates, long: None };
             let cost = Price::new("USD", tariff).cost(&usage, month());
+            assert_eq!(cost, Some(Money::from_picos(picos)), "{usage:?}");
+        }
+    }
+
+    #[test]
+    fn sound_has_its_price_where_it_is_told_apart() {
+        let heard = |audio_input, audio_output| Usage {
+            audio_input,
+            audio_output,
+            ..usage(10, 4, 0, 7, 2)
+        };
+        let apart = Rates {
+            audio_input: Some(3200),
+            audio_output: Some(64_000),
+            ..RATES
+        };
+        for (rates, usage, picos) in [
+            (apart, heard(None, None), 600 + 40 + 7000),
+            (
+                apart,
+                heard(Some(5), Some(3)),
+                100 + 5 * 3200 + 40 + 4000 + 3 * 64_000,
+            ),
+            (RATES, heard(Some(5), Some(3)), 600 + 40 + 7000),
+            // More than there is beside the cache and the reasoning.
+            (
+                apart,
+                heard(Some(50), Some(50)),
+                6 * 3200 + 40 + 2000 + 5 * 64_000,
+            ),
+        ] {
+            let cost = Price::new("USD", Tariff { rates, long: None }).cost(&usage, month());
             assert_eq!(cost, Some(Money::from_picos(picos)), "{usage:?}");
         }
     }
@@ -266,6 +322,24 @@ mod tests {
         assert_eq!(price.cost(&usage(10, 0, 0, 2, 0), before), None);
         let dollars = Price::listed(tariff, &Exchange::default()).unwrap();
         assert_eq!((&*dollars.currency, dollars.dollars), ("USD", None));
+    }
+
+    #[test]
+    fn what_a_request_costs_at_most_is_what_its_dearest_tokens_cost() {
+        let thinks = Rates {
+            reasoning: Some(3000),
+            ..RATES
+        };
+        for (rates, foreseen, most) in [
+            (RATES, 1000 + 2000, 1250 + 2000),
+            (thinks, 1000 + 2000, 1250 + 6000),
+        ] {
+            let price = Price::new("USD", Tariff { rates, long: None });
+            assert_eq!(price.foreseen(10, 2), Money::from_picos(foreseen));
+            assert_eq!(price.at_most(10, 2), Money::from_picos(most));
+            let dearest = usage(10, 0, 10, 2, 2);
+            assert!(price.cost(&dearest, month()) <= Some(price.at_most(10, 2)));
+        }
     }
 
     #[test]

@@ -37,6 +37,11 @@ impl Class {
         (index < MOST).then_some(Self(index))
     }
 
+    /// Whether its name and all its patterns are the operator's.
+    pub(super) fn is_own(self) -> bool {
+        self.index() >= BUILT_IN.len()
+    }
+
     pub(super) fn index(self) -> usize {
         usize::from(self.0)
     }

@@ -9,16 +9,25 @@ use super::again::Again;
 use super::class::{Classes, Found};
 use super::detect::{Detectors, Hit, resolve};
 use super::vault::Vault;
-use super::walk::{self, To, Unscannable, Visit};
+use super::walk::{self, Part, To, Unscannable, Visit};
 use crate::wire::json::Invalid;
 
 /// What a request holds: the result of looking at each of its texts once.
 pub struct Survey {
-    /// The hits of each text that has some, with its number in the walk, and the text.
-    texts: Vec<(usize, Vec<Hit>, Zeroizing<String>)>,
+    /// Those that have some.
+    texts: Vec<Told>,
     /// What reads like a placeholder in any of them.
     reserved: HashSet<String>,
     unscannable: Vec<Unscannable>,
+}
+
+/// A text with hits.
+struct Told {
+    /// Which text of the walk.
+    number: usize,
+    part: Part,
+    hits: Vec<Hit>,
+    text: Zeroizing<String>,
 }
 
 /// A request without what was taken out of it.
@@ -32,7 +41,7 @@ pub struct Masked {
 
 impl fmt::Debug for Survey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hits: usize = self.texts.iter().map(|(_, hits, _)| hits.len()).sum();
+        let hits: usize = self.texts.iter().map(|told| told.hits.len()).sum();
         write!(f, "Survey({hits} hits)")
     }
 }
@@ -57,11 +66,16 @@ impl Survey {
         walk: impl FnOnce(&mut Visit<'_>) -> W,
     ) -> (Self, W) {
         let (mut texts, mut count, mut vault) = (Vec::new(), 0, Vault::default());
-        let walked = walk(&mut |text, _| {
+        let walked = walk(&mut |text, _, part| {
             let mut hits = detectors.all(text);
             known.pass_over(text, &mut hits);
             if !hits.is_empty() {
-                texts.push((count, hits, Zeroizing::new(text.to_owned())));
+                texts.push(Told {
+                    number: count,
+                    part,
+                    hits,
+                    text: Zeroizing::new(text.to_owned()),
+                });
             }
             vault.reserve(text);
             count += 1;
@@ -83,8 +97,8 @@ impl Survey {
     /// How often each of `classes` is in it.
     pub fn found(&self, classes: Classes) -> Found {
         let mut found = Found::default();
-        for (_, hits, _) in &self.texts {
-            for hit in resolve(hits, classes) {
+        for told in &self.texts {
+            for hit in resolve(&told.hits, classes) {
                 found.add(hit.class);
             }
         }
@@ -125,18 +139,23 @@ impl Survey {
         vault: &mut Vault,
         walk: impl FnOnce(&mut Visit<'_>) -> W,
     ) -> (Found, Option<W>) {
-        let mut texts: Vec<(usize, Vec<Hit>)> = Vec::new();
+        let mut texts: Vec<(&Told, Vec<Hit>)> = Vec::new();
         let mut found = Found::default();
-        // Numbers are given in the order of the text, before the first is replaced: what a later text
-        // tells is replaced in an earlier one, too.
-        for (number, hits, text) in &self.texts {
-            let hits = resolve(hits, classes);
+        for told in &self.texts {
+            let hits = resolve(&told.hits, classes);
             for hit in &hits {
                 found.add(hit.class);
             }
-            keep(detectors, text, &hits, vault);
             if !hits.is_empty() {
-                texts.push((*number, hits));
+                texts.push((told, hits));
+            }
+        }
+        // Numbers are given before the first is replaced: what a later text tells is replaced in an
+        // earlier one, too. What stands before a conversation comes first, wherever a body has it, so
+        // that a new turn changes no number there.
+        for part in [Part::Head, Part::Rest] {
+            for (told, hits) in texts.iter().filter(|(told, _)| told.part == part) {
+                keep(detectors, &told.text, hits, vault);
             }
         }
         if vault.is_empty() {
@@ -144,8 +163,8 @@ impl Survey {
         }
         let again = Again::of(vault, classes);
         let (mut count, mut hits) = (0, texts.iter().peekable());
-        let walked = walk(&mut |text, _| {
-            let own = hits.next_if(|(number, _)| *number == count);
+        let walked = walk(&mut |text, _, _| {
+            let own = hits.next_if(|(told, _)| told.number == count);
             let own = own.map_or(&[][..], |(_, hits)| hits);
             count += 1;
             replace(detectors, text, own, &again, vault)

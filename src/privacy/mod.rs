@@ -20,12 +20,13 @@
 //! conversation, which carries the same history, numbers alike without anything kept between. A number is
 //! passed over where the request itself holds such a text. Two ways to write a value are one value, and
 //! the first is what is put back. What was found once is replaced in all texts of the request where it is
-//! written the same, also without the words that told it.
+//! written the same, also without the words that told it. JSON's escapes within a text are looked at as what
+//! they stand for, and that is what comes back.
 //!
 //! What is not found: names of persons, since a list or a pattern takes every second capital letter for
 //! one, and a model that does better does not fit into a sidecar; an address without a street or a flat;
-//! e-mail addresses in words (`name at example dot com`); numbers in words; keys of JSON objects, which
-//! are not touched; texts within images, files and sound, which [`Unscannable`] names.
+//! e-mail addresses in words (`name at example dot com`); numbers in words; keys of the API's own objects
+//! and of schemas; texts within images, files and sound, which [`Unscannable`] names.
 //!
 #![doc = include_str!("FIGURES.md")]
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::placeholder::{self, Reading};
 use super::vault::Vault;
-use super::walk::{self, To};
+use super::walk::{self, Part, To};
 use crate::wire::json::{self, Invalid};
 
 /// What kind of text a value is put back into.
@@ -38,7 +38,7 @@ impl Vault {
         if self.is_empty() {
             return Ok(None);
         }
-        let mut restore = |text: &str, form: Form| match self.restore(text, form) {
+        let mut restore = |text: &str, form: Form, _: Part| match self.restore(text, form) {
             Cow::Owned(restored) if restored != text => Some(restored),
             Cow::Owned(_) | Cow::Borrowed(_) => None,
         };

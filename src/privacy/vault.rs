@@ -6,6 +6,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::class::Class;
+use super::detect::escapes::Unescaped;
 use super::detect::normal::normal;
 use super::detect::{Detectors, Hit};
 use super::placeholder::{self, Reading};
@@ -127,6 +128,10 @@ impl Vault {
 
     /// The placeholder of a value: the one that it has, or the next one of its class.
     pub(super) fn placeholder(&mut self, detectors: &Detectors, class: Class, value: &str) -> &str {
+        // Where it goes back to, escapes are not what they were: what they stand for is kept.
+        let plain = (!class.is_own()).then(|| Unescaped::of(value)).flatten();
+        let plain = plain.map(|plain| Zeroizing::new(plain.text));
+        let value = plain.as_ref().map_or(value, |plain| plain.as_str());
         let form = Normal(Zeroizing::new(normal(class, value)));
         let at = match self.by_value.get(&(class, form)) {
             Some(&at) => at,

@@ -3,8 +3,8 @@
 //! The bytes are walked once, without a tree, and only changed strings are written anew. What names,
 //! points or chooses is no text: keys, models, types, ids, roles, names of tools. All other strings are,
 //! also in fields that are newer than this code. Arguments and results of tools are the application's
-//! own data: there every string is text, and a long number, too; JSON in a string is walked in its turn.
-//! In a record nothing has to work: there keys and names are texts as well, and what cannot be looked at
+//! own data: there every string is text, also a key, and a long number; JSON in a string is walked in its
+//! turn. In a record nothing has to work: there all keys and names are texts, and what cannot be looked at
 //! gives way to a note.
 
 use std::ops::Range;
@@ -68,8 +68,28 @@ pub(super) struct Walked {
     pub(super) unscannable: Vec<Unscannable>,
 }
 
+/// Of what a text is a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// What stands before the first turn of a conversation, wherever the body has it: instructions, tools.
+    Head,
+    /// Turns, and all else.
+    Rest,
+}
+
+impl Part {
+    /// By the name of a member of the body itself.
+    fn of(key: &str) -> Self {
+        match key {
+            "system" | "instructions" | "tools" | "functions" | "response_format" | "text"
+            | "output_config" | "output_format" => Self::Head,
+            _ => Self::Rest,
+        }
+    }
+}
+
 /// What is told of each text, in order; it gives what is to stand in its place.
-pub(super) type Visit<'v> = dyn FnMut(&str, Form) -> Option<String> + 'v;
+pub(super) type Visit<'v> = dyn FnMut(&str, Form, Part) -> Option<String> + 'v;
 
 /// Walks a whole body.
 pub(super) fn walk(body: &str, to: To, visit: &mut Visit<'_>) -> Result<Walked, Invalid> {
@@ -109,6 +129,9 @@ struct Walk<'a, 'v> {
     to: To,
     visit: &'a mut Visit<'v>,
     depth: u8,
+    part: Part,
+    /// The type that was named last says that the `data` behind it is for its provider alone.
+    sealed: bool,
     splices: Vec<(Range<usize>, String)>,
     unscannable: Vec<Unscannable>,
 }
@@ -120,6 +143,8 @@ impl<'a, 'v> Walk<'a, 'v> {
             to,
             visit,
             depth,
+            part: Part::Rest,
+            sealed: false,
             splices: Vec::new(),
             unscannable: Vec::new(),
         }
@@ -141,7 +166,12 @@ impl<'a, 'v> Walk<'a, 'v> {
                 self.number(key, span, zone);
             }
             Kind::Object => {
-                cursor.object(|cursor, key| self.member(cursor, key, zone))?;
+                cursor.object(|cursor, name| {
+                    if zone == Zone::Content || self.to == To::Record {
+                        self.key(name);
+                    }
+                    self.member(cursor, key, &name.decode(), zone)
+                })?;
             }
             Kind::Array if self.is_tokens(cursor, key, zone)? => {
                 self.unscannable.push(Unscannable::Tokens);
@@ -158,24 +188,28 @@ impl<'a, 'v> Walk<'a, 'v> {
         Ok(())
     }
 
+    /// `of` is the name of what the object is or stands in.
     fn member(
         &mut self,
         cursor: &mut Cursor<'a>,
-        text: Text<'a>,
+        of: Option<&str>,
+        key: &str,
         zone: Zone,
     ) -> Result<(), Invalid> {
-        let key: &str = &text.decode();
-        if self.to == To::Record
-            && let Some(changed) = (self.visit)(key, Form::Text)
-        {
-            self.splices.push((text.span(), quote(&changed)));
+        if self.depth == 0 && of.is_none() {
+            self.part = Part::of(key);
         }
         let kind = cursor.kind()?;
         let zone = match (zone, key) {
-            (Zone::Content, _) | (Zone::Frame, "arguments" | "metadata" | "action") => {
+            (Zone::Content, _)
+            | (Zone::Frame, "arguments" | "metadata" | "action" | "variables" | "input_examples") => {
                 Zone::Content
             }
-            (Zone::Frame, "input") if kind == Kind::Object => Zone::Content,
+            (Zone::Frame, "input") | (Zone::Schema, "default" | "examples")
+                if kind == Kind::Object =>
+            {
+                Zone::Content
+            }
             (_, "parameters" | "input_schema" | "schema" | "json_schema") => Zone::Schema,
             (zone, _) => zone,
         };
@@ -188,6 +222,8 @@ impl<'a, 'v> Walk<'a, 'v> {
             let medium = match key {
                 "source" if kind == Kind::Object => self.source(cursor)?,
                 "prompt" if kind == Kind::Object => Some(Unscannable::State),
+                // What was said earlier, by its id.
+                "audio" if of == Some("messages") => Some(Unscannable::Audio),
                 _ => medium(key),
             };
             if let Some(medium) = medium {
@@ -207,7 +243,15 @@ impl<'a, 'v> Walk<'a, 'v> {
             self.note(span, SEALED);
             return Ok(());
         }
-        self.value(cursor, Some(key), zone)
+        // Who speaks is no name of a tool.
+        let named = zone == Zone::Frame && key == "name" && of == Some("messages");
+        self.value(cursor, (!named).then_some(key), zone)
+    }
+
+    fn key(&mut self, key: Text<'a>) {
+        if let Some(changed) = (self.visit)(&key.decode(), Form::Text, self.part) {
+            self.splices.push((key.span(), quote(&changed)));
+        }
     }
 
     /// What the `source` of a document or an image of Messages is, if it is no text.
@@ -233,10 +277,21 @@ impl<'a, 'v> Walk<'a, 'v> {
     }
 
     fn string(&mut self, key: Option<&str>, text: Text<'a>, zone: Zone) {
+        if zone == Zone::Frame && key == Some("type") {
+            self.sealed = text.says("redacted_thinking");
+            if text.says("item_reference") {
+                self.unscannable.push(Unscannable::State);
+            }
+        }
         if self.to == To::Peer && zone != Zone::Content && key.is_some_and(is_structure) {
             return;
         }
-        if text.raw().len() >= UNBROKEN && is_base64(text.raw()) {
+        if zone == Zone::Frame && key == Some("data") && self.sealed {
+            self.note(text.span(), SEALED);
+            return;
+        }
+        let said = text.decode();
+        if said.len() >= UNBROKEN && is_base64(&said) {
             self.unscannable.push(Unscannable::Data);
             self.note(text.span(), Unscannable::Data.name());
             return;
@@ -245,7 +300,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             Some("arguments" | "partial_json") => Form::Json,
             _ => Form::Text,
         };
-        if let Some(changed) = self.said(&text.decode(), form) {
+        if let Some(changed) = self.said(&said, form) {
             self.splices.push((text.span(), quote(&changed)));
         }
     }
@@ -255,12 +310,13 @@ impl<'a, 'v> Walk<'a, 'v> {
         if self.depth < DEEPEST && text.trim_start().starts_with(['{', '[']) && check(text).is_ok()
         {
             let mut inner = Walk::of(text, self.to, self.depth + 1, &mut *self.visit);
+            inner.part = self.part;
             let walked = inner.value(&mut Cursor::new(text), None, Zone::Content);
             self.unscannable.append(&mut inner.unscannable);
             // It has been checked.
             return walked.ok().and_then(|()| inner.spliced());
         }
-        (self.visit)(text, form)
+        (self.visit)(text, form, self.part)
     }
 
     /// A long number may be somebody's; text takes its place.
@@ -279,7 +335,7 @@ impl<'a, 'v> Walk<'a, 'v> {
                 if digits.len() < LONG_NUMBER || !whole && self.to == To::Peer {
                     return;
                 }
-                if let Some(changed) = (self.visit)(digits, Form::Text) {
+                if let Some(changed) = (self.visit)(digits, Form::Text, self.part) {
                     self.splices.push((span, quote(&changed)));
                 }
             }
@@ -415,12 +471,15 @@ pub(super) fn is_opaque(key: &str) -> bool {
     )
 }
 
-/// Whether a long string is base64, bare or in a data URL. Its beginning tells; JSON may escape a slash.
-fn is_base64(raw: &str) -> bool {
-    let data = match raw.strip_prefix("data:") {
+/// Whether a long text is base64, bare or in a data URL, perhaps in lines.
+fn is_base64(text: &str) -> bool {
+    let data = match text.strip_prefix("data:") {
         Some(url) => url.split_once(',').map_or(url, |(_, data)| data),
-        None => raw,
+        None => text,
     };
-    let mut beginning = data.bytes().take(UNBROKEN);
-    beginning.all(|byte| byte.is_ascii_alphanumeric() || b"+/=-_\\".contains(&byte))
+    let fits = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\r' | b'\n')
+    };
+    data.bytes().all(fits)
 }

@@ -243,6 +243,11 @@ struct UsageLine {
     completion: Option<u64>,
     /// Whether the numbers are ours instead of the provider's.
     estimated: bool,
+    /// What of prompt and completion was sound, in the few records that have some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio_input: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio_output: Option<u64>,
 }
 
 impl UsageLine {
@@ -254,6 +259,8 @@ impl UsageLine {
             reasoning: usage.reasoning,
             completion: usage.completion,
             estimated,
+            audio_input: usage.audio_input,
+            audio_output: usage.audio_output,
         }
     }
 }

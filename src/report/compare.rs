@@ -8,12 +8,14 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::costs::{Cost, Costs, Telling};
 use super::grid::{Grid, count, millis, percent};
+use super::intake::{Intake, Lines, Span, noted};
 use super::row::Row;
 use super::samples::Samples;
 use super::summary::share;
 use super::table::{line, notes};
-use super::tally::{Lines, Span};
+
 use crate::price::{Exchange, Money};
 
 /// A target, a provider, or a model, by its name.
@@ -36,16 +38,14 @@ struct Sums {
     answered: u64,
     unpriced: u64,
     completion: u64,
-    /// By currency and month: the amount, its requests and their tokens.
-    costs: BTreeMap<(String, String), (Money, u64, u64)>,
+    costs: Costs,
 }
 
 /// Records on their way to two sides.
 #[derive(Debug)]
 pub struct Comparison {
     sides: [Side; 2],
-    span: Span,
-    pub lines: Lines,
+    intake: Intake,
     routes: BTreeMap<String, [Sums; 2]>,
 }
 
@@ -69,21 +69,33 @@ pub struct Compared {
     pub cost_per_request: Option<String>,
     pub cost_per_1k_tokens: Option<String>,
     pub unpriced: u64,
+    /// Its costs are in several currencies, and none of them is told.
+    #[serde(skip)]
+    is_split: bool,
+}
+
+/// Both sides on all routes.
+#[derive(Debug, Serialize)]
+pub struct Sides {
+    pub compare: [String; 2],
+    pub lines: Lines,
+    pub rows: Vec<Compared>,
+    /// What a person should know to read it right.
+    pub notes: Vec<String>,
 }
 
 impl Comparison {
     pub fn new(sides: [Side; 2], span: Span) -> Self {
         Self {
             sides,
-            span,
-            lines: Lines::default(),
+            intake: Intake::new(span),
             routes: BTreeMap::new(),
         }
     }
 
-    /// Takes a line of a file, without its line feed.
-    pub fn line(&mut self, text: &[u8]) {
-        let Some(row) = self.lines.take(text, &self.span) else {
+    /// Takes a line of a file, without its line feed; its last may have had none.
+    pub fn line(&mut self, text: &[u8], is_unended: bool) {
+        let Some(row) = self.intake.take(text, is_unended) else {
             return;
         };
         let Self { sides, routes, .. } = self;
@@ -121,15 +133,30 @@ impl Comparison {
     }
 
     /// In `currency`, where one is asked for and there is a rate.
-    pub fn finish(self, currency: Option<&str>, exchange: &Exchange) -> Vec<Compared> {
-        let Self { sides, routes, .. } = self;
-        let mut all = Vec::new();
+    pub fn finish(self, currency: Option<&str>, exchange: &Exchange) -> Sides {
+        let Self {
+            sides,
+            routes,
+            intake,
+        } = self;
+        let mut telling = Telling::new(currency, exchange);
+        let mut rows = Vec::new();
         for (route, sums) in routes {
             for (side, sums) in sides.iter().zip(sums) {
-                all.push(sums.told(route.clone(), side, currency, exchange));
+                rows.push(sums.told(route.clone(), side, &mut telling));
             }
         }
-        all
+        let mut notes = intake.lines.notes();
+        notes.extend(telling.notes());
+        let split = rows.iter().filter(|row| row.is_split).count() as u64;
+        let said = "rows have costs in several currencies, which are not told: --currency tells them in one";
+        notes.extend(noted(&[(split, said)]));
+        Sides {
+            compare: sides.map(|side| side.0),
+            lines: intake.lines,
+            rows,
+            notes,
+        }
     }
 }
 
@@ -138,42 +165,17 @@ impl Sums {
         self.answered += 1;
         let Some(usage) = &row.usage else { return };
         self.completion += usage.completion.unwrap_or_default();
-        match row.cost.and_then(Money::parse) {
-            None => self.unpriced += 1,
-            Some(amount) => {
-                let month = row.time.get(..7).unwrap_or_default().to_owned();
-                let key = (row.currency.unwrap_or_default().to_owned(), month);
-                let sum = self.costs.entry(key).or_default();
-                sum.0 += amount;
-                sum.1 += 1;
-                sum.2 += usage.prompt.unwrap_or_default() + usage.completion.unwrap_or_default();
-            }
-        }
+        self.unpriced += u64::from(!self.costs.add(row, usage));
     }
 
-    fn told(
-        mut self,
-        route: String,
-        side: &Side,
-        currency: Option<&str>,
-        exchange: &Exchange,
-    ) -> Compared {
-        let mut sums: BTreeMap<String, (Money, u64, u64)> = BTreeMap::new();
-        for ((from, month), (amount, requests, tokens)) in self.costs {
-            let month = month.parse().ok();
-            let other = currency.and_then(|to| {
-                let amount = exchange.convert(amount, &from, to, month?)?;
-                Some((to.to_owned(), amount))
-            });
-            let (told, amount) = other.unwrap_or((from, amount));
-            let sum = sums.entry(told).or_default();
-            *sum = (sum.0 + amount, sum.1 + requests, sum.2 + tokens);
-        }
+    fn told(mut self, route: String, side: &Side, telling: &mut Telling<'_>) -> Compared {
+        let mut costs = self.costs.told(telling);
+        let is_split = costs.len() > 1;
         // Two sums cannot be told as one.
-        let one = (sums.len() == 1).then(|| sums.into_iter().next()).flatten();
+        let one = costs.pop().filter(|_| !is_split);
         let (first, answer) = (self.first_token.times(), self.answer.times());
-        let of = |told: fn(&(Money, u64, u64)) -> Option<Money>| {
-            let money = one.as_ref().and_then(|(_, sum)| told(sum));
+        let of = |told: fn(&Cost) -> Option<Money>| {
+            let money = one.as_ref().and_then(told);
             money.map(|money| money.to_string())
         };
         Compared {
@@ -188,10 +190,11 @@ impl Sums {
             answer_p95_ms: answer.p95,
             answered: self.answered,
             completion: self.completion,
-            cost: of(|sum| Some(sum.0)),
-            cost_per_request: of(|sum| sum.0.times_over(1, sum.1)),
-            cost_per_1k_tokens: of(|sum| sum.0.times_over(1000, sum.2)),
-            currency: one.map(|(currency, _)| currency),
+            cost: of(|cost| Some(cost.amount)),
+            cost_per_request: of(|cost| cost.per_request),
+            cost_per_1k_tokens: of(|cost| cost.per_1k_tokens),
+            currency: one.map(|cost| cost.currency),
+            is_split,
             unpriced: self.unpriced,
         }
     }
@@ -201,7 +204,7 @@ impl Sums {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn compared(rows: &[Compared], out: &mut impl Write) -> io::Result<()> {
+pub fn compared(sides: &Sides, out: &mut impl Write) -> io::Result<()> {
     let mut grid = Grid::new(
         2,
         [
@@ -223,7 +226,7 @@ pub fn compared(rows: &[Compared], out: &mut impl Write) -> io::Result<()> {
             "unpriced",
         ],
     );
-    for row in rows {
+    for row in &sides.rows {
         let money = |text: &Option<String>, decimals| {
             let money = text.as_deref().and_then(Money::parse);
             money.map_or_else(|| "-".into(), |money| money.rounded(decimals))
@@ -248,14 +251,14 @@ pub fn compared(rows: &[Compared], out: &mut impl Write) -> io::Result<()> {
         ]);
     }
     grid.write(out)?;
-    notes(&[], out)
+    notes(&sides.notes, out)
 }
 
 /// As lines of values.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn compared_csv(rows: &[Compared], out: &mut impl Write) -> io::Result<()> {
+pub fn compared_csv(sides: &Sides, out: &mut impl Write) -> io::Result<()> {
     let head = [
         "route",
         "side",
@@ -274,7 +277,7 @@ pub fn compared_csv(rows: &[Compared], out: &mut impl Write) -> io::Result<()> {
         "unpriced",
     ];
     line(head.map(str::to_owned).into_iter(), out)?;
-    for row in rows {
+    for row in &sides.rows {
         let some = |ms: Option<u64>| ms.map(|ms| ms.to_string()).unwrap_or_default();
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let cells = [

@@ -19,7 +19,8 @@ impl Grid {
         }
     }
 
-    pub(super) fn row(&mut self, cells: Vec<String>) {
+    pub(super) fn row(&mut self, mut cells: Vec<String>) {
+        cells.iter_mut().for_each(|cell| *cell = harmless(cell));
         self.rows.push(cells);
     }
 
@@ -48,6 +49,11 @@ impl Grid {
         }
         Ok(())
     }
+}
+
+/// Text of a record as a terminal may be shown it: whoever can write records must not steer one.
+pub(super) fn harmless(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// `1234567` as `1,234,567`.

@@ -7,7 +7,9 @@
 //! Never here: files, a clock, or content, which no record has.
 
 mod compare;
+mod costs;
 mod grid;
+mod intake;
 mod quick;
 mod replay;
 mod replayed;
@@ -20,10 +22,11 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-pub use compare::{Compared, Comparison, Side, compared, compared_csv};
+pub use compare::{Comparison, Side, Sides, compared, compared_csv};
+pub use intake::{Lines, Span};
 pub use replay::Replay;
 pub use replayed::{Replayed, replayed};
 pub use row::{Line, Row, line};
 pub use summary::Summary;
 pub use table::{csv, table};
-pub use tally::{By, Grouped, Lines, Span, Tally};
+pub use tally::{By, Grouped, Tally};

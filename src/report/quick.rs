@@ -58,6 +58,8 @@ pub(super) fn read(text: &str) -> Result<Row<'_>> {
             24 => row.cost = plain(value)?,
             25 => row.currency = plain(value)?,
             26 => row.found = found(value)?,
+            29 => row.seq = read_as(value)?,
+            31 => row.hash = plain(value)?,
             _ => {}
         }
     }
@@ -135,7 +137,7 @@ fn tokens(value: &str) -> Result<Option<Tokens>> {
         cache_write: count("cache_write")?,
         reasoning: count("reasoning")?,
         completion: count("completion")?,
-        estimated: false,
+        ..Tokens::default()
     };
     let estimated = member("estimated").ok_or(Other)?;
     tokens.estimated = read_as(estimated)?.ok_or(Other)?;

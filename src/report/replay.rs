@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::intake::{Intake, Span};
 use super::replayed::{Replayed, ToTarget};
 use super::row::{Row, Tokens};
 use super::samples::Samples;
 use super::summary::share;
-use super::tally::{Lines, Span};
 use crate::chat::{Look, Surface, Usage};
 use crate::health::{Ask, Health, Hurry, Kind, Priority};
 use crate::plan::{Choice, Plan, Selection, Sieve, Told, choose_told};
@@ -29,8 +29,7 @@ pub struct Replay<'a> {
     health: Health,
     now: Instant,
     rng: fastrand::Rng,
-    span: Span,
-    pub lines: Lines,
+    intake: Intake,
     /// By target, what would have gone there.
     new: BTreeMap<Arc<str>, New>,
     /// By target, what the records say of it.
@@ -135,8 +134,7 @@ impl<'a> Replay<'a> {
             health: Health::new(rng.fork()),
             now,
             rng,
-            span,
-            lines: Lines::default(),
+            intake: Intake::new(span),
             new: BTreeMap::new(),
             old: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -145,9 +143,9 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Takes a line of a file, without its line feed.
-    pub fn line(&mut self, text: &[u8]) {
-        let Some(row) = self.lines.take(text, &self.span) else {
+    /// Takes a line of a file, without its line feed; its last may have had none.
+    pub fn line(&mut self, text: &[u8], is_unended: bool) {
+        let Some(row) = self.intake.take(text, is_unended) else {
             return;
         };
         self.learn(&row);
@@ -347,7 +345,8 @@ impl<'a> Replay<'a> {
         }
         let gone = self.old.into_iter().filter(|(_, old)| old.answered > 0);
         Replayed {
-            records: self.lines.records,
+            records: self.intake.lines.records,
+            lines: self.intake.lines,
             planned,
             cost: self
                 .new
@@ -390,5 +389,7 @@ fn counted(usage: &Tokens) -> Usage {
         cache_write: usage.cache_write,
         reasoning: usage.reasoning,
         completion: usage.completion,
+        audio_input: usage.audio_input,
+        audio_output: usage.audio_output,
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::grid::{Grid, count, millis, percent};
+use super::intake::Lines;
 use super::table::notes;
 use crate::price::Money;
 
@@ -13,6 +14,8 @@ use crate::price::Money;
 #[derive(Debug, Serialize)]
 pub struct Replayed {
     pub records: u64,
+    /// All that were read.
+    pub lines: Lines,
     /// Those that would have gone to a target.
     pub planned: u64,
     pub targets: Vec<ToTarget>,
@@ -120,7 +123,7 @@ pub fn replayed(replayed: &Replayed, out: &mut impl Write) -> io::Result<()> {
         count(replayed.records),
         money(&replayed.cost),
     )?;
-    let mut said = Vec::new();
+    let mut said = replayed.lines.notes();
     for (why, records) in &replayed.refused {
         said.push(format!("{records} would be refused: {why}"));
     }

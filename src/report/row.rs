@@ -41,6 +41,8 @@ pub struct Row<'a> {
     pub attempts: &'a str,
     /// The JSON of what was found of personal data, an object.
     pub found: Option<&'a str>,
+    pub seq: Option<u64>,
+    pub hash: Option<&'a str>,
 }
 
 /// Tokens of one record.
@@ -52,6 +54,9 @@ pub struct Tokens {
     pub reasoning: Option<u64>,
     pub completion: Option<u64>,
     pub estimated: bool,
+    /// What of prompt and completion was sound.
+    pub audio_input: Option<u64>,
+    pub audio_output: Option<u64>,
 }
 
 /// One attempt of a record.
@@ -185,6 +190,8 @@ fn read(text: &str) -> Result<Row<'_>, Invalid> {
             Some(24) => row.cost = plain(cursor)?,
             Some(25) => row.currency = plain(cursor)?,
             Some(26) => row.found = found(text, cursor)?,
+            Some(29) => row.seq = cursor.integer_or_skip()?,
+            Some(31) => row.hash = plain(cursor)?,
             _ => {}
         }
         Ok::<(), Invalid>(())
@@ -224,6 +231,8 @@ fn tokens(text: &str, cursor: &mut Cursor<'_>) -> Result<Option<Tokens>, Invalid
             "cache_write" => tokens.cache_write = cursor.integer_or_skip()?,
             "reasoning" => tokens.reasoning = cursor.integer_or_skip()?,
             "completion" => tokens.completion = cursor.integer_or_skip()?,
+            "audio_input" => tokens.audio_input = cursor.integer_or_skip()?,
+            "audio_output" => tokens.audio_output = cursor.integer_or_skip()?,
             "estimated" => tokens.estimated = truth(text, cursor)?.unwrap_or_default(),
             _ => {}
         }

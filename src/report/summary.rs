@@ -1,33 +1,26 @@
 //! What groups come to, as it is told: shares, times, and costs in the currency that was asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
+use super::costs::{Cost, Telling};
+use super::intake::{Lines, noted};
 use super::samples::Times;
-use super::tally::{Group, Grouped, Lines};
-use crate::price::{Exchange, Money};
+use super::tally::{Group, Grouped};
+use crate::price::Exchange;
 
 /// A report.
 #[derive(Debug, Serialize)]
 pub struct Summary {
     /// What its rows are grouped by.
     pub by: Vec<&'static str>,
-    pub lines: LinesRead,
+    pub lines: Lines,
     pub rows: Vec<Row>,
     pub total: Entry,
     /// What a person should know to read it right.
     pub notes: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-pub struct LinesRead {
-    pub records: u64,
-    pub outside: u64,
-    pub other: u64,
-    pub broken: u64,
-    pub torn: u64,
 }
 
 /// One group: the values it is of, and what it comes to.
@@ -113,21 +106,6 @@ pub struct Tokens {
     pub completion: u64,
 }
 
-/// What was spent in one currency, as exact decimals.
-#[derive(Debug, Serialize)]
-pub struct Cost {
-    pub currency: String,
-    #[serde(rename = "cost", serialize_with = "decimal")]
-    pub amount: Money,
-    /// The requests that cost it.
-    pub requests: u64,
-    #[serde(serialize_with = "decimal_if_any")]
-    pub per_request: Option<Money>,
-    /// For a thousand tokens, prompt and completion together.
-    #[serde(serialize_with = "decimal_if_any")]
-    pub per_1k_tokens: Option<Money>,
-}
-
 #[derive(Debug, Serialize)]
 pub struct Class {
     pub requests: u64,
@@ -144,8 +122,8 @@ impl Summary {
             total,
         } = grouped;
         let names: Vec<_> = by.iter().map(|by| by.name()).collect();
-        let mut missing = BTreeSet::new();
-        let mut entry = |group| Entry::of(group, currency, exchange, &mut missing);
+        let mut telling = Telling::new(currency, exchange);
+        let mut entry = |group| Entry::of(group, &mut telling);
         let rows = groups
             .into_iter()
             .map(|(values, group)| Row {
@@ -154,14 +132,21 @@ impl Summary {
             })
             .collect();
         let total = entry(total);
-        let mut notes = notes(lines, &total);
-        notes.extend(missing.into_iter().map(|(from, month)| {
-            let to = currency.unwrap_or_default();
-            format!("there is no rate from {from} to {to} in {month}: what was spent then stays in {from}")
-        }));
+        let mut notes = lines.notes();
+        notes.extend(noted(&[
+            (
+                total.unpriced,
+                "requests have tokens and no cost, as their targets have no price: they are in no sum of money",
+            ),
+            (
+                total.estimated,
+                "requests have tokens that their providers did not count: they are estimated",
+            ),
+        ]));
+        notes.extend(telling.notes());
         Self {
             by: names,
-            lines: lines.into(),
+            lines,
             rows,
             total,
             notes,
@@ -169,53 +154,8 @@ impl Summary {
     }
 }
 
-impl From<Lines> for LinesRead {
-    fn from(lines: Lines) -> Self {
-        Self {
-            records: lines.records,
-            outside: lines.outside,
-            other: lines.other,
-            broken: lines.broken,
-            torn: lines.torn,
-        }
-    }
-}
-
-fn notes(lines: Lines, total: &Entry) -> Vec<String> {
-    let mut notes = Vec::new();
-    let mut note = |count: u64, said: &str| {
-        if count > 0 {
-            notes.push(format!("{count} {said}"));
-        }
-    };
-    note(
-        lines.torn,
-        "last lines of files are cut: those records are not in here",
-    );
-    note(
-        lines.broken - lines.torn,
-        "lines begin as records do and cannot be read",
-    );
-    note(lines.other, "lines are no audit records");
-    note(lines.outside, "records are of another time");
-    note(
-        total.unpriced,
-        "requests have tokens and no cost, as their targets have no price: they are in no sum of money",
-    );
-    note(
-        total.estimated,
-        "requests have tokens that their providers did not count: they are estimated",
-    );
-    notes
-}
-
 impl Entry {
-    fn of(
-        mut group: Group,
-        currency: Option<&str>,
-        exchange: &Exchange,
-        missing: &mut BTreeSet<(String, String)>,
-    ) -> Self {
+    fn of(mut group: Group, telling: &mut Telling<'_>) -> Self {
         let requests = group.requests;
         let share = |of| share(of, requests);
         Self {
@@ -238,7 +178,7 @@ impl Entry {
             estimated: group.estimated,
             estimated_share: self::share(group.estimated, group.counted),
             unpriced: group.unpriced,
-            costs: costs(&group, currency, exchange, missing),
+            costs: group.costs.told(telling),
             personal: group.personal,
             personal_share: share(group.personal),
             classes: (group.classes.into_iter())
@@ -263,56 +203,10 @@ impl From<Times> for Spread {
     }
 }
 
-/// A sum for each currency.
-fn costs(
-    group: &Group,
-    currency: Option<&str>,
-    exchange: &Exchange,
-    missing: &mut BTreeSet<(String, String)>,
-) -> Vec<Cost> {
-    let mut sums: BTreeMap<&str, (Money, u64, u64)> = BTreeMap::new();
-    for cost in &group.costs {
-        let (mut amount, mut told) = (cost.amount, &*cost.currency);
-        if let Some(to) = currency.filter(|to| *to != told) {
-            let month = cost.month.parse().ok();
-            let other = month.and_then(|month| exchange.convert(amount, told, to, month));
-            match other {
-                Some(other) => (amount, told) = (other, to),
-                None => drop(missing.insert((cost.currency.clone(), cost.month.clone()))),
-            }
-        }
-        let sum = sums.entry(told).or_default();
-        sum.0 += amount;
-        sum.1 += cost.requests;
-        sum.2 += cost.tokens;
-    }
-    let sums = sums.into_iter();
-    sums.map(|(currency, (amount, requests, tokens))| Cost {
-        currency: currency.to_owned(),
-        amount,
-        requests,
-        per_request: amount.times_over(1, requests),
-        per_1k_tokens: amount.times_over(1000, tokens),
-    })
-    .collect()
-}
-
 /// To four decimals; `None` of nothing.
 #[expect(clippy::cast_precision_loss, reason = "ten thousand at most")]
 pub(super) fn share(part: u64, whole: u64) -> Option<f64> {
     let wide = u128::from(part) * 10_000 + u128::from(whole) / 2;
     let parts = u64::try_from(wide.checked_div(u128::from(whole))?).ok()?;
     Some(parts as f64 / 10_000.0)
-}
-
-fn decimal<S: Serializer>(money: &Money, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(money)
-}
-
-#[expect(clippy::ref_option, reason = "serde hands it over so")]
-fn decimal_if_any<S: Serializer>(money: &Option<Money>, serializer: S) -> Result<S::Ok, S::Error> {
-    match money {
-        Some(money) => serializer.collect_str(money),
-        None => serializer.serialize_none(),
-    }
 }

@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::grid::{Grid, count, millis, percent};
-use super::summary::{Cost, Entry, Spread, Summary};
+use super::costs::Cost;
+use super::grid::{Grid, count, harmless, millis, percent};
+use super::summary::{Entry, Spread, Summary};
 
 /// Tables: what was asked and how it went, how long it took, what it cost.
 ///
@@ -104,7 +105,7 @@ pub(super) fn notes(notes: &[String], out: &mut impl Write) -> io::Result<()> {
         writeln!(out)?;
     }
     for note in notes {
-        writeln!(out, "note: {note}")?;
+        writeln!(out, "note: {}", harmless(note))?;
     }
     Ok(())
 }

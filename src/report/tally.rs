@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use smallvec::SmallVec;
 
-use super::row::{Line, Row, Tokens, line};
+use super::costs::Costs;
+use super::intake::{Intake, Lines, Span};
+use super::row::{Row, Tokens};
 use super::samples::Samples;
-use crate::price::Money;
 
 /// What records are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,69 +65,6 @@ impl By {
     }
 }
 
-/// Which records are taken: those from `since` on and before `until`, as texts like the records'.
-#[derive(Debug, Clone, Default)]
-pub struct Span {
-    pub since: Option<String>,
-    pub until: Option<String>,
-}
-
-impl Span {
-    pub fn holds(&self, time: &str) -> bool {
-        let since = self.since.as_deref();
-        let until = self.until.as_deref();
-        since.is_none_or(|since| since <= time) && until.is_none_or(|until| time < until)
-    }
-}
-
-/// The lines that were read, by what they are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Lines {
-    /// Records that count.
-    pub records: u64,
-    /// Records of another time.
-    pub outside: u64,
-    /// What is no record.
-    pub other: u64,
-    /// What begins as a record does, and is none.
-    pub broken: u64,
-    /// Of the broken ones, a file's last, which was cut.
-    pub torn: u64,
-}
-
-impl Lines {
-    /// Reads a line, and counts it; the record, if it is one of `span`.
-    pub fn take<'a>(&mut self, text: &'a [u8], span: &Span) -> Option<Box<Row<'a>>> {
-        match line(text) {
-            Line::Record(row) if span.holds(row.time) => {
-                self.records += 1;
-                return Some(row);
-            }
-            Line::Record(_) => self.outside += 1,
-            Line::Broken => self.broken += 1,
-            Line::Other => self.other += u64::from(!text.is_empty()),
-        }
-        None
-    }
-
-    /// The line before was a file's last, and without an end.
-    pub fn ended(&mut self, before: Self) {
-        self.torn += self.broken - before.broken;
-    }
-}
-
-/// Money of one currency, spent in one month.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cost {
-    pub currency: String,
-    /// As `2026-11`.
-    pub month: String,
-    pub amount: Money,
-    /// The requests that cost it, and their tokens, prompt and completion.
-    pub requests: u64,
-    pub tokens: u64,
-}
-
 /// What the requests of one group come to.
 #[derive(Debug, Clone, Default)]
 pub struct Group {
@@ -149,7 +87,7 @@ pub struct Group {
     pub counted: u64,
     pub estimated: u64,
     pub unpriced: u64,
-    pub costs: Vec<Cost>,
+    pub(super) costs: Costs,
     /// Those in which personal data was found, and by its class.
     pub personal: u64,
     pub classes: BTreeMap<String, u64>,
@@ -197,36 +135,7 @@ impl Group {
         for (sum, tokens) in sums {
             *sum += tokens.unwrap_or_default();
         }
-        let Some(amount) = row.cost.and_then(Money::parse) else {
-            self.unpriced += 1;
-            return;
-        };
-        let cost = self.cost(
-            row.currency.unwrap_or_default(),
-            row.time.get(..7).unwrap_or_default(),
-        );
-        cost.amount += amount;
-        cost.requests += 1;
-        cost.tokens += usage.prompt.unwrap_or_default() + usage.completion.unwrap_or_default();
-    }
-
-    /// The sum of that currency and month.
-    fn cost(&mut self, currency: &str, month: &str) -> &mut Cost {
-        let known = self.costs.iter();
-        let place = known
-            .clone()
-            .position(|cost| cost.month == month && cost.currency == currency);
-        let place = place.unwrap_or_else(|| {
-            self.costs.push(Cost {
-                currency: currency.to_owned(),
-                month: month.to_owned(),
-                amount: Money::ZERO,
-                requests: 0,
-                tokens: 0,
-            });
-            self.costs.len() - 1
-        });
-        &mut self.costs[place]
+        self.unpriced += u64::from(!self.costs.add(row, usage));
     }
 
     /// Takes what `other` comes to, too.
@@ -250,12 +159,7 @@ impl Group {
         ] {
             *mine += theirs;
         }
-        for cost in &other.costs {
-            let mine = self.cost(&cost.currency, &cost.month);
-            mine.amount += cost.amount;
-            mine.requests += cost.requests;
-            mine.tokens += cost.tokens;
-        }
+        self.costs.merge(&other.costs);
         for (mine, theirs) in [
             (&mut self.reasons, &other.reasons),
             (&mut self.classes, &other.classes),
@@ -279,8 +183,7 @@ fn add(counts: &mut BTreeMap<String, u64>, name: &str) {
 #[derive(Debug)]
 pub struct Tally {
     by: Vec<By>,
-    span: Span,
-    pub lines: Lines,
+    intake: Intake,
     /// The values that records are grouped by, each once; `names` holds them by number.
     numbers: HashMap<String, u32>,
     names: Vec<String>,
@@ -303,17 +206,16 @@ impl Tally {
     pub fn new(by: Vec<By>, span: Span) -> Self {
         Self {
             by,
-            span,
-            lines: Lines::default(),
+            intake: Intake::new(span),
             numbers: HashMap::new(),
             names: Vec::new(),
             groups: HashMap::new(),
         }
     }
 
-    /// Takes a line of a file, without its line feed.
-    pub fn line(&mut self, text: &[u8]) {
-        let Some(row) = self.lines.take(text, &self.span) else {
+    /// Takes a line of a file, without its line feed; its last may have had none.
+    pub fn line(&mut self, text: &[u8], is_unended: bool) {
+        let Some(row) = self.intake.take(text, is_unended) else {
             return;
         };
         let mut key = SmallVec::new();
@@ -338,7 +240,7 @@ impl Tally {
     pub fn finish(self) -> Grouped {
         let Self {
             by,
-            lines,
+            intake,
             names,
             groups,
             ..
@@ -355,7 +257,7 @@ impl Tally {
         named.sort_by(|(a, _), (b, _)| a.cmp(b));
         Grouped {
             by,
-            lines,
+            lines: intake.lines,
             groups: named,
             total,
         }

@@ -16,7 +16,7 @@ use crate::dialect::answer::Part;
 use crate::error::GatewayError;
 use crate::limit::Asked;
 use crate::once::LINGER;
-use crate::plan::Schedule;
+use crate::plan::{Plan, Schedule};
 use crate::record::Recorder;
 use crate::stream::Limits;
 use crate::upstream::{Answered, Question, attempt};
@@ -39,7 +39,6 @@ pub(super) async fn answer(
     let private = std::mem::take(&mut planned.masked);
     let frames = private.frames(&request).filter(|_| request.stream);
     let request = private.request.as_ref().unwrap_or(&request);
-    let resumption = Resumption::of(&planned, request, headers);
     let asked = Asked {
         prompt: request.tokens,
         most: request.most,
@@ -49,7 +48,7 @@ pub(super) async fn answer(
         },
     };
     let (under, targets) = (planned.under.clone(), planned.plan.targets());
-    limited::take(
+    let within = limited::take(
         gateway,
         caller,
         &planned.route.name,
@@ -59,6 +58,11 @@ pub(super) async fn answer(
         recorder,
     )
     .await?;
+    if let Some(within) = within {
+        recorder.plan(&within);
+        planned.plan = Plan::of(within);
+    }
+    let resumption = Resumption::of(&planned, request, headers);
     // A plain answer leaves here whole; a stream takes its seat along.
     let seat = planned.seat(gateway).await?;
     let Planned {

@@ -10,7 +10,8 @@ use crate::limit::{Asked, Refusal, Request, Under};
 use crate::record::Recorder;
 use crate::snapshot::Target;
 
-/// Takes what the request needs. The recorder keeps it to the end.
+/// Takes what the request needs. The recorder keeps it to the end. Of `targets`, those that its budgets are
+/// enough for, where not all are.
 ///
 /// # Errors
 /// A limit does not let it pass.
@@ -22,9 +23,9 @@ pub(super) async fn take(
     asked: Asked,
     targets: &[Arc<Target>],
     recorder: &mut Recorder,
-) -> Result<(), GatewayError> {
+) -> Result<Option<Vec<Arc<Target>>>, GatewayError> {
     if under.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let request = Request {
         under,
@@ -33,12 +34,11 @@ pub(super) async fn take(
         asked,
         instances: caller.snapshot.instances.map_or(1, Into::into),
     };
-    let targets = targets.iter().map(AsRef::as_ref);
     match Box::pin(gateway.quotas.take(request, targets)).await {
-        Ok((hold, shown)) => {
-            recorder.hold(hold);
-            recorder.limits(shown);
-            Ok(())
+        Ok(given) => {
+            recorder.hold(given.hold);
+            recorder.limits(given.shown);
+            Ok(given.within)
         }
         Err(refusal) => {
             let Refusal { refused, shown } = *refusal;

@@ -14,7 +14,7 @@ use super::private;
 use super::routing::{self, Caller, Way};
 use super::ruled::Ruled;
 use super::{Answer, Gateway, limited, usable};
-use crate::chat::{Look, Named, Surface};
+use crate::chat::{self, Look, Named, Surface};
 use crate::error::GatewayError;
 use crate::health::{Ask, Hurry, Kind, Priority};
 use crate::limit::{self, Asked};
@@ -120,13 +120,16 @@ async fn send(
         residency,
     };
     let under = caller.snapshot.under(caller.key, route.as_deref());
-    if limit::has_budget(&under) && !head.method.is_safe() && head.method != Method::DELETE {
-        let why = "what passes through has no price, and a budget cannot be held without it".into();
+    let costs_nothing = head.method.is_safe() || head.method == Method::DELETE;
+    if let Some(scope) = limit::budget_of(&under).filter(|_| !costs_nothing) {
+        let why = format!(
+            "the {scope} has a budget, which cannot be held here: what passes through has no price that is known"
+        );
         return Err(GatewayError::NoEligibleTarget { why, wait: None });
     }
     let name = route.map_or_else(|| "-".into(), |route| Arc::clone(&route.name));
     let asked = Asked {
-        prompt: request.body.len() as u64 / 4,
+        prompt: chat::weigh(&head.headers, &request.body),
         most: Some(0),
         answers: 1,
     };

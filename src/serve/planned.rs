@@ -95,7 +95,7 @@ impl Planned {
             deadline: deadline.at,
         };
         let under = caller.snapshot.under(caller.key, Some(&route));
-        let budgeted = limit::has_budget(&under);
+        let budgeted = limit::budget_of(&under).is_some();
         let plan = ruled.plan(gateway, &route, &look, budgeted, &selection)?;
         let residency = ruled.residency;
         recorder.plan(plan.targets());

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use crate::chat::Surface;
 use crate::dialect::Dialect;
-use crate::facts::{Extras, Facts, Families, Prices};
+use crate::facts::{Extras, Facts, Families, list_price};
 use crate::health::{self, Capacity, Priority};
 use crate::limit::{Terms, Under};
 use crate::price::{Exchange, Price};
@@ -140,6 +140,17 @@ impl Key {
             priority: Priority::default(),
             residency: None,
             terms: None,
+        }
+    }
+
+    /// What keeps it from being good at `now` in an instance of this identity, if anything does.
+    pub fn refused(&self, identity: &Identity, now: Timestamp) -> Option<&'static str> {
+        if self.expires.is_some_and(|expires| expires <= now) {
+            return Some("expired");
+        }
+        match (&identity.environment, &self.environment) {
+            (Some(ours), Some(its)) if ours != its => Some("of another environment"),
+            _ => None,
         }
     }
 
@@ -465,8 +476,7 @@ impl Provider {
             Kind::Bedrock { .. } => (None, "bedrock"),
         };
         let places = place.as_deref().into_iter().chain([kind]);
-        let tariff = Prices::built_in().of(places, model)?;
-        Price::listed(*tariff, exchange)
+        Price::listed(list_price(places, model)?, exchange)
     }
 }
 

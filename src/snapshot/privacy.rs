@@ -35,6 +35,16 @@ pub enum Unscannable {
     Pass,
 }
 
+impl Unscannable {
+    /// As the operator writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Pass => "pass",
+        }
+    }
+}
+
 impl Default for Privacy {
     fn default() -> Self {
         Self {

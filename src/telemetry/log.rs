@@ -3,7 +3,9 @@
 //! For people on a terminal, JSON elsewhere. Every line is logged where the matter is decided, and
 //! never holds content or secrets. The environment is read by whoever calls [`init`].
 
+use std::any::Any;
 use std::io::{self, IsTerminal as _};
+use std::panic::{self, PanicHookInfo};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
@@ -59,7 +61,7 @@ pub fn filter(text: Option<&str>) -> Result<Targets, String> {
     }
 }
 
-/// From here on lines are written. Once per process.
+/// From here on lines are written, also of panics. Once per process.
 ///
 /// # Errors
 /// When something logs already.
@@ -80,7 +82,23 @@ pub fn init(format: Format, filter: Targets) -> Result<(), TryInitError> {
     };
     tracing_subscriber::registry()
         .with(lines.with_filter(filter))
-        .try_init()
+        .try_init()?;
+    panic::set_hook(Box::new(tell));
+    Ok(())
+}
+
+/// A panic is a line like any other.
+fn tell(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    let place = place.as_deref().unwrap_or("a place unknown");
+    tracing::error!("panicked at {place}: {}", words(panic.payload()));
+}
+
+/// What a panic says, where it was written down in the code. What was made up on the way may quote content:
+/// the standard library's, of an index into a text, quotes the text.
+fn words(payload: &dyn Any) -> &'static str {
+    let written = payload.downcast_ref::<&'static str>().copied();
+    written.unwrap_or("its message is kept back, as it may quote content")
 }
 
 #[cfg(test)]
@@ -120,5 +138,16 @@ mod tests {
         assert_eq!(Format::try_new("json"), Ok(Format::Json));
         assert_eq!(Format::try_new("human"), Ok(Format::Human));
         assert!(Format::try_new("xml").unwrap_err().contains("xml"));
+    }
+
+    #[test]
+    fn a_panic_quotes_no_content() {
+        let told = |panics: fn(usize)| {
+            let payload = panic::catch_unwind(|| panics("я".len())).unwrap_err();
+            words(&*payload)
+        };
+        assert_eq!(told(|_| panic!("as written")), "as written");
+        let kept = told(|at| assert!(!"дом Абая 5"[at + 1..].is_empty()));
+        assert!(kept.contains("kept back"), "{kept}");
     }
 }

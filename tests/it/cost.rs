@@ -115,3 +115,31 @@ async fn a_list_price_is_told_in_the_operators_currency() {
         (json!("0.004125"), json!("KZT"), json!(false))
     );
 }
+
+#[tokio::test]
+async fn sound_costs_what_its_tokens_cost() {
+    let mut spoken: Value = serde_json::from_str(&plain("Hello!")).unwrap();
+    spoken["usage"] = json!({
+        "prompt_tokens": 20, "completion_tokens": 9, "total_tokens": 29,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 16},
+        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 8},
+    });
+    let first = Upstream::script([
+        Reply::json(spoken.to_string()),
+        Reply::json(plain("Hello!")),
+    ])
+    .await;
+    let price = "models: { first/model-first: { price: { input: 2, output: 10, audio_input: 32, audio_output: 64 } } }";
+    let gateway = Gateway::start(Config::of(&[&first]).root(price)).await;
+    let record = told(&gateway, &ask()).await;
+    // 4 × 2 + 16 × 32 + 1 × 10 + 8 × 64 for a million.
+    assert_eq!(record.0["cost"], "0.001042");
+    let usage = &record.0["usage"];
+    assert_eq!(
+        (&usage["audio_input"], &usage["audio_output"]),
+        (&json!(16), &json!(8))
+    );
+    // Where nothing was said of sound, a record says nothing of it.
+    let record = told(&gateway, &ask()).await;
+    assert_eq!(record.0["usage"].get("audio_input"), None);
+}

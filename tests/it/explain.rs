@@ -85,6 +85,69 @@ async fn a_rule_is_tested_without_traffic() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_not_good_then_and_there_gets_nothing() {
+    let folder = Folder::new();
+    let (config, body) = (folder.file("pillion.yaml"), folder.file("body.json"));
+    let keys = |digit: char, more: &str| {
+        let hash = digit.to_string().repeat(64);
+        format!("hash: \"sha256:{hash}\", {more}")
+    };
+    let (late, far) = (
+        keys('1', "id: a-late, expires: 2027-01-01"),
+        keys('2', "id: b-far, environment: test"),
+    );
+    let budget = "id: c-good, budget: { amount: 1, per: day }";
+    let good = keys('3', budget);
+    let keys = format!("keys: [{{ {late} }}, {{ {far} }}, {{ {good} }}]");
+    let text = CONFIG.replace(
+        "allow_anonymous: true",
+        &format!("identity: {{ environment: prod }}\n{keys}"),
+    );
+    let free = "inside/b: { price: { input: 0, output: 0 } }, inside/small: { tools: false }";
+    let text = text.replace("inside/small: { tools: false }", free);
+    std::fs::write(&config, text).unwrap();
+    std::fs::write(&body, BODY).unwrap();
+    let files = [config.display().to_string(), body.display().to_string()];
+    let ask = async |more: &[&str]| {
+        let mut arguments = vec![
+            "explain", "chat", "--config", &files[0], "--body", &files[1],
+        ];
+        arguments.extend(more);
+        pillion(&arguments).await
+    };
+    let late = ["--key", "a-late", "--at", "2027-01-01T00:00:00Z"];
+    for (more, code, told) in [
+        (&late[..], 1, "filter permission: the key is expired\n"),
+        (
+            &["--key", "a-late", "--at", "2026-12-31T23:59:59Z"],
+            0,
+            "filter permission: the key may use the route\n",
+        ),
+        (
+            &["--key", "b-far"],
+            1,
+            "filter permission: the key is of another environment\n",
+        ),
+        // Where none is named, a good one is taken.
+        (&late[2..], 0, "for the key `c-good`\n"),
+        (
+            &["--key", "c-good"],
+            0,
+            "filter budget: removes `outside/a` has no price that is known",
+        ),
+        (
+            &["--key", "a-late", "--at", "2026-12-31T23:59:59Z"],
+            0,
+            "filter budget: removes none\n",
+        ),
+    ] {
+        let (ended, said) = ask(more).await;
+        assert_eq!(ended, code, "{more:?}: {said}");
+        assert!(said.contains(told), "{told}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn a_bad_configuration_is_told_as_validate_tells_it() {
     let folder = Folder::new();
     let (config, body) = (folder.file("pillion.yaml"), folder.file("body.json"));

@@ -49,6 +49,7 @@ mod residency;
 mod resuming;
 mod rules;
 mod secrets;
+mod service;
 mod shared;
 mod sources;
 mod standin;

@@ -108,6 +108,26 @@ async fn what_is_masked_comes_back_from_every_provider_on_every_surface() {
 }
 
 #[tokio::test]
+async fn keys_of_the_applications_own_data_and_who_speaks_are_masked_too() {
+    let upstream = Upstream::choosing(echo).await;
+    let gateway = Gateway::start(Config::of(&[&upstream]).knob(MASK)).await;
+    let rows = json!({ MAIL: { "cards": [{ CARD: 1 }] } }).to_string();
+    for said in [rows.clone(), format!("Rows: {}", json!({ "rows": rows }))] {
+        let mut asking = ask(&said);
+        asking["messages"][0]["name"] = MAIL.into();
+        let answer = gateway.chat(&asking.to_string()).await;
+        assert_eq!(plain_text(&answer), said);
+        asking["stream"] = true.into();
+        let answer = gateway.chat(&asking.to_string()).await;
+        assert_eq!(streamed_text(&answer), said);
+    }
+    assert_eq!(upstream.hits(), 4);
+    for seen in upstream.requests() {
+        no_value_in("sent", seen.text());
+    }
+}
+
+#[tokio::test]
 async fn callers_beside_each_other_get_their_own_values() {
     let upstream = Upstream::choosing(echo).await;
     let gateway = Arc::new(Gateway::start(Config::of(&[&upstream]).knob(MASK)).await);

@@ -194,7 +194,8 @@ fn a_piped_log_is_read_and_what_is_cut_or_none_of_ours_is_told() {
     }
     log.push_str(&text[..text.find('\n').unwrap() - 100]);
     let report = said(&["report", "-", "--by", "route,day", "--json"], Some(&log));
-    let expected = json!({"records": 20, "outside": 0, "other": 1, "broken": 1, "torn": 1});
+    let expected =
+        json!({"records": 20, "outside": 0, "repeated": 0, "other": 1, "broken": 1, "torn": 1});
     assert_eq!(report["lines"], expected);
     let notes = report["notes"].to_string();
     assert!(notes.contains("1 last lines of files are cut"), "{notes}");

@@ -90,6 +90,9 @@ async fn the_admin_port_shows_the_rules() {
     let config = Config::of(&[&first]).knob(
         "rules: [{ name: night, when: { time: { from: \"22:00\", to: \"06:00\" }, stream: true }, targets: [first/small] }]",
     );
+    let config = config
+        .knob("privacy: { mask: [email, card], observe: [ip], unmask: false }")
+        .route("other", "{ targets: [first/model-first] }");
     let gateway = Gateway::start(config).await;
     let shown = gateway.ask_admin("/api/routes").await.json();
     let rule = json!({
@@ -103,8 +106,21 @@ async fn the_admin_port_shows_the_rules() {
         "route": "chat",
         "accepts": [],
         "residency": null,
+        "privacy": {
+            "observe": ["ip"], "mask": ["card", "email"], "block": [], "unmask": false,
+            "unscannable": "refuse",
+        },
         "targets": [["first/model-first"]],
         "rules": [rule],
     });
-    assert_eq!(shown, json!({ "routes": [route] }));
+    let other = json!({
+        "route": "other", "accepts": [], "residency": null, "privacy": null,
+        "targets": [["first/model-first"]], "rules": [],
+    });
+    let mut shown = shown;
+    for classes in ["observe", "mask", "block"] {
+        let classes = shown["routes"][0]["privacy"][classes].as_array_mut();
+        classes.unwrap().sort_by_key(ToString::to_string);
+    }
+    assert_eq!(shown, json!({ "routes": [route, other] }));
 }

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use self::hosted::Hosted;
 use self::weight::Media;
 pub(super) use self::weight::is_payload;
+pub use self::weight::weigh;
 use super::{LONGEST_MODEL, Surface};
 use crate::error::GatewayError;
 use crate::wire::json::{Cursor, Invalid, Kind};
@@ -216,7 +217,8 @@ impl Facts {
             }
             "n" => self.choices = cursor.integer_or_skip()?.unwrap_or(1).max(1),
             "max_tokens" | "max_completion_tokens" | "max_output_tokens" => {
-                self.most = cursor.integer_or_skip()?.or(self.most);
+                // Of several, who knows which one holds.
+                self.most = cursor.integer_or_skip()?.max(self.most);
             }
             "moderation" => self.moderation = cursor.kind()? != Kind::Null,
             "encoding_format" => {

@@ -5,6 +5,9 @@
 //! or a recording is not: its base64 may be a megabyte, for which providers count some hundred tokens up
 //! to a few thousand. Here each is the same.
 
+use http::HeaderMap;
+use http::header::{CONTENT_TYPE, HeaderValue};
+
 use crate::chat::Surface;
 use crate::wire::json::{Cursor, Invalid, Text};
 
@@ -12,6 +15,7 @@ use crate::wire::json::{Cursor, Invalid, Text};
 const BYTES_PER_TOKEN: u64 = 4;
 /// An image, a file or a recording.
 const EACH: u64 = 1000;
+const JSON: &[u8] = b"application/json";
 /// A string that goes on for so many bytes without a blank or a mark is no text.
 const UNBROKEN: usize = 1024;
 
@@ -56,6 +60,26 @@ impl Media {
         let media = self.within.max(self.parts * EACH);
         (bytes as u64).saturating_sub(self.bytes) / BYTES_PER_TOKEN + media
     }
+}
+
+/// The tokens of what passes through unread: of JSON as of any request, of anything else (a form with a
+/// recording, say) as of one file at most.
+pub fn weigh(headers: &HeaderMap, body: &[u8]) -> u64 {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is_json = kind.is_some_and(|kind| {
+        let name = kind.get(..JSON.len());
+        name.is_some_and(|name| name.eq_ignore_ascii_case(JSON))
+    });
+    let text = std::str::from_utf8(body).ok().filter(|_| is_json);
+    let Some(text) = text else {
+        return (body.len() as u64 / BYTES_PER_TOKEN).min(EACH);
+    };
+    let mut media = Media::default();
+    // What is no JSON after all is weighed as text.
+    let passed = media.pass(Surface::Passthrough, &mut Cursor::new(text));
+    passed.map_or(body.len() as u64 / BYTES_PER_TOKEN, |()| {
+        media.tokens(body.len())
+    })
 }
 
 /// The types of parts that show, hold or play something.
@@ -166,6 +190,26 @@ mod tests {
         ] {
             let body = format!(r#"[{{"type":"text","text":"{text}"}},"image_url"]"#);
             assert_eq!(tokens(Surface::Chat, &body), body.len() as u64 / 4);
+        }
+    }
+
+    #[test]
+    fn what_passes_through_is_weighed_by_what_it_is() {
+        let long = "A".repeat(4_000_000);
+        let image = format!(r#"{{"model":"m","image":"data:image/png;base64,{long}"}}"#);
+        for (kind, body, tokens) in [
+            (Some("application/json"), r#"{"input":"twelve bytes"}"#, 6),
+            (Some("Application/JSON; charset=utf-8"), &*image, 1006),
+            (Some("application/json"), "no JSON, but text", 4),
+            (Some("multipart/form-data; boundary=x"), &*long, 1000),
+            (Some("audio/mpeg"), "short", 1),
+            (None, &*long, 1000),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(kind) = kind {
+                headers.insert(CONTENT_TYPE, kind.parse().unwrap());
+            }
+            assert_eq!(weigh(&headers, body.as_bytes()), tokens, "{kind:?}");
         }
     }
 

@@ -123,7 +123,8 @@ impl Explain {
             let (asked, names) = (&self.route, names.join(", "));
             return Err(format!("no route is named `{asked}`; there are: {names}").into());
         };
-        let key = self.key(&snapshot, &route)?;
+        let at = self.at.unwrap_or_else(Timestamp::now);
+        let key = self.key(&snapshot, &route, at)?;
         let headers = self.headers()?;
         let request = self.request()?;
         let look = Look::at(&request);
@@ -142,7 +143,7 @@ impl Explain {
                 identity: &snapshot.identity,
                 headers: &headers,
                 look: &look,
-                now: self.at.unwrap_or_else(Timestamp::now),
+                now: at,
                 find: &find,
                 found: OnceCell::new(),
             },
@@ -151,7 +152,7 @@ impl Explain {
         let sieve = Sieve {
             look: &look,
             residency: &residency,
-            budgeted: limit::has_budget(&snapshot.under(&key, Some(&route))),
+            budgeted: limit::budget_of(&snapshot.under(&key, Some(&route))).is_some(),
             usable: &|_| Ok(()),
         };
         let health = Health::new(fastrand::Rng::with_seed(0));
@@ -185,12 +186,12 @@ impl Explain {
             which: Which {
                 route: &route,
                 key: &key,
-                may: key.may_use(&route),
+                refused: key.refused(&snapshot.identity, at),
             },
         };
         let unexpected = self.unexpected(&explanation);
         Ok(told.tell(self.json, &unexpected, out).map(|()| {
-            told.which.may && told.goes() && !explanation.plan.is_empty() && unexpected.is_empty()
+            told.which.may() && told.goes() && !explanation.plan.is_empty() && unexpected.is_empty()
         }))
     }
 
@@ -206,14 +207,19 @@ impl Explain {
         Ok(loaded.snapshot)
     }
 
-    fn key(&self, snapshot: &Snapshot, route: &Route) -> Result<Arc<Key>, String> {
+    /// The key that is named; else the first one that may use the route, and is good where there is such.
+    fn key(&self, snapshot: &Snapshot, route: &Route, at: Timestamp) -> Result<Arc<Key>, String> {
         let keys: BTreeMap<&str, &Arc<Key>> = match &snapshot.callers {
             Callers::Anyone(key) => [(&*key.id, key)].into(),
             Callers::Keys(keys) => keys.values().map(|key| (&*key.id, key)).collect(),
         };
         let found = match &self.key {
             Some(id) => keys.get(&**id).copied(),
-            None => keys.values().find(|key| key.may_use(route)).copied(),
+            None => {
+                let mut may = keys.values().filter(|key| key.may_use(route));
+                let good = |key: &&&Arc<Key>| key.refused(&snapshot.identity, at).is_none();
+                may.clone().find(good).or_else(|| may.next()).copied()
+            }
         };
         found.map(Arc::clone).ok_or_else(|| {
             let ids: Vec<&str> = keys.keys().copied().collect();
@@ -229,7 +235,7 @@ impl Explain {
         for line in &self.headers {
             let parsed = line.split_once(':').and_then(|(name, value)| {
                 let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
-                Some((name, HeaderValue::from_str(value.trim()).ok()?))
+                Some((name, HeaderValue::from_bytes(value.trim().as_bytes()).ok()?))
             });
             let (name, value) = parsed.ok_or_else(|| format!("`{line}` is not `NAME: VALUE`"))?;
             headers.append(name, value);

@@ -24,15 +24,22 @@ pub(super) struct Told<'a> {
 pub(super) struct Which<'a> {
     pub(super) route: &'a Route,
     pub(super) key: &'a Key,
-    /// Whether the key may use the route.
-    pub(super) may: bool,
+    /// What keeps the key from being good.
+    pub(super) refused: Option<&'static str>,
+}
+
+impl Which<'_> {
+    /// Whether the key is good, and may use the route.
+    pub(super) fn may(&self) -> bool {
+        self.refused.is_none() && self.key.may_use(self.route)
+    }
 }
 
 #[derive(Serialize)]
 struct Json<'a> {
     route: &'a str,
     key: &'a str,
-    /// Whether the key may use the route.
+    /// Whether the key is good, and may use the route.
     permitted: bool,
     surface: &'static str,
     /// Of its prompt, about.
@@ -122,7 +129,7 @@ impl Told<'_> {
         Json {
             route: &self.which.route.name,
             key: &self.which.key.id,
-            permitted: self.which.may,
+            permitted: self.which.may(),
             surface: self.request.surface.name(),
             tokens: self.request.tokens,
             privacy: self.decision.map(|decision| PrivacyRow {
@@ -145,7 +152,11 @@ impl Told<'_> {
     }
 
     fn text(&self, out: &mut impl Write) -> io::Result<()> {
-        let Which { route, key, may } = &self.which;
+        let Which {
+            route,
+            key,
+            refused,
+        } = &self.which;
         let explanation = self.explanation;
         writeln!(out, "route `{}`, for the key `{}`", route.name, key.id)?;
         let request = self.request;
@@ -172,18 +183,20 @@ impl Told<'_> {
         }
         let named: Vec<&str> = explanation.named.iter().map(|it| &*it.id).collect();
         writeln!(out, "targets: {}", named.join(", "))?;
-        let permission = if *may {
-            "the key may use the route"
-        } else {
-            "the key may not use the route"
+        let permission = match refused {
+            Some(why) => format!("is {why}"),
+            None if self.which.may() => "may use the route".to_owned(),
+            None => "may not use the route".to_owned(),
         };
-        writeln!(out, "filter permission: {permission}")?;
+        writeln!(out, "filter permission: the key {permission}")?;
         for filter in Filter::ALL {
             let removed = explanation.removed.iter().filter(|it| it.filter == filter);
             let removed: Vec<String> = removed.map(ToString::to_string).collect();
             let told = match (&*removed, filter) {
                 ([], Filter::Health) => "of the targets' health nothing is known here".to_owned(),
-                ([], Filter::Capability | Filter::Residency) => "removes none".to_owned(),
+                ([], Filter::Capability | Filter::Residency | Filter::Budget) => {
+                    "removes none".to_owned()
+                }
                 (removed, _) => format!("removes {}", removed.join("; ")),
             };
             writeln!(out, "filter {}: {told}", filter.name())?;

@@ -140,6 +140,8 @@ const PRICE: &[Key] = &[
     CACHED,
     CACHE_WRITE,
     REASONING,
+    AUDIO_INPUT,
+    AUDIO_OUTPUT,
     key("long", Table(LONG_PRICE), Optional, "What all tokens of a request cost whose prompt is longer than so many."),
 ];
 
@@ -150,11 +152,15 @@ const LONG_PRICE: &[Key] = &[
     CACHED,
     CACHE_WRITE,
     REASONING,
+    AUDIO_INPUT,
+    AUDIO_OUTPUT,
 ];
 
 const CACHED: Key = key("cached", MONEY, Optional, "For a million tokens of prompt that came from the provider's cache; as `input` when absent.");
 const CACHE_WRITE: Key = key("cache_write", MONEY, Optional, "For a million tokens of prompt that went into the provider's cache; as `input` when absent.");
 const REASONING: Key = key("reasoning", MONEY, Optional, "For a million tokens of reasoning; as `output` when absent.");
+const AUDIO_INPUT: Key = key("audio_input", MONEY, Optional, "For a million tokens of prompt that are sound; as `input` when absent.");
+const AUDIO_OUTPUT: Key = key("audio_output", MONEY, Optional, "For a million tokens of answer that are sound; as `output` when absent.");
 
 const TIMEOUT: Key = key("timeout", SPAN, Optional, "A plain answer whole; a stream until its first event is passed on.");
 const FIRST_TOKEN: Key = key("first_token", SPAN, Optional, "A streamed attempt until its first meaningful event.");

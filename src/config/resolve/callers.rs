@@ -105,6 +105,7 @@ fn keys(
             report.problem(&table.at("default_route"), message);
         }
         residency::check_key(&key, table, report);
+        check_passthrough(&key, table, report);
         if key.expires.is_some_and(|expires| expires <= now) {
             report.warning(
                 &table.at("expires"),
@@ -121,6 +122,15 @@ fn keys(
         }
     }
     Callers::Keys(callers)
+}
+
+/// What passes through unread has no price, so a budget could not be held by it.
+fn check_passthrough(key: &Key, table: &Table, report: &mut Report) {
+    let is_budgeted = (key.terms.as_ref()).is_some_and(|terms| terms.budget.is_some());
+    if key.passthrough.is_some() && is_budgeted {
+        let message = "gets only models whose price is known, and what reads or deletes: the key has a `budget`, and what else passes through has no price to hold it by";
+        report.warning(&table.at("passthrough"), message);
+    }
 }
 
 /// One hash, or those of a rotation.

@@ -79,5 +79,7 @@ fn each(price: &Table) -> Option<Rates> {
         cached: price.millionths("cached"),
         cache_write: price.millionths("cache_write"),
         reasoning: price.millionths("reasoning"),
+        audio_input: price.millionths("audio_input"),
+        audio_output: price.millionths("audio_output"),
     })
 }

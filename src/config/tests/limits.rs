@@ -83,6 +83,10 @@ fn what_limits_nothing_is_none() {
             "budget.amount",
         ),
         ("teams: { a: { limits: { rpm: 0 } } }\n", "limits.rpm"),
+        (
+            "teams: { a: { budget: [{ amount: 1, per: day }, { amount: 9, per: month }] } }\n",
+            "budget: is a list, not a map of keys; there is one of it",
+        ),
     ] {
         let problems = refused(&small_with(line)).join("\n");
         assert!(problems.contains(told), "{line}: {problems}");
@@ -110,6 +114,21 @@ fn a_budget_of_many_needs_somebody_who_counts_or_knows_how_many_they_are() {
     // One's own file is for one.
     let alone = SMALL.replace("allow_anonymous: true", "");
     loaded(&yaml(&format!("{alone}{}", key(budget))));
+}
+
+#[test]
+fn what_passes_through_under_a_budget_is_warned_of() {
+    let alone = SMALL.replace("allow_anonymous: true", "");
+    for (limits, is_warned) in [
+        ("passthrough: inside, budget: { amount: 5, per: day }", true),
+        ("passthrough: inside, limits: { rpm: 5 }", false),
+        ("budget: { amount: 5, per: day }", false),
+    ] {
+        let loaded = loaded(&yaml(&format!("{alone}{}", key(limits))));
+        let told = said(&loaded.warnings).join("\n");
+        let warned = told.contains("keys[0].passthrough: gets only models whose price is known");
+        assert_eq!(warned, is_warned, "{limits}: {told}");
+    }
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn wrong_money_is_told_at_its_place() {
 
 #[test]
 fn a_price_may_have_many_parts() {
-    let more = "models: { inside/qwen3: { price: { input: 1, output: 4, cached: 0.1, cache_write: 1.25, reasoning: 3, long: { over: 200000, input: 2, output: 6 } } } }\n";
+    let more = "models: { inside/qwen3: { price: { input: 1, output: 4, cached: 0.1, cache_write: 1.25, reasoning: 3, audio_input: 32, long: { over: 200000, input: 2, output: 6 } } } }\n";
     let snapshot = loaded(&small_with(more)).snapshot;
     let last = snapshot.routes["fast"].targets().last().unwrap();
     let tariff = last.price.as_ref().unwrap().tariff;
@@ -64,6 +64,8 @@ fn a_price_may_have_many_parts() {
         cached: Some(100_000),
         cache_write: Some(1_250_000),
         reasoning: Some(3_000_000),
+        audio_input: Some(32_000_000),
+        audio_output: None,
     };
     let long = Long {
         above: 200_000,

@@ -44,6 +44,7 @@ impl Counted {
             cache_write: self.cache_write,
             reasoning: self.thinking,
             completion: self.output,
+            ..Usage::default()
         }
     }
 }

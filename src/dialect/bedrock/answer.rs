@@ -123,6 +123,7 @@ impl From<TokenUsage> for Usage {
             cache_write: usage.written,
             reasoning: None,
             completion: usage.output,
+            ..Self::default()
         }
     }
 }

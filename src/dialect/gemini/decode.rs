@@ -7,7 +7,7 @@
 
 use serde_json::value::RawValue;
 
-use super::wire::{Called, Candidate, Chunk, SaidPart, UsageMetadata};
+use super::wire::{Called, Candidate, Chunk, ModalityTokenCount, SaidPart, UsageMetadata};
 use crate::chat::{Call, Calls, Event, Finish, Reason, Thought, Usage};
 use crate::outcome::{Failure, broken, judge_reported};
 use crate::wire::sse::{self, Framer};
@@ -353,7 +353,16 @@ fn usage(counts: &UsageMetadata) -> Usage {
         cache_write: None,
         reasoning: counts.thoughts_token_count,
         completion: sum(counts.candidates_token_count, counts.thoughts_token_count),
+        audio_input: sound(counts.prompt_tokens_details.as_deref()),
+        audio_output: sound(counts.candidates_tokens_details.as_deref()),
     }
+}
+
+fn sound(details: Option<&[ModalityTokenCount]>) -> Option<u64> {
+    let sound = details?.iter();
+    let sound = sound.filter(|of| of.modality.as_deref() == Some("AUDIO"));
+    let tokens = sound.filter_map(|of| of.token_count).sum();
+    Some(tokens).filter(|tokens| *tokens > 0)
 }
 
 /// JSON without the white space between its tokens.

@@ -286,4 +286,14 @@ pub(super) struct UsageMetadata {
     pub(super) tool_use_prompt_token_count: Option<u64>,
     pub(super) thoughts_token_count: Option<u64>,
     pub(super) total_token_count: Option<u64>,
+    pub(super) prompt_tokens_details: Option<Vec<ModalityTokenCount>>,
+    pub(super) candidates_tokens_details: Option<Vec<ModalityTokenCount>>,
+}
+
+/// How many tokens are of one kind of content.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ModalityTokenCount {
+    pub(super) modality: Option<String>,
+    pub(super) token_count: Option<u64>,
 }

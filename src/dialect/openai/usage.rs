@@ -18,10 +18,12 @@ pub(super) fn read(cursor: &mut Cursor<'_>, usage: &mut Usage) -> Result<bool, I
             "prompt_tokens_details" => details(cursor, |cursor, key| match key {
                 "cached_tokens" => take(cursor, &mut usage.cached),
                 "cache_write_tokens" => take(cursor, &mut usage.cache_write),
+                "audio_tokens" => take_some(cursor, &mut usage.audio_input),
                 _ => Ok(()),
             })?,
             "completion_tokens_details" => details(cursor, |cursor, key| match key {
                 "reasoning_tokens" => take(cursor, &mut usage.reasoning),
+                "audio_tokens" => take_some(cursor, &mut usage.audio_output),
                 _ => Ok(()),
             })?,
             _ => {}
@@ -48,6 +50,13 @@ fn take(cursor: &mut Cursor<'_>, into: &mut Option<u64>) -> Result<(), Invalid> 
     Ok(())
 }
 
+/// None of a kind that most answers have none of is as good as not said.
+fn take_some(cursor: &mut Cursor<'_>, into: &mut Option<u64>) -> Result<(), Invalid> {
+    take(cursor, into)?;
+    *into = into.filter(|count| *count > 0);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,7 +65,7 @@ mod tests {
     fn unknown_is_not_zero_and_the_last_number_wins() {
         let mut usage = Usage::default();
         let first = r#"{"prompt_tokens":14,"completion_tokens":null,"prompt_tokens_details":{"cached_tokens":3}}"#;
-        let last = r#"{"completion_tokens":4,"completion_tokens_details":{"reasoning_tokens":2},"x":{"y":1}}"#;
+        let last = r#"{"completion_tokens":4,"completion_tokens_details":{"reasoning_tokens":2,"audio_tokens":1},"prompt_tokens_details":{"audio_tokens":0},"x":{"y":1}}"#;
         assert!(read(&mut Cursor::new(first), &mut usage).unwrap());
         assert_eq!(
             usage,
@@ -73,6 +82,8 @@ mod tests {
             cache_write: None,
             reasoning: Some(2),
             completion: Some(4),
+            audio_input: None,
+            audio_output: Some(1),
         };
         assert_eq!(usage, expected);
         assert!(!read(&mut Cursor::new("null"), &mut usage).unwrap());

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::item::{self, Item};
-use super::scripts::{HELLO, JOIN, RENEW, SEED, SWEEP};
+use super::scripts::{HELLO, JOIN, RENEW, SWEEP};
 use super::settlement::Settlement;
 use super::{Counters, LIFE, replies};
 use crate::fleet::lock;
@@ -23,8 +23,6 @@ const TOGETHER: usize = 64;
 /// How often the process says that it is there; after so long without, it is gone.
 const HELLO_EACH: Duration = Duration::from_secs(1);
 const GONE: Duration = Duration::from_secs(15);
-/// For so long what processes may have let out while Redis was away is kept for them. All are back by then.
-const KEPT: Duration = Duration::from_secs(10);
 /// How often it looks for leases that have lapsed, in such ticks.
 const SWEEP_EACH: u64 = 10;
 /// How long a process that ends waits until its settlements are told.
@@ -36,7 +34,7 @@ impl Counters {
         let mut ticks = interval(HELLO_EACH);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut count: u64 = 0;
-        let mut was_up = false;
+        let mut seen = None;
         loop {
             tokio::select! {
                 () = self.inner.wake.notified() => {
@@ -45,8 +43,10 @@ impl Counters {
                     }
                 }
                 _ = ticks.tick() => {
-                    let back = !std::mem::replace(&mut was_up, self.inner.redis.is_up());
-                    if back && was_up && self.seed().await.is_ok() {
+                    let redis = &self.inner.redis;
+                    let now = redis.is_up().then(|| redis.connection());
+                    let back = std::mem::replace(&mut seen, now) != now;
+                    if back && now.is_some() && self.seed().await.is_ok() {
                         // It may have come back as it was some time ago.
                         self.inner.reclaim.store(true, Ordering::Relaxed);
                     }
@@ -134,38 +134,6 @@ impl Counters {
         }
     }
 
-    /// Says what is known to be spent, and learns the epoch. What is held is taken again afterwards.
-    pub(super) async fn seed(&self) -> Result<String, Away> {
-        let now = Timestamp::now();
-        let mut keys = vec![self.key("epoch", "")];
-        let mut args = vec![self.id(), self.joined(), KEPT.as_millis().to_string()];
-        let instances = self.instances().unwrap_or(1);
-        for (account, known) in lock(&self.inner.accounts).current(now) {
-            keys.push(self.budget(account));
-            let share = known.share(instances);
-            args.push(known.spent.to_string());
-            args.push(item::life(known.ends, now).to_string());
-            args.push(share.to_string());
-            args.push((share * u64::from(instances)).to_string());
-        }
-        let Reply::Text(epoch) = self.run(&SEED, &keys, &args).await? else {
-            return Err(Away);
-        };
-        let epoch = String::from_utf8_lossy(&epoch).into_owned();
-        let before = {
-            let mut ours = lock(&self.inner.epoch);
-            ours.current = Some(epoch.clone());
-            std::mem::replace(&mut ours.joined, epoch.clone())
-        };
-        if before != epoch {
-            tracing::debug!(epoch, "the shared counters begin, or began anew");
-            self.inner.reclaim.store(true, Ordering::Relaxed);
-            (self.inner.joins).fetch_or(!before.is_empty(), Ordering::Relaxed);
-            self.inner.wake.notify_one();
-        }
-        Ok(epoch)
-    }
-
     /// Tells what requests came to, many at a time.
     async fn flush(&self) {
         loop {
@@ -199,7 +167,7 @@ impl Counters {
                         [Reply::Number(_), budgets @ ..] => self.told(settlement, budgets),
                         _ => {}
                     },
-                    Err(Away) => back.push_back(settlement.clone()),
+                    Err(Away) => back.extend(settlement.again()),
                 }
             }
             let is_away = !back.is_empty() && self.epoch().is_some();
@@ -233,8 +201,8 @@ impl Counters {
     }
 
     async fn renew(&self) {
-        let all = self.inner.reclaim.swap(false, Ordering::Relaxed);
         let Some(epoch) = self.epoch() else { return };
+        let all = self.inner.reclaim.swap(false, Ordering::Relaxed);
         let now = Instant::now();
         let ids: Vec<String> = {
             let held = lock(&self.inner.held);

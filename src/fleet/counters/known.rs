@@ -98,7 +98,9 @@ impl Accounts {
         for (place, item) in items.iter().enumerate() {
             let Item::Money(purse) = item else { continue };
             let known = self.of(purse);
-            if known.away.saturating_add(purse.amount) > known.share(instances) {
+            let lent = known.away.saturating_add(purse.amount);
+            // What costs nothing is never too much.
+            if purse.amount > 0 && lent > known.share(instances) {
                 return Err(place);
             }
         }
@@ -182,6 +184,8 @@ mod tests {
         assert_eq!(lends(&mut accounts, &open, 20), 50);
         let items = [Item::Money(open), Item::Money(purse(0, 1, OnLoss::Closed))];
         assert_eq!(accounts.lend(&items, 20), Err(0));
+        let free = [Item::Money(purse(0, 0, OnLoss::Closed))];
+        assert_eq!(accounts.lend(&free, 20), Ok(()));
     }
 
     #[test]

@@ -9,12 +9,14 @@
 //!
 //! Never here: what a limit is, or what is done when there is no answer.
 
+mod epoch;
 mod item;
 mod keeping;
 mod known;
 mod report;
 mod scripts;
 mod settlement;
+mod taking;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,8 +27,9 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::epoch::Epoch;
 use self::known::Accounts;
-use self::scripts::{Script, TAKE};
+use self::scripts::Script;
 use self::settlement::Settlement;
 use super::lock;
 use super::redis::{Away, Redis};
@@ -76,15 +79,6 @@ struct Instances {
     at: Option<Instant>,
 }
 
-/// The name of what Redis remembers.
-#[derive(Default)]
-struct Epoch {
-    /// Absent until it is known to remember us.
-    current: Option<String>,
-    /// The last one that we were in: what is known is from there.
-    joined: String,
-}
-
 struct Held {
     items: Arc<[Item]>,
     at: Instant,
@@ -98,9 +92,6 @@ pub(crate) struct Lease {
     /// Whether its money was let out while Redis was away.
     lent: bool,
 }
-
-/// Redis did not answer. It may have taken what it was asked for.
-pub(crate) struct Lost(Option<Lease>);
 
 impl Counters {
     pub(super) fn new(redis: Redis, environment: &str, token: u128) -> Self {
@@ -157,86 +148,6 @@ impl Counters {
         })
     }
 
-    /// Takes all items, or none: what Redis says of each. With a lease where all were taken.
-    pub(crate) async fn take(
-        &self,
-        items: &Arc<[Item]>,
-    ) -> Result<(Option<Lease>, Vec<Said>), Lost> {
-        // Once for each epoch that ends meanwhile.
-        for _ in 0..3 {
-            let epoch = self.epoch();
-            let epoch = match epoch {
-                Some(epoch) => epoch,
-                None => self.seed().await.map_err(|Away| Lost(None))?,
-            };
-            let lease = Lease {
-                id: self.id(),
-                items: Arc::clone(items),
-                lent: false,
-            };
-            let now = Timestamp::now();
-            let mut args = vec![
-                epoch.clone(),
-                lease.id.clone(),
-                LIFE.as_millis().to_string(),
-            ];
-            args.extend(items.iter().flat_map(|item| item.taking(now)));
-            let mut keys = vec![self.key("epoch", ""), self.key("leases", "")];
-            keys.push(self.lease(&lease.id));
-            keys.extend(items.iter().map(|item| item.key().to_owned()));
-            if !self.inner.redis.is_up() {
-                return Err(Lost(None));
-            }
-            let Ok(reply) = self.run(&TAKE, &keys, &args).await else {
-                return Err(Lost(Some(lease)));
-            };
-            match &replies(&reply) {
-                [Reply::Number(-1), ..] => self.forget(&epoch),
-                [Reply::Number(taken), said @ ..] => {
-                    let said = self.hear(items, said).ok_or(Lost(None))?;
-                    let lease = (*taken == 1).then_some(lease);
-                    if let Some(lease) = &lease {
-                        self.hold(lease);
-                    }
-                    return Ok((lease, said));
-                }
-                _ => return Err(Lost(None)),
-            }
-        }
-        Err(Lost(None))
-    }
-
-    /// Redis does not answer. What may have been taken there is given back; what money goes out all
-    /// the same is remembered: else the first item whose budget is closed.
-    pub(crate) fn lend(
-        &self,
-        lost: Lost,
-        items: &Arc<[Item]>,
-        instances: u32,
-    ) -> Result<Lease, usize> {
-        let lent = lock(&self.inner.accounts).lend(items, instances);
-        let mut lease = lost.0.unwrap_or_else(|| Lease {
-            id: String::new(),
-            items: Arc::clone(items),
-            lent: true,
-        });
-        match lent {
-            Ok(()) => {
-                if lease.id.is_empty() {
-                    lease.id = self.id();
-                }
-                lease.lent = true;
-                Ok(lease)
-            }
-            Err(closed) => {
-                if !lease.id.is_empty() {
-                    self.push(Settlement::of(lease, Some(0), Some(Money::ZERO)));
-                }
-                Err(closed)
-            }
-        }
-    }
-
     /// What a request came to; what is not known stays as it was reserved. Told to Redis beside the
     /// requests.
     pub(crate) fn settle(&self, lease: Lease, tokens: Option<u64>, cost: Option<Money>) {
@@ -269,16 +180,6 @@ impl Counters {
             (Arc::clone(account), item::money(known.spent), known.ends)
         };
         all.map(row).collect()
-    }
-
-    /// The epoch that all that is from.
-    pub(crate) fn joined(&self) -> String {
-        lock(&self.inner.epoch).joined.clone()
-    }
-
-    /// What follows is known from this epoch.
-    pub(crate) fn was_in(&self, epoch: &str) {
-        epoch.clone_into(&mut lock(&self.inner.epoch).joined);
     }
 
     /// So much is known to be spent, from an earlier life of this process.
@@ -356,18 +257,6 @@ impl Counters {
                 Reply::Error(_) => redis.ask_encoded(again).await,
                 reply => Ok(reply),
             }
-        }
-    }
-
-    fn epoch(&self) -> Option<String> {
-        lock(&self.inner.epoch).current.clone()
-    }
-
-    /// Redis does not know this epoch.
-    fn forget(&self, epoch: &str) {
-        let mut ours = lock(&self.inner.epoch);
-        if ours.current.as_deref() == Some(epoch) {
-            ours.current = None;
         }
     }
 

@@ -66,8 +66,8 @@ for i = 4, #KEYS do \
     one, two = was[1] or '0', was[2] or '0' \
     local held = tonumber(two) \
     if was[4] and ms < tonumber(was[4]) then held = held + math.max(0, tonumber(was[3])) end \
-    if tonumber(one) + y > x then verdict = 1 \
-    elseif tonumber(one) + held + y > x then verdict = 2 end \
+    if y > 0 and tonumber(one) + y > x then verdict = 1 \
+    elseif y > 0 and tonumber(one) + held + y > x then verdict = 2 end \
   end \
   if verdict ~= 0 then fits = false end \
   out[#out + 1] = verdict out[#out + 1] = one out[#out + 1] = two \

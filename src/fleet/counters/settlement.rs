@@ -43,6 +43,18 @@ impl Settlement {
         })
     }
 
+    /// The same, to be told once more, as nobody knows whether Redis has it; `None` where that would say
+    /// nothing. Money is marked as told, and a place that is given back twice is free once. A rate must not
+    /// be put right twice: without a mark it stays as it was taken.
+    pub(super) fn again(&self) -> Option<Self> {
+        let marked = self.costs().next().is_some();
+        let again = Self {
+            tokens: self.tokens.filter(|_| marked),
+            ..self.clone()
+        };
+        again.says_something().then_some(again)
+    }
+
     /// Whether Redis learns something by it.
     pub(super) fn says_something(&self) -> bool {
         let tokens = self.tokens;

@@ -15,7 +15,7 @@ use super::foreseen::Lengths;
 use super::rate::{Cell, Rate};
 use super::refused::{Refusal, Refused, Why};
 use super::shown::{Left, Shown};
-use super::terms::{Account, OnLoss, Terms};
+use super::terms::{OnLoss, Terms};
 use crate::price::Money;
 
 /// What a request takes: of each of its scopes the same.
@@ -140,7 +140,7 @@ impl Book {
                 && mode.budget_shared_by(budget.alone).is_some()
             {
                 let account = budget.account(&terms.scope, at.time);
-                self.purse(&account);
+                self.purse(&account.name, account.window.ends);
                 accounts.push((place, account.name));
             }
         }
@@ -149,8 +149,12 @@ impl Book {
             return Err(Box::new(Refusal { refused, shown }));
         }
         for terms in &taking.terms {
+            // Also while the fleet counts: what runs here counts on when it does not any more.
+            if terms.concurrency.is_some() {
+                *self.running.entry(Arc::clone(&terms.scope.id)).or_default() += 1;
+            }
             let Some(shared_by) = mode.shared_by() else {
-                break;
+                continue;
             };
             if let Some(rpm) = terms.rpm {
                 let cell = self
@@ -162,9 +166,6 @@ impl Book {
             if let Some(tpm) = terms.tpm {
                 let cell = self.tokens.entry(Arc::clone(&terms.scope.id)).or_default();
                 cell.take(Rate::new(tpm, shared_by), taking.tokens, at.now);
-            }
-            if terms.concurrency.is_some() {
-                *self.running.entry(Arc::clone(&terms.scope.id)).or_default() += 1;
             }
         }
         for (_, account) in &accounts {
@@ -192,8 +193,13 @@ impl Book {
         let Taking { terms, price, .. } = &taken.taking;
         let reserved = taken.taking.tokens;
         for terms in terms {
+            if terms.concurrency.is_some()
+                && let Some(running) = self.running.get_mut(&terms.scope.id)
+            {
+                *running = running.saturating_sub(1);
+            }
             let Some(shared_by) = taken.mode.shared_by() else {
-                break;
+                continue;
             };
             if let (Some(tpm), Some(tokens)) = (terms.tpm, tokens)
                 && let Some(cell) = self.tokens.get_mut(&terms.scope.id)
@@ -201,11 +207,6 @@ impl Book {
                 let rate = Rate::new(tpm, shared_by);
                 cell.give_back(rate, reserved.saturating_sub(tokens));
                 cell.take(rate, tokens.saturating_sub(reserved), now);
-            }
-            if terms.concurrency.is_some()
-                && let Some(running) = self.running.get_mut(&terms.scope.id)
-            {
-                *running = running.saturating_sub(1);
             }
         }
         let mut warnings = SmallVec::new();
@@ -262,13 +263,14 @@ impl Book {
         mode: Mode,
         time: Timestamp,
     ) -> Option<Why> {
-        let budget = terms.budget?;
+        // What costs nothing is never too much.
+        let budget = terms.budget.filter(|_| taking.price > Money::ZERO)?;
         let limit = share(budget.amount, mode.budget_shared_by(budget.alone)?);
         let account = budget.account(&terms.scope, time);
         let purse = self.purses.get(&account.name);
         let spent = purse.map_or(Money::ZERO, |purse| purse.spent) + taking.price;
         let held = purse.map_or(Money::ZERO, |purse| purse.held);
-        if spent > limit || (spent == limit && limit == Money::ZERO) {
+        if spent > limit {
             Some(Why::Spent(budget.per))
         } else if spent + held > limit {
             Some(Why::Held(budget.per))
@@ -316,30 +318,28 @@ impl Book {
     }
 
     /// So much is known to be spent, from an earlier life of this process.
-    pub(super) fn remember(&mut self, account: &Account, spent: Money) {
-        let purse = self.purse(account);
+    pub(super) fn remember(&mut self, account: &Arc<str>, ends: Timestamp, spent: Money) {
+        let purse = self.purse(account, ends);
         purse.spent = purse.spent.max(spent);
     }
 
-    /// What is spent. What is long over is forgotten.
-    pub(super) fn spent(&mut self, now: Timestamp) -> Vec<(Arc<str>, Purse)> {
+    /// What is spent of each account, until it ends. What is long over is forgotten.
+    pub(super) fn spent(&mut self, now: Timestamp) -> Vec<(Arc<str>, Money, Timestamp)> {
         self.purses
             .retain(|_, purse| purse.ends > now || purse.held > Money::ZERO);
         let purses = self.purses.iter();
         purses
-            .map(|(name, purse)| (Arc::clone(name), purse.clone()))
+            .map(|(account, purse)| (Arc::clone(account), purse.spent, purse.ends))
             .collect()
     }
 
-    fn purse(&mut self, account: &Account) -> &mut Purse {
-        self.purses
-            .entry(Arc::clone(&account.name))
-            .or_insert(Purse {
-                spent: Money::ZERO,
-                held: Money::ZERO,
-                ends: account.window.ends,
-                warned: false,
-            })
+    fn purse(&mut self, account: &Arc<str>, ends: Timestamp) -> &mut Purse {
+        self.purses.entry(Arc::clone(account)).or_insert(Purse {
+            spent: Money::ZERO,
+            held: Money::ZERO,
+            ends,
+            warned: false,
+        })
     }
 }
 

@@ -236,14 +236,47 @@ fn while_the_fleet_does_not_count_a_share_holds_or_nothing() {
 }
 
 #[test]
+fn what_ran_before_the_fleet_was_lost_counts_on() {
+    let key = terms(Of::Key, "a", |it| it.concurrency = Some(20));
+    let mut desk = Desk::new();
+    let before: Vec<_> = (0..8)
+        .map(|_| desk.take(&[&key], 0, "0", Mode::Own).unwrap())
+        .collect();
+    let lost = Mode::Lost(4);
+    assert_eq!(
+        desk.take(&[&key], 0, "0", lost).unwrap_err().why,
+        Why::Concurrency
+    );
+    before.iter().for_each(|taken| {
+        desk.settle(taken, None, None);
+    });
+    let passed = std::iter::from_fn(|| desk.take(&[&key], 0, "0", lost).ok());
+    assert_eq!(passed.count(), 5);
+}
+
+#[test]
+fn what_costs_nothing_passes_by_a_budget_that_is_overspent() {
+    let key = terms(Of::Key, "a", |it| {
+        it.budget = Some(budget("1", Per::Day, false));
+    });
+    let mut desk = Desk::new();
+    let taken = desk.take(&[&key], 0, "1", ALL).unwrap();
+    desk.settle(&taken, None, Some("1.5"));
+    assert!(desk.take(&[&key], 0, "0.000001", ALL).is_err());
+    assert!(desk.take(&[&key], 0, "0", ALL).is_ok());
+}
+
+#[test]
 fn an_earlier_life_counts() {
     let key = terms(Of::Key, "a", |it| {
         it.budget = Some(budget("1", Per::Month, false));
     });
     let mut desk = Desk::new();
     let account = key.budget.unwrap().account(&key.scope, desk.at.time);
-    desk.book.remember(&account, money("0.7"));
-    desk.book.remember(&account, money("0.2"));
+    for spent in ["0.7", "0.2"] {
+        let ends = account.window.ends;
+        desk.book.remember(&account.name, ends, money(spent));
+    }
     assert!(desk.take(&[&key], 0, "0.4", ALL).is_err());
     assert!(desk.take(&[&key], 0, "0.3", ALL).is_ok());
 }

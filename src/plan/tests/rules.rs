@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 
 use crate::chat::{Look, Request, Surface};
@@ -35,7 +35,8 @@ fn asked(more: &str) -> Asked {
 
 impl Asked {
     fn with_header(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.append(name, value.parse().unwrap());
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        self.headers.append(name, value);
         self
     }
 
@@ -177,6 +178,16 @@ fn each_condition_holds_for_what_it_names_alone() {
             "tag: { tier: gold }",
             asked("").with_header("x-pillion-tag-tier", "tin"),
             false,
+        ),
+        (
+            "tag: { place: [Қазақстан] }",
+            asked("").with_header("x-pillion-tag-place", "Қазақстан"),
+            true,
+        ),
+        (
+            "tag: { place: { matches: \"(?i)^қаз\" } }",
+            asked("").with_header("x-pillion-tag-place", "ҚАЗ"),
+            true,
         ),
         ("key: chat-prod", asked(""), true),
         ("key: [other, chat-prod]", asked(""), true),

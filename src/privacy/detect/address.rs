@@ -6,6 +6,7 @@
 
 use super::chars::{char_at, digit, is_blank, is_dash, is_letter};
 use super::cluster::{Cluster, begins};
+use super::english::{british, side};
 use super::words::{Cue, Shape, Word};
 use super::{Certainty, Hit, Look};
 use crate::privacy::Class;
@@ -44,7 +45,7 @@ pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     }
 }
 
-/// Behind the letter and the fraction of a house number: `10А`, `53/1`, `12-3`, `10/2Б`, `5к2`.
+/// Behind the letter and the fraction of a house number: `10А`, `53/1`, `12-3`, `10/2Б`, `5к2`, `52-үй`.
 fn house_end(text: &str, at: usize) -> usize {
     let mut end = at;
     for _ in 0..3 {
@@ -61,10 +62,19 @@ fn house_end(text: &str, at: usize) -> usize {
         } else if (c == '/' || is_dash(c)) && after.is_some_and(|c| digit(c).is_some()) {
             end = digits_end(text, next);
         } else {
+            let behind = || BEHIND.iter().any(|word| text[next..].starts_with(word));
+            if is_dash(c) && behind() {
+                end = letters_end(text, next);
+            }
             break;
         }
     }
     end
+}
+
+fn letters_end(text: &str, at: usize) -> usize {
+    let letters = text[at..].chars().take_while(|c| is_letter(*c));
+    at + letters.map(char::len_utf8).sum::<usize>()
 }
 
 fn digits_end(text: &str, mut at: usize) -> usize {
@@ -112,7 +122,10 @@ fn street_before(look: &Look<'_>, at: usize) -> Option<usize> {
     if near.shape == Shape::Small && !is_street && !near.cue.has(Cue::WITHIN) {
         return None;
     }
-    let is_house = || right != at || unit(look, skip(text, house_end(text, at), 3), 1).is_some();
+    let is_house = || {
+        let house = house_end(text, digits_end(text, at));
+        right != at || unit(look, skip(text, house, 3), 1).is_some()
+    };
     if is_year(text, at) && !is_house() {
         return None;
     }
@@ -203,7 +216,8 @@ fn street_behind(look: &Look<'_>, at: usize) -> Option<usize> {
         }
         if count > 0 && word.cue.has(Cue::ROAD) {
             let dot = char_at(text, word.end) == Some('.');
-            return Some(word.end + usize::from(dot && written.len() <= 4));
+            let end = word.end + usize::from(dot && written.len() <= 4);
+            return Some(side(text, end));
         }
         at = word.end;
     }
@@ -212,9 +226,16 @@ fn street_behind(look: &Look<'_>, at: usize) -> Option<usize> {
 
 /// `дом 5, кв. 12`, `Абая 10, кв. 5`: no street is named as one, but a flat follows.
 fn flat_only(look: &Look<'_>, at: usize, house: usize) -> Option<(usize, usize)> {
-    let near = look.word(at, 0)?;
-    let named = near.shape == Shape::Capital || near.cue.has(Cue::HOUSE);
-    if !named || !joins(look.text, &near, at) {
+    let mut near = look.word(at, 0)?;
+    if !joins(look.text, &near, at) {
+        return None;
+    }
+    if near.shape == Shape::Small && near.cue.has(Cue::WITHIN) {
+        // `Кабанбай батыра 53, кв. 5`
+        let name = look.word(at, 1)?;
+        near = joins(look.text, &name, near.start).then_some(name)?;
+    }
+    if near.shape != Shape::Capital && !near.cue.has(Cue::HOUSE) {
         return None;
     }
     let end = unit(look, skip(look.text, house, 3), 2)?;
@@ -240,11 +261,7 @@ fn unit(look: &Look<'_>, at: usize, least: usize) -> Option<usize> {
     let text = look.text;
     let word = look.lexicon.word(text, at)?;
     // `к2`, `кв5`, `10-үй`
-    let letters: usize = text[word.start..word.end]
-        .chars()
-        .take_while(|c| is_letter(*c))
-        .map(char::len_utf8)
-        .sum();
+    let letters = letters_end(text, at) - at;
     if word.shape == Shape::Number {
         let digits = digits_end(text, at);
         if digits - at > DIGITS {
@@ -354,28 +371,6 @@ fn place(look: &Look<'_>, at: usize, comma: bool) -> Option<usize> {
     None
 }
 
-/// `NW1 6XE`
-fn british(text: &str, at: usize) -> Option<usize> {
-    let bytes = text.as_bytes().get(at..)?;
-    let outward = bytes
-        .iter()
-        .take(5)
-        .take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    let outward = outward.count();
-    let inward = bytes.get(outward + 1..outward + 4)?;
-    let fits = (2..=4).contains(&outward)
-        && bytes[0].is_ascii_uppercase()
-        && bytes[..outward].iter().any(u8::is_ascii_digit)
-        && bytes[outward] == b' '
-        && inward[0].is_ascii_digit()
-        && inward[1].is_ascii_uppercase()
-        && inward[2].is_ascii_uppercase()
-        && !bytes
-            .get(outward + 4)
-            .is_some_and(u8::is_ascii_alphanumeric);
-    fits.then_some(at + outward + 4)
-}
-
 /// Takes in the town, the country and the postcode before `start`.
 fn widen_left(look: &Look<'_>, start: usize) -> usize {
     let text = look.text;
@@ -413,6 +408,8 @@ fn widen_left(look: &Look<'_>, start: usize) -> usize {
                 && !text[word.end..near.start].contains(',')
         }) {
             start = town.start;
+        } else if let Some(town) = behind.and_then(|name| town_of_two(look, start, &near, &name)) {
+            start = town.start;
         } else if near.cue.has(Cue::TOWN) && behind.is_some_and(|word| word.shape == Shape::Capital)
         {
             start = behind.map_or(start, |word| word.start);
@@ -423,6 +420,18 @@ fn widen_left(look: &Look<'_>, start: usize) -> usize {
         }
     }
     start
+}
+
+/// `пос. Отеген батыра`: the word for a town, before the two of its name that end before `at`.
+fn town_of_two(look: &Look<'_>, at: usize, near: &Word, name: &Word) -> Option<Word> {
+    let town = look.word(at, 2)?;
+    let named = near.shape == Shape::Capital || near.cue.has(Cue::WITHIN);
+    (named
+        && name.shape == Shape::Capital
+        && town.cue.has(Cue::TOWN)
+        && joins(look.text, &town, name.start)
+        && !look.text[town.end..near.start].contains(','))
+    .then_some(town)
 }
 
 /// Whether it is so much of something: `15 GB`, `12 %`.

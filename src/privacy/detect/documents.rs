@@ -163,12 +163,14 @@ fn contract(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     {
         return;
     }
+    let number = start;
+    let start = series_start(look, start);
     let near = look.word(start, 0);
     let marked = mark_before(look, start);
     if !marked && !near.is_some_and(|word| word.cue.has(Cue::CONTRACT)) {
         return;
     }
-    let end = token_end(look.text, start);
+    let end = token_end(look.text, number);
     let length = look.text[start..end].chars().count();
     if end - start > LONGEST || length < 2 {
         return;
@@ -190,6 +192,13 @@ fn contract(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     if told && !is_date(look.text, start, end) {
         look.hit(Hit::new(Class::CONTRACT, start..end, Certainty::Told));
     }
+}
+
+/// `№ АА 1234567`: the letters before a number of a contract, where the mark is before them.
+fn series_start(look: &Look<'_>, start: usize) -> usize {
+    let letters = letters_before(look.text, start);
+    let is_series = letters.spaced && letters.count > 0 && mark_before(look, letters.start);
+    if is_series { letters.start } else { start }
 }
 
 fn joins_token(c: char) -> bool {
@@ -238,7 +247,8 @@ fn mark_before(look: &Look<'_>, start: usize) -> bool {
         if matches!(c, '№' | '#') {
             return true;
         }
-        if !(is_blank(c) || matches!(c, '.' | ':' | '«' | '"' | '=')) || start - left > 6 {
+        let passes = is_blank(c) || is_dash(c) || matches!(c, '.' | ':' | '«' | '"' | '=');
+        if !passes || start - left > 6 {
             break;
         }
         at = left;

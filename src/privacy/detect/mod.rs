@@ -10,6 +10,8 @@ mod address;
 mod chars;
 mod cluster;
 mod documents;
+mod english;
+pub(super) mod escapes;
 mod lexicon;
 mod network;
 pub(super) mod normal;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use regex::{Regex, RegexBuilder};
 
+use super::escapes::Unescaped;
 use super::words::Lexicon;
 use super::{Certainty, Hit, built_in};
 use crate::privacy::class::BUILT_IN;
@@ -135,12 +136,26 @@ impl Detectors {
 
     /// Whatever could be personal, of any class.
     pub(in crate::privacy) fn all(&self, text: &str) -> Vec<Hit> {
-        let mut hits = built_in(&self.lexicon, text);
+        let Some(plain) = Unescaped::of(text) else {
+            let mut hits = built_in(&self.lexicon, text);
+            self.own(text, &mut hits);
+            return hits;
+        };
+        let mut hits = built_in(&self.lexicon, &plain.text);
+        self.own(&plain.text, &mut hits);
+        for hit in &mut hits {
+            hit.span = plain.place(hit.span.start)..plain.place(hit.span.end);
+        }
+        // What a pattern means by a backslash, its operator knows.
+        self.own(text, &mut hits);
+        hits
+    }
+
+    fn own(&self, text: &str, hits: &mut Vec<Hit>) {
         for (class, regex) in &self.own {
             let found = regex.find_iter(text).filter(|found| !found.is_empty());
             hits.extend(found.map(|found| Hit::new(*class, found.range(), Certainty::Own)));
         }
-        hits
     }
 }
 

@@ -79,6 +79,10 @@ fn read(
     if let Some(last) = grouped(cluster, first) {
         return (!is_other(look, start)).then_some((last, Certainty::Formed));
     }
+    let numbered = look.says(start, Cue::MARK, 3) && !look.says(start, Cue::PASSPORT, 3);
+    if numbered && mobile(cluster, first) && !is_other(look, start) {
+        return Some((cluster.last_of(first, 10)?, Certainty::Told));
+    }
     if look.says(start, Cue::PHONE, 5) && !is_other(look, start) {
         return Some((called(cluster, first)?, Certainty::Told));
     }
@@ -289,6 +293,18 @@ fn grouped(cluster: &Cluster, first: usize) -> Option<usize> {
         }
         _ => None,
     }
+}
+
+/// `номер 701 123 4567`: ten digits that begin with the code of a mobile network.
+fn mobile(cluster: &Cluster, first: usize) -> bool {
+    cluster.last_of(first, 10).is_some_and(|last| {
+        let code = &cluster.digits(first, last)[..3];
+        let shape: Vec<usize> = cluster.shape(first, last).collect();
+        matches!(shape[..], [10] | [3, 3, 4] | [3, 7])
+            && code[0] == 7
+            && is_area(code, 8)
+            && cluster.gaps(first, last).all(is_loose)
+    })
 }
 
 /// What follows the word "telephone": six to fifteen digits.

@@ -23,7 +23,7 @@ struct Around<'a> {
     choice: &'a str,
     open: String,
     close: String,
-    /// No more of the choice follows.
+    /// No more of it follows.
     last: bool,
 }
 
@@ -121,12 +121,16 @@ impl Frames {
                 // Which of several it is of, as the caller puts them together.
                 let index = member(&all, "index")
                     .map_or_else(String::new, |span| format!("\"index\":{},", &data[span]));
+                // A thought is signed when it is whole.
+                let signed =
+                    member(&all, "signature").is_some_and(|span| data[span].len() > "null".len());
                 cursor.object(|cursor, key| {
                     let key = key.decode();
                     if is_structure(&key) || is_opaque(&key) {
                         return Ok(());
                     }
-                    let around = around.within(&format!("{{{index}{}:", quote(&key)), "}");
+                    let mut around = around.within(&format!("{{{index}{}:", quote(&key)), "}");
+                    around.last |= signed;
                     self.value(data, cursor, &key, &around, edits)
                 })?;
             }

@@ -328,6 +328,35 @@ fn texts_of_several_choices_calls_and_blocks_are_kept_apart() {
 }
 
 #[test]
+fn thoughts_that_are_signed_are_whole() {
+    let thought = |text: &str| json!({"type": "thinking", "thinking": text, "signature": "signed"});
+    let blocks = |blocks: Value| {
+        chunk(&json!({"index": 0, "delta": {"thinking_blocks": blocks}, "finish_reason": null}))
+    };
+    let end = chunk(&json!({"index": 0, "delta": {}, "finish_reason": "stop"}));
+    let stream = blocks(json!([thought("a [EMA"), thought("IL_1] [EMAIL_1]")])) + &end;
+    let told = frames(&passed(Surface::Chat, &stream, usize::MAX));
+    assert_eq!(told.len(), 2);
+    assert_eq!(
+        told[0]["choices"][0]["delta"]["thinking_blocks"],
+        json!([thought("a [EMA"), thought("IL_1] a@b.kz")])
+    );
+    // Elsewhere they come in pieces, and are signed at their end.
+    let piece = |text: &str| json!([{"type": "thinking", "thinking": text}]);
+    let stream =
+        blocks(piece("a [EMA")) + &blocks(piece("IL_1] [")) + &blocks(json!([thought("")])) + &end;
+    let told = frames(&passed(Surface::Chat, &stream, usize::MAX));
+    assert_eq!(told.len(), 4);
+    let texts = told
+        .iter()
+        .map(|frame| &frame["choices"][0]["delta"]["thinking_blocks"][0]);
+    let texts: Vec<_> = texts
+        .filter_map(|block| block["thinking"].as_str())
+        .collect();
+    assert_eq!(texts, ["a ", "a@b.kz ", "["]);
+}
+
+#[test]
 fn a_value_in_an_answer_that_is_json_is_escaped() {
     for surface in SURFACES {
         let said = json!({ "to": "[EMAIL_2]" }).to_string();

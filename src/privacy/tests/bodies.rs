@@ -42,7 +42,7 @@ fn every_text_of_a_chat_request_is_masked() {
             "model": "a@b.kz", "user": "[EMAIL_1]", "metadata": {"id": "[EMAIL_2]", "type": "[EMAIL_1]"},
             "messages": [
                 {"role": "system", "content": "You help [EMAIL_1]"},
-                {"role": "user", "name": "a@b.kz", "content": [{"type": "text", "text": "I am [EMAIL_2]"}]},
+                {"role": "user", "name": "[EMAIL_1]", "content": [{"type": "text", "text": "I am [EMAIL_2]"}]},
                 {"role": "assistant", "content": null, "tool_calls": [
                     {"id": "a@b.kz", "type": "function",
                      "function": {"name": "find", "arguments": "{\"id\": \"[EMAIL_2]\", \"iin\": \"[IIN_1]\", \"n\": 7}"}}]},
@@ -104,6 +104,96 @@ fn every_text_of_the_other_surfaces_is_masked() {
         &json!({"model": "m", "prompt": ["a@b.kz", "x"], "input": "a@b.kz", "suffix": "c@d.kz"}),
         &json!({"model": "m", "prompt": ["[EMAIL_1]", "x"], "input": "[EMAIL_1]", "suffix": "[EMAIL_2]"}),
     );
+}
+
+#[test]
+fn the_applications_own_data_is_masked_with_its_keys() {
+    let rows = json!({"a@b.kz": {"name": "c@d.kz", "a": 1}, "list": [{"e@f.kz": "\u{0}"}]});
+    let masked_rows =
+        json!({"[EMAIL_1]": {"name": "[EMAIL_2]", "a": 1}, "list": [{"[EMAIL_3]": "\u{0}"}]});
+    let body = |rows: &Value, mail: &str| {
+        json!({"model": "m", "a@b.kz": 1, "messages": [
+            {"role": "user", "content": rows.to_string()},
+            {"role": "assistant", "tool_calls": [{"id": "t", "type": "function",
+                "function": {"name": "f", "arguments": rows.to_string()}}]},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": rows}]}],
+            "tools": [{"name": "f", "input_examples": [{"name": mail}], "input_schema": {
+                "type": "object", "properties": {"a@b.kz": {"default": {"name": mail}}}}}],
+            "prompt": {"id": "p", "variables": {"name": mail, "of": {"type": "input_text", "text": mail}}}})
+    };
+    becomes(&body(&rows, "a@b.kz"), &body(&masked_rows, "[EMAIL_1]"));
+    let (_, _, masked) = mask_body(&body(&rows, "a@b.kz").to_string());
+    let answer = body(&masked_rows, "[EMAIL_1]").to_string();
+    let restored = masked.vault.restore_body(&answer).unwrap().unwrap();
+    assert_eq!(restored, body(&rows, "a@b.kz").to_string());
+}
+
+#[test]
+fn a_long_text_without_a_blank_is_a_text() {
+    let letters = "QUJD".repeat(300);
+    let lines = format!("{}\r\n", &letters[..76]).repeat(20);
+    for data in [
+        &letters,
+        &lines,
+        &format!("data:image/png;base64,{letters}"),
+        &lines.replace('Q', "/"),
+    ] {
+        let body = json!({"messages": [{"content": data}]}).to_string();
+        for body in [body.replace('/', "\\/"), body] {
+            let (.., survey, masked) = mask_body(&body);
+            assert_eq!(survey.unscannable(), [Unscannable::Data], "{body}");
+            assert!(masked.body.is_none());
+        }
+    }
+    for text in [format!("{letters} a@b.kz"), "я".repeat(600) + ",a@b.kz"] {
+        let body = json!({"messages": [{"content": text}]}).to_string();
+        let ascii: String = body
+            .chars()
+            .map(|c| match c {
+                'я' => "\\u044f".to_owned(),
+                c => c.to_string(),
+            })
+            .collect();
+        for body in [body, ascii] {
+            let (out, survey, _) = mask_body(&body);
+            assert!(survey.unscannable().is_empty(), "{body}");
+            assert!(
+                out.contains("[EMAIL_1]") && !out.contains("a@b.kz"),
+                "{out}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_new_turn_changes_no_number_before_the_conversation() {
+    for (head, turns) in [
+        (json!({"tools": [{"description": "x@y.kz"}]}), "messages"),
+        (json!({"system": "x@y.kz"}), "messages"),
+        (json!({"instructions": "x@y.kz"}), "input"),
+    ] {
+        let body = |said: &[&str]| {
+            let turns_said: Vec<_> = said
+                .iter()
+                .map(|said| json!({"role": "user", "content": said}))
+                .collect();
+            let mut body = json!({ turns: turns_said, "model": "m" });
+            // Behind the turns, where the SDKs of some write it.
+            for (key, value) in head.as_object().unwrap() {
+                body[key] = value.clone();
+            }
+            body.to_string()
+        };
+        let (first, ..) = mask_body(&body(&["a@b.kz"]));
+        let (second, _, masked) = mask_body(&body(&["a@b.kz", "c@d.kz"]));
+        let behind = |body: &str| body[body.find("\"model\"").unwrap()..].to_owned();
+        assert_eq!(behind(&first), behind(&second));
+        assert!(
+            first.contains("[EMAIL_1]") && second.contains("[EMAIL_3]"),
+            "{second}"
+        );
+        assert_eq!(masked.vault.restore("[EMAIL_1]", Form::Text), "x@y.kz");
+    }
 }
 
 #[test]
@@ -222,6 +312,14 @@ fn what_cannot_be_looked_at_is_told() {
             json!({"prompt": {"id": "pmpt_1", "variables": {"a": "b"}}}),
             Unscannable::State,
         ),
+        (
+            json!({"input": [{"type": "item_reference", "id": "msg_1"}]}),
+            Unscannable::State,
+        ),
+        (
+            json!({"audio": {"voice": "x"}, "messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}),
+            Unscannable::Audio,
+        ),
         (json!({"input": [[1, 2, 3], [4]]}), Unscannable::Tokens),
     ] {
         assert_eq!(
@@ -230,6 +328,11 @@ fn what_cannot_be_looked_at_is_told() {
             "{body}"
         );
     }
+    let sealed = json!({"messages": [{"role": "assistant", "content": [
+        {"type": "redacted_thinking", "data": data},
+        {"type": "text", "text": "a", "data": "a@b.kz"}]}]});
+    let (out, survey, _) = mask_body(&sealed.to_string());
+    assert!(survey.unscannable().is_empty() && out.contains(&data) && !out.contains("a@b.kz"));
     let plain =
         json!({"conversation": null, "input": [{"content": "x", "source": "web"}], "seed": 5});
     assert!(mask_body(&plain.to_string()).1.unscannable().is_empty());

@@ -18,6 +18,20 @@ fn the_same_value_has_the_same_placeholder() {
 }
 
 #[test]
+fn what_escapes_stand_for_is_what_comes_back() {
+    let text = r#"Rows: {"tel":"\u002b77011234567","to":"Hi\nanna@mail.kz"}, +7 701 123 45 67"#;
+    let (out, vault) = masked(text);
+    assert_eq!(
+        out,
+        r#"Rows: {"tel":"[PHONE_1]","to":"Hi\n[EMAIL_1]"}, [PHONE_1]"#
+    );
+    assert_eq!(
+        vault.restore("[PHONE_1] [EMAIL_1]", Form::Text),
+        "+77011234567 anna@mail.kz"
+    );
+}
+
+#[test]
 fn a_text_that_reads_like_a_placeholder_stays_itself() {
     let text = r"[EMAIL_1] \[email_2\] [Email 3] \u005bEMAIL_4\u005d a@b.kz [EMAIL_x] [PHONE_1]";
     let (out, vault) = masked(text);

@@ -1,7 +1,9 @@
 //! One input, read into runs.
 
+use std::collections::HashMap;
 use std::io::{self, BufRead, Read as _};
 
+use memchr::memmem;
 use serde::Deserialize;
 
 use super::{Fault, MOST, Problem, Verifier};
@@ -38,12 +40,24 @@ pub(super) struct Run {
     pub(super) instance: Option<String>,
 }
 
+/// Numbers that are missing within a chain.
+#[derive(Debug)]
+pub(super) struct Jump {
+    pub(super) instance: Option<String>,
+    /// The last number before them.
+    pub(super) after: u64,
+    /// The one behind them, and where that is.
+    pub(super) seq: u64,
+    pub(super) input: usize,
+    pub(super) line: u64,
+}
+
 /// Where in an input we are.
 #[derive(Default)]
 struct Place {
     number: u64,
-    /// The runs of this input begin here.
-    runs: usize,
+    /// The runs of this input, by their last lines.
+    ends: HashMap<Digest, usize>,
     /// The run that was last added to.
     current: Option<usize>,
     /// The line before was broken: whatever this one follows is taken as it.
@@ -64,10 +78,7 @@ impl Input {
 
 impl Verifier {
     pub(super) fn read_lines(&mut self, mixed: bool, from: &mut dyn BufRead) -> io::Result<()> {
-        let mut place = Place {
-            runs: self.runs.len(),
-            ..Place::default()
-        };
+        let mut place = Place::default();
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -85,13 +96,17 @@ impl Verifier {
                 self.notes.push(note);
                 break;
             };
-            if mixed && !line.starts_with(OURS) {
-                let is_note = self.collected.is_some() && line.starts_with(NOTE);
-                if !is_note || self.noted.notes(line).is_err() {
+            let line = if !mixed {
+                line
+            } else if let Some(line) = behind(line, OURS) {
+                line
+            } else {
+                let note = behind(line, NOTE).filter(|_| self.collected.is_some());
+                if !note.is_some_and(|note| self.noted.notes(note).is_ok()) {
                     place.foreign += 1;
                 }
                 continue;
-            }
+            };
             if self.is_again(line) {
                 place.again += 1;
                 continue;
@@ -143,11 +158,13 @@ impl Verifier {
         }
         self.noted.see(head);
         let excused = std::mem::take(&mut place.excused);
-        match self.followed(sealed.prev, place, excused) {
+        match followed(sealed.prev, place, excused) {
             Some(at) => {
                 place.current = Some(at);
+                place.ends.remove(&self.runs[at].last.hash);
+                place.ends.insert(head.hash, at);
                 if !excused {
-                    self.number(at, head.seq, number);
+                    self.number(at, head.seq, self.inputs.len() - 1, number);
                 }
                 let run = &mut self.runs[at];
                 run.last = head;
@@ -155,18 +172,6 @@ impl Verifier {
             }
             None => self.begin(line, &sealed, place, excused),
         }
-    }
-
-    /// The run that a line goes on with.
-    fn followed(&self, prev: Option<Digest>, place: &Place, excused: bool) -> Option<usize> {
-        let current = place.current?;
-        let follows = |at: usize| Some(self.runs[at].last.hash) == prev;
-        if follows(current) {
-            return Some(current);
-        }
-        let mut runs = place.runs..self.runs.len();
-        runs.find(|&at| follows(at))
-            .or_else(|| Some(current).filter(|_| excused && prev.is_some()))
     }
 
     fn begin(&mut self, line: &[u8], sealed: &Sealed<'_>, place: &mut Place, excused: bool) {
@@ -195,28 +200,20 @@ impl Verifier {
             instance,
         });
         place.current = Some(self.runs.len() - 1);
+        place.ends.insert(head.hash, self.runs.len() - 1);
     }
 
     /// A line numbered `seq` follows the end of a run.
-    pub(super) fn number(&mut self, at: usize, seq: u64, line: u64) {
+    pub(super) fn number(&mut self, at: usize, seq: u64, input: usize, line: u64) {
         let run = &self.runs[at];
-        let after = run.last.seq;
-        let next = after.saturating_add(1);
-        if seq == next {
-            return;
-        }
-        let name = self.name();
-        match self.noted.gap(run.instance.as_deref(), after) {
-            Some((lost, why)) if after + lost + 1 == seq => {
-                let note =
-                    format!("{name}:{line}: {lost} records were lost before this one: {why}");
-                self.notes.push(note);
-            }
-            _ => {
-                let message = "has not the number that follows: records were lost before it";
-                let numbers = Some((format!("seq {next}"), format!("seq {seq}")));
-                self.tell(line, Fault::Gap, message, numbers);
-            }
+        if seq != run.last.seq.saturating_add(1) {
+            self.jumps.push(Jump {
+                instance: run.instance.clone(),
+                after: run.last.seq,
+                seq,
+                input,
+                line,
+            });
         }
     }
 
@@ -237,4 +234,17 @@ impl Verifier {
             order: self.inputs.len(),
         });
     }
+}
+
+/// The run that a line goes on with. Where the line before it was broken, that is the one of that line.
+fn followed(prev: Option<Digest>, place: &Place, excused: bool) -> Option<usize> {
+    let known = place.ends.get(&prev?).copied();
+    known.or_else(|| place.current.filter(|_| excused))
+}
+
+/// What begins so in a line: a log may have put a time or the name of a pod before it.
+fn behind<'a>(line: &'a [u8], beginning: &[u8]) -> Option<&'a [u8]> {
+    let at = memmem::find(line, beginning)?;
+    let line = &line[at..];
+    Some(line.strip_suffix(b"\r").unwrap_or(line))
 }

@@ -22,22 +22,26 @@ impl Verifier {
         for &at in &kept {
             let run = &self.runs[at];
             let before = run.prev.and_then(|prev| ends.get(&prev).copied());
-            // What comes later in the same input was not before it.
-            let before = before.filter(|&before| self.runs[before].input != run.input);
+            // What comes later in the same input was not before it, unless a collector has mixed them up.
+            let may_be_later = self.collected.is_some();
+            let before =
+                before.filter(|&before| may_be_later || self.runs[before].input != run.input);
             let Some(before) = before else {
                 roots.push(at);
                 self.judge_root(at);
                 continue;
             };
+            let (seq, input, line) = (run.first.seq, run.input, run.first_line);
             if next.insert(before, at).is_some() {
                 let found = run.prev.map(|prev| prev.to_string());
                 let message = "follows a line that another one follows too";
                 self.tell_run(at, Fault::Forked, message, None, found);
             }
-            self.judge_number(before, at);
+            self.number(before, seq, input, line);
         }
         let wholes = roots.into_iter().map(|root| self.whole(root, &next));
         let wholes = wholes.collect();
+        self.judge_jumps();
         self.judge_heads();
         wholes
     }
@@ -100,28 +104,27 @@ impl Verifier {
         }
     }
 
-    fn judge_number(&mut self, before: usize, at: usize) {
-        let (last, instance) = (self.runs[before].last, self.runs[before].instance.clone());
-        let seq = self.runs[at].first.seq;
-        if seq == last.seq.saturating_add(1) {
-            return;
-        }
-        match self.noted.gap(instance.as_deref(), last.seq) {
-            Some((count, why)) if last.seq + count + 1 == seq => {
-                let name = &self.inputs[self.runs[at].input].name;
-                let note = format!("{name}:1: {count} records were lost before this one: {why}");
-                self.notes.push(note);
-            }
-            _ => {
-                let message = "has not the number that follows: records were lost before it";
-                let expected = Some(format!("seq {}", last.seq + 1));
-                self.tell_run(
-                    at,
-                    Fault::Gap,
-                    message,
-                    expected,
-                    Some(format!("seq {seq}")),
-                );
+    /// Missing numbers are those of records that were lost, where that was noted, wherever the note was.
+    fn judge_jumps(&mut self) {
+        for jump in std::mem::take(&mut self.jumps) {
+            let name = &self.inputs[jump.input].name;
+            let lost = self.noted.gap(jump.instance.as_deref(), jump.after);
+            match lost {
+                Some((lost, why)) if jump.after + lost + 1 == jump.seq => {
+                    let line = jump.line;
+                    let note =
+                        format!("{name}:{line}: {lost} records were lost before this one: {why}");
+                    self.notes.push(note);
+                }
+                _ => self.problems.push(Problem {
+                    file: name.clone(),
+                    line: Some(jump.line),
+                    what: Fault::Gap,
+                    message: "has not the number that follows: records were lost before it".into(),
+                    expected: Some(format!("seq {}", jump.after.saturating_add(1))),
+                    found: Some(format!("seq {}", jump.seq)),
+                    order: jump.input + 1,
+                }),
             }
         }
     }

@@ -13,7 +13,7 @@ use std::io::{self, BufRead};
 
 use serde::Serialize;
 
-use self::input::{Input, Run};
+use self::input::{Input, Jump, Run};
 use self::noted::Noted;
 use super::chain::Digest;
 
@@ -28,6 +28,7 @@ pub struct Verifier {
     collected: Option<HashSet<Digest>>,
     inputs: Vec<Input>,
     runs: Vec<Run>,
+    jumps: Vec<Jump>,
     noted: Noted,
     problems: Vec<Problem>,
     notes: Vec<String>,
@@ -103,8 +104,8 @@ impl Verifier {
         }
     }
 
-    /// The inputs are what a collector has stored: lines of any number of instances among others, some of
-    /// them twice, and notes of what was lost.
+    /// The inputs are what a collector has stored: lines of any number of instances among others, in any
+    /// order, some of them twice, and notes of what was lost.
     #[must_use]
     pub fn collected(mut self) -> Self {
         self.collected = Some(HashSet::new());

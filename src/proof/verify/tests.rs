@@ -262,6 +262,15 @@ fn several_pods_in_one_stream_are_told_apart() {
     let report = verified(&[("-", mixed.concat())]);
     assert!(report.ok, "{:?}", report.problems);
     assert_eq!(report.chains.len(), 2);
+    // As a container's log has them, or `kubectl logs --prefix`.
+    let logged = mixed.iter().enumerate().map(|(at, line)| match at % 3 {
+        0 => format!("2026-11-20T08:09:10.123456789Z stdout F {line}"),
+        1 => format!("[pod/pod-1/pillion] {line}"),
+        _ => line.replace('\n', "\r\n"),
+    });
+    let logged = verified(&[("-", logged.collect())]);
+    assert!(logged.ok, "{:?}", logged.problems);
+    assert_eq!(logged.records, 10);
     mixed.remove(5);
     let report = verified(&[("-", mixed.concat())]);
     assert_eq!(first(&report).unwrap().2, Fault::Unlinked);
@@ -326,6 +335,34 @@ fn a_collector_knows_from_a_note_what_was_lost_before_it_was_sent() {
     let report = collected(&lines.concat());
     assert!(report.ok, "{:?}", report.problems);
     assert!(report.notes.concat().contains("3 records were lost"));
+    // The store may hand it out behind them.
+    let report = collected(&[&*lines[0], &*lines[2], &*lines[1]].concat());
+    assert!(report.ok, "{:?}", report.problems);
     let report = collected(&[&*lines[0], &*lines[2]].concat());
     assert_eq!(first(&report).unwrap().2, Fault::Gap);
+}
+
+#[test]
+fn a_collector_may_sort_by_the_time_of_requests() {
+    let mut lines = [pod("pod-1", 40), pod("pod-2", 40)].concat();
+    let mut rng = fastrand::Rng::with_seed(5);
+    for _ in 0..20 {
+        rng.shuffle(&mut lines);
+        let report = collected(&lines.concat());
+        assert!(report.ok, "{:?}", report.problems);
+        assert_eq!((report.records, report.chains.len()), (80, 2));
+        let head = pod("pod-1", 40).pop().unwrap();
+        let whole = report
+            .chains
+            .iter()
+            .find(|it| it.instance.as_deref() == Some("pod-1"));
+        assert_eq!(whole.unwrap().head, head_of(&head).hash.to_string());
+        let missing = rng.usize(..lines.len());
+        let seq = head_of(&lines[missing]).seq;
+        let report = collected(&[&lines[..missing], &lines[missing + 1..]].concat().concat());
+        // The last of a chain is missed by its heads alone.
+        assert_eq!(report.ok, seq == 40, "{seq}");
+    }
+    // In a file of our own nothing is mixed up.
+    assert!(!verified(&[("f", lines.concat())]).ok);
 }

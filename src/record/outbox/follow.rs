@@ -173,11 +173,24 @@ impl Follow {
         Ok(())
     }
 
-    /// The file behind the one that was read to its end.
+    /// The file behind the one that was read to its end: the one that goes on with the chain, whatever the
+    /// clock said when it was rotated; else, as where a chain has ended, the next by time.
     fn next(&mut self) -> io::Result<Open> {
         // As above: else a segment could be passed over.
         let (live, again) = (lines(&self.path)?, lines(&self.path)?);
         let all = self.segments()?;
+        if let Some(last) = self.last {
+            for segment in all.iter().filter(|segment| segment.last > last.seq) {
+                if begins_behind(lines(&segment.path)?, last)? {
+                    self.segment = Some(key(segment));
+                    return lines(&segment.path);
+                }
+            }
+            if begins_behind(lines(&self.path)?, last)? {
+                self.segment = None;
+                return Ok(again);
+            }
+        }
         let next = match (self.segment, self.last) {
             (Some(read), _) => all.iter().find(|segment| key(segment) > read),
             (None, None) => all.first(),
@@ -224,4 +237,12 @@ fn behind(mut open: Open, sent: Head) -> io::Result<Option<Open>> {
             return Ok(Some(open));
         }
     }
+}
+
+/// Whether a file goes on where the line `last` was the end.
+fn begins_behind(mut open: Open, last: Head) -> io::Result<bool> {
+    let mut line = Vec::new();
+    open.read_until(b'\n', &mut line)?;
+    let sealed = line.strip_suffix(b"\n").and_then(Sealed::read);
+    Ok(sealed.is_some_and(|sealed| sealed.prev == Some(last.hash)))
 }

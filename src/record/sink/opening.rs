@@ -116,10 +116,7 @@ pub(super) fn resume(file: &mut File, path: &Path) -> io::Result<Resumed> {
     let size = file.metadata()?.len();
     let last = last_line(file, size)?;
     let torn = size - last.end;
-    if torn > 0 {
-        file.set_len(last.end)?;
-        file.sync_all()?;
-    }
+    cut(file, size, last.end)?;
     let head = match &last.line {
         Some(line) => {
             let head = Sealed::read(line).map(|sealed| sealed.head());
@@ -140,6 +137,22 @@ pub(super) fn resume(file: &mut File, path: &Path) -> io::Result<Resumed> {
     }
     found.chain = head.map(Chain::after).unwrap_or_default();
     Ok(found)
+}
+
+/// Cuts off the beginning of a last line; returns what is left.
+pub(super) fn cut_torn(file: &mut File) -> io::Result<u64> {
+    let size = file.metadata()?.len();
+    let LastLine { end, .. } = last_line(file, size)?;
+    cut(file, size, end)?;
+    Ok(end)
+}
+
+fn cut(file: &File, size: u64, end: u64) -> io::Result<()> {
+    if end < size {
+        file.set_len(end)?;
+        file.sync_all()?;
+    }
+    Ok(())
 }
 
 /// The end of the chain before a file without a line: in the newest segment, else as it was noted.

@@ -103,6 +103,33 @@ async fn what_a_file_holds_is_sent_once_over_rotations_and_starts() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_put_back_between_rotations_loses_nothing() {
+    let place = Place::new();
+    let (records, mut outbox) = place.open(4000);
+    for written in 1..=10 {
+        write(&records, 5);
+        while outbox.waiting() < written * 5 {
+            tokio::task::yield_now().await;
+        }
+    }
+    records.close();
+    let later: Vec<PathBuf> = segments(&place.file())
+        .unwrap()
+        .into_iter()
+        .map(|segment| segment.path)
+        .skip(1)
+        .collect();
+    assert!(later.len() > 1);
+    for (hour, path) in (10..20).rev().zip(later) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let (_, number) = name.split_once('-').unwrap();
+        let name = format!("audit.jsonl.20990101T{hour}0000Z-{number}");
+        fs::rename(&path, path.with_file_name(name)).unwrap();
+    }
+    assert_eq!(sent(&mut outbox).await, all(1, 50));
+}
+
+#[tokio::test]
 async fn a_file_that_somebody_renames_is_read_to_its_end() {
     let place = Place::new();
     let (records, mut outbox) = place.open(1 << 20);

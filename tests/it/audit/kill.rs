@@ -109,17 +109,22 @@ async fn what_a_caller_has_seen_the_end_of_is_in_the_file() {
 #[tokio::test]
 async fn without_a_wait_the_file_is_whole_as_far_as_it_goes() {
     let first = provider().await;
-    let config = || Config::of(&[&first]);
-    let (answered, folder) = killed(Gateway::start(config()).await).await;
-    let file = folder.file("audit.jsonl");
-    let recorded = ids(&file).len();
-    assert!(answered.len() >= 100 && recorded > 0);
-    let gateway = Gateway::start_in(config(), folder).await;
-    ask_often(&gateway, 1).await;
-    gateway.signal("TERM");
-    let folder = gateway.left().await;
-    assert_eq!(ids(&file).len(), recorded + 1);
-    assert_eq!(verify(&files(&folder), &[]).await.0, 0);
+    for fsync in ["interval", "never"] {
+        let config = || Config::of(&[&first]).audit(&format!("fsync: {fsync}"));
+        let (answered, folder) = killed(Gateway::start(config()).await).await;
+        let file = folder.file("audit.jsonl");
+        let recorded = ids(&file).len();
+        assert!(answered.len() >= 100 && recorded > 0);
+        let gateway = Gateway::start_in(config(), folder).await;
+        ask_often(&gateway, 1).await;
+        gateway.signal("TERM");
+        let folder = gateway.left().await;
+        assert_eq!(ids(&file).len(), recorded + 1);
+        let heads = folder.file("audit.jsonl.heads");
+        let against = ["--heads", heads.to_str().unwrap()];
+        let (code, report) = verified(&files(&folder), &against).await;
+        assert_eq!(code, 0, "{fsync}: {report:#}");
+    }
 }
 
 #[tokio::test]

@@ -264,3 +264,29 @@ async fn a_log_rotations_rename_leaves_one_chain() {
     );
     assert_eq!(report["chains"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_file_that_is_taken_away_takes_no_later_record_with_it() {
+    let first = provider().await;
+    let gateway = Gateway::start(Config::of(&[&first]).audit("fsync: always")).await;
+    ask_often(&gateway, 2).await;
+    let file = gateway.folder.file("audit.jsonl");
+    let copy = gateway.folder.file("copy");
+    fs::copy(&file, &copy).unwrap();
+    fs::remove_file(&file).unwrap();
+    ask_often(&gateway, 1).await;
+    // As rotations do that copy the file and empty it.
+    fs::write(&copy, read(&copy) + &read(&file)).unwrap();
+    fs::write(&file, "").unwrap();
+    ask_often(&gateway, 1).await;
+    assert!(gateway.log().contains("was taken away"));
+    assert!(gateway.log().contains("was cut by somebody else"));
+    gateway.signal("TERM");
+    let _folder = gateway.left().await;
+    // Nobody can take away what there was without a trace, and what follows is whole.
+    let (code, report) = verified(std::slice::from_ref(&file), &[]).await;
+    assert_eq!(code, 1, "{report:#}");
+    assert_eq!(report["problems"][0]["what"], "missing_segment");
+    let (code, report) = verified(&[file, copy], &[]).await;
+    assert_eq!((code, &report["records"]), (0, &4.into()), "{report:#}");
+}

@@ -234,6 +234,80 @@ async fn what_a_process_held_that_is_gone_is_charged() {
 }
 
 #[tokio::test]
+async fn who_leaves_before_redis_has_answered_holds_nothing_there() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let upstream = Upstream::always(Reply::json(plain("Hello!"))).await;
+    let limits = "limits: { concurrency: 9 }, budget: { amount: 1, per: day }";
+    let gateways = fleet(&priced(&upstream, limits), &redis, 1).await;
+    let gateway = &gateways[0];
+    assert_eq!(ask(gateway).await.status, 200);
+    tells(gateway, "reserved", "0.00").await;
+    // What it is asked now, it does when it goes on.
+    redis.stop();
+    for _ in 0..3 {
+        let client = crate::support::twice::sent(gateway, &super::KEY, &super::bounded()).await;
+        client.leave().await;
+    }
+    gateway.records(|_| true, 4).await;
+    redis.go_on();
+    tells(gateway, "reserved", "0.00").await;
+    soon("nothing is held", async {
+        let left =
+            "return #redis.call('KEYS', 'pillion:limit::lease:*') + redis.call('ZCARD', KEYS[1])";
+        let ask = ["EVAL", left, "1", "pillion:limit::running:key:chat"];
+        while redis.ask(&ask).await != "0" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    assert_eq!(spend(gateway, "key:chat").await["spent"], "0.012");
+    assert_eq!(upstream.hits(), 1);
+}
+
+#[tokio::test]
+async fn a_budget_of_each_process_is_no_business_of_redis() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let upstream = Upstream::always(Reply::json(plain("Hello!"))).await;
+    let kept = crate::support::Folder::new();
+    let alone = "budget: { amount: 1, per: day, scope: pod }";
+    let config =
+        priced(&upstream, alone).root(&format!("cache_dir: {}", kept.file("cache").display()));
+    let mut gateway = fleet(&config, &redis, 1).await.remove(0);
+    assert_eq!(ask(&gateway).await.status, 200);
+    gateway.signal("TERM");
+    assert!(gateway.ended().await.success());
+    let gateway = fleet(&config, &redis, 1).await.remove(0);
+    assert_eq!(spend(&gateway, "key:chat").await["spent"], "0.012");
+    assert_eq!(redis.names("pillion:budget:*").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_the_fleet_has_spent_is_spent_in_equal_parts_when_it_counts_no_more() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let upstream = Upstream::always(Reply::json(plain("Hello!"))).await;
+    let kept = crate::support::Folder::new();
+    let config = priced(&upstream, "budget: { amount: 1, per: day }")
+        .root(&format!("cache_dir: {}", kept.file("cache").display()));
+    let mut gateway = fleet(&config, &redis, 1).await.remove(0);
+    assert_eq!(ask(&gateway).await.status, 200);
+    tells(&gateway, "spent", "0.012").await;
+    gateway.signal("TERM");
+    assert!(gateway.ended().await.success());
+    let alone = Gateway::start(config.root("instances: 2")).await;
+    let row = spend(&alone, "key:chat").await;
+    assert_eq!(
+        (&row["limit"], &row["spent"]),
+        (&"0.50".into(), &"0.006".into())
+    );
+}
+
+#[tokio::test]
 async fn a_stream_keeps_its_place_in_the_fleet_to_its_last_byte() {
     let Some(redis) = Redis::start().await else {
         return;

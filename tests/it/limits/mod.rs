@@ -1,6 +1,8 @@
 //! What a key, a route and a team may use: requests and tokens in a minute, requests at once, money in a
 //! day or a month; of one process, and of a fleet with a Redis.
 
+mod charged;
+mod failover;
 mod fleet;
 mod race;
 
@@ -118,6 +120,11 @@ async fn requests_in_a_minute_are_counted_and_told_in_openais_names() {
         assert_eq!(answer.header("x-pillion-joined"), joined);
         assert_eq!(answer.header("x-ratelimit-remaining-requests"), told);
     }
+    // It took nothing then.
+    assert_eq!(
+        number(&ask(&other).await, "x-ratelimit-remaining-requests"),
+        0
+    );
     let sample = "pillion_limit_rejections_total{key=\"chat\",limit=\"rpm\"}";
     assert_eq!(gateway.metric(sample).await.as_deref(), Some("1"));
 }
@@ -261,6 +268,69 @@ async fn who_leaves_gives_back_what_nobody_answered_and_pays_what_was_begun() {
 }
 
 #[tokio::test]
+async fn a_call_is_charged_once_however_many_join_it() {
+    let gate = Gate::new();
+    let held = Reply::json(plain("Hello!")).pause_at(0, &gate);
+    let upstream = Upstream::script([held, Reply::json(plain("Hello!"))]).await;
+    let limits = "limits: { rpm: 100, concurrency: 1 }, budget: { amount: 1, per: day }";
+    let gateway = Gateway::start(priced(&upstream, limits)).await;
+    let key = [KEY[0], ("idempotency-key", "one")];
+    let first = sent(&gateway, &key, &bounded()).await;
+    upstream.request(0).await;
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        others.push(sent(&gateway, &key, &bounded()).await);
+    }
+    gateway.under_way("chat", 4).await;
+    gate.open();
+    let paid = first.answer().await.rest().await;
+    assert_eq!(number(&paid, "x-ratelimit-remaining-requests"), 99);
+    for other in others {
+        let other = other.answer().await.rest().await;
+        assert_eq!(other.header("x-pillion-joined"), Some("true"));
+        assert_eq!(other.header("x-ratelimit-remaining-requests"), None);
+        gateway.audit(other.id()).await;
+    }
+    gateway.post(CHAT, &key, &bounded()).await;
+    assert_eq!(
+        number(&ask(&gateway).await, "x-ratelimit-remaining-requests"),
+        98
+    );
+    assert_eq!(spend(&gateway, "key:chat").await["spent"], "0.024");
+}
+
+#[tokio::test]
+async fn what_a_budget_is_not_enough_for_goes_where_it_is() {
+    let dear = Upstream::always(Reply::json(plain("dear"))).await;
+    let fails = Reply::error(500, "server_error", None, "no");
+    let serves = || Reply::json(plain("free"));
+    let free = Upstream::script([fails, serves(), serves()]).await;
+    let models = "models: { first/model-first: { price: { input: 1000, output: 1000 } }, second/model-second: { price: { input: 0, output: 0 } } }";
+    let config = Config::of(&[&dear, &free])
+        .root(models)
+        .root(&keys("budget: { amount: 0.03, per: day }"));
+    let gateway = Gateway::start(config).await;
+    let target = |answer: &Answer| answer.header("x-pillion-target").map(str::to_owned);
+    assert_eq!(
+        target(&ask(&gateway).await).as_deref(),
+        Some("first/model-first")
+    );
+    // What may cost more than is left goes to what costs nothing, and to nothing else.
+    for status in [502, 200, 200] {
+        let answer = ask(&gateway).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        let record = gateway.audit(answer.id()).await;
+        assert_eq!(record.0["plan"], json!(["second/model-second"]));
+    }
+    assert_eq!(dear.hits(), 1);
+    assert_eq!(spend(&gateway, "key:chat").await["spent"], "0.012");
+    let sample = "pillion_limit_rejections_total{key=\"chat\",limit=\"budget\"}";
+    assert_eq!(gateway.metric(sample).await, None);
+    // Who has no budget is served by both.
+    assert_eq!(gateway.post(CHAT, &OTHER, &bounded()).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_route_and_a_team_have_budgets_of_their_own() {
     let upstream = Upstream::always(Reply::json(plain("Hello!"))).await;
     let other = "other: { targets: [first/model-first] }";
@@ -311,6 +381,9 @@ async fn a_budget_needs_prices_and_what_is_free_says_so() {
     // What passes through may cost anything; reading costs nothing.
     let passed = gateway.post("/v1/audio/speech", &KEY, "{}").await;
     is_refused(&passed, 503, "no_eligible_target");
+    let why =
+        "the key `chat` has a budget, which cannot be held here: what passes through has no price";
+    assert!(passed.text().contains(why), "{}", passed.text());
     let mut client = gateway.connect().await;
     client.get("/v1/files", &KEY).await;
     assert_eq!(client.answer().await.rest().await.status, 200);

@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::{Program, soon};
+use super::{Folder, Program, soon};
 
 const LOOK: Duration = Duration::from_millis(5);
 const PROGRAM: Program = Program {
@@ -29,6 +29,8 @@ pub(crate) struct Redis {
     program: String,
     pub(crate) port: u16,
     password: Option<&'static str>,
+    /// A replica writes down what it is sent, which another Redis that starts there would read.
+    folder: Folder,
 }
 
 impl Redis {
@@ -52,12 +54,14 @@ impl Redis {
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let port = free.local_addr().unwrap().port();
             drop(free);
-            let child = run(&program, port, password);
+            let folder = Folder::new();
+            let child = run(&program, port, password, &folder);
             let mut redis = Self {
                 child,
                 program: program.clone(),
                 port,
                 password,
+                folder,
             };
             if redis.is_there().await {
                 return redis;
@@ -111,7 +115,8 @@ impl Redis {
 
     /// Comes back where it was, empty.
     pub(crate) async fn again(&mut self) {
-        self.child = run(&self.program, self.port, self.password);
+        let _ = std::fs::remove_file(self.folder.file("dump.rdb"));
+        self.child = run(&self.program, self.port, self.password, &self.folder);
         assert!(self.is_there().await, "it does not come back");
     }
 
@@ -200,9 +205,11 @@ impl Drop for Redis {
     }
 }
 
-fn run(program: &str, port: u16, password: Option<&str>) -> Child {
+fn run(program: &str, port: u16, password: Option<&str>, folder: &Folder) -> Child {
     let port = port.to_string();
     let mut command = Command::new(program);
+    command.arg("--dir").arg(folder.file("."));
+    command.args(["--repl-diskless-sync-delay", "0"]);
     command.args([
         "--port",
         &port,

@@ -24,13 +24,13 @@ BINARY = os.environ.get("PILLION_BIN") or str(SDK.parent.parent / "target/debug/
 class Pillion:
     """One process. When another took one of its ports meanwhile, it starts anew with others."""
 
-    def __init__(self, template, directory, ports=None, env=None):
+    def __init__(self, template, directory, ports=None, env=None, args=()):
         for attempt in range(3):
             self.ports = dict(ports or {})
             config = Path(directory) / f"{Path(template).stem}-{attempt}.yaml"
             config.write_text(self._filled((SDK / template).read_text()))
             self.process = subprocess.Popen(
-                [BINARY, "run", "--config", str(config)],
+                [BINARY, "run", "--config", str(config), *args],
                 env={"PATH": os.environ["PATH"], **(env or {})},
                 stdout=subprocess.PIPE,
             )
@@ -127,10 +127,12 @@ class Records:
         assert record, "there is no such record"
         return record
 
-    def of_route(self, route):
-        """Those of a route that are there by now."""
+    def of_route(self, route, least=0):
+        """Those of a route that are there by now: waits until there are at `least` so many."""
+        found = lambda: [record for record in self._all if record["route"] == route]
         with self._changed:
-            return [record for record in self._all if record["route"] == route]
+            self._changed.wait_for(lambda: len(found()) >= least, PATIENCE)
+            return found()
 
     def _read(self, lines):
         for line in lines:

@@ -128,6 +128,7 @@ mod tests {
             cache_write: Some(20),
             reasoning: Some(3),
             completion: Some(9),
+            ..Usage::default()
         };
         let absurd = Usage {
             prompt: Some(1),

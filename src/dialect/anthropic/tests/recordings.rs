@@ -155,6 +155,7 @@ fn usage(answers: &[&Value]) -> Usage {
             .rev()
             .find_map(|usage| usage["output_tokens_details"]["thinking_tokens"].as_u64()),
         completion: last("output_tokens"),
+        ..Usage::default()
     }
 }
 

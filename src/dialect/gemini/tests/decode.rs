@@ -59,6 +59,7 @@ fn ending(reason: Reason) -> [Event; 2] {
             cache_write: None,
             reasoning: Some(25),
             completion: Some(28),
+            ..Usage::default()
         }),
         Event::Finish(Finish::from(reason)),
     ]
@@ -297,6 +298,7 @@ fn usage_is_the_last_that_was_counted() {
         cache_write: None,
         reasoning,
         completion,
+        ..Usage::default()
     };
     let table = [
         // Each is of all until then; one without counts says nothing.
@@ -458,4 +460,20 @@ fn an_id_that_comes_late_is_none() {
         .into_iter()
         .chain(ending(Reason::Stop));
     assert_eq!(events, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn sound_is_counted_apart() {
+    let counts = r#"{"promptTokenCount":20,"candidatesTokenCount":9,"totalTokenCount":29,"promptTokensDetails":[{"modality":"TEXT","tokenCount":4},{"modality":"AUDIO","tokenCount":16}],"candidatesTokensDetails":[{"modality":"TEXT","tokenCount":9}]}"#;
+    let stream = format!(
+        "data: {{\"candidates\": [{{\"content\": {{\"parts\": [{{\"text\": \"a\"}}]}}, \"finishReason\": \"STOP\"}}], \"usageMetadata\": {counts}}}\n\n"
+    );
+    let usage = Usage {
+        prompt: Some(20),
+        completion: Some(9),
+        audio_input: Some(16),
+        ..Usage::default()
+    };
+    let events = read(&[stream.as_bytes()]).unwrap();
+    assert!(events.contains(&Event::Usage(usage)), "{events:?}");
 }

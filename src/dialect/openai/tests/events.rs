@@ -85,6 +85,7 @@ fn a_stream_becomes_events() {
             cache_write: None,
             reasoning,
             completion: Some(completion),
+            ..Usage::default()
         })
     };
     let count = |completion: u64, reasoning: u64, total: u64| {

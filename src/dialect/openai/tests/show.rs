@@ -49,6 +49,7 @@ fn usage() -> Event {
         cache_write: None,
         reasoning: Some(2),
         completion: Some(5),
+        ..Usage::default()
     })
 }
 

@@ -106,6 +106,7 @@ fn usage_is_read_and_unknown_is_not_zero() {
         cache_write: None,
         reasoning: Some(0),
         completion: Some(2),
+        ..Usage::default()
     };
     assert_eq!(usage.unwrap(), expected);
 }

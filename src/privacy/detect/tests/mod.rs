@@ -4,6 +4,7 @@ mod business;
 mod corpus;
 mod figures;
 mod forms;
+mod letters;
 mod unseen;
 
 use super::*;
@@ -66,6 +67,13 @@ fn any_text_can_be_looked_at() {
         "::",
         "/",
         "\\",
+        "\\n",
+        "\\\\t",
+        "\\u002b",
+        "\\u0443\\u043b",
+        "\\ud83d\\ude00",
+        "\\ud83d",
+        "\\u00",
         " ",
         "\u{a0}",
         "\u{200b}",

@@ -54,6 +54,7 @@ impl Tally {
             cache_write: self.cache_creation,
             reasoning: self.thinking,
             completion: self.output,
+            ..Usage::default()
         }
     }
 }
@@ -85,6 +86,7 @@ mod tests {
             cache_write: None,
             reasoning: Some(4),
             completion: Some(9),
+            ..Usage::default()
         };
         assert_eq!(tally.usage(), expected);
     }

@@ -57,6 +57,7 @@ fn rich() -> Vec<Event> {
             cache_write: None,
             reasoning: Some(2),
             completion: Some(5),
+            ..Usage::default()
         }),
         Event::Finish(Reason::ToolCalls.into()),
     ]

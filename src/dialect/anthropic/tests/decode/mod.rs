@@ -70,6 +70,7 @@ fn finish(reason: Reason) -> [Event; 2] {
         cache_write: Some(2),
         reasoning: None,
         completion: Some(9),
+        ..Usage::default()
     };
     [Event::Usage(usage), Event::Finish(reason.into())]
 }

@@ -273,6 +273,7 @@ fn usage_is_what_was_said_last_and_not_a_sum() {
         cache_write: None,
         reasoning: Some(33),
         completion: Some(40),
+        ..Usage::default()
     };
     let finish = Finish {
         reason: Reason::Stop,

@@ -16,6 +16,7 @@ fn the_prompt_is_counted_with_its_cache_and_unknown_is_not_zero() {
                 cache_write: Some(351),
                 reasoning: None,
                 completion: Some(4),
+                ..Usage::default()
             }),
         ),
         (

@@ -146,6 +146,7 @@ fn what_is_used_is_counted() {
         cache_write: None,
         reasoning: None,
         completion: Some(7),
+        ..Usage::default()
     };
     assert_eq!(usage, expected);
 }

@@ -5,20 +5,22 @@
 //! file was replaced meanwhile. Lines are sealed when they are taken, so that none that is lost leaves
 //! a hole in the chain: only its number is missing, and that is noted.
 
-use std::fs::{self, File};
+mod rotation;
+
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::batch::Batch;
-use super::keeper::{Keeper, sync_folder};
+use super::keeper::Keeper;
 use super::notes::Notes;
 use super::opening::{self, Resumed};
 use super::policy::{AuditFile, Fsync};
-use crate::proof::{Chain, Head, Heads, Sealed, Segment, What, Why, segments};
+use crate::proof::{Chain, Head, Heads, Sealed, What, Why, segments};
 
 /// Between two tries at a file that could not be written.
 const RETRY: Duration = Duration::from_secs(1);
@@ -29,9 +31,6 @@ const PENDING_LIMIT: usize = 8 << 20;
 const SYNC: Duration = Duration::from_millis(60);
 /// Between two notes of how far the chain has come.
 const CHECKPOINT: Duration = Duration::from_mins(1);
-/// A file is rotated at the latest after this part of its retention, so that no record becomes much
-/// older than that.
-const AGES: u32 = 10;
 const FULL: &str = "too many waited for a disk that could not be written";
 const BEHIND: &str = "the writer did not keep up";
 
@@ -64,6 +63,8 @@ pub(super) struct FileSink {
     /// Notes wait for the disk.
     notes_wait: bool,
     rotate_at: u64,
+    /// Set while it is not known whether the name leads to our file.
+    look_at: Option<Instant>,
     heads: Heads,
     /// The last line that may be shown to others: no loss of power takes it back.
     shown: watch::Sender<Option<Head>>,
@@ -107,7 +108,8 @@ impl FileSink {
         if regular {
             opening::lock(&file)?;
             resumed = opening::resume(&mut file, &policy.path)?;
-            if durable {
+            // There is nothing to lose in an empty one, and a disk may take its time.
+            if durable && file.metadata()?.len() > 0 {
                 file.sync_data()?;
             }
         }
@@ -129,6 +131,7 @@ impl FileSink {
             noted: None,
             checkpoint_at: now + CHECKPOINT,
             notes_wait: false,
+            look_at: None,
             heads,
             shown: watch::Sender::new(resumed.chain.head()),
             why: None,
@@ -169,6 +172,9 @@ impl FileSink {
     /// Takes records, as long as not too much waits already, and writes what may be written now.
     /// Returns how many were lost.
     pub(super) fn write(&mut self, batch: &Batch, now: Instant) -> u64 {
+        if batch.count() > 0 {
+            self.look(now);
+        }
         if self.retry_at.is_some_and(|retry_at| retry_at <= now) {
             self.flush(now);
         }
@@ -215,25 +221,6 @@ impl FileSink {
         Some(first.saturating_duration_since(now))
     }
 
-    /// Goes on in the file that bears the name now. When there is none to be had, goes on in the
-    /// old one: a record in a renamed file is better than none.
-    pub(super) fn reopen(&mut self, now: Instant) {
-        match self.reopened() {
-            // It was not renamed.
-            Ok(None) => {}
-            Ok(Some(file)) => {
-                self.sync(now);
-                self.note_head(Why::Reopen);
-                self.replace(file);
-                self.torn = 0;
-            }
-            Err(error) => {
-                let path = self.policy.path.display();
-                tracing::error!(%path, %error, "the audit file cannot be reopened");
-            }
-        }
-    }
-
     /// One last try; `last` is the number of the last record that there was. Returns how many lines were
     /// lost.
     pub(super) fn close(mut self, last: u64, now: Instant) -> u64 {
@@ -251,12 +238,6 @@ impl FileSink {
         self.flush_notes();
         self.show();
         count(&self.pending)
-    }
-
-    /// Whether the file is to go although it is not full: what is never full would be kept for ever.
-    fn is_old(&self) -> bool {
-        let age = self.since.elapsed().unwrap_or_default();
-        self.size > 0 && age > self.policy.retention / AGES
     }
 
     fn show(&self) {
@@ -357,87 +338,6 @@ impl FileSink {
         let name = self.policy.path.display().to_string();
         self.heads.tell(&name, head, Timestamp::now());
     }
-
-    /// The full file becomes a segment. When that cannot be, it grows on, and it is tried again after
-    /// some more of it.
-    fn rotate(&mut self, now: Instant) {
-        let Some(head) = self.written.filter(|_| self.regular) else {
-            return;
-        };
-        self.sync(now);
-        if self.unsynced.is_some() {
-            return;
-        }
-        self.rotate_at = self.size + self.policy.rotate / 8;
-        self.since = SystemTime::now();
-        let segment = Segment::name(&self.policy.path, Timestamp::now(), head.seq);
-        match self.make_segment(&segment) {
-            Ok(file) => {
-                self.replace(file);
-                let name = segment.file_name().unwrap_or_default();
-                self.noted = Some(head);
-                self.notes.note(What::Head {
-                    seq: head.seq,
-                    hash: head.hash,
-                    why: Why::Rotation,
-                    segment: Some(name.to_string_lossy().into_owned()),
-                });
-                self.tell(head);
-                self.keep();
-            }
-            Err(error) => {
-                let path = self.policy.path.display();
-                tracing::error!(%path, %error, "the audit file cannot be rotated");
-            }
-        }
-    }
-
-    /// The next file is there before the full one goes: at any point in between, a start finds the
-    /// chain's end in the file, or no line there and the end in the newest segment.
-    fn make_segment(&self, segment: &Path) -> io::Result<File> {
-        let mut next = PathBuf::from(self.policy.path.as_os_str());
-        next.as_mut_os_string().push(".next");
-        let _ = fs::remove_file(&next);
-        let file = opening::open(&next, self.group)?;
-        opening::lock(&file)?;
-        fs::rename(&self.policy.path, segment)?;
-        fs::rename(&next, &self.policy.path)?;
-        if self.policy.fsync != Fsync::Never {
-            sync_folder(segment);
-        }
-        Ok(file)
-    }
-
-    /// The file that bears the name now, if it is another one.
-    fn reopened(&self) -> io::Result<Option<File>> {
-        let file = opening::open(&self.policy.path, self.group)?;
-        if is_same(&file, &self.file)? {
-            return Ok(None);
-        }
-        if file.metadata()?.is_file() {
-            opening::lock(&file)?;
-        }
-        Ok(Some(file))
-    }
-
-    fn replace(&mut self, file: File) {
-        let meta = file.metadata();
-        self.regular = meta.as_ref().is_ok_and(fs::Metadata::is_file);
-        self.size = meta.map_or(0, |meta| meta.len());
-        self.since = SystemTime::now();
-        self.rotate_at = self.policy.rotate;
-        self.file = file;
-    }
-
-    fn keep(&mut self) {
-        match &self.keeper {
-            Some(keeper) => keeper.wake(),
-            None => match Keeper::start(self.policy.clone(), self.group, self.notes.clone()) {
-                Ok(keeper) => self.keeper = Some(keeper),
-                Err(error) => tracing::error!(%error, "nobody looks after old audit segments"),
-            },
-        }
-    }
 }
 
 /// How many lines these are.
@@ -445,20 +345,11 @@ fn count(lines: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', lines).count() as u64
 }
 
-#[cfg(unix)]
-fn is_same(one: &File, other: &File) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt as _;
-    let (one, other) = (one.metadata()?, other.metadata()?);
-    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
-}
-
-#[cfg(not(unix))]
-fn is_same(_: &File, _: &File) -> io::Result<bool> {
-    Ok(false)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
     use super::*;
 
     /// A sink with a line of which a full disk took the first bytes.

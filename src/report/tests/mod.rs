@@ -1,13 +1,15 @@
 //! Reports as a whole: records in, what a person or a program is told out.
 
+mod compare;
+mod intake;
+mod replay;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::*;
-use crate::config::{Format, Sources, load};
 use crate::price::{Exchange, Money, Months};
 
 /// A record of `chat`, with what differs from the usual one.
@@ -62,7 +64,7 @@ fn summary(
 ) -> Summary {
     let mut tally = Tally::new(by.to_vec(), span);
     for line in lines {
-        tally.line(line.as_bytes());
+        tally.line(line.as_bytes(), false);
     }
     Summary::of(tally.finish(), currency, exchange)
 }
@@ -148,42 +150,6 @@ fn records_are_grouped_by_any_of_their_fields() {
     );
 }
 
-#[test]
-fn a_span_leaves_the_others_out_and_says_so() {
-    let span = Span {
-        since: Some("2026-11-21".into()),
-        until: Some("2026-11-22".into()),
-    };
-    let summary = summary(&[By::Route], span, &day(), None, &Exchange::default());
-    assert_eq!((summary.lines.records, summary.lines.outside), (1, 4));
-}
-
-#[test]
-fn what_is_no_record_is_counted_apart() {
-    let mut tally = Tally::new(vec![By::Route], Span::default());
-    let good = record(&json!({}));
-    for line in [
-        &*good,
-        "",
-        "{\"level\":\"info\"}",
-        "plain text",
-        &good[..300],
-    ] {
-        tally.line(line.as_bytes());
-    }
-    let before = tally.lines;
-    tally.line(&good.as_bytes()[..500]);
-    tally.lines.ended(before);
-    let expected = Lines {
-        records: 1,
-        outside: 0,
-        other: 2,
-        broken: 2,
-        torn: 1,
-    };
-    assert_eq!(tally.lines, expected);
-}
-
 /// KZT at 480 in November, nothing known of December.
 fn exchange() -> Exchange {
     let months: Months = [("2026-11".parse().unwrap(), 480_000_000)].into();
@@ -251,6 +217,32 @@ fn a_person_gets_tables_and_a_spreadsheet_lines() {
 }
 
 #[test]
+fn a_name_does_not_steer_the_terminal_nor_break_a_line_of_values() {
+    let name = "a\u{1b}[2Jb\n=1,\"c\"";
+    let lines = [record(
+        &json!({"key": name, "reason": name, "outcome": "error"}),
+    )];
+    let summary = summary(
+        &[By::Key],
+        Span::default(),
+        &lines,
+        None,
+        &Exchange::default(),
+    );
+    let (mut shown, mut values) = (Vec::new(), Vec::new());
+    table(&summary, &mut shown).unwrap();
+    csv(&summary, &mut values).unwrap();
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.contains("a\u{fffd}[2Jb\u{fffd}=1"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "{shown}");
+    let values = String::from_utf8(values).unwrap();
+    assert!(
+        values.contains("\n\"a\u{1b}[2Jb\n=1,\"\"c\"\"\",1,"),
+        "{values}"
+    );
+}
+
+#[test]
 fn the_sums_are_those_of_the_lines_whatever_the_groups() {
     let mut rng = fastrand::Rng::with_seed(7);
     let mut lines = Vec::new();
@@ -281,170 +273,5 @@ fn the_sums_are_those_of_the_lines_whatever_the_groups() {
             .map(|cost| cost.amount)
             .sum();
         assert_eq!(rows, Money::from_picos(money), "{by:?}");
-    }
-}
-
-#[test]
-fn two_providers_stand_side_by_side_on_each_route() {
-    let sides = [Side("a".into()), Side("b/n".into())];
-    let mut comparison = Comparison::new(sides, Span::default());
-    for line in day() {
-        comparison.line(line.as_bytes());
-    }
-    let rows = comparison.finish(Some("KZT"), &exchange());
-    let told = serde_json::to_value(&rows).unwrap();
-    let chat: Vec<_> = told
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|row| row["route"] == "chat")
-        .collect();
-    assert_eq!(
-        (&chat[0]["side"], &chat[0]["attempts"], &chat[0]["failed"]),
-        (&json!("a"), &json!(4), &json!(2))
-    );
-    assert_eq!(
-        (&chat[0]["cost"], &chat[0]["currency"]),
-        (&json!("1.00800000048"), &json!("KZT"))
-    );
-    assert_eq!(
-        (&chat[1]["answer_p50_ms"], &chat[1]["unpriced"]),
-        (&json!(700), &json!(1))
-    );
-    assert_eq!(chat[1]["cost"], Value::Null);
-    let (mut out, mut lines) = (Vec::new(), Vec::new());
-    compared(&rows, &mut out).unwrap();
-    compared_csv(&rows, &mut lines).unwrap();
-    assert!(String::from_utf8(out).unwrap().contains("50.0%"));
-    assert_eq!(String::from_utf8(lines).unwrap().lines().count(), 5);
-}
-
-const NEW: &str = "
-keys:
-  - { id: chat-prod, hash: \"sha256:0000000000000000000000000000000000000000000000000000000000000000\", routes: [chat] }
-providers:
-  a: { kind: openai-compatible, base_url: \"http://127.0.0.1:1/v1\" }
-  c: { kind: openai-compatible, base_url: \"http://127.0.0.1:1/v1\" }
-models:
-  c/k: { context: 950, price: { input: 1, output: 10, cached: 0.5 } }
-  a/m: { context: 100000 }
-routes:
-  chat: { targets: [c/k, a/m] }
-  batch: { targets: [c/k] }
-";
-
-#[test]
-fn a_replay_sends_the_past_where_the_new_table_would() {
-    let loaded = load(&Sources::from_text(Format::Yaml, NEW)).unwrap();
-    let rng = fastrand::Rng::with_seed(1);
-    let mut replay = Replay::new(&loaded.snapshot, Span::default(), Instant::now(), rng);
-    let mut lines = day();
-    lines.push(record(&json!({"route": "gone"})));
-    lines.push(record(&json!({"key": "nobody"})));
-    lines.push(record(&json!({"route": null})));
-    lines.push(record(&json!({"surface": "passthrough"})));
-    for line in &lines {
-        replay.line(line.as_bytes());
-    }
-    let replayed = replay.finish();
-    let told = serde_json::to_value(&replayed).unwrap();
-    // Two are too long for `c/k`, one fits, and of the one without an answer nobody knows.
-    assert_eq!((&told["records"], &told["planned"]), (&json!(9), &json!(3)));
-    let by_target: Vec<_> = told["targets"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|to| {
-            (
-                to["target"].as_str().unwrap(),
-                to["requests"].as_u64().unwrap(),
-                to["moved"].as_u64().unwrap(),
-                to["cost"].clone(),
-            )
-        })
-        .collect();
-    assert_eq!(
-        by_target,
-        [
-            ("a/m", 2, 0, Value::Null),
-            // 900 of prompt at 1, 50 of completion at 10, for a million.
-            ("c/k", 1, 1, json!("0.0014")),
-        ]
-    );
-    assert_eq!(told["targets"][0]["answer_p50_ms"], 800);
-    assert_eq!(told["targets"][0]["failed_share"], 0.2222);
-    assert_eq!(told["no_longer"], json!({"b/n": 1}));
-    assert_eq!(told["spent"], json!({"USD": "0.002100000001"}));
-    let refused = told["refused"].to_string();
-    for why in ["no route `gone`", "no key `nobody`", "may not use `batch`"] {
-        assert!(refused.contains(why), "{refused}");
-    }
-    let unplanned = told["unplanned"].to_string();
-    for why in ["length of its prompt", "came to no route", "passed through"] {
-        assert!(unplanned.contains(why), "{unplanned}");
-    }
-    let mut out = Vec::new();
-    super::replayed(&replayed, &mut out).unwrap();
-    let said = String::from_utf8(out).unwrap();
-    let mut expected = String::new();
-    write!(
-        expected,
-        "3 of 9 records planned: 0.0014 USD by the new prices, 0.0021 USD as it was"
-    )
-    .unwrap();
-    assert!(said.contains(&expected), "{said}");
-    assert!(said.contains("no price"), "{said}");
-}
-
-#[test]
-fn a_replay_asks_the_rules_what_a_record_can_tell() {
-    let routes = "
-  chat:
-    targets: [a/m]
-    rules:
-      - { name: night, when: { time: { from: \"22:00\", to: \"06:00\" } }, targets: [c/k] }
-      - { name: iin, when: { pii: [iin] }, targets: [c/k], only: true }
-  batch:
-    targets: [a/m]
-    rules:
-      - { name: streams, when: { stream: true }, targets: [c/k] }
-      - { name: tools, when: { tools: true }, targets: [c/k] }
-";
-    let (before, _) = NEW.split_once("\nroutes:").unwrap();
-    let before = before.replace(", routes: [chat]", "");
-    let text = format!("{before}\nroutes:{routes}").replace("context: 950", "context: 95000");
-    let loaded = load(&Sources::from_text(Format::Yaml, text)).unwrap();
-    for (what, record, expected) in [
-        (
-            "at noon",
-            json!({"time": "2026-11-20T12:00:00.000Z"}),
-            "open",
-        ),
-        (
-            "at night",
-            json!({"time": "2026-11-20T23:00:00.000Z"}),
-            "c/k",
-        ),
-        (
-            "with an IIN",
-            json!({"privacy": {"found": {"iin": 1}, "action": "mask"}}),
-            "c/k",
-        ),
-        // Which it was, the record says.
-        (
-            "by name",
-            json!({"time": "2026-11-20T12:00:00.000Z", "rule": "iin"}),
-            "c/k",
-        ),
-        ("a stream", json!({"route": "batch", "stream": true}), "c/k"),
-        ("plain", json!({"route": "batch", "stream": false}), "open"),
-    ] {
-        let rng = fastrand::Rng::with_seed(1);
-        let mut replay = Replay::new(&loaded.snapshot, Span::default(), Instant::now(), rng);
-        replay.line(self::record(&record).as_bytes());
-        let told = serde_json::to_value(replay.finish()).unwrap();
-        let to = told["targets"].as_array().unwrap().first();
-        let found = to.map_or("open", |to| to["target"].as_str().unwrap());
-        assert_eq!(found, expected, "{what}: {told:#}");
     }
 }

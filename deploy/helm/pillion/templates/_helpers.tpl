@@ -1,0 +1,82 @@
+{{- define "pillion.name" -}}
+{{- printf "%s-injector" .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "pillion.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: pillion
+{{ include "pillion.selector" . }}
+{{- end -}}
+
+{{- define "pillion.selector" -}}
+app.kubernetes.io/name: pillion
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: injector
+{{- end -}}
+
+{{- define "pillion.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{- define "pillion.tlsSecret" -}}
+{{- if eq .Values.certificates.source "secret" -}}
+{{ required "certificates.secret.name is needed with certificates.source: secret" .Values.certificates.secret.name }}
+{{- else -}}
+{{ include "pillion.name" . }}-tls
+{{- end -}}
+{{- end -}}
+
+{{/* The settings file of `pillion inject`. */}}
+{{- define "pillion.settings" -}}
+{{- $sidecar := .Values.sidecar -}}
+kubernetes_version: {{ .Capabilities.KubeVersion.Version | trimPrefix "v" | quote }}
+image: {{ include "pillion.image" . | quote }}
+image_pull_policy: {{ .Values.image.pullPolicy }}
+{{- with $sidecar.source }}
+source: {{ . | quote }}
+{{- end }}
+{{- with $sidecar.configMap }}
+config_map: {{ . | quote }}
+{{- end }}
+{{- with $sidecar.ca }}
+ca: {{ . | quote }}
+{{- end }}
+{{- with $sidecar.tokenSecret }}
+token_secret: {{ . | quote }}
+{{- end }}
+audience: {{ $sidecar.audience | quote }}
+env_sdks: {{ toJson $sidecar.sdks }}
+{{- with $sidecar.team }}
+team: {{ . | quote }}
+{{- end }}
+{{- with $sidecar.environment }}
+environment: {{ . | quote }}
+{{- end }}
+cpu_request: {{ $sidecar.resources.cpuRequest | quote }}
+{{- with $sidecar.resources.cpuLimit }}
+cpu_limit: {{ . | quote }}
+{{- end }}
+memory_request: {{ $sidecar.resources.memoryRequest | quote }}
+memory_limit: {{ $sidecar.resources.memoryLimit | quote }}
+{{- with $sidecar.env }}
+env:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.profiles }}
+profiles:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Which namespaces a rule never applies to. Not this release's: its own pods say that they want no sidecar. */}}
+{{- define "pillion.excluded" -}}
+- key: kubernetes.io/metadata.name
+  operator: NotIn
+  values: {{ toJson .Values.selection.excludedNamespaces }}
+{{- end -}}

@@ -1,0 +1,92 @@
+"""Evaluates a MutatingAdmissionPolicy as an API server does, for those that are too old to have it: conditions, then
+one change after the other, each on what the one before has made of the object."""
+
+import re
+
+import celpy
+import jsonpatch
+from celpy import celtypes
+from celpy.adapter import json_to_cel
+
+
+def split(text, separator):
+    return celtypes.ListType([celtypes.StringType(part) for part in text.split(separator)])
+
+
+def quantity(text):
+    units = {"": 1, "m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 1e3, "M": 1e6, "G": 1e9}
+    number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", text).groups()
+    return celtypes.DoubleType(float(number) * units[unit])
+
+
+FUNCTIONS = {
+    "split": split,
+    "trim": lambda text: celtypes.StringType(text.strip()),
+    "replace": lambda text, old, new: celtypes.StringType(text.replace(old, new)),
+    "quantity": quantity,
+    "isGreaterThan": lambda one, other: celtypes.BoolType(one > other),
+    "escapeKey": lambda _, key: celtypes.StringType(key.replace("~", "~0").replace("/", "~1")),
+}
+
+
+class Policy:
+    def __init__(self, manifest):
+        self.spec = manifest["spec"]
+        self.environment = celpy.Environment()
+        self.programs = {}
+
+    def mutate(self, pod):
+        """What becomes of the pod; `None` when a condition does not hold."""
+        for condition in self.spec["matchConditions"]:
+            if not self._value(condition["expression"], pod, {}):
+                return None
+        for mutation in self.spec["mutations"]:
+            assert mutation["patchType"] == "JSONPatch"
+            patch = self._value(mutation["jsonPatch"]["expression"], pod, self._variables(pod))
+            pod = without_empty(jsonpatch.apply_patch(pod, plain(patch)))
+        return pod
+
+    def _variables(self, pod):
+        """Anew for each change: they see the object as it is by then."""
+        variables = celtypes.MapType()
+        for variable in self.spec["variables"]:
+            name = celtypes.StringType(variable["name"])
+            variables[name] = self._value(variable["expression"], pod, variables)
+        return variables
+
+    def _value(self, expression, pod, variables):
+        if expression not in self.programs:
+            # A constructor that only an API server knows is a map to everybody else.
+            text = re.sub(r"JSONPatch\{op: ('\w+'), path: ", r"{'op': \1, 'path': ", expression)
+            text = text.replace(", value: ", ", 'value': ").replace("  value: ", " 'value': ")
+            program = self.environment.program(self.environment.compile(text), functions=FUNCTIONS)
+            self.programs[expression] = program
+        names = {"object": json_to_cel(pod), "variables": variables, "jsonpatch": celtypes.StringType("")}
+        return self.programs[expression].evaluate(names)
+
+
+def plain(value):
+    """Of CEL's own types what JSON has."""
+    if isinstance(value, dict):
+        return {str(key): plain(it) for key, it in value.items()}
+    if isinstance(value, list):
+        return [plain(it) for it in value]
+    if isinstance(value, celtypes.BoolType):
+        return bool(value)
+    if isinstance(value, celtypes.IntType):
+        return int(value)
+    assert isinstance(value, str), value
+    return str(value)
+
+
+# An API server's own types leave out what is empty: an empty list is none by the next change. Not so what is a pointer.
+KEPT = {"emptyDir", "metadata"}
+
+
+def without_empty(value):
+    if isinstance(value, dict):
+        cleaned = {key: without_empty(it) for key, it in value.items()}
+        return {key: it for key, it in cleaned.items() if key in KEPT or it not in ({}, [])}
+    if isinstance(value, list):
+        return [without_empty(it) for it in value]
+    return value

@@ -1,0 +1,100 @@
+import base64
+import itertools
+import subprocess
+
+import pytest
+import yaml
+
+from chart import CHART, OTHERS, of_kind, template
+
+VERSIONS = ("1.29.0", "1.33.0", "1.37.0")
+VALUES = sorted((CHART / "ci").glob("*-values.yaml"))
+
+
+def matrix():
+    for values, version in itertools.product([None, *VALUES], VERSIONS):
+        # A policy is there from 1.36 on.
+        if values and values.name.startswith("policy") and version != "1.37.0":
+            continue
+        name = values.stem if values else "usual"
+        yield pytest.param(values, version, id=f"{name} {version}")
+
+
+@pytest.mark.parametrize(("values", "version"), list(matrix()))
+def test_what_is_rendered_is_valid_where_it_is_to_be_used(values, version, tmp_path):
+    args = ["--values", str(values)] if values else []
+    lint = ["helm", "lint", "--strict", "--quiet", str(CHART), "--kube-version", version, *args]
+    done = subprocess.run(lint, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    documents = template(*args, version=version)
+    assert isinstance(documents, list), documents
+    core = [it for it in documents if not it["apiVersion"].startswith(OTHERS)]
+    assert core
+    rendered = tmp_path / "rendered.yaml"
+    rendered.write_text(yaml.safe_dump_all(core))
+    short = version.removesuffix(".0")
+    done = subprocess.run(
+        ["kubernetes-validate", "--strict", "-k", short, str(rendered)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--set", "injector.replica=1"], "replica"),
+        (["--set", "mode=sidecar"], "mode"),
+        (["--set", "certificates.source=secret"], "certificates.secret.caBundle is needed"),
+        (["--set", "mode=policy,sidecar.tokenSecret=a/b"], "needs Kubernetes 1.36 or later"),
+        (["--kube-version", "1.37.0", "--set", "mode=policy"], "sidecar.tokenSecret (NAME/KEY) is needed"),
+        (["--set", "sidecar.tokenSecret=UPPER/x"], "tokenSecret"),
+    ],
+)
+def test_values_that_are_wrong_are_refused_with_a_reason(args, said):
+    error = template(*args)
+    assert isinstance(error, str) and said in error
+
+
+def test_a_certificate_is_for_the_service_and_trusted_by_the_webhook(tmp_path):
+    documents = template()
+    secret = of_kind(documents, "Secret")[0]["data"]
+    hooks = of_kind(documents, "MutatingWebhookConfiguration")[0]["webhooks"]
+    assert {hook["clientConfig"]["caBundle"] for hook in hooks} == {secret["ca.crt"]}
+    for name in ("ca.crt", "tls.crt"):
+        (tmp_path / name).write_bytes(base64.b64decode(secret[name]))
+    service = hooks[0]["clientConfig"]["service"]
+    host = f"{service['name']}.{service['namespace']}.svc"
+    command = ["openssl", "verify", "-CAfile", "ca.crt", "-verify_hostname", host, "tls.crt"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize("mode", ["webhook", "policy"])
+def test_a_pod_comes_by_one_way_at_most(mode):
+    args = ["--set", f"mode={mode},sidecar.tokenSecret=llm/token"]
+    documents = template(*args, version="1.37.0")
+    if mode == "webhook":
+        ways = of_kind(documents, "MutatingWebhookConfiguration")[0]["webhooks"]
+    else:
+        ways = [it["spec"]["matchResources"] for it in of_kind(documents, "MutatingAdmissionPolicyBinding")]
+    for namespace, pod, expected in [
+        ({}, {}, 0),
+        ({"pillion.dev/injection": "enabled"}, {}, 1),
+        ({"pillion.dev/injection": "enabled"}, {"pillion.dev/inject": "false"}, 0),
+        ({"pillion.dev/injection": "enabled"}, {"pillion.dev/inject": "true"}, 1),
+        ({"pillion.dev/injection": "disabled"}, {"pillion.dev/inject": "true"}, 1),
+        ({}, {"pillion.dev/inject": "true"}, 1),
+        ({}, {"pillion.dev/inject": "false"}, 0),
+        ({"kubernetes.io/metadata.name": "kube-system"}, {"pillion.dev/inject": "true"}, 0),
+    ]:
+        taken = [way for way in ways if selects(way["namespaceSelector"], namespace) and selects(way["objectSelector"], pod)]
+        assert len(taken) == expected, (namespace, pod)
+    injector = of_kind(documents, "Deployment")
+    for deployment in injector:
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
+        assert not [way for way in ways if selects(way["objectSelector"], labels)], "it would wait for itself"
+
+
+def selects(selector, labels):
+    operators = {"In": lambda value, values: value in values, "NotIn": lambda value, values: value not in values}
+    rules = selector["matchExpressions"]
+    return all(operators[rule["operator"]](labels.get(rule["key"]), rule["values"]) for rule in rules)

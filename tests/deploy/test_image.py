@@ -1,0 +1,128 @@
+"""The image, built as anybody builds it, and run as a careful platform runs it: an empty root that cannot be written,
+a user without a name, no capability."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from conftest import ROOT
+from pillion import PATIENCE, free_port
+
+TAG = "localhost/pillion:test"
+MIB = 1 << 20
+# Without a daemon, and in a container that may not make containers.
+BUILDAH = {**os.environ, "BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the root of a process")
+
+
+def run(*command, **more):
+    done = subprocess.run(command, capture_output=True, text=True, **more)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+def build():
+    """Builds it, and tells which one it is."""
+    run(str(ROOT / "deploy/image"), TAG, env=BUILDAH)
+    return run("buildah", "inspect", "--type", "image", "--format", "{{.FromImageID}}", TAG, env=BUILDAH)
+
+
+@pytest.fixture(scope="module")
+def image():
+    return build()
+
+
+@pytest.fixture
+def rootfs(image):
+    container = run("buildah", "from", "--pull-never", TAG, env=BUILDAH)
+    try:
+        yield run("buildah", "mount", container, env=BUILDAH)
+    finally:
+        run("buildah", "rm", container, env=BUILDAH)
+
+
+@contextlib.contextmanager
+def running(rootfs, config, *args):
+    """The image's program in its root, which it cannot write to, as its user and without capabilities."""
+    # A platform mounts a configuration; here it is put in before the root is closed.
+    os.makedirs(f"{rootfs}/etc/pillion", exist_ok=True)
+    with open(f"{rootfs}/etc/pillion/pillion.yaml", "w") as file:
+        file.write(config)
+    inside = "setpriv --no-new-privs --bounding-set=-all,+sys_chroot,+setuid,+setgid chroot --userspec=65532:65532"
+    script = f'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec env -i PILLION_CONFIG=/etc/pillion/pillion.yaml {inside} "$0" /usr/bin/pillion "$@"'
+    process = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", script, rootfs, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_image_is_one_small_static_binary(image, rootfs):
+    binary = f"{rootfs}/usr/bin/pillion"
+    said = run("file", "-b", binary) if shutil.which("file") else run("readelf", "-d", binary)
+    assert "static" in said or "NEEDED" not in said, said
+    files = [os.path.join(folder, name) for folder, _, names in os.walk(rootfs) for name in names]
+    inside = sorted(os.path.relpath(path, rootfs) for path in files)
+    assert inside == ["usr/bin/pillion", "usr/share/doc/pillion/LICENSE", "usr/share/doc/pillion/sbom.cdx.json"]
+    size = sum(os.path.getsize(path) for path in files)
+    print(f"image: {size / MIB:.1f} MiB")
+    assert size <= 12 * MIB
+    about = json.loads(run("buildah", "inspect", "--type", "image", TAG, env=BUILDAH))["OCIv1"]
+    assert about["config"]["User"] == "65532:65532"
+    labels = about["config"]["Labels"]
+    for name in ("title", "description", "licenses", "version", "revision", "created"):
+        assert labels[f"org.opencontainers.image.{name}"], name
+
+
+def test_what_it_is_made_of_is_listed(rootfs):
+    with open(f"{rootfs}/usr/share/doc/pillion/sbom.cdx.json") as file:
+        sbom = json.load(file)
+    assert {"rustls", "hyper", "tokio"} <= {part["name"] for part in sbom["components"]}
+    # For scanners of images: in the binary itself.
+    assert ".dep-v0" in run("readelf", "-S", "--wide", f"{rootfs}/usr/bin/pillion")
+
+
+def test_the_same_commit_gives_the_same_image(image):
+    assert build() == image
+
+
+def test_it_runs_in_an_empty_root_that_it_cannot_write(rootfs):
+    listen, admin, provider = free_port(), free_port(), free_port()
+    config = json.dumps(
+        {
+            "listen": f"127.0.0.1:{listen}",
+            "admin": f"127.0.0.1:{admin}",
+            "allow_anonymous": True,
+            "simulate": {"sim": {"listen": f"127.0.0.1:{provider}"}},
+            "providers": {"sim": {"kind": "openai-compatible", "base_url": f"http://127.0.0.1:{provider}/v1"}},
+            "routes": {"chat": {"targets": ["sim/m"]}},
+        }
+    )
+    began = time.monotonic()
+    with running(rootfs, config, "run") as process:
+        while True:
+            assert process.poll() is None, process.stderr.read()
+            with running(rootfs, config, "healthcheck", "--admin", f"127.0.0.1:{admin}") as check:
+                if check.wait(PATIENCE) == 0:
+                    break
+            assert time.monotonic() - began < PATIENCE
+        status = open(f"/proc/{process.pid}/status").read()
+        fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        assert fields["Uid"].split()[0] == "65532" and fields["NoNewPrivs"] == "1"
+        assert int(fields["CapEff"], 16) == 0 and int(fields["CapPrm"], 16) == 0
+        answer = run(
+            "curl", "-sS", f"http://127.0.0.1:{listen}/v1/chat/completions", "-H", "content-type: application/json",
+            "-d", json.dumps({"model": "chat", "messages": [{"role": "user", "content": "Hello"}]}),
+        )
+        assert json.loads(answer)["choices"][0]["message"]["content"]
+        process.terminate()
+        assert process.wait(PATIENCE) == 0

@@ -1,0 +1,177 @@
+"""Three ways to the same pod: the injector, the API server's policy, the Kustomize component. None of them may take
+away what a pod had."""
+
+import copy
+import json
+import os
+import subprocess
+
+import pytest
+import yaml
+
+from chart import of_kind, template
+from conftest import ROOT
+from policy import Policy, without_empty
+
+VERSIONS = ("1.29", "1.33", "1.37")
+PLAIN = {"containers": [{"name": "app", "image": "i"}]}
+
+
+def pod(spec=None, labels=None, annotations=None):
+    metadata = {"name": "chat", "namespace": "shop"}
+    if labels:
+        metadata["labels"] = labels
+    if annotations:
+        metadata["annotations"] = annotations
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": copy.deepcopy(spec or PLAIN)}
+
+
+def container(name="app", **more):
+    return {"name": name, "image": "i", **more}
+
+
+def env(**variables):
+    return [{"name": name, "value": value} for name, value in variables.items()]
+
+
+PODS = {
+    "nothing else": pod(),
+    "labels and annotations": pod(labels={"app": "chat"}, annotations={"note": "a"}),
+    "init containers": pod({**PLAIN, "initContainers": [container("init"), container("second")]}),
+    "volumes": pod({**PLAIN, "volumes": [{"name": "data", "emptyDir": {}}]}),
+    "several containers": pod({"containers": [container("a"), container("b", env=env(LOG="x"))]}),
+    "its own settings": pod({"containers": [container(env=env(OPENAI_BASE_URL="http://x", ANTHROPIC_AUTH_TOKEN="t"))]}),
+    "a proxy": pod({"containers": [container(env=env(HTTPS_PROXY="http://p:1"))]}),
+    "a proxy with exemptions": pod({"containers": [container(env=env(http_proxy="http://p:1", NO_PROXY=".svc"))]}),
+    "a proxy with small exemptions": pod({"containers": [container(env=env(http_proxy="http://p:1", no_proxy=".svc"))]}),
+    "all exempt": pod({"containers": [container(env=env(HTTP_PROXY="http://p:1", NO_PROXY="*"))]}),
+    "some containers": pod({"containers": [container("a"), container("b")]}, annotations={"pillion.dev/containers": "b"}),
+    "an identity": pod(
+        labels={"app.kubernetes.io/name": "shop", "pillion.dev/environment": "stage"},
+        annotations={"pillion.dev/team": "a$b"},
+    ),
+    "another image": pod(annotations={"pillion.dev/image": "there/pillion:2", "pillion.dev/memory-limit": "16Mi"}),
+    "another token": pod(annotations={"pillion.dev/token-secret": "mine/key"}),
+    "a config map": pod(annotations={"pillion.dev/config": "routes/own.yaml"}),
+    "another source": pod(annotations={"pillion.dev/config": "consul://c:8500/p"}),
+}
+LEFT = {
+    "seen to": pod(annotations={"pillion.dev/status": "injected"}),
+    "has one": pod({"containers": [container("pillion")]}),
+    "its node's network": pod({**PLAIN, "hostNetwork": True}),
+    "windows": pod({**PLAIN, "os": {"name": "windows"}}),
+}
+
+VALUES = (
+    "mode=webhook,image.pullPolicy=Always,sidecar.source=https://config.internal/prod.yaml,sidecar.ca=authorities/ca.pem,"
+    "sidecar.tokenSecret=llm/token,sidecar.environment=prod,sidecar.env.PILLION_LOG=debug,"
+    "sidecar.env.PILLION_SHARED_STATE.secret=redis/url"
+)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    """The injector's, as the chart has them."""
+    documents = template("--set", VALUES, version="1.37.0")
+    maps = [it for it in of_kind(documents, "ConfigMap") if "injector.yaml" in it["data"]]
+    file = tmp_path_factory.mktemp("injector") / "injector.yaml"
+    file.write_text(maps[0]["data"]["injector.yaml"])
+    return file
+
+
+@pytest.fixture(scope="module")
+def policy():
+    documents = template("--set", VALUES.replace("webhook", "policy"), version="1.37.0")
+    return Policy(of_kind(documents, "MutatingAdmissionPolicy")[0])
+
+
+def inject(manifest, *args):
+    """What `pillion inject -f -` makes of it."""
+    done = subprocess.run(
+        [os.environ["PILLION_BIN"], "inject", "-f", "-", *args],
+        input=manifest if isinstance(manifest, str) else json.dumps(manifest),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_the_policy_does_what_the_injector_does(name, settings, policy):
+    injected = yaml.safe_load(inject(PODS[name], "--config", str(settings)))
+    mutated = policy.mutate(PODS[name])
+    assert sorted_env(without_empty(injected)) == sorted_env(mutated)
+    assert policy.mutate(mutated) is None, "it is done once"
+    assert yaml.safe_load(inject(injected, "--config", str(settings))) == injected
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_both_leave_alone_what_is_not_theirs(name, settings, policy):
+    assert policy.mutate(LEFT[name]) is None
+    assert yaml.safe_load(inject(LEFT[name], "--config", str(settings))) == LEFT[name]
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_an_injected_pod_is_valid_and_has_what_it_had(name, settings, tmp_path):
+    text = inject(PODS[name], "--config", str(settings))
+    file = tmp_path / "pod.yaml"
+    file.write_text(text)
+    for version in VERSIONS:
+        done = subprocess.run(
+            ["kubernetes-validate", "--strict", "-k", version, str(file)], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    before, after = PODS[name], yaml.safe_load(text)
+    for kind in ("labels", "annotations"):
+        assert before["metadata"].get(kind, {}).items() <= after["metadata"][kind].items()
+    for kind in ("containers", "initContainers", "volumes"):
+        names = [it["name"] for it in after["spec"].get(kind, []) if not it["name"].startswith("pillion")]
+        assert names == [it["name"] for it in before["spec"].get(kind, [])]
+    for old, new in zip(before["spec"]["containers"], after["spec"]["containers"]):
+        for variable in old.get("env", []):
+            now = [it for it in new["env"] if it["name"] == variable["name"]]
+            assert len(now) == 1
+            if variable["name"].lower() != "no_proxy":
+                assert now == [variable]
+
+
+def test_the_component_is_the_injector_s_sidecar(settings, tmp_path):
+    done = subprocess.run(
+        ["kubectl", "kustomize", str(ROOT / "deploy/kustomize/example")], capture_output=True, text=True, check=True
+    )
+    documents = list(yaml.safe_load_all(done.stdout))
+    deployment = of_kind(documents, "Deployment")[0]
+    file = tmp_path / "rendered.yaml"
+    file.write_text(done.stdout)
+    for version in VERSIONS:
+        subprocess.run(["kubernetes-validate", "--strict", "-k", version, str(file)], check=True, capture_output=True)
+    ours = deployment["spec"]["template"]["spec"]["initContainers"][0]
+    before = yaml.safe_load((ROOT / "deploy/kustomize/example/deployment.yaml").read_text())
+    after = yaml.safe_load(
+        inject(before, "--image", ours["image"], "--config-map", "pillion/pillion.yaml", "--token-secret", "llm/token")
+    )
+    theirs = after["spec"]["template"]["spec"]["initContainers"][0]
+    # The component cannot know the application's labels.
+    theirs["env"] = [it for it in theirs["env"] if not it["name"].startswith("PILLION_IDENTITY__SERVICE")]
+    assert sorted_env({"c": ours}) == sorted_env({"c": theirs})
+    # And what it has in the document itself holds.
+    said = subprocess.run(
+        [os.environ["PILLION_BIN"], "validate", str(ROOT / "deploy/kustomize/example/pillion.yaml")],
+        env={"POD_NAME": "chat-0"},
+        capture_output=True,
+        text=True,
+    )
+    assert said.returncode == 0, said.stderr
+
+
+def sorted_env(value):
+    """Variables by name: their order says nothing, but for those that refer to others, which come first in both."""
+    if isinstance(value, dict):
+        value = {key: sorted_env(it) for key, it in value.items()}
+        if isinstance(value.get("env"), list):
+            value["env"] = sorted(value["env"], key=lambda variable: variable["name"])
+        return value
+    if isinstance(value, list):
+        return [sorted_env(it) for it in value]
+    return value
