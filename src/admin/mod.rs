@@ -2,7 +2,8 @@
 //!
 //! Pure but for the clock: a method and a path in, a response out; whoever listens calls
 //! [`respond`]. Readiness never depends on a provider: a pod that is taken out because a provider
-//! is down cannot fall back to another one. Never here: content, or a secret's value.
+//! is down cannot fall back to another one. Never here: a secret's value, or content but that of one record for
+//! who shows the token.
 
 mod access;
 mod requests;
@@ -67,7 +68,7 @@ pub async fn respond<B>(request: &Request<B>, from: IpAddr, state: &AdminState) 
     }
     match asked {
         Asked::Config => config(state).await,
-        Asked::Request(id) => match requests::one(&state.status.recent(), id) {
+        Asked::Request(id) => match request_of(state, id) {
             Some(record) => page(StatusCode::OK, JSON, record),
             None => page(
                 StatusCode::NOT_FOUND,
@@ -129,6 +130,13 @@ fn readiness(state: &AdminState) -> Response<Body> {
             page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
         }
     }
+}
+
+/// The record of a request. What it holds of content only a token opens: where there is none, everybody on
+/// this machine is told the rest.
+fn request_of(state: &AdminState, id: &str) -> Option<Vec<u8>> {
+    let with_content = state.status.admin_token().is_some();
+    requests::one(&state.status.recent(), id, with_content)
 }
 
 fn targets(state: &AdminState) -> Response<Body> {

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::wire::edit::{Edits, Object};
+use crate::wire::json::Cursor;
+
 /// What a list tells of each; the rest is told of one alone.
 const LISTED: [&str; 17] = [
     "time",
@@ -42,13 +45,25 @@ fn short(mut record: Map<String, Value>) -> Value {
     Value::Object(short)
 }
 
-/// The record of one, whole.
-pub(super) fn one(records: &[Arc<[u8]>], id: &str) -> Option<Vec<u8>> {
+/// The record of one, whole, or whole but for what was asked and answered.
+pub(super) fn one(records: &[Arc<[u8]>], id: &str, with_content: bool) -> Option<Vec<u8>> {
     let is_it = |record: &&Arc<[u8]>| {
         let record = read(record);
         record.is_some_and(|record| record.get("id").and_then(Value::as_str) == Some(id))
     };
-    records.iter().find(is_it).map(|record| record.to_vec())
+    let record = records.iter().find(is_it)?;
+    if with_content {
+        return Some(record.to_vec());
+    }
+    let text = str::from_utf8(record).ok()?;
+    let top = Object::read(&mut Cursor::new(text)).ok()?;
+    let mut edits = Edits::default();
+    if let Some(content) = top.get("content") {
+        edits.replace(content, "null");
+    }
+    let mut out = String::with_capacity(text.len());
+    edits.apply(text, |piece| out.push_str(piece));
+    Some(out.into())
 }
 
 fn read(record: &[u8]) -> Option<Map<String, Value>> {
@@ -61,13 +76,17 @@ mod tests {
 
     #[test]
     fn a_list_is_short_and_one_is_whole() {
-        let first = r#"{"kind":"pillion.audit","id":"a","route":"chat","plan":["x/y"],"attempts":[{"target":"x/y"}]}"#;
+        let first = r#"{"kind":"pillion.audit","id":"a","route":"chat","plan":["x/y"],"attempts":[{"target":"x/y"}],"content":{"request":"{}","answer":null,"cut":false},"config_version":null}"#;
         let records: Vec<Arc<[u8]>> = [first, r#"{"id":"b"}"#, "no JSON"]
             .map(|text| Arc::from(text.as_bytes()))
             .into();
         let expected = r#"[{"id":"a","route":"chat","attempts":1},{"id":"b","attempts":0}]"#;
         assert_eq!(list(&records), expected);
-        assert_eq!(one(&records, "a").unwrap(), first.as_bytes());
-        assert_eq!(one(&records, "c"), None);
+        assert_eq!(one(&records, "a", true).unwrap(), first.as_bytes());
+        let content = r#"{"request":"{}","answer":null,"cut":false}"#;
+        let without = first.replace(content, "null");
+        assert_eq!(one(&records, "a", false).unwrap(), without.as_bytes());
+        assert_eq!(one(&records, "b", false).unwrap(), br#"{"id":"b"}"#);
+        assert_eq!(one(&records, "c", true), None);
     }
 }

@@ -5,7 +5,7 @@
 
 use figment::value::{Dict, Value};
 
-use super::keys::{Author, author, is_above, is_key};
+use super::keys::{Author, author, is_above, is_central_within, is_key};
 use super::node::Table;
 use super::path::Path;
 use super::pattern::{Pattern, Patterns};
@@ -84,11 +84,27 @@ pub(super) fn counted(own: &Dict, standing: Standing, left: &Patterns) -> Dict {
                 left.part(value, &Path::root().key(name))?
             }
             (Author::Release, Standing::Waiting | Standing::Led | Standing::Free) => return None,
+            (Author::Either, Standing::Waiting | Standing::Led) => own_part(name, value, left),
             (Author::Own | Author::Either | Author::Central | Author::Release, _) => value.clone(),
         };
         Some((name.clone(), value))
     };
     own.iter().filter_map(counts).collect()
+}
+
+/// A key that the sidecar may say, without what in it is the central document's, which does not leave it.
+fn own_part(name: &str, value: &Value, left: &Patterns) -> Value {
+    let mut value = value.clone();
+    let path = Path::root().key(name);
+    if let Value::Dict(_, entries) = &mut value {
+        entries.retain(|inner, _| !is_stray(&path.key(inner), left));
+    }
+    value
+}
+
+/// Whether it is within a key of the sidecar's, and the central document's all the same.
+fn is_stray(path: &Path, left: &Patterns) -> bool {
+    is_central_within(path) && !left.cover(path)
 }
 
 /// Where the sidecar's own file says what is the central document's, which does not leave it.
@@ -98,6 +114,9 @@ pub(super) fn strays(own: &Dict, left: &Patterns) -> Vec<Path> {
         if author(name) == Author::Central && is_key(name) {
             left.strays(value, &Path::root().key(name), &mut strays);
         }
+        let entries = value.as_dict().into_iter().flat_map(Dict::keys);
+        let within = entries.map(|inner| Path::root().key(name).key(inner));
+        strays.extend(within.filter(|path| is_stray(path, left)));
     }
     strays
 }

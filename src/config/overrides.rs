@@ -116,7 +116,7 @@ pub(super) fn take_beaten(
     dropped: &mut Vec<Dropped>,
 ) -> Layer {
     let why = |path: &Path| {
-        if path.first().map(author) != Some(Author::Either) {
+        if path.first().map(author) != Some(Author::Either) || keys::is_central_within(path) {
             return Some(Why::NotLeft);
         }
         said_of(central, path).map(|at| Why::Said(written.place(&at)))

@@ -9,7 +9,7 @@ use super::again::Again;
 use super::class::{Classes, Found};
 use super::detect::{Detectors, Hit, resolve};
 use super::vault::Vault;
-use super::walk::{self, Part, Unscannable};
+use super::walk::{self, Part, To, Unscannable, Visit};
 use crate::wire::json::Invalid;
 
 /// What a request holds: the result of looking at each of its texts once.
@@ -52,9 +52,23 @@ impl Survey {
     /// # Errors
     /// Where the body stops being JSON.
     pub fn read(detectors: &Detectors, body: &str) -> Result<Self, Invalid> {
+        let known = Vault::default();
+        let (mut survey, walked) =
+            Self::of(detectors, &known, |visit| walk::walk(body, To::Peer, visit));
+        survey.unscannable = walked?.unscannable;
+        Ok(survey)
+    }
+
+    /// Looks at what `walk` shows, and returns what that came to as well. A placeholder of `known` is no value.
+    pub(super) fn of<W>(
+        detectors: &Detectors,
+        known: &Vault,
+        walk: impl FnOnce(&mut Visit<'_>) -> W,
+    ) -> (Self, W) {
         let (mut texts, mut count, mut vault) = (Vec::new(), 0, Vault::default());
-        let walked = walk::walk(body, &mut |text, _, part| {
-            let hits = detectors.all(text);
+        let walked = walk(&mut |text, _, part| {
+            let mut hits = detectors.all(text);
+            known.pass_over(text, &mut hits);
             if !hits.is_empty() {
                 texts.push(Told {
                     number: count,
@@ -66,12 +80,18 @@ impl Survey {
             vault.reserve(text);
             count += 1;
             None
-        })?;
-        Ok(Self {
+        });
+        let survey = Self {
             texts,
             reserved: vault.into_reserved(),
-            unscannable: walked.unscannable,
-        })
+            unscannable: Vec::new(),
+        };
+        (survey, walked)
+    }
+
+    /// What the texts hold that reads like a placeholder.
+    pub(super) fn reserved(&self) -> &HashSet<String> {
+        &self.reserved
     }
 
     /// How often each of `classes` is in it.
@@ -100,6 +120,25 @@ impl Survey {
         body: &str,
         classes: Classes,
     ) -> Result<Masked, Invalid> {
+        let mut vault = Vault::reserving(self.reserved.clone());
+        let walk = |visit: &mut Visit<'_>| walk::walk(body, To::Peer, visit);
+        let (found, walked) = self.take_out(detectors, classes, &mut vault, walk);
+        Ok(Masked {
+            body: walked.transpose()?.and_then(|walked| walked.text),
+            vault,
+            found,
+        })
+    }
+
+    /// Gives `walk`, which shows what was surveyed, what is to stand in the place of `classes`. It is not
+    /// called where there is nothing to be taken out.
+    pub(super) fn take_out<W>(
+        &self,
+        detectors: &Detectors,
+        classes: Classes,
+        vault: &mut Vault,
+        walk: impl FnOnce(&mut Visit<'_>) -> W,
+    ) -> (Found, Option<W>) {
         let mut texts: Vec<(&Told, Vec<Hit>)> = Vec::new();
         let mut found = Found::default();
         for told in &self.texts {
@@ -114,32 +153,23 @@ impl Survey {
         // Numbers are given before the first is replaced: what a later text tells is replaced in an
         // earlier one, too. What stands before a conversation comes first, wherever a body has it, so
         // that a new turn changes no number there.
-        let mut vault = Vault::reserving(self.reserved.clone());
         for part in [Part::Head, Part::Rest] {
             for (told, hits) in texts.iter().filter(|(told, _)| told.part == part) {
-                keep(detectors, &told.text, hits, &mut vault);
+                keep(detectors, &told.text, hits, vault);
             }
         }
-        if texts.is_empty() {
-            return Ok(Masked {
-                body: None,
-                vault,
-                found,
-            });
+        if vault.is_empty() {
+            return (found, None);
         }
-        let again = Again::of(&vault, classes);
+        let again = Again::of(vault, classes);
         let (mut count, mut hits) = (0, texts.iter().peekable());
-        let walked = walk::walk(body, &mut |text, _, _| {
+        let walked = walk(&mut |text, _, _| {
             let own = hits.next_if(|(told, _)| told.number == count);
             let own = own.map_or(&[][..], |(_, hits)| hits);
             count += 1;
-            replace(detectors, text, own, &again, &mut vault)
-        })?;
-        Ok(Masked {
-            body: walked.text,
-            vault,
-            found,
-        })
+            replace(detectors, text, own, &again, vault)
+        });
+        (found, Some(walked))
     }
 }
 

@@ -11,6 +11,9 @@
 //! Unmask::new(vault, form)                one text of a stream: push pieces, then finish
 //! Frames::new(vault, surface)             a whole stream, in the frames of its caller's surface
 //! vault.restore(text, form)               a whole text; `restore_body` for a whole plain answer
+//! Transcript::of(detectors, body, vault)  what a record may hold of an exchange: the request, masked
+//! Said::new(surface)                      what its answer says: told its body, or each piece of its stream
+//! transcript.answer(&said, is_whole)      the same, masked
 //! ```
 //!
 //! A value becomes `[EMAIL_1]`: its class and a number by first occurrence, so that the next turn of a
@@ -33,6 +36,8 @@ mod detect;
 mod frames;
 mod mask;
 mod placeholder;
+mod said;
+mod transcript;
 mod unmask;
 mod vault;
 mod walk;
@@ -41,6 +46,8 @@ pub use class::{Class, Classes, Found};
 pub use detect::{BadPattern, Detectors, Hit};
 pub use frames::Frames;
 pub use mask::{Masked, Survey, mask};
+pub use said::Said;
+pub use transcript::{MaskedText, Transcript};
 pub use unmask::{Form, Unmask};
 pub use vault::Vault;
 pub use walk::Unscannable;

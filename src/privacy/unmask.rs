@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::placeholder::{self, Reading};
 use super::vault::Vault;
-use super::walk;
+use super::walk::{self, Part, To};
 use crate::wire::json::{self, Invalid};
 
 /// What kind of text a value is put back into.
@@ -38,10 +38,11 @@ impl Vault {
         if self.is_empty() {
             return Ok(None);
         }
-        let walked = walk::walk(body, &mut |text, form, _| match self.restore(text, form) {
+        let mut restore = |text: &str, form: Form, _: Part| match self.restore(text, form) {
             Cow::Owned(restored) if restored != text => Some(restored),
             Cow::Owned(_) | Cow::Borrowed(_) => None,
-        })?;
+        };
+        let walked = walk::walk(body, To::Peer, &mut restore)?;
         Ok(walked.text)
     }
 

@@ -6,9 +6,9 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::class::Class;
-use super::detect::Detectors;
 use super::detect::escapes::Unescaped;
 use super::detect::normal::normal;
+use super::detect::{Detectors, Hit};
 use super::placeholder::{self, Reading};
 
 /// What was taken out of one request. It is made for one, goes with it, and is zeroed when dropped; it
@@ -26,6 +26,7 @@ pub struct Vault {
     reserved: HashSet<String>,
 }
 
+#[derive(Clone)]
 struct Entry {
     class: Class,
     placeholder: String,
@@ -33,7 +34,7 @@ struct Entry {
 }
 
 /// A normal form, which is as personal as the value.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Normal(Zeroizing<String>);
 
 impl std::hash::Hash for Normal {
@@ -55,6 +56,42 @@ impl Vault {
             reserved,
             ..Self::default()
         }
+    }
+
+    /// Another one that begins with the same values under the same placeholders; more of these are reserved.
+    pub(super) fn going_on(&self, reserved: &HashSet<String>) -> Self {
+        Self {
+            entries: self.entries.clone(),
+            by_value: self.by_value.clone(),
+            by_name: self.by_name.clone(),
+            labels: self.labels.clone(),
+            reserved: self.reserved.union(reserved).cloned().collect(),
+        }
+    }
+
+    /// Takes those `hits` out that lie within placeholders of these values.
+    pub(super) fn pass_over(&self, text: &str, hits: &mut Vec<Hit>) {
+        if self.is_empty() || hits.is_empty() {
+            return;
+        }
+        let (mut places, mut at) = (Vec::new(), 0);
+        while let Some(place) = placeholder::next(text, at) {
+            at = match placeholder::read(text, place, |_| false) {
+                Reading::Whole { start, end, name } => {
+                    if self.by_name.contains_key(&name) {
+                        places.push(start..end);
+                    }
+                    end
+                }
+                Reading::Nothing { next } => next.max(place + 1),
+                Reading::Begun => place + 1,
+            };
+        }
+        hits.retain(|hit| {
+            let before = places.partition_point(|place| place.start <= hit.span.start);
+            let place = before.checked_sub(1).and_then(|at| places.get(at));
+            place.is_none_or(|place| place.end < hit.span.end)
+        });
     }
 
     /// What was noted by [`reserve`](Self::reserve).

@@ -4,7 +4,8 @@
 //! points or chooses is no text: keys, models, types, ids, roles, names of tools. All other strings are,
 //! also in fields that are newer than this code. Arguments and results of tools are the application's
 //! own data: there every string is text, also a key, and a long number; JSON in a string is walked in its
-//! turn.
+//! turn. In a record nothing has to work: there all keys and names are texts, and what cannot be looked at
+//! gives way to a note.
 
 use std::ops::Range;
 
@@ -17,6 +18,10 @@ const DEEPEST: u8 = 4;
 const UNBROKEN: usize = 1024;
 /// Digits that a number has at least to be looked at.
 const LONG_NUMBER: usize = 7;
+/// What a provider has signed or sealed, in a note.
+const SEALED: &str = "sealed";
+/// What opens another server, such as one of tools, in a note.
+const CREDENTIAL: &str = "a credential";
 
 /// What cannot be looked at, so that it may hold personal data of every class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +51,14 @@ impl Unscannable {
             Self::State => "what the provider keeps from earlier",
         }
     }
+}
+
+/// Where what is walked goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum To {
+    /// To who must understand it: a provider, the caller.
+    Peer,
+    Record,
 }
 
 /// What a walk came to.
@@ -79,16 +92,8 @@ impl Part {
 pub(super) type Visit<'v> = dyn FnMut(&str, Form, Part) -> Option<String> + 'v;
 
 /// Walks a whole body.
-pub(super) fn walk(body: &str, visit: &mut Visit<'_>) -> Result<Walked, Invalid> {
-    let mut walk = Walk {
-        text: body,
-        visit,
-        depth: 0,
-        part: Part::Rest,
-        sealed: false,
-        splices: Vec::new(),
-        unscannable: Vec::new(),
-    };
+pub(super) fn walk(body: &str, to: To, visit: &mut Visit<'_>) -> Result<Walked, Invalid> {
+    let mut walk = Walk::of(body, to, 0, visit);
     let mut cursor = Cursor::new(body);
     walk.value(&mut cursor, None, Zone::Frame)?;
     cursor.end()?;
@@ -98,6 +103,14 @@ pub(super) fn walk(body: &str, visit: &mut Visit<'_>) -> Result<Walked, Invalid>
         text: walk.spliced(),
         unscannable: walk.unscannable,
     })
+}
+
+/// Walks one text on its way into a record; gives what is to stand in its place.
+pub(super) fn text(text: &str, visit: &mut Visit<'_>) -> Option<String> {
+    if text.len() >= UNBROKEN && is_base64(text) {
+        return Some(note(Unscannable::Data.name(), text.len()));
+    }
+    Walk::of(text, To::Record, 0, visit).said(text, Form::Text)
 }
 
 /// Whose words an object speaks.
@@ -113,6 +126,7 @@ enum Zone {
 
 struct Walk<'a, 'v> {
     text: &'a str,
+    to: To,
     visit: &'a mut Visit<'v>,
     depth: u8,
     part: Part,
@@ -122,7 +136,20 @@ struct Walk<'a, 'v> {
     unscannable: Vec<Unscannable>,
 }
 
-impl<'a> Walk<'a, '_> {
+impl<'a, 'v> Walk<'a, 'v> {
+    fn of(text: &'a str, to: To, depth: u8, visit: &'a mut Visit<'v>) -> Self {
+        Self {
+            text,
+            to,
+            visit,
+            depth,
+            part: Part::Rest,
+            sealed: false,
+            splices: Vec::new(),
+            unscannable: Vec::new(),
+        }
+    }
+
     fn value(
         &mut self,
         cursor: &mut Cursor<'a>,
@@ -140,11 +167,16 @@ impl<'a> Walk<'a, '_> {
             }
             Kind::Object => {
                 cursor.object(|cursor, name| {
-                    if zone == Zone::Content {
+                    if zone == Zone::Content || self.to == To::Record {
                         self.key(name);
                     }
                     self.member(cursor, key, &name.decode(), zone)
                 })?;
+            }
+            Kind::Array if self.is_tokens(cursor, key, zone)? => {
+                self.unscannable.push(Unscannable::Tokens);
+                let span = cursor.skip()?;
+                self.note(span, Unscannable::Tokens.name());
             }
             Kind::Array => {
                 cursor.array(|cursor| self.value(cursor, key, zone))?;
@@ -181,6 +213,11 @@ impl<'a> Walk<'a, '_> {
             (_, "parameters" | "input_schema" | "schema" | "json_schema") => Zone::Schema,
             (zone, _) => zone,
         };
+        if self.to == To::Record && zone != Zone::Schema && is_credential(key) {
+            let span = cursor.skip()?;
+            self.note(span, CREDENTIAL);
+            return Ok(());
+        }
         if zone == Zone::Frame && kind != Kind::Null {
             let medium = match key {
                 "source" if kind == Kind::Object => self.source(cursor)?,
@@ -191,14 +228,19 @@ impl<'a> Walk<'a, '_> {
             };
             if let Some(medium) = medium {
                 self.unscannable.push(medium);
-                if key != "prompt" {
-                    cursor.skip()?;
+                // A record may name what the provider keeps.
+                let is_walked =
+                    key == "prompt" || self.to == To::Record && medium == Unscannable::State;
+                if !is_walked {
+                    let span = cursor.skip()?;
+                    self.note(span, medium.name());
                     return Ok(());
                 }
             }
         }
-        if zone == Zone::Frame && is_opaque(key) {
-            cursor.skip()?;
+        if zone == Zone::Frame && is_opaque(key) && (self.to == To::Peer || kind == Kind::String) {
+            let span = cursor.skip()?;
+            self.note(span, SEALED);
             return Ok(());
         }
         // Who speaks is no name of a tool.
@@ -235,21 +277,23 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn string(&mut self, key: Option<&str>, text: Text<'a>, zone: Zone) {
-        if zone != Zone::Content && key.is_some_and(is_structure) {
-            if zone == Zone::Frame && key == Some("type") {
-                self.sealed = text.says("redacted_thinking");
-                if text.says("item_reference") {
-                    self.unscannable.push(Unscannable::State);
-                }
+        if zone == Zone::Frame && key == Some("type") {
+            self.sealed = text.says("redacted_thinking");
+            if text.says("item_reference") {
+                self.unscannable.push(Unscannable::State);
             }
+        }
+        if self.to == To::Peer && zone != Zone::Content && key.is_some_and(is_structure) {
             return;
         }
         if zone == Zone::Frame && key == Some("data") && self.sealed {
+            self.note(text.span(), SEALED);
             return;
         }
         let said = text.decode();
         if said.len() >= UNBROKEN && is_base64(&said) {
             self.unscannable.push(Unscannable::Data);
+            self.note(text.span(), Unscannable::Data.name());
             return;
         }
         let form = match key {
@@ -265,15 +309,8 @@ impl<'a> Walk<'a, '_> {
     fn said(&mut self, text: &str, form: Form) -> Option<String> {
         if self.depth < DEEPEST && text.trim_start().starts_with(['{', '[']) && check(text).is_ok()
         {
-            let mut inner = Walk {
-                text,
-                visit: &mut *self.visit,
-                depth: self.depth + 1,
-                part: self.part,
-                sealed: false,
-                splices: Vec::new(),
-                unscannable: Vec::new(),
-            };
+            let mut inner = Walk::of(text, self.to, self.depth + 1, &mut *self.visit);
+            inner.part = self.part;
             let walked = inner.value(&mut Cursor::new(text), None, Zone::Content);
             self.unscannable.append(&mut inner.unscannable);
             // It has been checked.
@@ -286,21 +323,44 @@ impl<'a> Walk<'a, '_> {
     fn number(&mut self, key: Option<&str>, span: Range<usize>, zone: Zone) {
         let digits = &self.text[span.clone()];
         match (zone, key) {
-            (Zone::Content, _) => {
-                let long = digits.len() >= LONG_NUMBER;
-                if !long || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            (Zone::Frame, Some("input" | "prompt")) => {
+                if self.unscannable.last() != Some(&Unscannable::Tokens) {
+                    self.unscannable.push(Unscannable::Tokens);
+                }
+                self.note(span, Unscannable::Tokens.name());
+            }
+            (Zone::Frame | Zone::Schema, _) if self.to == To::Peer => {}
+            (_, _) => {
+                let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
+                if digits.len() < LONG_NUMBER || !whole && self.to == To::Peer {
                     return;
                 }
                 if let Some(changed) = (self.visit)(digits, Form::Text, self.part) {
                     self.splices.push((span, quote(&changed)));
                 }
             }
-            (Zone::Frame, Some("input" | "prompt")) => {
-                if self.unscannable.last() != Some(&Unscannable::Tokens) {
-                    self.unscannable.push(Unscannable::Tokens);
-                }
-            }
-            (Zone::Frame | Zone::Schema, _) => {}
+        }
+    }
+
+    /// Whether a list, on its way into a record, is a text as numbers of tokens.
+    fn is_tokens(
+        &self,
+        cursor: &mut Cursor<'a>,
+        key: Option<&str>,
+        zone: Zone,
+    ) -> Result<bool, Invalid> {
+        if self.to == To::Peer || zone != Zone::Frame || !matches!(key, Some("input" | "prompt")) {
+            return Ok(false);
+        }
+        let list = &self.text[cursor.position() + 1..];
+        Ok(!list.trim_start().starts_with(']') && Cursor::new(list).kind()? == Kind::Number)
+    }
+
+    /// In a record, what stands in the place of something that cannot be looked at.
+    fn note(&mut self, span: Range<usize>, what: &str) {
+        if self.to == To::Record {
+            let note = quote(&note(what, span.len()));
+            self.splices.push((span, note));
         }
     }
 
@@ -318,6 +378,11 @@ impl<'a> Walk<'a, '_> {
         out.push_str(&self.text[done..]);
         Some(out)
     }
+}
+
+/// What stands in the place of so many bytes that cannot be looked at.
+fn note(what: &str, bytes: usize) -> String {
+    format!("[{what}, {bytes} bytes]")
 }
 
 /// Members that show, play, or point to something outside of the request.
@@ -373,6 +438,21 @@ pub(super) fn is_structure(key: &str) -> bool {
             | "$schema"
             | "$id"
     )
+}
+
+/// Members by which a request carries what a provider is to show to another server, or a tool is given.
+fn is_credential(key: &str) -> bool {
+    [
+        "authorization",
+        "authorization_token",
+        "headers",
+        "api_key",
+        "access_token",
+        "client_secret",
+        "password",
+    ]
+    .iter()
+    .any(|name| key.eq_ignore_ascii_case(name))
 }
 
 /// What the provider has signed or sealed, and what is only for it.

@@ -10,6 +10,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use smallvec::SmallVec;
 
+use super::content::Content;
 use super::id::{RequestId, TraceId};
 use super::spent::Part;
 use crate::chat::{Surface, Usage};
@@ -214,6 +215,8 @@ pub(super) struct Facts {
     pub(super) broken: Vec<Part>,
     /// What was found of personal data, where somebody looked, and what was done about it.
     pub(super) privacy: Option<Box<Privacy>>,
+    /// Where the route has its requests' content recorded.
+    pub(super) content: Option<Box<Content>>,
     /// Fields that the answering target was not told.
     pub(super) dropped: Vec<Cow<'static, str>>,
     pub(super) version: Option<Arc<str>>,
@@ -239,6 +242,7 @@ impl Facts {
             said: 0,
             broken: Vec::new(),
             privacy: None,
+            content: None,
             dropped: Vec::new(),
             version: None,
             joined: None,

@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use super::content::{Content, Held};
 use super::facts::{Attempt, AttemptLog, Facts, Verdict};
 use super::id::TraceId;
 use crate::chat::{Surface, Usage};
 use crate::outcome::Class;
+use crate::privacy::MaskedText;
 use crate::snapshot::{Identity, Key, Target};
 
 /// Where most lines fit without growing.
@@ -32,7 +34,8 @@ pub(super) fn write(
     let mut line = Vec::with_capacity(USUAL_LENGTH);
     let answering = facts.answering();
     let target = answering.as_ref().map(|(target, _)| &**target);
-    let row = Line::new(facts, verdict, identity, target);
+    let held = facts.content.as_deref().and_then(Content::held);
+    let row = Line::new(facts, verdict, identity, target, held.as_ref());
     serde_json::to_writer(&mut line, &row)?;
     Ok(line)
 }
@@ -69,6 +72,7 @@ struct Line<'a> {
     currency: Option<String>,
     privacy: Option<PrivacyLine<'a>>,
     dropped: Option<&'a [Cow<'static, str>]>,
+    content: Option<ContentLine<'a>>,
     config_version: Option<&'a str>,
 }
 
@@ -78,6 +82,7 @@ impl<'a> Line<'a> {
         verdict: &Verdict<'a>,
         identity: &'a Identity,
         target: Option<&'a Target>,
+        held: Option<&'a Held<'a>>,
     ) -> Self {
         let key = facts.key.as_deref();
         let spent = facts.spent();
@@ -123,6 +128,7 @@ impl<'a> Line<'a> {
                 action: privacy.action,
             }),
             dropped: Some(&*facts.dropped).filter(|dropped| !dropped.is_empty()),
+            content: held.map(ContentLine::new),
             config_version: facts.version.as_deref(),
         }
     }
@@ -133,6 +139,27 @@ struct PrivacyLine<'a> {
     found: Counted<'a>,
     /// Null where nothing was found.
     action: Option<&'static str>,
+}
+
+/// The content of an exchange, masked.
+#[derive(Serialize)]
+struct ContentLine<'a> {
+    request: &'a str,
+    /// Null where there was none.
+    answer: Option<&'a str>,
+    /// Whether one of the two goes on.
+    cut: bool,
+}
+
+impl<'a> ContentLine<'a> {
+    fn new(held: &'a Held<'a>) -> Self {
+        let request = held.transcript.request();
+        Self {
+            request: request.as_str(),
+            answer: held.answer.map(MaskedText::as_str),
+            cut: request.is_cut() || held.answer.is_some_and(MaskedText::is_cut),
+        }
+    }
 }
 
 /// How often each was found, by name.

@@ -4,8 +4,10 @@
 //! as they become known; [`Recorder::finish`] takes it by value. A recorder that is dropped
 //! unfinished is the caller having hung up: that is an outcome too, and is recorded with what was
 //! seen so far. The metrics of a request are counted from its record, in one place.
-//! Never here: content. The record holds names, numbers and classes.
+//! The record holds names, numbers and classes; content only where a route has it recorded, and then masked:
+//! that is a type of its own, which `privacy` alone can make.
 
+mod content;
 mod ending;
 mod facts;
 mod id;
@@ -32,10 +34,12 @@ use self::sink::Audit;
 use crate::chat::{Surface, Usage};
 use crate::limit::{Hold, Shown};
 use crate::outcome::Class;
+use crate::privacy::Said;
 use crate::snapshot::{Identity, Key, Route, Target};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::InFlight;
 
+pub use self::content::{Content, Transcribing};
 pub use self::ending::{Ended, Ending};
 pub use self::facts::{Arrival, AttemptLog, End};
 pub use self::kept::Kept;
@@ -156,6 +160,9 @@ impl Records {
             }
         }
         meter::count(metrics, facts, &verdict);
+        if facts.content.is_some() && !audit.has_room() {
+            facts.content = None;
+        }
         audit.append(line::write(facts, &verdict, identity), owed);
     }
 }
@@ -271,6 +278,30 @@ impl Recorder {
     /// What was found of personal data, by class, and what was done about it.
     pub fn privacy(&mut self, found: Vec<(Arc<str>, u64)>, action: Option<&'static str>) {
         self.facts.privacy = Some(Box::new(Privacy { found, action }));
+    }
+
+    /// What is looked into of the exchange is to be in the record.
+    pub fn content(&mut self, content: Content) {
+        self.facts.content = Some(Box::new(content));
+    }
+
+    pub fn has_content(&self) -> bool {
+        self.facts.content.is_some()
+    }
+
+    /// Returns once it is known what the record may hold of the request, where it is to hold it. Cancel-safe.
+    pub async fn transcribed(&mut self) {
+        if let Some(content) = &mut self.facts.content {
+            // Boxed: most requests have none to wait for.
+            Box::pin(content.transcribed()).await;
+        }
+    }
+
+    /// What the answer says so far; the last word holds.
+    pub fn answered(&mut self, said: &Said, is_whole: bool) {
+        if let Some(content) = &mut self.facts.content {
+            content.answered(said, is_whole);
+        }
     }
 
     /// The answer is that of another request, joined in this way.

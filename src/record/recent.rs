@@ -1,13 +1,21 @@
-//! The newest records, for who looks from outside. They hold names, numbers and classes, as every record.
+//! The newest records, for who looks from outside.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many are kept: some hundred KiB.
+/// How many are kept: some hundred KiB,
 const KEPT: usize = 256;
+/// and of those with content as many as have so many bytes.
+const BYTES: usize = 4 << 20;
 
 #[derive(Debug, Default)]
-pub(super) struct Recent(Mutex<VecDeque<Arc<[u8]>>>);
+pub(super) struct Recent(Mutex<Newest>);
+
+#[derive(Debug, Default)]
+struct Newest {
+    records: VecDeque<Arc<[u8]>>,
+    bytes: usize,
+}
 
 impl Recent {
     pub(super) fn put(&self, records: Vec<Vec<u8>>) {
@@ -16,16 +24,22 @@ impl Recent {
         }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let passed_over = records.len().saturating_sub(KEPT);
-        let newest = records.into_iter().skip(passed_over);
-        kept.extend(newest.map(Arc::from));
-        let too_many = kept.len().saturating_sub(KEPT);
-        kept.drain(..too_many);
+        for record in records.into_iter().skip(passed_over) {
+            kept.bytes += record.len();
+            kept.records.push_back(record.into());
+        }
+        while kept.records.len() > KEPT || kept.bytes > BYTES {
+            let Some(oldest) = kept.records.pop_front() else {
+                break;
+            };
+            kept.bytes -= oldest.len();
+        }
     }
 
     /// The newest first.
     pub(super) fn all(&self) -> Vec<Arc<[u8]>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().rev().cloned().collect()
+        kept.records.iter().rev().cloned().collect()
     }
 }
 
@@ -44,5 +58,12 @@ mod tests {
         assert_eq!(all.len(), KEPT);
         assert_eq!(*all[0], *record(2 * KEPT + 3));
         assert_eq!(*all[KEPT - 1], *record(KEPT + 4));
+        let long = vec![b'x'; BYTES / 4];
+        recent.put(vec![long.clone(); 6]);
+        assert_eq!(recent.all().len(), 4);
+        recent.put(vec![record(1)]);
+        assert_eq!(recent.all().len(), 4);
+        recent.put(vec![vec![b'x'; BYTES / 2]]);
+        assert_eq!(recent.all().len(), 3);
     }
 }

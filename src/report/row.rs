@@ -103,7 +103,7 @@ pub fn line(text: &[u8]) -> Line<'_> {
 }
 
 /// The members of a record, in the order in which they are written.
-pub(super) const MEMBERS: [&str; 32] = [
+pub(super) const MEMBERS: [&str; 33] = [
     "kind",
     "time",
     "id",
@@ -132,6 +132,7 @@ pub(super) const MEMBERS: [&str; 32] = [
     "currency",
     "privacy",
     "dropped",
+    "content",
     "config_version",
     "seq",
     "prev",
@@ -376,6 +377,7 @@ mod tests {
         r#""status":200,"outcome":"error","reason":"timeout","target":"claude/haiku","provider":"claude","model":"haiku","#,
         r#""first_token_ms":null,"total_ms":900,"usage":{"prompt":12,"cached":0,"cache_write":null,"reasoning":3,"completion":7,"estimated":true},"#,
         r#""cost":"0.000123","currency":"USD","privacy":{"found":{"iin":2},"action":"mask"},"dropped":["seed"],"#,
+        r#""content":{"request":"{\"model\":\"a\",\"b\":[{}]},\"config_version\":","answer":null,"cut":false},"#,
         r#""config_version":"v","seq":7,"prev":null,"hash":"00"}"#,
     );
 
@@ -386,6 +388,7 @@ mod tests {
             .replace(r#"{"prompt":12,"cached":0,"cache_write":null,"reasoning":3,"completion":7,"estimated":true}"#, "null")
             .replace(r#"{"found":{"iin":2},"action":"mask"}"#, "null")
             .replace(r#"["seed"]"#, "null")
+            .replace(r#"{"request":"{\"model\":\"a\",\"b\":[{}]},\"config_version\":","answer":null,"cut":false}"#, "null")
             .replace(r#""0.000123""#, "null");
         for text in [WRITTEN, &nulls] {
             let row = quick::read(text).unwrap_or_else(|_| panic!("{text}"));

@@ -25,7 +25,9 @@ pub(super) async fn answer(
     request: chat::Request,
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
-    let planned = Planned::make(gateway, caller, headers, &request, recorder).await?;
+    let planned = Planned::make(gateway, caller, headers, &request, recorder).await;
+    recorder.transcribed().await;
+    let planned = planned?;
     let Planned {
         route,
         plan,

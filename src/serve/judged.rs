@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::planned::Planned;
 use super::resume::Resumption;
 use super::routing::Caller;
-use super::{Answer, EVENT_STREAM, Gateway, JSON, limited};
+use super::{Answer, EVENT_STREAM, Gateway, JSON, content, limited};
 use crate::body::full;
 use crate::chat::{self, Surface, Weight};
 use crate::dialect::answer::Part;
@@ -97,6 +97,7 @@ pub(super) async fn answer(
             if whole.usage.completion.is_none() && request.surface != Surface::Embeddings {
                 recorder.said(Weight::of_answer(&whole.body).tokens());
             }
+            content::answered(request, &whole.body, recorder).await;
             let body = private.restored(request, whole.body)?;
             let mut response = Response::new(full(body));
             *response.headers_mut() = whole.headers;
@@ -115,6 +116,7 @@ pub(super) async fn answer(
                     cut: gateway.cut.clone(),
                     surface: request.surface,
                     frames,
+                    said: content::said(request, recorder),
                     resume: resumption.map(|resumption| resumption.by(&gateway.upstream)),
                 },
                 seat,

@@ -7,6 +7,7 @@
 //! Each step takes what the one before it proved and returns what the next one needs, or the error
 //! that the caller is told. What belongs to a step is in its room; here is only their order.
 
+mod content;
 mod count;
 mod elsewhere;
 mod judged;

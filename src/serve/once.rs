@@ -8,6 +8,7 @@ use http::Response;
 use http::header::{HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout};
 
+use super::content::{self, Subject};
 use super::elsewhere::Claiming;
 use super::routing::{Caller, Way};
 use super::ruled::beside;
@@ -138,7 +139,9 @@ pub(super) async fn work(
     };
     let answering = async {
         let answer = judged::answer(&gateway, caller, &headers, request, lasts, &mut recorder);
-        Box::pin(answer).await.map_err(Refusal::from)
+        let answer = Box::pin(answer).await.map_err(Refusal::from);
+        recorder.transcribed().await;
+        answer
     };
     let answer = or_cut(&gateway.cut, answering).await;
     deliver(&gateway, surface, answer, recorder)
@@ -167,6 +170,8 @@ pub(super) fn join(
     recorder.streamed(asking.request.stream);
     if let Some(route) = route {
         recorder.route(&route);
+        let subject = || Subject::Came(asking.request.body.clone(), route.privacy.mask);
+        content::begin(&route, &asking.snapshot.detectors, subject, recorder);
     }
     recorder.joined(kind);
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use http::header::HeaderMap;
 use tokio::time::Instant;
 
-use super::Gateway;
 use super::private::{Masked, Private};
 use super::routing::{Caller, Way};
 use super::ruled::Ruled;
+use super::{Gateway, content};
 use crate::chat::{self, Look};
 use crate::error::GatewayError;
 use crate::health::{Ask, Kind};
@@ -81,6 +81,8 @@ impl Planned {
             ruled = choose(&private, &look);
         }
         ruled.tell(recorder);
+        let detectors = &caller.snapshot.detectors;
+        content::begin(&route, detectors, || private.subject(request), recorder);
         let masked = private.act(ruled.is_personal(), recorder)?;
         let selection = Selection {
             health: &gateway.upstream.health,

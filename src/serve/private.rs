@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
+use super::content::Subject;
 use super::routing::Caller;
 use crate::chat::{Look, Request, Surface};
 use crate::error::GatewayError;
@@ -21,7 +22,7 @@ use crate::record::Recorder;
 use crate::snapshot::{Privacy, Route};
 
 /// The longest body that is looked into where it is, in bytes: a millisecond's work.
-const AT_ONCE: usize = 64 << 10;
+pub(super) const AT_ONCE: usize = 64 << 10;
 /// The longest that a look may take; the largest body takes a second.
 const LONGEST: Duration = Duration::from_secs(5);
 
@@ -37,7 +38,7 @@ pub(super) struct Private {
 /// What a look came to.
 struct Seen {
     inspected: Inspected,
-    masked: Option<(Request, Vault)>,
+    masked: Option<(Request, Arc<Vault>)>,
 }
 
 /// What is in a request, of what its route asks for.
@@ -130,6 +131,15 @@ impl Private {
         Ok(())
     }
 
+    /// The request as any provider may see it, for its record.
+    pub(super) fn subject(&self, request: &Request) -> Subject {
+        let seen = self.seen.as_ref();
+        match seen.and_then(|seen| seen.masked.as_ref()) {
+            Some((masked, vault)) => Subject::Sent(masked.body.clone(), Some(Arc::clone(vault))),
+            None => Subject::Sent(request.body.clone(), None),
+        }
+    }
+
     /// What is done about it, which the recorder is told. `ruled` says that the request has fallen under a rule
     /// about personal data, which says where what cannot be looked into goes.
     ///
@@ -149,7 +159,7 @@ impl Private {
         };
         Ok(Masked {
             request: Some(request),
-            vault: self.privacy.unmask.then(|| Arc::new(vault)),
+            vault: self.privacy.unmask.then_some(vault),
         })
     }
 }
@@ -286,7 +296,7 @@ fn see(detectors: &Detectors, request: &Request, asked: Classes, mask: Classes) 
         match masked.body {
             Some(body) => {
                 let request = Request::read(request.surface, body.into()).ok()?;
-                Some((request, masked.vault))
+                Some((request, Arc::new(masked.vault)))
             }
             None => None,
         }

@@ -29,7 +29,7 @@ use crate::privacy::Detectors;
 use crate::secret::{Reference, StorePlaces};
 
 pub use self::base_url::BaseUrl;
-pub use self::privacy::{Privacy, Unscannable};
+pub use self::privacy::{Content, Privacy, Unscannable};
 pub use self::residency::Residency;
 pub use self::rule::{Condition, Fact, Hours, Rule, TAG, Wanted, short};
 
@@ -172,6 +172,8 @@ pub struct Route {
     /// Where its requests must stay.
     pub residency: Option<Arc<str>>,
     pub privacy: Privacy,
+    /// What its records hold of a request and its answer.
+    pub content: Content,
     pub timeouts: Timeouts,
     /// The share of what is left of the deadline that an attempt leaves to the next target.
     pub reserve: Percent,
@@ -237,6 +239,7 @@ impl Route {
             rules: Vec::new(),
             residency: None,
             privacy: Privacy::default(),
+            content: Content::Nothing,
             timeouts: Timeouts::INTERACTIVE,
             reserve: Percent(40),
             max_attempts: 4,

@@ -18,6 +18,14 @@ pub struct Privacy {
     pub told: Classes,
 }
 
+/// What a record holds of its exchange's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    Nothing,
+    /// The request and the answer, without what any detector knows of.
+    Masked,
+}
+
 /// What becomes of what nobody can look into, where something is to be masked or blocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unscannable {

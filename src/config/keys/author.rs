@@ -50,6 +50,9 @@ const PRIVATE: &str = "shared_state";
 /// of each would send the records, or the requests for secrets, where neither of them does.
 const WHOLE: &[&[&str]] = &[&["audit"], &["secret_stores", ANY]];
 
+/// Within what a sidecar may say, the central document's all the same: what is kept of requests.
+const CENTRAL_WITHIN: &[[&str; 2]] = &[["audit", "content"]];
+
 /// In [`WHOLE`]: any name.
 const ANY: &str = "*";
 
@@ -75,6 +78,19 @@ pub(in crate::config) fn author(name: &str) -> Author {
     } else {
         Author::Central
     }
+}
+
+/// Whether `path` is the central document's, though the key of the root that it is in is not.
+pub(in crate::config) fn is_central_within(path: &Path) -> bool {
+    let is_it = |names: &[&str; 2]| {
+        let steps = path.steps().iter();
+        path.steps().len() == names.len()
+            && names.iter().zip(steps).all(|(name, step)| match step {
+                Step::Key(key) => name == key,
+                Step::Index(_) => false,
+            })
+    };
+    CENTRAL_WITHIN.iter().any(is_it)
 }
 
 /// What `path` is or is a part of and has one author as a whole.

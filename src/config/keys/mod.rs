@@ -13,7 +13,7 @@ mod table;
 
 use super::shape::Shape;
 
-pub(super) use author::{Author, author, is_above, whole};
+pub(super) use author::{Author, author, is_above, is_central_within, whole};
 pub(super) use table::ROOT;
 
 pub(super) use super::shape::Key;

@@ -198,6 +198,7 @@ const ROUTE: &[Key] = &[
     key("rules", List { of: &Table(RULE), least: 0, most: 1000 }, Optional, "Requests that go another way; the first rule that fits decides."),
     key("residency", Text, Optional, "Where its requests must stay: providers of another `residency`, or of none, get none of them."),
     key("privacy", Table(ON_ROUTE), Optional, "What becomes of personal data in its requests."),
+    key("content", CONTENT, Optional, "What of its requests and answers is recorded; as `audit.content` says when absent."),
     key("unsupported", Word(&["drop", "reject"]), Default("drop"), "What becomes of fields that a target of another dialect cannot be told."),
     key("expose_model", Bool, Default("false"), "Whether the caller sees the upstream's model name instead of the string it sent."),
     key("on_break", Word(&["error", "continue"]), Default("error"), "What becomes of a stream that breaks off: the caller is told, or another target goes on where the answer is plain text."),
@@ -260,7 +261,7 @@ const AUDIT: &[Key] = &[
     key("compress", Bool, Default("true"), "Whether segments are compressed, to `FILE.TIME-SEQ.gz`."),
     key("required", Bool, Default("false"), "Whether requests are refused while their records cannot be written."),
     key("group", Text, Optional, "The group that may read the file, by name or number; absent means our own."),
-    key("content", Word(&["none"]), Default("none"), "What of requests and answers is recorded."),
+    key("content", CONTENT, Default("none"), "What of requests and answers is recorded, on routes that do not say it themselves: nothing, or both with placeholders for all personal data that is found."),
     key("https", Table(COLLECTOR), Optional, "Where records are posted as JSON lines."),
     key("otlp", Table(COLLECTOR), Optional, "Where records are sent as logs of OTLP, over HTTP and as JSON."),
 ];
@@ -309,6 +310,8 @@ const FAULT: &[Key] = &[
     key("share", Percent, Default("100%"), "Of the requests."),
     key("wait", ANY_SPAN, Optional, "The `retry-after` it sends, or how long it stays silent."),
 ];
+
+const CONTENT: Shape = Word(&["none", "masked"]);
 
 const FEATURE: Shape = Word(&["tools", "json_schema", "stream_usage"]);
 

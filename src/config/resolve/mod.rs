@@ -63,6 +63,7 @@ pub(super) fn resolve(
     let known = privacy::Known::of(root, report);
     let mut targets = routes::Targets::of(root, &providers, facts.families, &exchange, report);
     let (routes, aliases) = routes::resolve(root, &mut targets, facts.zone, &known, report);
+    privacy::warn_of_content(root, &process, &routes, report);
     let callers = callers::resolve(root, &process, &routes, &providers, facts.now, report);
     let snapshot = Snapshot {
         version: facts.version.clone(),

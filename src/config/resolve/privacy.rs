@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::config::Process;
 use crate::config::node::Table;
 use crate::config::problem::Report;
 use crate::privacy::{Class, Classes, Detectors};
-use crate::snapshot::{Condition, Privacy, Rule, Unscannable};
+use crate::snapshot::{Condition, Content, Privacy, Route, Rule, Unscannable};
 
 /// The classes that a configuration may name.
 pub(super) struct Known {
@@ -56,6 +57,30 @@ impl Known {
             }
         }
         classes
+    }
+}
+
+/// What is recorded of a route's requests and answers: as the route says, else as all do.
+pub(super) fn content(root: &Table, route: &Table) -> Content {
+    let own = route.text("content");
+    let said = own.or_else(|| root.table("audit")?.text("content"));
+    match said.as_deref() {
+        Some("masked") => Content::Masked,
+        _ => Content::Nothing,
+    }
+}
+
+/// Whole exchanges are long lines.
+pub(super) fn warn_of_content(
+    root: &Table,
+    process: &Process,
+    routes: &BTreeMap<Arc<str>, Arc<Route>>,
+    report: &mut Report,
+) {
+    let mut routes = routes.values();
+    if process.audit.stdout && routes.any(|route| route.content == Content::Masked) {
+        let message = "goes to stdout, and routes have content recorded: what reads a container's output may cut such long lines; a `file` or a collector does not";
+        report.warning(&root.at("audit"), message);
     }
 }
 

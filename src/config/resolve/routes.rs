@@ -46,6 +46,7 @@ pub(super) fn resolve(
             rules,
             residency,
             privacy,
+            content: privacy::content(root, table),
             timeouts: knobs.timeouts,
             reserve: knobs.reserve,
             max_attempts: knobs.max_attempts,

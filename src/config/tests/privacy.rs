@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::privacy::Classes;
-use crate::snapshot::{Privacy, Unscannable};
+use crate::snapshot::{Content, Privacy, Unscannable};
 
 fn with(detectors: &str, route: &str) -> Sources {
     yaml(&format!(
@@ -45,6 +45,57 @@ fn a_route_says_what_becomes_of_which_classes() {
     assert!(privacy.unmask && privacy.refuses() && privacy.looks());
     let snapshot = loaded(&with("", "timeout: 20s")).snapshot;
     assert_eq!(snapshot.routes["fast"].privacy, Privacy::default());
+}
+
+#[test]
+fn content_is_recorded_where_the_route_says_it_or_all_do() {
+    use Content::{Masked, Nothing};
+    for (audit, route, expected) in [
+        ("", "", Nothing),
+        ("audit: { file: /tmp/a }", "", Nothing),
+        ("audit: { file: /tmp/a, content: none }", "", Nothing),
+        ("audit: { file: /tmp/a, content: masked }", "", Masked),
+        (
+            "audit: { file: /tmp/a, content: masked }",
+            "content: none",
+            Nothing,
+        ),
+        (
+            "audit: { file: /tmp/a, content: none }",
+            "content: masked",
+            Masked,
+        ),
+        ("audit: { file: /tmp/a }", "content: masked", Masked),
+    ] {
+        let sources = yaml(&format!(
+            "
+allow_anonymous: true
+{audit}
+providers:
+  inside: {{ kind: openai-compatible, base_url: http://127.0.0.1:8000/v1 }}
+routes:
+  fast: {{ targets: [inside/a, inside/b], {route} }}
+"
+        ));
+        let loaded = loaded(&sources);
+        let content = loaded.snapshot.routes["fast"].content;
+        assert_eq!(content, expected, "{audit} {route}");
+        assert_eq!(loaded.warnings, [], "{audit} {route}");
+    }
+    let told = loaded(&with("", "content: masked")).warnings;
+    assert_eq!(
+        said(&told),
+        [
+            " audit: goes to stdout, and routes have content recorded: what reads a container's output may cut such long lines; a `file` or a collector does not"
+        ]
+    );
+    let [problem] = &*refused(&with("", "content: all")) else {
+        panic!("one thing is wrong");
+    };
+    assert!(
+        problem.contains("routes.fast.content: `all` is not"),
+        "{problem}"
+    );
 }
 
 #[test]

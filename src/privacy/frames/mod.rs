@@ -45,11 +45,25 @@ pub struct Frames {
 
 /// What the frames are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Speech {
+pub(super) enum Speech {
     /// Chat completions and completions.
     Choices,
     Messages,
     Responses,
+}
+
+impl Speech {
+    pub(super) fn of(surface: Surface) -> Self {
+        match surface {
+            Surface::Messages | Surface::CountTokens => Self::Messages,
+            Surface::Responses => Self::Responses,
+            Surface::Chat
+            | Surface::Completions
+            | Surface::Embeddings
+            | Surface::Models
+            | Surface::Passthrough => Self::Choices,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -81,15 +95,7 @@ impl Frames {
     pub fn new(vault: Arc<Vault>, surface: Surface, json: bool) -> Self {
         Self {
             vault,
-            speech: match surface {
-                Surface::Messages | Surface::CountTokens => Speech::Messages,
-                Surface::Responses => Speech::Responses,
-                Surface::Chat
-                | Surface::Completions
-                | Surface::Embeddings
-                | Surface::Models
-                | Surface::Passthrough => Speech::Choices,
-            },
+            speech: Speech::of(surface),
             json,
             held: Vec::new(),
             torn: Vec::new(),
@@ -247,7 +253,7 @@ impl Frames {
 }
 
 /// The members of an object that comes at `at` of `text`, as they stand there.
-fn members(text: &str, at: usize) -> Result<Vec<(Text<'_>, Range<usize>)>, Invalid> {
+pub(super) fn members(text: &str, at: usize) -> Result<Vec<(Text<'_>, Range<usize>)>, Invalid> {
     let mut members = Vec::new();
     Cursor::at(text, at).object(|cursor, key| {
         members.push((key, cursor.skip()?));
@@ -257,13 +263,13 @@ fn members(text: &str, at: usize) -> Result<Vec<(Text<'_>, Range<usize>)>, Inval
 }
 
 /// The member of this name.
-fn member(members: &[(Text<'_>, Range<usize>)], name: &str) -> Option<Range<usize>> {
+pub(super) fn member(members: &[(Text<'_>, Range<usize>)], name: &str) -> Option<Range<usize>> {
     let mut found = members.iter().filter(|(key, _)| key.says(name));
     found.next_back().map(|(_, span)| span.clone())
 }
 
 /// The string that stands there.
-fn string(text: &str, span: &Range<usize>) -> Option<String> {
+pub(super) fn string(text: &str, span: &Range<usize>) -> Option<String> {
     let string = Cursor::at(text, span.start).string_or_skip().ok()??;
     Some(string.decode().into_owned())
 }

@@ -3,6 +3,7 @@
 mod bodies;
 mod own;
 mod round;
+mod transcripts;
 
 use std::sync::Arc;
 

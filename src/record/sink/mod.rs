@@ -42,6 +42,10 @@ pub(super) use self::writer::Message;
 /// Lines that may wait for the writer: seconds of a busy sidecar's traffic, some MiB at most.
 const QUEUE: usize = 8192;
 
+/// Bytes of lines that may wait for the writer before records go without their content, which they are not
+/// to be lost for.
+const ROOM: usize = 8 << 20;
+
 /// Where audit records go.
 #[derive(Debug, Clone, Default)]
 pub struct AuditSinks {
@@ -80,6 +84,8 @@ struct Load {
     lost: AtomicU64,
     /// Records on the way.
     waiting: AtomicUsize,
+    /// And how many bytes they have.
+    bytes: AtomicUsize,
     /// The file cannot be written.
     failing: AtomicBool,
     reopen: AtomicBool,
@@ -171,10 +177,13 @@ impl Audit {
         }
         let lost: &dyn std::fmt::Display = match line {
             Ok(line) => {
+                let bytes = line.len();
                 self.load.waiting.fetch_add(1, Ordering::AcqRel);
+                self.load.bytes.fetch_add(bytes, Ordering::AcqRel);
                 let sent = self.queue.try_send(Message::Line(line, owed));
                 let Err(error) = sent else { return };
                 self.load.waiting.fetch_sub(1, Ordering::AcqRel);
+                self.load.bytes.fetch_sub(bytes, Ordering::AcqRel);
                 match error {
                     mpsc::TrySendError::Full(_) => &"the writer does not keep up",
                     mpsc::TrySendError::Disconnected(_) => &"the writer has ended",
@@ -206,6 +215,14 @@ impl Audit {
             && (self.load.failing.load(Ordering::Acquire)
                 || self.load.waiting.load(Ordering::Acquire) > QUEUE / 2
                 || are_crowded())
+    }
+
+    /// Whether a record may be as long as it likes: no sink makes records wait for so long that long ones would
+    /// take the place of others.
+    pub(super) fn has_room(&self) -> bool {
+        !self.load.failing.load(Ordering::Acquire)
+            && self.load.bytes.load(Ordering::Acquire) < ROOM
+            && !self.spools.iter().any(|spool| spool.is_crowded())
     }
 
     pub(super) fn reopen(&self) {

@@ -135,6 +135,8 @@ impl Writer {
             self.standing.tell("file", fails);
             self.lost(lost, "too many wait for the audit file");
         }
+        let bytes = batch.bare.iter().map(Vec::len).sum();
+        self.load.bytes.fetch_sub(bytes, Ordering::AcqRel);
         self.load
             .waiting
             .fetch_sub(batch.bare.len(), Ordering::AcqRel);

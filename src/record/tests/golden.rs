@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::GatewayError;
+use crate::privacy::Transcript;
 
 const ID: &[u8; 36] = b"req_018bcfe568000123456789abcdef0123";
 
@@ -62,7 +63,7 @@ fn an_answer_by_the_second_target_is_a_line() {
             r#""status":200,"outcome":"ok","reason":null,"target":"claude/haiku","provider":"claude","model":"haiku","#,
             r#""first_token_ms":400,"total_ms":900,"#,
             r#""usage":{"prompt":12,"cached":0,"cache_write":null,"reasoning":null,"completion":7,"estimated":false},"#,
-            r#""cost":null,"currency":null,"privacy":null,"dropped":null,"#,
+            r#""cost":null,"currency":null,"privacy":null,"dropped":null,"content":null,"#,
             r#""config_version":"0123456789ab"}"#,
         )
     );
@@ -92,7 +93,7 @@ fn a_request_without_an_answer_is_a_line() {
             r#""reason":"no first token in time","billed":null,"upstream_id":null}],"#,
             r#""status":504,"outcome":"error","reason":"timeout","target":null,"provider":null,"model":null,"#,
             r#""first_token_ms":null,"total_ms":804,"usage":null,"#,
-            r#""cost":null,"currency":null,"privacy":null,"dropped":null,"#,
+            r#""cost":null,"currency":null,"privacy":null,"dropped":null,"content":null,"#,
             r#""config_version":"0123456789ab"}"#,
         )
     );
@@ -132,7 +133,7 @@ fn a_broken_stream_and_a_cancelled_one_keep_who_answered() {
             concat!(
                 r#""target":"openai/gpt-5","provider":"openai","model":"gpt-5","#,
                 r#""first_token_ms":100,"total_ms":500,"usage":null,"#,
-                r#""cost":null,"currency":null,"privacy":null,"dropped":null,"#,
+                r#""cost":null,"currency":null,"privacy":null,"dropped":null,"content":null,"#,
                 r#""config_version":"0123456789ab"}"#,
             )
         );
@@ -158,10 +159,43 @@ fn what_is_not_known_is_null() {
             r#""surface":null,"stream":null,"plan":null,"attempts":[],"#,
             r#""status":401,"outcome":"error","reason":"invalid_api_key","#,
             r#""target":null,"provider":null,"model":null,"first_token_ms":null,"total_ms":0,"#,
-            r#""usage":null,"cost":null,"currency":null,"privacy":null,"dropped":null,"#,
+            r#""usage":null,"cost":null,"currency":null,"privacy":null,"dropped":null,"content":null,"#,
             r#""config_version":null}"#,
         )
     );
+}
+
+#[test]
+fn content_is_masked_once_it_was_looked_into() {
+    let (mut facts, after) = planned();
+    let (transcribing, content) = Content::new();
+    facts.content = Some(Box::new(content));
+    let answered = End::Answered(StatusCode::OK);
+    let early = line(&mut facts, answered, after(1));
+    assert!(
+        early.contains(r#""content":null,"config_version""#),
+        "{early}"
+    );
+    let transcript = Transcript::of(&Arc::default(), r#"{"input":"a@b.kz"}"#, None);
+    transcribing.done(transcript.unwrap());
+    let bare = line(&mut facts, answered, after(1));
+    let request = r#""content":{"request":"{\"input\":\"[EMAIL_1]\"}","answer":"#;
+    assert!(
+        bare.contains(&format!(r#"{request}null,"cut":false}},"#)),
+        "{bare}"
+    );
+    let mut said = Said::new(Surface::Chat);
+    said.whole(br#"{"choices":[{"index":0,"message":{"content":"Hi a@b.kz"}}]}"#);
+    facts.content.as_mut().unwrap().answered(&said, true);
+    let whole = line(&mut facts, answered, after(1));
+    let answer = r#""[{\"text\":\"Hi [EMAIL_1]\"}]","cut":false},"config_version""#;
+    assert!(whole.contains(&format!("{request}{answer}")), "{whole}");
+    // A look that failed.
+    let (transcribing, content) = Content::new();
+    facts.content = Some(Box::new(content));
+    drop(transcribing);
+    facts.content.as_mut().unwrap().answered(&said, true);
+    assert_eq!(line(&mut facts, answered, after(1)), early);
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::dialect::Decoder;
 use crate::limit::Seat;
 use crate::listen::respond;
 use crate::outcome::{Class, Failure};
-use crate::privacy::Frames;
+use crate::privacy::{Frames, Said};
 use crate::record::{End, Recorder};
 use crate::snapshot::Target;
 use crate::tasks::Tasks;
@@ -65,6 +65,8 @@ pub struct Limits {
     pub resume: Option<Resume>,
     /// What puts back the values that the request was sent without.
     pub frames: Option<Box<Frames>>,
+    /// What gathers what it says, for its record.
+    pub said: Option<Box<Said>>,
 }
 
 /// The body of a streamed answer.
@@ -93,6 +95,7 @@ struct Paused {
 struct Rest {
     decoder: Decoder,
     frames: Option<Box<Frames>>,
+    said: Option<Box<Said>>,
     idle: Duration,
     end: Instant,
     /// Since when the provider has been silent, as far as we have asked.
@@ -121,6 +124,7 @@ impl Relay {
         let rest = Rest {
             decoder,
             frames: limits.frames,
+            said: limits.said,
             _seat: seat,
             surface: limits.surface,
             idle: limits.idle,
@@ -288,6 +292,10 @@ impl Rest {
     /// What may go out since the last call.
     fn output(&mut self) -> Vec<u8> {
         let out = self.decoder.output();
+        if let Some(said) = &mut self.said {
+            // With the placeholders that the provider wrote.
+            said.pass(&out);
+        }
         match &mut self.frames {
             Some(frames) => frames.pass(out),
             None => out,
@@ -305,6 +313,9 @@ impl Rest {
     fn count(&self, recorder: &mut Recorder) {
         recorder.usage(self.decoder.usage());
         recorder.said(self.decoder.weight());
+        if let Some(said) = &self.said {
+            recorder.answered(said, self.decoder.done());
+        }
     }
 
     /// Tells the caller in-band, since the head has long gone out.

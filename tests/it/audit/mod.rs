@@ -2,6 +2,7 @@
 //! somebody has been at them, and that `pillion audit verify` says so.
 
 mod broken;
+mod content;
 mod disk;
 mod kill;
 mod sinks;

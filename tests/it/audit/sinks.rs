@@ -11,7 +11,7 @@ use crate::support::reply::End;
 use super::*;
 
 /// A web server that stores the lines that are posted to it, unless it is told otherwise.
-struct Collector {
+pub(super) struct Collector {
     server: Upstream,
     held: Arc<Mutex<Held>>,
 }
@@ -26,7 +26,7 @@ struct Held {
 }
 
 impl Collector {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let held = Arc::new(Mutex::new(Held::default()));
         let holds = Arc::clone(&held);
         let server = Upstream::choosing(move |seen| {
@@ -57,7 +57,7 @@ impl Collector {
         };
     }
 
-    fn stored(&self) -> String {
+    pub(super) fn stored(&self) -> String {
         self.held.lock().unwrap().stored.clone()
     }
 
@@ -72,7 +72,7 @@ impl Collector {
             .collect()
     }
 
-    async fn has(&self, count: u64) {
+    pub(super) async fn has(&self, count: u64) {
         soon("the records are stored", async {
             while self.numbers().len() as u64 != count {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -82,13 +82,13 @@ impl Collector {
     }
 
     /// The keys of `audit` for it, `every` so long.
-    fn keys(&self, every: &str) -> String {
+    pub(super) fn keys(&self, every: &str) -> String {
         let url = self.server.root_url();
         format!("https: {{ url: \"{url}/records\", every: {every} }}")
     }
 
     /// What `audit verify` says of what is stored.
-    async fn verified(&self, more: &[&str]) -> (i32, Value) {
+    pub(super) async fn verified(&self, more: &[&str]) -> (i32, Value) {
         let folder = Folder::new();
         let file = folder.file("stored");
         fs::write(&file, self.stored()).unwrap();

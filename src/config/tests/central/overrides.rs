@@ -204,6 +204,55 @@ fn an_own_file_says_nothing_of_the_audit_where_the_document_does() {
 }
 
 #[test]
+fn what_is_kept_of_requests_is_the_documents_to_say() {
+    use crate::snapshot::Content;
+    let own = "
+audit: { file: /tmp/a, content: masked }
+routes:
+  fast: { content: masked }
+";
+    for (central, variables, kept, warnings) in [
+        (
+            "",
+            &[][..],
+            Content::Nothing,
+            &["audit.content", "routes"][..],
+        ),
+        (
+            "",
+            &[("PILLION_AUDIT__CONTENT", "masked")],
+            Content::Nothing,
+            &["audit.content", "routes", "audit.content"],
+        ),
+        (
+            "local_overrides: [audit]\n",
+            &[],
+            Content::Masked,
+            &["routes"],
+        ),
+        (
+            "local_overrides: [routes.*.content]\n",
+            &[],
+            Content::Masked,
+            &["audit.content"],
+        ),
+    ] {
+        let loaded = loaded(&with_env(led(own, central), variables));
+        let said = said(&loaded.warnings);
+        assert_eq!(loaded.snapshot.routes["fast"].content, kept, "{central}");
+        assert_eq!(loaded.process.audit.file, Some(audit_at("/tmp/a")));
+        let about = |said: &&String, path: &str| said.contains(&format!(": {path}"));
+        assert_eq!(said.len(), warnings.len(), "{said:?}");
+        assert!(
+            said.iter()
+                .zip(warnings)
+                .all(|(said, path)| about(&said, path)),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
 fn a_store_that_the_document_says_is_its_own_whole() {
     let own = "
 secret_stores:

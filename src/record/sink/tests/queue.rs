@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 
 use super::super::throttle::Throttle;
 use super::super::writer::{Message, Writer};
-use super::super::{Audit, QUEUE};
+use super::super::{Audit, AuditSinks, QUEUE, ROOM};
 use super::*;
 use crate::record::receipt::Receipt;
 use crate::telemetry::Metrics;
@@ -33,6 +33,26 @@ fn writing(place: &Place) -> (Audit, Writer) {
 
 fn bare() -> Vec<u8> {
     some(1, 1).bare.remove(0)
+}
+
+#[test]
+fn what_waits_to_be_written_leaves_no_room_for_content() {
+    let (queue, _lines) = mpsc::sync_channel(4);
+    let audit = Audit::queueing(queue, Arc::new(Metrics::new()));
+    assert!(audit.has_room());
+    audit.append(Ok(vec![b'x'; ROOM]), None);
+    assert!(!audit.has_room());
+    let place = Place::new();
+    let sinks = AuditSinks {
+        file: Some(place.policy()),
+        ..AuditSinks::default()
+    };
+    let (audit, _) = Audit::open(sinks, None, Arc::new(Metrics::new())).unwrap();
+    audit.append(Ok(vec![b'x'; ROOM]), None);
+    audit.close();
+    assert!(audit.has_room(), "it is written");
+    audit.load.failing.store(true, Ordering::Release);
+    assert!(!audit.has_room());
 }
 
 #[test]
