@@ -18,6 +18,7 @@ pub mod health;
 pub mod limit;
 pub mod listen;
 pub mod live;
+mod nearest;
 pub mod once;
 pub mod outcome;
 pub mod plan;

@@ -104,6 +104,7 @@ fn is_value(shape: &Shape) -> bool {
         | Shape::Url
         | Shape::Reference
         | Shape::Hash
+        | Shape::HashOrPod
         | Shape::SharedState
         | Shape::SourceUrl
         | Shape::PublicKey => true,
