@@ -15,6 +15,7 @@ pub mod error;
 pub mod facts;
 pub mod fleet;
 pub mod health;
+pub mod kube;
 pub mod limit;
 pub mod listen;
 pub mod live;
