@@ -224,7 +224,7 @@ impl Pair {
     }
 
     fn identity(&self) -> Result<ServerConfig, String> {
-        listen::identity(&self.chain, &self.key)
+        listen::tls::identity(&self.chain, &self.key)
     }
 }
 

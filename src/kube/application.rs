@@ -9,7 +9,8 @@ use super::asked::{Asked, annotation};
 use super::patch::Draft;
 use super::settings::{Entry, Sdk};
 use super::sidecar::from_secret;
-use super::{Pointer, Problem};
+use super::{Pointer, Problem, each};
+use crate::nearest::nearest;
 
 /// The application's token: as it is, or where it is.
 pub(super) enum Token<'a> {
@@ -60,52 +61,26 @@ pub(super) struct Container {
 /// # Errors
 /// A name that is none of theirs.
 pub(super) fn containers(pod: &Value, asked: &Asked) -> Result<Vec<Container>, Vec<Problem>> {
-    let found = |list: &str| {
-        let at = Pointer::root().keys(&["spec", list]);
-        let items = at.of(pod).and_then(Value::as_array);
-        let items = items.map(Vec::as_slice).unwrap_or_default();
-        let named = items.iter().enumerate().map(|(nth, item)| {
-            let name = item["name"].as_str().unwrap_or_default().to_owned();
-            (name, at.index(nth))
-        });
-        named.collect::<Vec<_>>()
-    };
-    let application = found("containers");
+    let all = |list| each(pod, list).map(|(at, container)| (container["name"].as_str(), at));
     let Some(names) = &asked.containers else {
-        return Ok(application
-            .into_iter()
-            .map(|(_, at)| Container { at })
-            .collect());
+        return Ok(all("containers").map(|(_, at)| Container { at }).collect());
     };
-    let init = found("initContainers");
     let mut problems = Vec::new();
     let mut chosen = Vec::new();
     for name in names {
-        let is_it = |(known, _): &&(String, Pointer)| known == name;
-        let early = init.iter().find(is_it);
-        if let Some((_, at)) = application.iter().find(is_it) {
-            chosen.push(Container { at: at.clone() });
-        } else if let (Some((_, at)), true) = (early, asked.native) {
-            chosen.push(Container { at: at.clone() });
-        } else if early.is_some() {
-            let message = format!(
+        let find = |list| all(list).find(|(known, _)| *known == Some(name.as_str()));
+        let wrong = |message| Problem::new(annotation("containers"), message);
+        match (find("containers"), find("initContainers")) {
+            (Some((_, at)), _) => chosen.push(Container { at }),
+            (None, Some((_, at))) if asked.native => chosen.push(Container { at }),
+            (None, Some(_)) => problems.push(wrong(format!(
                 "`{name}` is an init container, which has ended before a classic sidecar starts"
-            );
-            problems.push(Problem::new(annotation("containers"), message));
-        } else {
-            let all = application
-                .iter()
-                .chain(&init)
-                .map(|(name, _)| name.as_str());
-            let near = crate::nearest::nearest(name, all);
-            let problem = Problem::new(
-                annotation("containers"),
-                format!("the pod has no container `{name}`"),
-            );
-            problems.push(match near {
-                Some(near) => problem.hinting(format!("did you mean `{near}`?")),
-                None => problem,
-            });
+            ))),
+            (None, None) => {
+                let known = all("containers").chain(all("initContainers"));
+                let near = nearest(name, known.filter_map(|(name, _)| name));
+                problems.push(wrong(format!("the pod has no container `{name}`")).meaning(near));
+            }
         }
     }
     if problems.is_empty() {

@@ -88,7 +88,7 @@ pub(super) fn read(pod: &Value, settings: &Settings) -> Result<Asked, Vec<Proble
         }
     };
     let asked = Asked {
-        containers: reader.read("containers", |names| Ok(words(names))),
+        containers: reader.read("containers", words),
         team: reader.fact("team").or_else(|| profile.team.clone()),
         service: reader.fact("service").or_else(|| {
             let named = SERVICES.iter().find_map(|label| of(pod, LABELED, label));
@@ -149,16 +149,20 @@ fn sdks(text: &str) -> Result<Vec<Sdk>, String> {
             format!("`{word}` is neither `openai` nor `anthropic`; `none` is none of them")
         })
     };
-    words(text).into_iter().map(known).collect()
+    words(text)?.into_iter().map(known).collect()
 }
 
-/// Between commas.
-fn words(text: &str) -> Vec<String> {
-    let words = text
-        .split(',')
-        .map(str::trim)
-        .filter(|word| !word.is_empty());
-    words.map(str::to_owned).collect()
+/// Between commas; one at least, and each once.
+fn words(text: &str) -> Result<Vec<String>, String> {
+    let words = text.split(',').map(str::trim);
+    let words = words.filter(|word| !word.is_empty()).map(str::to_owned);
+    let mut words: Vec<_> = words.collect();
+    words.sort();
+    words.dedup();
+    if words.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    Ok(words)
 }
 
 pub(super) fn annotation(name: &str) -> Pointer {
@@ -166,18 +170,16 @@ pub(super) fn annotation(name: &str) -> Pointer {
     Pointer::root().keys(&["metadata", ANNOTATED, &name])
 }
 
-/// Labels and annotations under our prefix that are none of ours.
+/// Labels and annotations under our prefix that are none of ours, or no text.
 fn unknown(pod: &Value) -> Vec<Problem> {
+    let labels = (LABELED, "a label", LABELS);
+    let annotations = (ANNOTATED, "an annotation", ANNOTATIONS);
     let mut problems = Vec::new();
-    for (kind, known, others) in [
-        (LABELED, LABELS, ANNOTATIONS),
-        (ANNOTATED, ANNOTATIONS, LABELS),
-    ] {
+    for ((kind, what, known), (_, other, others)) in [(labels, annotations), (annotations, labels)]
+    {
         let at = Pointer::root().keys(&["metadata", kind]);
-        let Some(entries) = at.of(pod).and_then(Value::as_object) else {
-            continue;
-        };
-        for (name, value) in entries {
+        let entries = at.of(pod).and_then(Value::as_object);
+        for (name, value) in entries.into_iter().flatten() {
             let Some(short) = name.strip_prefix(PREFIX) else {
                 continue;
             };
@@ -188,21 +190,12 @@ fn unknown(pod: &Value) -> Vec<Problem> {
                 }
                 continue;
             }
-            let what = kind.trim_end_matches('s');
-            let article = if what.starts_with('a') { "an" } else { "a" };
-            let problem = Problem::new(at, format!("is not {article} {what} of ours"));
+            let problem = Problem::new(at, format!("is not {what} of ours"));
             problems.push(if others.contains(&short) {
-                let other = if kind == LABELED {
-                    "an annotation"
-                } else {
-                    "a label"
-                };
                 problem.hinting(format!("it is {other}"))
             } else {
-                match nearest(short, known.iter().copied()) {
-                    Some(near) => problem.hinting(format!("did you mean `{PREFIX}{near}`?")),
-                    None => problem,
-                }
+                let near = nearest(short, known.iter().copied());
+                problem.meaning(near.map(|near| format!("{PREFIX}{near}")).as_deref())
             });
         }
     }

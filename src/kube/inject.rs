@@ -9,7 +9,7 @@ use super::asked::{self, Asked, is_opted_out};
 use super::names::{ADMIN_PORT_NAME, CA, CACHE, CONFIG, CONTAINER, DONE, INJECTED, STATUS, TOKEN};
 use super::patch::{Draft, Patch};
 use super::settings::Settings;
-use super::{PodToken, Pointer, Problem, sidecar};
+use super::{PodToken, Pointer, Problem, each, sidecar};
 
 /// What becomes of a pod.
 #[derive(Debug)]
@@ -145,18 +145,6 @@ fn left(pod: &Value) -> Option<Leave> {
         return Some(Leave::HostNetwork);
     }
     (text(&["spec", "os", "name"]) == Some("windows")).then_some(Leave::Windows)
-}
-
-/// The items of a list of the pod's `spec`.
-fn each<'a>(pod: &'a Value, list: &str) -> impl Iterator<Item = (Pointer, &'a Value)> {
-    let at = Pointer::root().keys(&["spec", list]);
-    let items = at.of(pod).and_then(Value::as_array);
-    let items = items
-        .map(Vec::as_slice)
-        .unwrap_or_default()
-        .iter()
-        .enumerate();
-    items.map(move |(nth, item)| (at.index(nth), item))
 }
 
 /// Where something has another shape than what is to be added there.

@@ -25,6 +25,8 @@ mod workload;
 
 use std::fmt;
 
+use serde_json::Value;
+
 pub use inject::{Decision, Leave, inject};
 pub use patch::{Operation, Patch, Pointer};
 pub use quantity::Quantity;
@@ -71,6 +73,14 @@ impl Problem {
         }
     }
 
+    /// With the name that was probably meant, where there is one.
+    fn meaning(self, near: Option<&str>) -> Self {
+        match near {
+            Some(near) => self.hinting(format!("did you mean `{near}`?")),
+            None => self,
+        }
+    }
+
     /// Without its place.
     fn said(&self) -> String {
         match &self.hint {
@@ -84,4 +94,13 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.at, self.said())
     }
+}
+
+/// The items of a list of the pod's `spec`.
+fn each<'a>(pod: &'a Value, list: &str) -> impl Iterator<Item = (Pointer, &'a Value)> + use<'a> {
+    let at = Pointer::root().keys(&["spec", list]);
+    let items = at.of(pod).and_then(Value::as_array);
+    let items = items.map(Vec::as_slice).unwrap_or_default();
+    let items = items.iter().enumerate();
+    items.map(move |(nth, item)| (at.index(nth), item))
 }

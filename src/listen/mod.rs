@@ -21,7 +21,7 @@ mod scan;
 mod seen;
 #[cfg(test)]
 mod tests;
-mod tls;
+pub mod tls;
 
 use std::future::{Future, pending};
 use std::io;
@@ -43,7 +43,6 @@ use crate::tasks::Tasks;
 pub use bind::{BindError, bind, bind_ipv6_twin};
 pub use crowd::Connections;
 pub use scan::Violation;
-pub use tls::identity;
 
 use connection::Protocol;
 use crowd::Open;

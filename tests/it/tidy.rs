@@ -149,7 +149,7 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["kube"],
-        &["crate::upstream", "crate::listen", "std::fs", "ring::"],
+        &["crate::upstream", "crate::listen", "std::fs", "fastrand"],
         "what becomes of a pod is decided from the pod; its token is an argument",
     ),
     (

@@ -85,6 +85,8 @@ fn what_is_wrong_is_refused_with_what_was_meant() {
             "openai,gemini",
             "`gemini` is neither `openai` nor `anthropic`",
         ),
+        ("env-sdks", "", "[pillion.dev/env-sdks]: is empty"),
+        ("containers", " , ", "[pillion.dev/containers]: is empty"),
         (
             "native-sidecar",
             "yes",

@@ -146,10 +146,8 @@ async fn a_new_certificate_is_taken_and_a_broken_one_is_not() {
     );
     write(&webhook.process.folder, &second);
     webhook.until(&second).await;
-    let third = Identity {
-        chain: "no certificate".to_owned(),
-        ..Identity::of("pillion.svc")
-    };
+    let mut third = Identity::of("pillion.svc");
+    third.chain = "no certificate".to_owned();
     write(&webhook.process.folder, &third);
     webhook
         .until_said("the file of the certificate holds none")
