@@ -58,10 +58,10 @@ pub(super) struct Inject {
     /// The central document that sidecars follow
     #[arg(long, value_name = "URL")]
     source: Option<String>,
-    /// A ConfigMap beside the pod with the sidecar's own file, as NAME or NAME/KEY
+    /// A config map beside the pod with the sidecar's own file, as NAME or NAME/KEY
     #[arg(long, value_name = "NAME/KEY")]
     config_map: Option<String>,
-    /// A Secret beside the pod with the application's token, as NAME or NAME/KEY; without one each pod has a
+    /// A secret beside the pod with the application's token, as NAME or NAME/KEY; without one each pod has a
     /// token of its own
     #[arg(long, value_name = "NAME/KEY")]
     token_secret: Option<String>,
