@@ -272,7 +272,7 @@ profiles: { a: { config_map: A/b, env: { 1A: x, PILLION_LISTEN: y } } }
             "command line: native_sidecar: a native sidecar needs Kubernetes 1.29",
             "4:1: memory_limit: `lots` is not an amount",
             "5:1: source: names a user",
-            "6:17: profiles.a.config_map: `A/b` is not",
+            "6:18: profiles.a.config_map: `A/b` is not",
             "profiles.a.env.1A: `1A` is no name",
             "profiles.a.env.PILLION_LISTEN: `PILLION_LISTEN` is set by the injector",
         ] {

@@ -133,7 +133,7 @@ fn a_sidecar_is_meant_by_one_key_of_this_kind() {
     let said = refused(&small_with(keys)).join("\n");
     assert_eq!(
         said,
-        "10:19: keys[1].hash: is a pod's own, and so is keys[0].hash: one sidecar could be meant by both; let them differ in `team`, `service` or `environment`"
+        "10:14: keys[1].hash: is a pod's own, and so is keys[0].hash: one sidecar could be meant by both; let them differ in `team`, `service` or `environment`"
     );
     let word = refused(&small_with("keys: [{ id: a, hash: pods }]\n")).join("\n");
     assert!(word.contains("64 hexadecimal digits, or `pod`"), "{word}");
