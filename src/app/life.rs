@@ -20,7 +20,7 @@ use crate::tasks::Tasks;
 
 /// How often the files that may change are looked at. Polling needs no watch that a mount could
 /// break, and is quicker than the kubelet.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// What was cut has this long to tell its caller.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -59,7 +59,7 @@ impl Signals {
     }
 
     /// Told to end, either way.
-    async fn end(&mut self) {
+    pub(super) async fn end(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

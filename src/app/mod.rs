@@ -9,6 +9,7 @@ mod life;
 mod reload;
 mod sending;
 mod service;
+mod webhook;
 
 use std::io;
 use std::net::SocketAddr;
@@ -42,6 +43,7 @@ use self::reload::{First, Reloader};
 use self::sending::Sending;
 
 pub use self::embedded::Embedded;
+pub use self::webhook::Webhook;
 
 /// How long a connection that is kept open for a `warm` route may wait for its use.
 const WARM_AGAIN: Duration = Duration::from_secs(20);
@@ -81,6 +83,8 @@ pub enum StartError {
     Signals(io::Error),
     /// The source cannot be followed as it is written.
     Source(String),
+    /// The certificate of a listener is of no use.
+    Certificate(String),
     /// The gateway of a command has no address.
     Embedded(String),
 }
@@ -96,6 +100,7 @@ impl std::fmt::Display for StartError {
             }
             Self::Signals(error) => write!(f, "signals cannot be received: {error}"),
             Self::Source(why) => write!(f, "the source cannot be followed: {why}"),
+            Self::Certificate(why) => f.write_str(why),
             Self::Embedded(error) => write!(f, "the gateway has no address: {error}"),
         }
     }

@@ -8,6 +8,7 @@ mod drill;
 mod explain;
 mod fleet;
 mod healthcheck;
+mod inject;
 mod keys;
 mod records;
 mod replay;
@@ -58,6 +59,7 @@ enum Command {
     /// Print the JSON Schema of the configuration
     Schema,
     Keys(keys::Keys),
+    Inject(inject::Inject),
     Healthcheck(healthcheck::Healthcheck),
 }
 
@@ -88,6 +90,7 @@ impl Cli {
             Command::Replay(replay) => replay.run(out),
             Command::Schema => schema::run(out),
             Command::Keys(keys) => keys.run(out),
+            Command::Inject(inject) => inject.run(out),
             Command::Healthcheck(healthcheck) => Ok(healthcheck.run()),
         }
     }

@@ -10,12 +10,13 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{BAD_CONFIGURATION, FAILED, variable};
 use crate::app::{self, Addresses, Options, Start, StartError};
-use crate::config::{Problem, Sources};
+use crate::config::{Document, Format, Problem, Sources};
 
 /// Run the sidecar.
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// YAML, TOML or JSON, by extension; else the variable `PILLION_CONFIG`
+    /// YAML, TOML or JSON, by extension; else the variable `PILLION_CONFIG`. Neither is needed where
+    /// `PILLION_SOURCE__URL` says where the central document is
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where applications connect, whatever the configuration says
@@ -31,15 +32,24 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self) -> io::Result<ExitCode> {
-        let Some(file) = self
-            .config
-            .or_else(|| variable("PILLION_CONFIG").map(PathBuf::from))
-        else {
-            tracing::error!("no configuration: give --config FILE, or set PILLION_CONFIG");
-            return Ok(ExitCode::from(2));
+        let file = self.config;
+        let file = file.or_else(|| variable("PILLION_CONFIG").map(PathBuf::from));
+        let document = match file {
+            Some(file) => Document::File(file),
+            // All that a sidecar must say itself can be said by variables.
+            None if variable("PILLION_SOURCE__URL").is_some() => Document::Text {
+                format: Format::Yaml,
+                text: String::new(),
+            },
+            None => {
+                tracing::error!(
+                    "no configuration: give --config FILE, or set PILLION_CONFIG or PILLION_SOURCE__URL"
+                );
+                return Ok(ExitCode::from(2));
+            }
         };
         let flags = flags(self.listen, self.admin);
-        let sources = Sources::from_process(file, flags);
+        let sources = Sources::from_process(document, flags);
         let options = Options {
             native: self.native,
         };
@@ -72,12 +82,19 @@ pub(super) fn serve(
     let ended = runtime.block_on(app::run(start, sources, options, ready));
     // What still blocks in a thread (a sink that hangs, a slow name server) does not keep the process.
     runtime.shutdown_background();
-    Ok(match ended {
+    Ok(started(ended))
+}
+
+/// The exit code of what has ended, or has not begun; then it is said why.
+pub(super) fn started(ended: Result<ExitCode, StartError>) -> ExitCode {
+    match ended {
         Ok(code) => code,
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::from(match error {
-                StartError::Source(_) | StartError::Collector(_) => BAD_CONFIGURATION,
+                StartError::Source(_) | StartError::Collector(_) | StartError::Certificate(_) => {
+                    BAD_CONFIGURATION
+                }
                 StartError::Bind(_)
                 | StartError::Audit(_)
                 | StartError::Simulator { .. }
@@ -85,7 +102,7 @@ pub(super) fn serve(
                 | StartError::Embedded(_) => FAILED,
             })
         }
-    })
+    }
 }
 
 /// Says every problem of a configuration that is not to be run.

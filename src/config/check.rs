@@ -10,7 +10,7 @@ use super::node::{Node, Table};
 use super::path::Path;
 use super::problem::Report;
 use super::scalar;
-use super::shape::{self, Key, Presence, Shape};
+use super::shape::{self, Key, POD, Presence, Shape};
 use super::shared_state::SharedState;
 use crate::secret::Reference;
 use crate::source::SourceUrl;
@@ -187,7 +187,8 @@ fn of_text(text: &str, shape: &Shape, path: &Path, report: &mut Report) -> Node 
             Some(key) => Some(Node::Hash(key)),
             None => return not_a(shape, path, report),
         },
-        Shape::Hash => match scalar::hash(text) {
+        Shape::HashOrPod if text == POD => Some(Node::Pod),
+        Shape::Hash | Shape::HashOrPod => match scalar::hash(text) {
             Some(hash) => Some(Node::Hash(hash)),
             None => return not_a(shape, path, report),
         },

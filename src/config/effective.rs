@@ -13,7 +13,7 @@ use super::layers;
 use super::overrides::Dropped;
 use super::path::Path;
 use super::problem::Report;
-use super::shape::{self, Key, Presence, Shape};
+use super::shape::{self, Key, POD, Presence, Shape};
 use super::stack;
 use crate::snapshot::{Callers, Snapshot};
 
@@ -199,7 +199,8 @@ fn shown(value: &Raw, shape: &Shape) -> Value {
             items.iter().map(|item| shown(item, of)).collect()
         }
         (Shape::PrivateText, _) => HIDDEN.into(),
-        (Shape::Hash, _) => format!("sha256:{HIDDEN}").into(),
+        (Shape::HashOrPod, Raw::String(_, word)) if word == POD => POD.into(),
+        (Shape::Hash | Shape::HashOrPod, _) => format!("sha256:{HIDDEN}").into(),
         (Shape::SharedState | Shape::SourceUrl | Shape::Url, Raw::String(_, url)) => {
             without_secrets(url).into()
         }

@@ -11,9 +11,10 @@ use figment::value::{Dict, Value};
 
 use super::keys;
 use super::path::{Path, Step};
-use super::problem::{Problem, nearest};
+use super::problem::Problem;
 use super::shape::Shape;
 use super::text::Document;
+use crate::nearest::nearest;
 
 pub(super) const PREFIX: &str = "PILLION_";
 
@@ -198,6 +199,7 @@ pub(super) fn from_text(shape: &Shape, text: &str) -> Value {
         | Shape::Url
         | Shape::Reference
         | Shape::Hash
+        | Shape::HashOrPod
         | Shape::SharedState
         | Shape::SourceUrl
         | Shape::PublicKey

@@ -9,6 +9,7 @@
 mod authority;
 mod check;
 mod effective;
+mod injector;
 mod keys;
 mod layers;
 mod node;
@@ -33,6 +34,7 @@ use std::time::Duration;
 use ring::digest;
 
 pub use effective::Effective;
+pub use injector::injector;
 pub use problem::Problem;
 pub use release::{Release, Rollback, Rollout};
 pub use schema::schema;

@@ -38,6 +38,8 @@ pub(super) enum Node {
     Reference(Reference),
     /// A hash, or a public key.
     Hash([u8; 32]),
+    /// The hash of the pod's own token.
+    Pod,
     SharedState(SharedState),
     SourceUrl(SourceUrl),
     List(Vec<Node>),

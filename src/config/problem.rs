@@ -3,13 +3,13 @@
 //! A [`Report`] gathers every problem of a text; nothing here stops at the first. It never prints
 //! a value that could be a secret: whoever writes a message sees to that.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use super::layers::COMMAND_LINE;
 use super::path::{Path, Position, Positions};
+use crate::nearest::nearest;
 
 /// One thing that is wrong, or in a list of warnings: one that is allowed and probably not meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -293,35 +293,9 @@ impl Report {
     }
 }
 
-/// A longer name, in bytes, is none that was mistyped; to compare it would take seconds.
-const LONGEST_NAME: usize = 128;
-
 /// Who has more problems than this has another than a mistyped name, and to look for one in each of a
 /// hundred thousand would take seconds.
 const MOST_HINTS: usize = 200;
-
-/// The known name that was probably meant: at most a third of it mistyped, or one letter. Of two that are as
-/// near it is the longer: letters are left out more often than put in.
-pub(super) fn nearest<'a>(
-    asked: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    if asked.len() > LONGEST_NAME {
-        return None;
-    }
-    let asked = asked.to_lowercase();
-    let length = asked.chars().count();
-    let allowed = (length / 3).max(1);
-    known
-        .into_iter()
-        .map(|name| (name.to_lowercase(), name))
-        // No nearer than their lengths are.
-        .filter(|(lower, _)| lower.chars().count().abs_diff(length) <= allowed)
-        .map(|(lower, name)| (strsim::damerau_levenshtein(&asked, &lower), name))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, name)| (*distance, Reverse(name.len()), *name))
-        .map(|(_, name)| name)
-}
 
 #[cfg(test)]
 mod tests {
@@ -409,21 +383,5 @@ mod tests {
         written.forget(&path(&["b"]));
         let left: Vec<_> = written.positions.keys().map(ToString::to_string).collect();
         assert_eq!(left, ["a", "bb"]);
-    }
-
-    #[test]
-    fn only_a_near_name_is_offered() {
-        let known = ["routes", "providers", "keys", "h2c"];
-        for (asked, meant) in [
-            ("route", Some("routes")),
-            ("Routes", Some("routes")),
-            ("porviders", Some("providers")),
-            ("kyes", Some("keys")),
-            ("privacy", None),
-            ("x", None),
-            ("", None),
-        ] {
-            assert_eq!(nearest(asked, known), meant, "{asked}");
-        }
     }
 }

@@ -86,6 +86,7 @@ fn of(shape: &Shape) -> Value {
         Shape::Url => pattern("^https?://[^@?#]+$"),
         Shape::Reference => pattern("^(env:[A-Za-z0-9_]+|[A-Za-z0-9_-]+:.+|aws|google)$"),
         Shape::Hash => pattern("^sha256:[0-9A-Fa-f]{64}$"),
+        Shape::HashOrPod => pattern("^(pod|sha256:[0-9A-Fa-f]{64})$"),
         Shape::SharedState => pattern("^rediss?://[^?#]+$"),
         Shape::SourceUrl => pattern("^[a-z0-9+]+:.+$"),
         Shape::PublicKey => pattern("^(\\s|.){43,}$"),

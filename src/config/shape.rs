@@ -5,6 +5,9 @@
 
 use figment::value::Value;
 
+/// Instead of a hash: that of the pod's own token.
+pub(super) const POD: &str = "pod";
+
 /// What a value may look like.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
@@ -45,6 +48,8 @@ pub(super) enum Shape {
     Reference,
     /// `sha256:` and 64 hexadecimal digits; never repeated either.
     Hash,
+    /// The word `pod`, or a hash.
+    HashOrPod,
     /// `redis://…` or `rediss://…`; it may hold a password, so it is never repeated either.
     SharedState,
     /// Where the central document is; it may hold a password too.
@@ -107,6 +112,7 @@ impl Shape {
             | Self::Url
             | Self::Reference
             | Self::Hash
+            | Self::HashOrPod
             | Self::SharedState
             | Self::SourceUrl
             | Self::PublicKey => matches!(value, Value::String(..)),
@@ -152,6 +158,7 @@ impl Shape {
                     .into()
             }
             Self::Hash => "`sha256:` and 64 hexadecimal digits".into(),
+            Self::HashOrPod => "`sha256:` and 64 hexadecimal digits, or `pod`".into(),
             Self::SharedState => "a URL such as `redis://redis.internal:6379`".into(),
             Self::SourceUrl => "a URL such as `https://config.internal/pillion.yaml`".into(),
             Self::PublicKey => {

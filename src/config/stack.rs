@@ -38,10 +38,10 @@ pub(super) struct Merged {
 }
 
 /// One text, read.
-struct Read {
-    tree: Dict,
-    written: Written,
-    problems: Vec<Problem>,
+pub(super) struct Read {
+    pub(super) tree: Dict,
+    pub(super) written: Written,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Given {
@@ -192,7 +192,7 @@ pub(super) fn keys_of(text: &CentralText) -> Result<Dict, Vec<Problem>> {
     Ok(read(&text.into(), Writer::Central)?.tree)
 }
 
-fn read(text: &Text, by: Writer) -> Result<Read, Vec<Problem>> {
+pub(super) fn read(text: &Text, by: Writer) -> Result<Read, Vec<Problem>> {
     let Parsed {
         figment,
         positions,

@@ -17,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -90,8 +90,8 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Spawner
 }
 
 /// Serves one connection to its end.
-pub(super) async fn run<S, F>(
-    stream: TcpStream,
+pub(super) async fn run<IO, S, F>(
+    stream: IO,
     addr: SocketAddr,
     open: Open,
     mut settings: Settings,
@@ -99,12 +99,10 @@ pub(super) async fn run<S, F>(
     phase: watch::Receiver<Phase>,
     service: S,
 ) where
+    IO: AsyncRead + AsyncWrite + Unpin + 'static,
     S: Fn(Request<Incoming>, Peer) -> F + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    // A stream's events are small and must not wait for one another. A socket that refuses the
-    // option is slower, or about to fail by itself.
-    let _ = stream.set_nodelay(true);
     let crowded = open.crowded;
     if crowded {
         settings.head = settings.head.min(crowd::SHORT);

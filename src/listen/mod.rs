@@ -21,6 +21,7 @@ mod scan;
 mod seen;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 
 use std::future::{Future, pending};
 use std::io;
@@ -29,11 +30,14 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::net::TcpListener;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use crate::body::Body;
+use crate::live::Live;
 use crate::tasks::Tasks;
 
 pub use bind::{BindError, bind, bind_ipv6_twin};
@@ -41,6 +45,7 @@ pub use crowd::Connections;
 pub use scan::Violation;
 
 use connection::Protocol;
+use crowd::Open;
 
 /// How long the clients of one listener may take.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +105,7 @@ pub async fn serve<S, F>(
     settings: Settings,
     connections: Connections,
     tasks: Tasks,
-    mut phase: watch::Receiver<Phase>,
+    phase: watch::Receiver<Phase>,
     service: S,
 ) where
     S: Fn(Request<Incoming>, Peer) -> F + Clone + Send + 'static,
@@ -108,6 +113,59 @@ pub async fn serve<S, F>(
 {
     let protocol = Protocol::new(settings, &tasks);
     let draining = phase.clone();
+    accept(listener, connections, phase, |stream, addr, open| {
+        tasks.spawn(connection::run(
+            stream,
+            addr,
+            open,
+            settings,
+            protocol.clone(),
+            draining.clone(),
+            service.clone(),
+        ));
+    })
+    .await;
+}
+
+/// As [`serve`], by TLS. A connection is greeted with the identity that is current when it comes.
+pub async fn serve_tls<S, F>(
+    listener: TcpListener,
+    identity: Live<ServerConfig>,
+    settings: Settings,
+    connections: Connections,
+    tasks: Tasks,
+    phase: watch::Receiver<Phase>,
+    service: S,
+) where
+    S: Fn(Request<Incoming>, Peer) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let protocol = Protocol::new(settings, &tasks);
+    let draining = phase.clone();
+    accept(listener, connections, phase, |stream, addr, open| {
+        let (protocol, draining, service) = (protocol.clone(), draining.clone(), service.clone());
+        let greeting = TlsAcceptor::from(identity.current()).accept(stream);
+        tasks.spawn(async move {
+            match timeout(settings.head, greeting).await {
+                Ok(Ok(stream)) => {
+                    connection::run(stream, addr, open, settings, protocol, draining, service)
+                        .await;
+                }
+                Ok(Err(error)) => tracing::debug!(%error, "a client does not go on to TLS"),
+                Err(_) => tracing::debug!("a client was too slow to go on to TLS"),
+            }
+        });
+    })
+    .await;
+}
+
+/// Hands each connection to `run`, which is not to wait, until `phase` is draining.
+async fn accept(
+    listener: TcpListener,
+    connections: Connections,
+    mut phase: watch::Receiver<Phase>,
+    run: impl Fn(TcpStream, SocketAddr, Open),
+) {
     let mut trouble = Trouble::default();
     loop {
         let accepted = tokio::select! {
@@ -122,15 +180,10 @@ pub async fn serve<S, F>(
                     // The stream is dropped, which closes it.
                     continue;
                 };
-                tasks.spawn(connection::run(
-                    stream,
-                    addr,
-                    open,
-                    settings,
-                    protocol.clone(),
-                    draining.clone(),
-                    service.clone(),
-                ));
+                // A stream's events are small and must not wait for one another. A socket that refuses
+                // the option is slower, or about to fail by itself.
+                let _ = stream.set_nodelay(true);
+                run(stream, addr, open);
             }
             // The client was gone before we came: its loss, and no reason to pause.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}

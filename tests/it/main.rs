@@ -30,6 +30,7 @@ mod fallback;
 mod health;
 mod hedge;
 mod hosted;
+mod inject;
 mod leaving;
 mod life;
 mod limits;

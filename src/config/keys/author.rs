@@ -22,6 +22,7 @@ const OWN: &[&str] = &[
     "identity",
     "source",
     "cache_dir",
+    "pod_key",
     "workers",
     "simulate",
 ];

@@ -5,6 +5,8 @@
 
 mod author;
 #[rustfmt::skip]
+mod injector;
+#[rustfmt::skip]
 mod privacy;
 #[rustfmt::skip]
 mod rules;
@@ -14,6 +16,7 @@ mod table;
 use super::shape::Shape;
 
 pub(super) use author::{Author, author, is_above, is_central_within, whole};
+pub(super) use injector::INJECTOR;
 pub(super) use table::ROOT;
 
 pub(super) use super::shape::Key;
@@ -104,6 +107,7 @@ fn is_value(shape: &Shape) -> bool {
         | Shape::Url
         | Shape::Reference
         | Shape::Hash
+        | Shape::HashOrPod
         | Shape::SharedState
         | Shape::SourceUrl
         | Shape::PublicKey => true,

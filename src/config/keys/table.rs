@@ -4,7 +4,7 @@
 
 use crate::config::shape::Presence::{self, Default, Optional, Required};
 use crate::config::shape::Shape::{
-    self, Address, AnyOf, Bool, Date, Decimal, Duration, DurationOrOff, DurationRange, File, Hash,
+    self, Address, AnyOf, Bool, Date, Decimal, Duration, DurationOrOff, DurationRange, File, Hash, HashOrPod,
     Integer, List, Map, Percent, PrivateText, PublicKey, Reference, SharedState, Size, SourceUrl,
     Table, Text, Url, Word,
 };
@@ -20,6 +20,7 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("identity", Table(IDENTITY), Optional, "Where this instance runs; written into every record."),
     key("source", Table(SOURCE), Optional, "Where the central document is, which says all the rest; what this file may say beside it, that document's `local_overrides` names."),
     key("cache_dir", File, Optional, "A folder of this sidecar's own, where the last good central document is kept for a restart without its source, and what its budgets have spent."),
+    key("pod_key", Hash, Optional, "SHA-256 of this pod's own token, as `pillion inject` sets it by `PILLION_POD_KEY`; the key with `hash: pod` that is for this sidecar's `identity` has it."),
     key("version", Integer { least: 0, most: u64::MAX }, Optional, "Of a central document only: its number, which only grows; needed where `source.verify` asks for a signature, where it names one text."),
     key("audience", AnyOf(&[Text, List { of: &Text, least: 1, most: 1000 }]), Optional, "Of a central document only: for whom it is; a sidecar whose `source.audience` is none of these refuses it."),
     key("allow_rollback", Bool, Default("false"), "Of a central document only: whether it is taken over any higher `version`; not where `source.verify` asks for a signature."),
@@ -239,7 +240,7 @@ const MEMBER: &[Key] = &[
 
 const CALLER: &[Key] = &[
     key("id", Text, Required, "Names the key in records and metrics."),
-    key("hash", AnyOf(&[Hash, List { of: &Hash, least: 1, most: 2 }]), Required, "SHA-256 of the token; a list of two while it is being rotated."),
+    key("hash", AnyOf(&[HashOrPod, List { of: &Hash, least: 1, most: 2 }]), Required, "SHA-256 of the token; a list of two while it is being rotated; `pod` where each pod has a token of its own, whose hash its sidecar has as `PILLION_POD_KEY`."),
     key("team", Text, Optional, "Written into records."),
     key("service", Text, Optional, "Written into records."),
     key("environment", Text, Optional, "Where the key is good; absent means everywhere."),

@@ -13,6 +13,7 @@ use crate::health::Priority;
 use crate::limit::Of;
 use crate::snapshot::{Callers, Key, Provider, Route};
 
+use super::pod::{self, Pod};
 use super::residency;
 use super::terms::terms;
 
@@ -25,6 +26,7 @@ pub(super) fn resolve(
     routes: &Routes,
     providers: &Providers,
     now: Timestamp,
+    pod: &Pod<'_>,
     report: &mut Report,
 ) -> Callers {
     let anonymous = root.flag("allow_anonymous").unwrap_or(false);
@@ -36,7 +38,7 @@ pub(super) fn resolve(
                 "has no effect: there are `keys`, and a caller needs one",
             );
         }
-        return keys(root, routes, providers, now, report);
+        return keys(root, routes, providers, now, pod, report);
     }
     // Keys that could not be read have their own problem.
     let unreadable = matches!(root.node("keys"), Some(Node::Bad));
@@ -62,11 +64,13 @@ fn keys(
     routes: &Routes,
     providers: &Providers,
     now: Timestamp,
+    pod: &Pod<'_>,
     report: &mut Report,
 ) -> Callers {
     let mut ids: BTreeMap<Arc<str>, Path> = BTreeMap::new();
     let mut claimed: HashMap<[u8; 32], Path> = HashMap::new();
     let mut callers = HashMap::new();
+    let mut pods_own = Vec::new();
     for table in root.tables("keys") {
         let id = table.text("id").unwrap_or_default();
         if let Some(first) = ids.get(&id).filter(|_| !id.is_empty()) {
@@ -112,7 +116,13 @@ fn keys(
                 format!("the key `{}` has expired", key.id),
             );
         }
-        for (at, hash) in hashes(table) {
+        let mut hashes = hashes(table);
+        if pod::is_own(table) {
+            let at = table.at("hash");
+            hashes.extend(pod.hash_of(&key).map(|hash| (at.clone(), hash)));
+            pods_own.push((at, Arc::clone(&key)));
+        }
+        for (at, hash) in hashes {
             if let Some(first) = claimed.get(&hash) {
                 report.problem(&at, format!("is already the hash at {first}"));
                 continue;
@@ -121,6 +131,7 @@ fn keys(
             callers.insert(hash, key.clone());
         }
     }
+    pod.check(root, &pods_own, report);
     Callers::Keys(callers)
 }
 

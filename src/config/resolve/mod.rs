@@ -10,6 +10,7 @@ mod central;
 mod headers;
 mod knobs;
 mod money;
+mod pod;
 mod privacy;
 mod privilege;
 mod process;
@@ -64,10 +65,12 @@ pub(super) fn resolve(
     let mut targets = routes::Targets::of(root, &providers, facts.families, &exchange, report);
     let (routes, aliases) = routes::resolve(root, &mut targets, facts.zone, &known, report);
     privacy::warn_of_content(root, &process, &routes, report);
-    let callers = callers::resolve(root, &process, &routes, &providers, facts.now, report);
+    let identity = identity(root, facts.variable, facts.standing, report);
+    let pod = pod::Pod::of(root, &identity, facts.standing);
+    let callers = callers::resolve(root, &process, &routes, &providers, facts.now, &pod, report);
     let snapshot = Snapshot {
         version: facts.version.clone(),
-        identity: identity(root, facts.variable, facts.standing, report),
+        identity,
         routes,
         aliases,
         providers,

@@ -45,7 +45,7 @@ const MISTAKES: &[&str] = &[
     "18:11: routes.slow.profile: no profile is named `bacth`; did you mean `batch`?",
     "18:27: routes.slow.targets: is empty",
     "18:40: routes.slow.idle: `0s` is not a duration above zero such as `300ms`, `8s`, `5m`, `1h`",
-    "21:5: keys[0].hash: is not `sha256:` and 64 hexadecimal digits",
+    "21:5: keys[0].hash: is not `sha256:` and 64 hexadecimal digits, or `pod`",
     "22:5: keys[0].default_route: no route is named `fats`; did you mean `fast`?",
     "23:5: keys[1].id: `a` is already the id of keys[0]",
     "25:5: keys[1].expires: `tomorrow` is not a date such as `2027-06-30`",
@@ -120,7 +120,7 @@ hash = "sha256:0"
             "14:32: routes.fast.targets[1].any[0].weight: is not a whole number from 0 to 1000000",
             "18:1: keys[0].hash: is empty",
             "20:1: keys[1].id: `a` is already the id of keys[0]",
-            "21:1: keys[1].hash: is not `sha256:` and 64 hexadecimal digits",
+            "21:1: keys[1].hash: is not `sha256:` and 64 hexadecimal digits, or `pod`",
         ]
     );
 }

@@ -343,6 +343,10 @@ impl Gateway {
     /// Starts one that follows a document, and does not wait for that. Its files are in `folder`.
     pub(crate) async fn begin(config: &Config, folder: Folder) -> Self {
         let (child, said) = spawn(config, &folder);
+        Self::begun(child, said, folder).await
+    }
+
+    async fn begun(child: Child, said: Arc<watch::Sender<Said>>, folder: Folder) -> Self {
         let admin = {
             let mut reader = said.subscribe();
             let beginning = reader.wait_for(|said| said.over || begun(said).is_some());
@@ -356,6 +360,23 @@ impl Gateway {
             admin,
             folder,
         }
+    }
+
+    /// Runs the program with these arguments and this environment alone, up to its first address: that of
+    /// the probes, or of whatever else it serves.
+    pub(crate) async fn of(
+        arguments: &[String],
+        environment: &[(String, String)],
+        folder: Folder,
+    ) -> Self {
+        let mut command = Command::new(program());
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(environment.iter().cloned())
+            .stdout(Stdio::null());
+        let (child, said) = watched(&mut command);
+        Self::begun(child, said, folder).await
     }
 
     /// Waits until applications can connect to one that was [begun](Self::begin).
@@ -621,13 +642,17 @@ fn serving(said: &Said) -> Option<(SocketAddr, SocketAddr)> {
     })
 }
 
-/// The address of the probes, once there are some.
+/// The address of the probes, or of the webhook, once there is one.
 fn begun(said: &Said) -> Option<SocketAddr> {
     said.lines.iter().find_map(|line| {
         let line: Value = serde_json::from_str(line).ok()?;
         let fields = &line["fields"];
-        (fields["message"] == "following a central document").then_some(())?;
-        fields["admin"].as_str()?.parse().ok()
+        let address = match fields["message"].as_str()? {
+            "following a central document" => &fields["admin"],
+            "serving admission reviews" => &fields["listen"],
+            _ => return None,
+        };
+        address.as_str()?.parse().ok()
     })
 }
 
@@ -637,21 +662,25 @@ fn spawn(config: &Config, folder: &Folder) -> (Child, Arc<watch::Sender<Said>>) 
         let folder = folder.0.display().to_string();
         (name, value.replace("$FOLDER", &folder))
     });
-    let mut child = Command::new(program())
+    let mut command = Command::new(program());
+    command
         .args(["run", "--config"])
         .arg(&path)
         .env_clear()
         .env("PILLION_LOG", "info,pillion=debug")
         .envs(environment)
-        .stdin(Stdio::null())
         .stdout(if config.audit_unread {
             Stdio::piped()
         } else {
             Stdio::null()
-        })
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+        });
+    watched(&mut command)
+}
+
+/// Starts it, and reads what it says.
+fn watched(command: &mut Command) -> (Child, Arc<watch::Sender<Said>>) {
+    let child = command.stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
     let said = Arc::new(watch::Sender::new(Said::default()));
     let stderr = BufReader::new(child.stderr.take().unwrap());
     let writer = Arc::clone(&said);

@@ -72,3 +72,105 @@ fn keys_are_told_apart_and_reach_what_exists() {
         ]
     );
 }
+
+/// The ids of the keys that a pod's own token opens, with what was warned of.
+fn opened_by_own(sources: &Sources) -> (Vec<String>, String) {
+    let hash = format!("sha256:{}", "4".repeat(64));
+    let sources = Sources {
+        env: vec![("PILLION_POD_KEY".to_owned(), hash)],
+        ..sources.clone()
+    };
+    let Loaded {
+        snapshot, warnings, ..
+    } = loaded(&sources);
+    let Callers::Keys(keys) = &snapshot.callers else {
+        panic!("there are keys");
+    };
+    let own = keys.iter().filter(|(hash, _)| **hash == [0x44; 32]);
+    let own = own.map(|(_, key)| key.id.to_string()).collect();
+    (own, said(&warnings).join("\n"))
+}
+
+#[test]
+fn a_pods_own_token_is_the_key_that_its_identity_suits_and_no_other() {
+    let keys = "keys:
+  - { id: chat, hash: pod, team: support, service: chat, routes: [fast] }
+  - { id: jobs, hash: pod, team: support, service: jobs }
+  - { id: billing, hash: pod, team: billing }
+";
+    for (identity, expected) in [
+        ("team: support, service: chat", vec!["chat"]),
+        (
+            "team: support, service: jobs, environment: prod",
+            vec!["jobs"],
+        ),
+        ("team: billing, service: any", vec!["billing"]),
+        // What is not said suits no key that says it: a sidecar must not get more by saying less.
+        ("team: support", vec![]),
+        ("service: chat", vec![]),
+        ("team: others", vec![]),
+    ] {
+        let text = format!("identity: {{ {identity} }}\n{keys}");
+        let (own, warned) = opened_by_own(&small_with(&text));
+        assert_eq!(own, expected, "{identity}");
+        let unknown = warned.contains("pod_key: has no effect: no key with `hash: pod` is for");
+        assert_eq!(unknown, expected.is_empty(), "{warned}");
+    }
+    let without = warnings(keys);
+    assert!(
+        without.contains("keys[0].hash: `PILLION_POD_KEY` is not set"),
+        "{without}"
+    );
+}
+
+#[test]
+fn a_sidecar_is_meant_by_one_key_of_this_kind() {
+    let keys = "keys:
+  - { id: a, hash: pod, team: support }
+  - { id: b, hash: pod, team: support, service: chat }
+  - { id: c, hash: pod, team: billing }
+";
+    let said = refused(&small_with(keys)).join("\n");
+    assert_eq!(
+        said,
+        "10:14: keys[1].hash: is a pod's own, and so is keys[0].hash: one sidecar could be meant by both; let them differ in `team`, `service` or `environment`"
+    );
+    let word = refused(&small_with("keys: [{ id: a, hash: pods }]\n")).join("\n");
+    assert!(word.contains("64 hexadecimal digits, or `pod`"), "{word}");
+}
+
+#[test]
+fn a_central_document_says_what_a_pods_own_token_may() {
+    let own =
+        "source: { url: \"https://config.internal/prod.yaml\" }\nidentity: { service: chat }\n";
+    let by = |keys: &str, own: &str| Sources {
+        central: Some(CentralText {
+            name: "central".into(),
+            format: Format::Yaml,
+            text: format!("version: 1\n{SMALL}{keys}")
+                .replace("allow_anonymous: true", "")
+                .into(),
+        }),
+        ..yaml(own)
+    };
+    let left = "keys: [{ id: chat, hash: pod, service: chat, routes: [fast] }]\n";
+    let (opened, warned) = opened_by_own(&by(left, own));
+    assert_eq!((opened, warned.as_str()), (vec!["chat".to_owned()], ""));
+    // A document that leaves nothing to pods gives them nothing.
+    let one = format!("keys: [{{ id: a, hash: \"sha256:{}\" }}]\n", "1".repeat(64));
+    let local = format!("{own}keys: [{{ id: sly, hash: pod, service: chat }}]\n");
+    let (opened, warned) = opened_by_own(&by(&one, &local));
+    assert_eq!(opened, [""; 0]);
+    assert!(warned.contains("keys: is dropped"), "{warned}");
+    assert!(warned.contains("pod_key: has no effect"), "{warned}");
+    // Nor does a document say the token itself, which would be everybody's.
+    let said = refused(&by(
+        &format!("pod_key: \"sha256:{}\"\n{left}", "1".repeat(64)),
+        own,
+    ));
+    assert!(
+        said.join("\n")
+            .contains("pod_key: is for a sidecar's own file"),
+        "{said:?}"
+    );
+}
