@@ -1,4 +1,4 @@
-//! The newest requests, as their records tell of them. Pure.
+//! The newest requests, as their records tell of them, and those that run. Pure.
 
 use std::sync::Arc;
 

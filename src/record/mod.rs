@@ -15,6 +15,7 @@ mod meter;
 mod outbox;
 mod receipt;
 mod recent;
+mod running;
 mod sink;
 mod spent;
 mod standing;
@@ -28,6 +29,7 @@ use std::time::Instant;
 use self::facts::{Facts, Privacy};
 use self::id::{RequestId, TraceId};
 use self::receipt::Owed;
+use self::running::{Running, Ticket};
 use self::sink::Audit;
 use crate::chat::{Surface, Usage};
 use crate::limit::{Hold, Shown};
@@ -41,6 +43,7 @@ pub use self::facts::{Arrival, AttemptLog, End};
 pub use self::kept::Kept;
 pub use self::outbox::{Line, Outbox, Parcel, Unfetched};
 pub use self::receipt::Receipt;
+pub use self::running::Seen;
 pub use self::sink::{AuditFile, AuditSinks, Fsync};
 pub use self::standing::{Failing, Standing};
 
@@ -55,6 +58,7 @@ struct Shared {
     identity: Identity,
     metrics: Arc<Metrics>,
     audit: Audit,
+    running: Arc<Running>,
     /// For who sends them, once.
     outboxes: Mutex<Vec<Outbox>>,
 }
@@ -82,6 +86,7 @@ impl Records {
         Recorder {
             facts: Facts::new(RequestId::at(arrival.time), arrival),
             in_flight: None,
+            ticket: None,
             ending: None,
             owed: None,
             records: self.clone(),
@@ -123,6 +128,17 @@ impl Records {
         self.shared.audit.recent.all()
     }
 
+    /// How many records there have been, and the newest of those behind the first `seen` of them, as
+    /// [`recent`](Self::recent) has them.
+    pub fn recent_since(&self, seen: u64) -> (u64, Vec<Arc<[u8]>>) {
+        self.shared.audit.recent.since(seen)
+    }
+
+    /// How many requests run on a route, and the newest `most` of them, the newest first.
+    pub fn running(&self, most: usize, now: Instant) -> (usize, Vec<Seen>) {
+        self.shared.running.newest(most, now)
+    }
+
     fn writing_to(
         audit: Audit,
         outboxes: Vec<Outbox>,
@@ -134,6 +150,7 @@ impl Records {
                 identity,
                 metrics,
                 audit,
+                running: Arc::default(),
                 outboxes: Mutex::new(outboxes),
             }),
         }
@@ -167,6 +184,8 @@ impl Records {
 pub struct Recorder {
     facts: Facts,
     in_flight: Option<InFlight>,
+    /// Its place among the requests that run.
+    ticket: Option<Ticket>,
     /// Told how the request ended, where others share its answer.
     ending: Option<Arc<Ending>>,
     /// Told when the record is written, where the answer waits for that.
@@ -213,6 +232,9 @@ impl Recorder {
     pub fn route(&mut self, route: &Arc<Route>) {
         self.in_flight = Some(self.records.shared.metrics.in_flight(&route.name));
         self.facts.route = Some(Arc::clone(route));
+        // The one before goes first, if there is one: a request is seen once.
+        self.ticket = None;
+        self.ticket = Some(self.records.shared.running.begin(&self.facts));
     }
 
     /// The rule of its route that the request falls under.
@@ -237,7 +259,11 @@ impl Recorder {
 
     /// A try at `target` has begun, when it was given leave to go.
     pub fn attempt_since(&mut self, target: &Arc<Target>, began: Instant) -> AttemptLog {
-        self.facts.attempt(target, began)
+        let attempt = self.facts.attempt(target, began);
+        if let Some(ticket) = &self.ticket {
+            ticket.attempt(&attempt);
+        }
+        attempt
     }
 
     /// What the provider counted; the last word holds. A usage that says nothing is none.

@@ -7,25 +7,40 @@ use std::sync::{Arc, Mutex, PoisonError};
 const KEPT: usize = 256;
 
 #[derive(Debug, Default)]
-pub(super) struct Recent(Mutex<VecDeque<Arc<[u8]>>>);
+pub(super) struct Recent(Mutex<Newest>);
+
+#[derive(Debug, Default)]
+struct Newest {
+    kept: VecDeque<Arc<[u8]>>,
+    /// How many there have been.
+    count: u64,
+}
 
 impl Recent {
     pub(super) fn put(&self, records: Vec<Vec<u8>>) {
         if records.is_empty() {
             return;
         }
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.count += records.len() as u64;
         let passed_over = records.len().saturating_sub(KEPT);
-        let newest = records.into_iter().skip(passed_over);
-        kept.extend(newest.map(Arc::from));
+        let kept = &mut newest.kept;
+        kept.extend(records.into_iter().skip(passed_over).map(Arc::from));
         let too_many = kept.len().saturating_sub(KEPT);
         kept.drain(..too_many);
     }
 
     /// The newest first.
     pub(super) fn all(&self) -> Vec<Arc<[u8]>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().rev().cloned().collect()
+        self.since(0).1
+    }
+
+    /// How many there have been, and those behind the first `seen` of them, the newest first.
+    pub(super) fn since(&self, seen: u64) -> (u64, Vec<Arc<[u8]>>) {
+        let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let unseen = usize::try_from(newest.count.saturating_sub(seen)).unwrap_or(usize::MAX);
+        let unseen = newest.kept.iter().rev().take(unseen);
+        (newest.count, unseen.cloned().collect())
     }
 }
 
@@ -44,5 +59,23 @@ mod tests {
         assert_eq!(all.len(), KEPT);
         assert_eq!(*all[0], *record(2 * KEPT + 3));
         assert_eq!(*all[KEPT - 1], *record(KEPT + 4));
+    }
+
+    #[test]
+    fn who_has_seen_some_gets_the_others() {
+        let recent = Recent::default();
+        let put = |text: &str| recent.put(vec![text.as_bytes().to_vec()]);
+        let seen = |seen| {
+            let (count, unseen) = recent.since(seen);
+            let text = |record: &Arc<[u8]>| String::from_utf8_lossy(record).into_owned();
+            (count, unseen.iter().map(text).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(seen(0), (0, String::new()));
+        put("a");
+        put("b");
+        put("c");
+        for (before, unseen) in [(0, "c b a"), (1, "c b"), (3, ""), (9, "")] {
+            assert_eq!(seen(before), (3, unseen.to_owned()), "{before}");
+        }
     }
 }
