@@ -306,7 +306,8 @@ impl Times {
             left <= 0.0
         })?;
         let middle = ((f64::from(*bucket) + 0.5) / PER_OCTAVE).exp2();
-        u64::try_from(Duration::from_secs_f64(middle / 1000.0).as_millis()).ok()
+        let nearest = Duration::from_secs_f64((middle + 0.5) / 1000.0);
+        u64::try_from(nearest.as_millis()).ok()
     }
 }
 

@@ -23,20 +23,29 @@ const charts = new Charts();
 const configuration = new Configuration();
 const detail = new Detail({ closed: () => requests.go(opened), askToken });
 let opened = null;
-const requests = new Requests((request) => {
-  opened = request.id;
-  detail.show(request);
+const requests = new Requests({
+  open: (request) => {
+    opened = request.id;
+    detail.show(request);
+  },
+  changed: list,
 });
 
 const chosen = (name) => document.querySelector(`input[name=${name}]:checked`).value;
 const now = () => Date.now() + view.ahead;
+
+/** The last hour, and by what it is gathered. */
+async function series() {
+  const by = chosen('by');
+  return { by, ...(await ask(`api/series?by=${by}`)) };
+}
 
 /** All that is to be asked this time. */
 async function look() {
   const slow = view.look % SLOWLY === 0;
   view.look += 1;
   const asked = { ready: ask('readyz'), activity: ask(requests.path), targets: ask('api/targets') };
-  if (slow || !known.series) Object.assign(asked, { series: ask(`api/series?by=${chosen('by')}`), spend: ask('api/spend') });
+  if (slow || !known.series) Object.assign(asked, { series: series(), spend: ask('api/spend') });
   const answers = await Promise.allSettled(Object.values(asked));
   const failed = answers.find(({ status, reason }) => status === 'rejected' && reason instanceof Denied) ?? answers.find(({ status }) => status === 'rejected');
   Object.keys(asked).forEach((name, place) => {
@@ -71,8 +80,7 @@ function draw() {
   notices([...denials(), ...problems({ ready: known.ready, away })]);
   figures(known);
   identity(known.config?.config?.identity);
-  const { all, shown } = requests.draw();
-  if (!shown) empty(all);
+  list();
   routes({ ...known, now: now() });
   spend({ ...known, now: now() });
   configuration.draw(known);
@@ -80,6 +88,12 @@ function draw() {
   const open = detail.id && requests.get(detail.id);
   if (open) detail.show(open);
   by('token-open').hidden = !token.value && view.denied?.status !== 401;
+}
+
+function list() {
+  const { all, shown } = requests.draw();
+  by('requests-empty').hidden = shown > 0 || !known.activity;
+  if (!shown) empty(all);
 }
 
 function plots() {
@@ -111,9 +125,8 @@ function empty(all) {
         el('pre', {}, `curl http://${listen}/v1/chat/completions -H "authorization: Bearer $OPENAI_API_KEY" -H 'content-type: application/json' \\\n  -d '{"model": "${route}", "messages": [{"role": "user", "content": "Hello"}]}'`),
       ];
   const node = by('requests-empty');
-  const shown = lines.map(({ textContent }) => textContent).join('\n');
+  // A text that somebody selects stays as it is.
   if (node.textContent !== lines.map(({ textContent }) => textContent).join('')) node.replaceChildren(...lines);
-  return shown;
 }
 
 function askToken() {
@@ -171,7 +184,7 @@ function take(value) {
 }
 by('by').addEventListener('change', async () => {
   try {
-    known.series = await ask(`api/series?by=${chosen('by')}`);
+    known.series = await series();
   } catch {
     return; // The next look says why.
   }

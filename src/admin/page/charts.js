@@ -1,16 +1,18 @@
 // The two plots, drawn by uPlot: first token as lines, spend as bars on top of each other. What is known
 // of each slot the sidecar keeps for an hour, so they are full when the page is opened.
 
-import { by, el, keyed, text } from './dom.js';
-import { clock, millis, money } from './format.js';
+import { attribute, by, el, keyed, text } from './dom.js';
+import { clock, millis, money, tick } from './format.js';
 
 const { uPlot } = window;
 const HEIGHT = 190;
 const COLOURS = 8; // --c0 to --c7
 const NO_ANSWER = '-';
 
-/** A colour for each name, the same in both plots, in the order in which they were first seen. */
-const seen = new Map();
+/** A colour for each name, the same in both plots, in the order in which they were first seen: of routes,
+ *  and of providers. */
+const colours = { route: new Map(), provider: new Map() };
+let seen = colours.route;
 const place = (name) => {
   if (!seen.has(name)) seen.set(name, seen.size % COLOURS);
   return seen.get(name);
@@ -52,6 +54,7 @@ class Plot {
   #data = null;
   #names = [];
   #values = [];
+  #rest = [];
   #tell;
 
   constructor(id, tell) {
@@ -65,20 +68,22 @@ class Plot {
     return { width: Math.max(this.canvas.clientWidth, 200), height: HEIGHT };
   }
 
-  /** `values` are those that the legend tells; `drawn` those that are drawn, in the order of drawing. */
-  draw({ times, names, values, drawn, series, ticks, unit, empty }) {
+  /** `values` are those that the legend tells at the cursor, and `rest` what it tells without one; `drawn`
+   *  are those that are drawn, in the order of drawing. */
+  draw({ times, names, values, rest, drawn, series, ticks, unit, empty }) {
     this.#data = times;
-    [this.#names, this.#values] = [names, values];
+    [this.#names, this.#values, this.#rest] = [names, values, rest];
     text(this.figure.querySelector('.unit'), unit);
     this.canvas.classList.toggle('empty', Boolean(empty));
     this.canvas.dataset.empty = empty ?? '';
-    const shape = JSON.stringify([names, unit, times.length]);
+    const shape = JSON.stringify([names, names.map(place), unit, times.length]);
     if (this.#plot && shape === this.#shape) this.#plot.setData([times, ...drawn]);
     else this.#make([times, ...drawn], series(), ticks, shape);
     this.#legend(this.#plot.cursor.idx);
   }
 
   #make(data, series, ticks, shape) {
+    const slot = data[0][1] - data[0][0];
     this.#plot?.destroy();
     this.#shape = shape;
     const axis = { stroke: colour('--muted'), font: '11px system-ui, sans-serif', ticks: { show: false }, grid: { stroke: colour('--grid'), width: 1 } };
@@ -87,7 +92,7 @@ class Plot {
       padding: [10, 12, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: 'time' }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
-      scales: { x: { time: true }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] } },
+      scales: { x: { time: true, range: (_, first, last) => [first, last + slot] }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] } },
       axes: [
         { ...axis, size: 28, space: 70, values: (_, at) => at.map((time) => clock(time * 1000).slice(0, 5)), grid: { show: false } },
         { ...axis, size: 64, space: 34, values: (_, at) => at.map(ticks) },
@@ -98,14 +103,17 @@ class Plot {
     this.#plot = new uPlot(options, data, this.canvas);
   }
 
-  /** What was at the cursor, else the newest there is. */
+  /** What was at the cursor, if there is one. */
   #legend(index) {
     const at = index ?? null;
-    const told = (values) => values[at ?? values.findLastIndex((value) => value !== null)] ?? null;
     text(this.figure.querySelector('.at'), at === null ? '' : clock(this.#data[at] * 1000));
-    const rows = this.#names.map((name, index) => ({ name, value: this.#tell(told(this.#values[index])) }));
-    const make = ({ name }) => el('li', { class: `c${place(name)}` }, el('i'), el('span', {}, named(name)), el('b'));
-    keyed(this.figure.querySelector('.legend'), rows, ({ name }) => name, make, (node, { value }) => text(node.lastChild, value));
+    const told = (place) => (at === null ? this.#rest[place] : (this.#values[place][at] ?? null));
+    const rows = this.#names.map((name, place) => ({ name, value: this.#tell(told(place)) }));
+    const make = ({ name }) => el('li', {}, el('i'), el('span', {}, named(name)), el('b'));
+    keyed(this.figure.querySelector('.legend'), rows, ({ name }) => name, make, (node, { name, value }) => {
+      attribute(node, 'class', `c${place(name)}`);
+      text(node.lastChild, value);
+    });
   }
 
   /** Colours have changed. */
@@ -130,6 +138,7 @@ export class Charts {
 
   /** `now` is the sidecar's time; `quantile` the name of a column. */
   draw(series, { now, quantile, minutes }) {
+    seen = colours[series.by];
     const times = grid(series, now, minutes);
     const slots = times.length;
     const groups = series.groups.filter((group) => group.slots_ago.some((ago) => ago < slots));
@@ -145,9 +154,10 @@ export class Charts {
       times,
       names: shown.map(({ name }) => name),
       values,
+      rest: values.map((column) => column.findLast((value) => value !== null) ?? null),
       drawn: values,
       unit: `${quantile.slice(0, 3)}, from the arrival of the request`,
-      ticks: (value) => millis(value),
+      ticks: shown.length ? tick : () => '',
       empty: shown.length ? null : 'No answer in this time.',
       series: () => shown.map(({ name }) => ({ stroke: colour(`--c${place(name)}`), width: 1.75, points: { show: true, size: 4, fill: colour(`--c${place(name)}`) } })),
     });
@@ -167,10 +177,11 @@ export class Charts {
       times,
       names: shown.map(({ name }) => name),
       values,
+      rest: values.map((column) => column.reduce((sum, value) => sum + value, 0) / a_minute),
       drawn: stacked.toReversed(),
-      unit: series.currency ? `${series.currency} a minute` : '',
-      ticks: (value) => money(value, series.currency),
-      empty: shown.length ? null : 'Nothing with a known price in this time. Prices are `models: { provider/model: { price: … } }`.',
+      unit: series.currency ? `${series.currency} a minute; below, all of this time` : '',
+      ticks: (value) => (shown.length ? money(value, series.currency) : ''),
+      empty: shown.length ? null : groups.length ? 'No request of this time has a known price: `models` in the configuration names prices.' : 'No request in this time.',
       series: () => shown.toReversed().map(({ name }) => ({ fill: colour(`--c${place(name)}`), width: 0, paths: bars, points: { show: false } })),
     });
   }

@@ -31,7 +31,7 @@ export class Configuration {
     const facts = [
       ['Version', version ?? 'none yet'],
       ['Live for', age_seconds === null ? '' : span(age_seconds)],
-      ['Newest', stale ? 'refused; this is the last good one' : version ? 'yes' : ''],
+      ['Stale', stale ? 'yes: a newer one was refused, and this is the last good one' : version ? 'no' : ''],
       ['Source', source?.url ?? 'a file of this machine'],
       ['Document', source ? [source.version === null ? '' : `version ${source.version}`, source.document].filter(Boolean).join(', ') : ''],
       ['Came from', source?.from ?? ''],

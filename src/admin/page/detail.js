@@ -33,7 +33,6 @@ export class Detail {
     }
     this.#request = request;
     this.node.hidden = false;
-    document.body.classList.add('with-detail');
     this.#fill();
     if (request.outcome !== undefined && !this.#record && !this.#refused) await this.#ask(request.id);
   }
@@ -62,7 +61,6 @@ export class Detail {
   close() {
     if (this.node.hidden) return false;
     this.node.hidden = true;
-    document.body.classList.remove('with-detail');
     this.#request = null;
     this.#closed();
     return true;

@@ -13,6 +13,9 @@ export function millis(value) {
   return span(value / 1000);
 }
 
+/** The same at a line of a scale. */
+export const tick = (value) => (value ? millis(value).replace(/(\.\d*[1-9])0+ s$|\.0+ s$/, '$1 s') : '0');
+
 /** Seconds in its two largest units. */
 export function span(seconds) {
   if (seconds === null || seconds === undefined) return NONE;
@@ -39,18 +42,20 @@ export function share(part, whole) {
   return `${percent.toFixed(percent === 0 || percent === 100 ? 0 : 1)} %`;
 }
 
-/** An amount, which comes as a decimal text. */
-export function money(amount, currency) {
+/** An amount, which comes as a decimal text: with so many decimals, or as many as tell it. */
+export function money(amount, currency, decimals = null) {
   if (amount === null || amount === undefined || !currency) return NONE;
   const value = Number(amount);
-  const small = value !== 0 && Math.abs(value) < 1;
-  const name = `${currency} ${small}`;
-  if (!monies.has(name)) monies.set(name, formatter(currency, small));
+  const adapted = value !== 0 && Math.abs(value) < 1 ? { maximumSignificantDigits: 3 } : fixed(2);
+  const digits = decimals === null ? adapted : fixed(decimals);
+  const name = JSON.stringify([currency, digits]);
+  if (!monies.has(name)) monies.set(name, formatter(currency, digits));
   return monies.get(name)(value);
 }
 
-function formatter(currency, small) {
-  const digits = small ? { maximumSignificantDigits: 3 } : { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+const fixed = (decimals) => ({ minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+
+function formatter(currency, digits) {
   try {
     const format = new Intl.NumberFormat('en', { style: 'currency', currency, currencyDisplay: 'narrowSymbol', ...digits });
     return (value) => format.format(value);

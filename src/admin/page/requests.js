@@ -2,7 +2,7 @@
 // one, which keys move; the one that is open is shown by `detail.js`.
 
 import { attribute, by, el, keyed, state, text } from './dom.js';
-import { clock, count, millis, money, words } from './format.js';
+import { clock, count, millis, money, tick, words } from './format.js';
 import { lane, round } from './waterfall.js';
 
 const KEPT = 400;
@@ -21,7 +21,7 @@ export function outcome(request) {
     if (switched) return { kind: 'warn', shape: 'switch', word: String(status), more: 'switched' };
     return { kind: 'ok', shape: 'ok', word: String(status), more: attempts.length > 1 ? 'retried' : '' };
   }
-  if (outcome === 'cancelled') return { kind: 'idle', shape: 'off', word: 'Cancelled', more: 'by the caller' };
+  if (outcome === 'cancelled') return { kind: 'idle', shape: 'off', word: 'Cancelled' };
   if (outcome === 'stream_broken') return { kind: 'bad', shape: 'bad', word: 'Broke off', more: words(reason) };
   return { kind: 'bad', shape: 'bad', word: String(status), more: words(reason) };
 }
@@ -41,8 +41,8 @@ export class Requests {
   #shown = [];
   #open;
 
-  /** `open` is called with a request that is to be shown. */
-  constructor(open) {
+  /** `open` is called with a request that is to be shown, `changed` when another choice of them is. */
+  constructor({ open, changed }) {
     this.#open = open;
     this.body = by('requests').querySelector('tbody');
     this.body.addEventListener('click', ({ target }) => {
@@ -50,7 +50,7 @@ export class Requests {
       if (row) this.go(row.dataset.key, true);
     });
     this.body.addEventListener('focusin', ({ target }) => this.#mark(target.closest('tr')?.dataset.key));
-    for (const name of ['filter', 'problems']) by(name).addEventListener('input', () => this.draw());
+    for (const name of ['filter', 'problems']) by(name).addEventListener('input', changed);
   }
 
   /** What to ask for. */
@@ -105,6 +105,7 @@ export class Requests {
     this.#missing.delete(id);
   }
 
+  /** How many there are, and how many are shown. */
   draw() {
     const wanted = by('filter').value.trim().toLowerCase();
     const only = by('problems').checked;
@@ -121,7 +122,6 @@ export class Requests {
     const parts = [`${count(this.#running)} in flight`, `the last ${count(all.length)}`];
     if (shown.length < all.length) parts.push(`${count(shown.length)} shown`);
     text(by('requests-note'), all.length ? parts.join(', ') : '');
-    by('requests-empty').hidden = shown.length > 0;
     return { all: all.length, shown: shown.length };
   }
 
@@ -130,7 +130,7 @@ export class Requests {
     const times = this.#shown.map(({ total_ms }) => total_ms).sort((a, b) => a - b);
     const most = times[Math.ceil(times.length * 0.95) - 1] ?? 0;
     if (most > this.#scale || most < this.#scale * 0.35) this.#scale = round(most * 1.05);
-    text(by('scale'), this.#shown.length ? `0 to ${millis(this.#scale)}` : '');
+    text(by('scale'), this.#shown.length ? `0 to ${tick(this.#scale)}` : '');
   }
 
   #fill(row, request) {
@@ -142,7 +142,7 @@ export class Requests {
     text(first, millis(request.first_token_ms));
     text(total, millis(request.total_ms));
     text(used, tokens(request));
-    text(cost, money(request.cost, request.currency));
+    text(cost, money(request.cost, request.currency, 6));
     row.classList.toggle('runs', request.outcome === undefined);
   }
 

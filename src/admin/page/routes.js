@@ -19,8 +19,7 @@ export function standing(target, secret, now) {
     const [kind, shape, word] = WHY[target.reason] ?? ['bad', 'bad', words(target.reason)];
     return { kind, shape, word, more: left === null ? 'until the configuration changes' : next(target.reason, left) };
   }
-  if (target.breaker === 'half_open') return { kind: 'warn', shape: 'half', word: 'Probing', more: 'one request tries it' };
-  if (target.breaker === 'open') return { kind: 'warn', shape: 'half', word: 'Probe is due', more: 'the next request tries it' };
+  if (target.breaker === 'half_open') return { kind: 'warn', shape: 'half', word: 'Half-open', more: 'the next request tries it' };
   if (target.first_token_ms.slow || target.answer_ms.slow || target.pace_ms.slow) {
     return { kind: 'warn', shape: 'warn', word: 'Slow', more: 'much slower than it usually is' };
   }

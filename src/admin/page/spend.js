@@ -46,15 +46,15 @@ function draw(list, budgets, currency, now) {
 }
 
 function spentTable() {
-  const head = [['Route', ''], ['Target', ''], ['Requests', 'n'], ['Prompt', 'n'], ['Answer', 'n'], ['Cost', 'n']];
+  const head = [['Route', ''], ['Target', ''], ['Requests', 'n'], ['Tokens', 'n'], ['Cost', 'n']];
   return el('table', { class: 'spent', 'aria-label': 'Spend by route and target' }, el('thead', {}, el('tr', {}, head.map(([name, kind]) => el('th', { scope: 'col', class: kind }, name)))), el('tbody'));
 }
 
 function rows(table, spent) {
-  const make = () => el('tr', {}, el('td'), el('th', { scope: 'row', class: 'id' }), ...['n', 'n', 'n', 'n'].map((name) => el('td', { class: name })));
+  const make = () => el('tr', {}, el('td'), el('th', { scope: 'row', class: 'id' }), ...['n', 'n', 'n'].map((name) => el('td', { class: name })));
   const key = ({ route, target, currency }) => [route, target, currency].join('\n');
   keyed(table.tBodies[0], spent, key, make, (node, row) => {
-    const cells = [row.route, row.target, count(row.requests), count(row.prompt), count(row.completion), row.cost === null ? 'no price' : money(row.cost, row.currency)];
+    const cells = [row.route, row.target, count(row.requests), `${count(row.prompt)} → ${count(row.completion)}`, row.cost === null ? 'no price' : money(row.cost, row.currency, 4)];
     cells.forEach((value, place) => text(node.children[place], value));
   });
 }

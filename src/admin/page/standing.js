@@ -54,14 +54,15 @@ export function figures({ activity, series, spend }) {
   const all = total(spend, series?.currency);
   const tiles = [
     { name: 'In flight', value: activity ? count(activity.running_count) : '–', more: 'now' },
-    { name: 'Requests', value: late ? count(late.requests) : '–', more: late ? `${rate(late.requests / minutes)} a minute, ${window}` : window },
+    { name: 'Requests', value: late ? count(late.requests) : '–', more: late?.requests ? `${rate(late.requests / minutes)} a minute, ${window}` : window },
     { name: 'Answered', value: late ? share(ok, late.requests) : '–', more: late?.failed ? `${count(late.failed)} not, ${window}` : window, kind: late?.failed ? 'bad' : null },
     { name: 'Switched target', value: late ? share(late.switched, late.requests) : '–', more: late?.switched ? `${count(late.switched)}, ${window}` : window, kind: late?.switched ? 'warn' : null },
-    { name: 'First token', value: millis(late?.p50_ms), more: late?.p95_ms ? `p50; p95 ${millis(late.p95_ms)}, ${window}` : `p50, ${window}` },
-    { name: 'Spend', value: late && series.currency ? money(late.cost, series.currency) : '–', more: all ? `${window}; ${all} since the start` : window },
+    { name: 'First token', value: millis(late?.p50_ms), more: late?.p95_ms ? `p50; p95 ${millis(late.p95_ms)}` : `p50, ${window}` },
+    { name: `Spend, ${window}`, key: 'spend', value: late && series.currency ? money(late.cost, series.currency) : '–', more: all ? `${all} since the start` : window },
   ];
-  const make = ({ name }) => el('div', {}, el('dt', {}, name), el('dd', { class: 'value' }), el('dd', { class: 'more' }));
-  keyed(by('figures'), tiles, ({ name }) => name, make, (node, { value, more, kind }) => {
+  const make = () => el('div', {}, el('dt'), el('dd', { class: 'value' }), el('dd', { class: 'more' }));
+  keyed(by('figures'), tiles, ({ key, name }) => key ?? name, make, (node, { name, value, more, kind }) => {
+    text(node.children[0], name);
     text(node.children[1], value);
     text(node.children[2], more);
     if (kind) node.dataset.kind = kind;

@@ -82,7 +82,7 @@ test('a fallback is seen, a breaker opens and closes, and the plot moves', { ski
   await shows(page.locator('#spend-rate .legend'), '$');
   assert.notEqual(await drawn(page), before, 'the plot has moved');
   // The page counts down to the probe; then the next request is it.
-  await shows(target(page, 'north/weak'), 'Probe is due');
+  await shows(target(page, 'north/weak'), 'Half-open');
   await ask('chat');
   await shows(target(page, 'north/weak'), 'Available');
   await shows(page.locator('#figures'), '66.7 %');
