@@ -1,4 +1,4 @@
-//! The newest requests, as their records tell of them, and those that run. Pure.
+//! The newest requests, as their records tell of them. Pure.
 
 use std::sync::Arc;
 

@@ -169,8 +169,8 @@ impl Status {
         let unseen = records.map(|records| records.recent_since(seen));
         let (next, unseen) = unseen.unwrap_or_default();
         Activity {
-            started: self.started.to_string(),
-            now: Timestamp::now().to_string(),
+            started: format!("{:.3}", self.started),
+            now: format!("{:.3}", Timestamp::now()),
             running_count,
             running,
             next,

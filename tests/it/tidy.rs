@@ -52,9 +52,12 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
             "limit/window.rs",
             "record/used.rs",
             "price",
+            "record/running.rs",
             "record/spent.rs",
             "report",
             "snapshot",
+            "telemetry/lately.rs",
+            "admin/activity.rs",
         ],
         &[
             "hyper",
