@@ -80,8 +80,8 @@ fn told(mut record: Map<String, Value>) -> Value {
 }
 
 fn part(whole: &mut Map<String, Value>, names: &[&str]) -> Map<String, Value> {
-    let named = |name: &&str| Some(((*name).to_owned(), whole.get_mut(*name)?.take()));
-    names.iter().filter_map(named).collect()
+    let taken = |name: &&str| Some(((*name).to_owned(), whole.get_mut(*name)?.take()));
+    names.iter().filter_map(taken).collect()
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub(super) fn count(metrics: &Metrics, facts: &Facts, verdict: &Verdict<'_>) {
         let sample = Sample {
             route: route.clone(),
             provider: provider.into(),
-            is_ok: verdict.outcome == Outcome::Ok,
+            is_failed: matches!(verdict.outcome, Outcome::Error | Outcome::StreamBroken),
             is_switched,
             first_token: facts.first_token_after(),
             cost: spent.cost.zip(spent.currency.clone()),

@@ -58,7 +58,8 @@ pub struct Sample {
     pub route: Label,
     /// Whose answer it got.
     pub provider: Label,
-    pub is_ok: bool,
+    /// With an error, or broken off; not where the caller went away.
+    pub is_failed: bool,
     /// Whether more than one target was asked.
     pub is_switched: bool,
     pub first_token: Option<Duration>,
@@ -141,7 +142,7 @@ impl Lately {
         });
         let sums = state.slot(number).sums(sample.route, sample.provider);
         sums.requests += 1;
-        sums.failed += u32::from(!sample.is_ok);
+        sums.failed += u32::from(sample.is_failed);
         sums.switched += u32::from(sample.is_switched);
         sums.cost += cost.unwrap_or_default();
         if let Some(first_token) = sample.first_token {
@@ -338,7 +339,7 @@ mod tests {
         Sample {
             route: Label::Word(route),
             provider: Label::Word("north"),
-            is_ok: true,
+            is_failed: false,
             is_switched: false,
             first_token: Some(Duration::from_millis(first_token)),
             cost: Some((Money::parse("1").unwrap(), "USD".into())),
@@ -358,7 +359,7 @@ mod tests {
         lately.add(sample("a", 1000), at(19));
         let failed = Sample {
             provider: Label::NONE,
-            is_ok: false,
+            is_failed: true,
             is_switched: true,
             first_token: None,
             cost: None,

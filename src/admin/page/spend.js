@@ -17,7 +17,7 @@ export function spend({ spend, series, now }) {
   empty.hidden = spend.spent.length > 0 && spend.budgets.length > 0;
   text(empty, hint(spend));
   const unpriced = spend.spent.reduce((sum, row) => sum + row.unpriced, 0);
-  text(by('spend-note'), unpriced ? `${count(unpriced)} requests have no known price` : '');
+  text(by('spend-note'), unpriced ? `${count(unpriced)} without a known price` : '');
 }
 
 function hint({ spent, budgets }) {

@@ -49,13 +49,12 @@ export function notices(found) {
 export function figures({ activity, series, spend }) {
   const late = series?.of_late;
   const window = !late || late.seconds >= 280 ? 'last 5 min' : `last ${span(late.seconds)}`;
-  const ok = late ? late.requests - late.failed : 0;
   const minutes = late ? Math.max(late.seconds, 1) / 60 : 1;
   const all = total(spend, series?.currency);
   const tiles = [
     { name: 'In flight', value: activity ? count(activity.running_count) : '–', more: 'now' },
     { name: 'Requests', value: late ? count(late.requests) : '–', more: late?.requests ? `${rate(late.requests / minutes)} a minute, ${window}` : window },
-    { name: 'Answered', value: late ? share(ok, late.requests) : '–', more: late?.failed ? `${count(late.failed)} not, ${window}` : window, kind: late?.failed ? 'bad' : null },
+    { name: 'Failed', value: late ? share(late.failed, late.requests) : '–', more: late?.failed ? `${count(late.failed)}, ${window}` : window, kind: late?.failed ? 'bad' : null },
     { name: 'Switched target', value: late ? share(late.switched, late.requests) : '–', more: late?.switched ? `${count(late.switched)}, ${window}` : window, kind: late?.switched ? 'warn' : null },
     { name: 'First token', value: millis(late?.p50_ms), more: late?.p95_ms ? `p50; p95 ${millis(late.p95_ms)}` : `p50, ${window}` },
     { name: `Spend, ${window}`, key: 'spend', value: late && series.currency ? money(late.cost, series.currency) : '–', more: all ? `${all} since the start` : window },
