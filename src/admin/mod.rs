@@ -146,9 +146,10 @@ impl<'a> Asked<'a> {
 /// By provider where that is asked for, else by route.
 fn by(query: Option<&str>) -> By {
     let mut members = query.unwrap_or_default().split('&');
-    match members.any(|member| member == "by=provider") {
-        true => By::Provider,
-        false => By::Route,
+    if members.any(|member| member == "by=provider") {
+        By::Provider
+    } else {
+        By::Route
     }
 }
 

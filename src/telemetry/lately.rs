@@ -412,7 +412,7 @@ mod tests {
         }
         let last = at(2 * SLOTS - 1);
         // One that ended before it was told, in the slot before.
-        lately.add(sample("a", 1), last - Duration::from_secs(1));
+        lately.add(sample("a", 1), at(2 * SLOTS - 2));
         let hour = shown(&lately, By::Route, last);
         let requests = hour["groups"][0]["requests"].as_array().unwrap();
         assert_eq!(requests.len() as u64, SLOTS);
