@@ -1,4 +1,5 @@
-//! What probes and scrapers ask: is it alive, is it ready, what does it count.
+//! What probes and scrapers ask: is it alive, is it ready, what does it count. And what people look at: the
+//! page, and what it shows.
 //!
 //! Pure but for the clock: a method and a path in, a response out; whoever listens calls
 //! [`respond`]. Readiness never depends on a provider: a pod that is taken out because a provider
@@ -6,6 +7,8 @@
 //! who shows the token.
 
 mod access;
+mod activity;
+mod page;
 mod requests;
 mod routes;
 mod spend;
@@ -19,14 +22,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+use serde::Serialize;
+
+use self::access::Denied;
+use self::page::Asset;
 
 use crate::body::{self, Body};
 use crate::health::Health;
 use crate::limit::Quotas;
 use crate::secret::Keyring;
-use crate::telemetry::Metrics;
+use crate::telemetry::{By, Metrics};
 use crate::upstream::Credentials;
 
 pub use self::status::Status;
@@ -49,38 +56,51 @@ pub struct AdminState {
 
 /// The answer of the admin listener. Waits for nothing but a configuration that is shown for the first
 /// time; `/metrics` takes as long as its text is long. Probes and metrics answer anyone; what `/api`
-/// tells is for this machine and for who shows the token.
+/// tells is for this machine and for who shows the token, and so is the page that shows it.
 pub async fn respond<B>(request: &Request<B>, from: IpAddr, state: &AdminState) -> Response<Body> {
     let (method, path) = (request.method(), request.uri().path());
-    if path.starts_with("/api/")
-        && let Err(denied) = access::may(path, request.headers(), from, state)
-    {
-        return denied.into_response();
+    let asked = Asked::of(path);
+    let is_guarded = path.starts_with(access::API) || matches!(asked, Some(Asked::Page(_)));
+    if is_guarded && let Err(denied) = access::may(path, request.headers(), from, state) {
+        return match (&asked, denied) {
+            (Some(Asked::Page(asset)), Denied::NoToken) => asset.without_token(request.headers()),
+            (_, _) => denied.into_response(),
+        };
     }
-    let Some(asked) = Asked::of(path) else {
-        return page(StatusCode::NOT_FOUND, TEXT, "not found\n");
+    let Some(asked) = asked else {
+        return reply(StatusCode::NOT_FOUND, TEXT, "not found\n");
     };
     if method != Method::GET && method != Method::HEAD {
-        let mut refusal = page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "method not allowed\n");
+        let mut refusal = reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, "method not allowed\n");
         let allowed = HeaderValue::from_static("GET, HEAD");
         refusal.headers_mut().insert(ALLOW, allowed);
         return refusal;
     }
+    let query = request.uri().query();
     match asked {
+        Asked::Page(asset) => asset.respond(request.headers()),
         Asked::Config => config(state).await,
         Asked::Request(id) => match request_of(state, id) {
-            Some(record) => page(StatusCode::OK, JSON, record),
-            None => page(
+            Some(record) => reply(StatusCode::OK, JSON, record),
+            None => reply(
                 StatusCode::NOT_FOUND,
                 TEXT,
                 "not among the newest requests\n",
             ),
         },
-        Asked::Requests => page(StatusCode::OK, JSON, requests::list(&state.status.recent())),
-        Asked::Routes => routes(state),
-        Asked::Targets => targets(state),
-        Asked::Spend => spend(state),
-        Asked::Alive => page(StatusCode::OK, TEXT, "ok\n"),
+        Asked::Requests => reply(StatusCode::OK, JSON, requests::list(&state.status.recent())),
+        Asked::Activity => {
+            let (seen, now) = (activity::after(query), Instant::now());
+            json(&state.status.activity(seen, now))
+        }
+        Asked::Series => json(&state.metrics.lately.show(by(query), Instant::now())),
+        Asked::Routes => json(&state.status.routes()),
+        Asked::Targets => json(&state.status.targets(&state.health)),
+        Asked::Spend => {
+            let rows = state.metrics.spend.rows();
+            json(&state.status.spend(&state.quotas, rows))
+        }
+        Asked::Alive => reply(StatusCode::OK, TEXT, "ok\n"),
         Asked::Ready => readiness(state),
         Asked::Metrics => metrics(state),
     }
@@ -88,10 +108,13 @@ pub async fn respond<B>(request: &Request<B>, from: IpAddr, state: &AdminState) 
 
 /// What can be asked for.
 enum Asked<'a> {
+    Page(&'static Asset),
     Config,
     /// By its id.
     Request(&'a str),
     Requests,
+    Activity,
+    Series,
     Routes,
     Targets,
     Spend,
@@ -105,31 +128,39 @@ impl<'a> Asked<'a> {
         Some(match path {
             "/api/config" => Self::Config,
             "/api/requests" => Self::Requests,
+            "/api/activity" => Self::Activity,
+            "/api/series" => Self::Series,
             "/api/routes" => Self::Routes,
             "/api/targets" => Self::Targets,
             "/api/spend" => Self::Spend,
             "/livez" | "/healthz" => Self::Alive,
             "/readyz" | "/startupz" => Self::Ready,
             "/metrics" => Self::Metrics,
-            _ => Self::Request(path.strip_prefix(access::DETAIL)?),
+            _ => match path.strip_prefix(access::DETAIL) {
+                Some(id) => Self::Request(id),
+                None => Self::Page(page::at(path)?),
+            },
         })
+    }
+}
+
+/// By provider where that is asked for, else by route.
+fn by(query: Option<&str>) -> By {
+    let mut members = query.unwrap_or_default().split('&');
+    if members.any(|member| member == "by=provider") {
+        By::Provider
+    } else {
+        By::Route
     }
 }
 
 fn readiness(state: &AdminState) -> Response<Body> {
     let readiness = state.status.readiness(state, Instant::now());
-    let status = if readiness.ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    match serde_json::to_vec(&readiness) {
-        Ok(detail) => page(status, JSON, detail),
-        Err(error) => {
-            tracing::error!(%error, "readiness could not be written");
-            page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
-        }
+    let mut response = json(&readiness);
+    if !readiness.ready {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }
+    response
 }
 
 /// The record of a request. What it holds of content only a token opens: where there is none, everybody on
@@ -139,47 +170,13 @@ fn request_of(state: &AdminState, id: &str) -> Option<Vec<u8>> {
     requests::one(&state.status.recent(), id, with_content)
 }
 
-fn targets(state: &AdminState) -> Response<Body> {
-    match serde_json::to_vec(&state.status.targets(&state.health)) {
-        Ok(targets) => page(StatusCode::OK, JSON, targets),
-        Err(error) => {
-            tracing::error!(%error, "the targets could not be written");
-            page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
-        }
-    }
-}
-
-fn routes(state: &AdminState) -> Response<Body> {
-    match serde_json::to_vec(&state.status.routes()) {
-        Ok(routes) => page(StatusCode::OK, JSON, routes),
-        Err(error) => {
-            tracing::error!(%error, "the routes could not be written");
-            page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
-        }
-    }
-}
-
-/// What was spent since the start, and the budgets with what is left of each.
-fn spend(state: &AdminState) -> Response<Body> {
-    let spend = state
-        .status
-        .spend(&state.quotas, state.metrics.spend.rows());
-    match serde_json::to_vec(&spend) {
-        Ok(spend) => page(StatusCode::OK, JSON, spend),
-        Err(error) => {
-            tracing::error!(%error, "what was spent could not be written");
-            page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
-        }
-    }
-}
-
 /// The shape of it is told where it is made: [`Effective::show`](crate::config::Effective::show).
 async fn config(state: &AdminState) -> Response<Body> {
     match state.status.config().await {
-        Ok(config) => page(StatusCode::OK, JSON, config),
+        Ok(config) => reply(StatusCode::OK, JSON, config),
         Err(error) => {
             tracing::error!(%error, "the configuration could not be shown");
-            page(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
+            failure()
         }
     }
 }
@@ -187,13 +184,35 @@ async fn config(state: &AdminState) -> Response<Body> {
 fn metrics(state: &AdminState) -> Response<Body> {
     state.status.gauge(state, Instant::now());
     state.status.count_tasks();
-    page(StatusCode::OK, OPEN_METRICS, state.metrics.render())
+    reply(StatusCode::OK, OPEN_METRICS, state.metrics.render())
 }
 
-fn page(status: StatusCode, kind: &'static str, content: impl Into<Bytes>) -> Response<Body> {
+fn json(told: &impl Serialize) -> Response<Body> {
+    match serde_json::to_vec(told) {
+        Ok(text) => reply(StatusCode::OK, JSON, text),
+        Err(error) => {
+            tracing::error!(%error, "an answer of the admin port could not be written");
+            failure()
+        }
+    }
+}
+
+fn failure() -> Response<Body> {
+    reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "internal error\n")
+}
+
+/// What is told is of this moment, and is what it says it is.
+fn reply(status: StatusCode, kind: &'static str, content: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(body::full(content));
     *response.status_mut() = status;
-    let kind = HeaderValue::from_static(kind);
-    response.headers_mut().insert(CONTENT_TYPE, kind);
+    for (name, value) in [
+        (CONTENT_TYPE, kind),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
     response
 }

@@ -5,11 +5,13 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::OnceCell;
 use tokio::task::JoinError;
 
 use super::AdminState;
+use super::activity::{self, Activity};
 use super::routes::Routes;
 use super::spend::{self, Spend};
 use super::targets::{self, Targets};
@@ -26,6 +28,7 @@ use crate::telemetry::{Metrics, Row, names};
 #[derive(Debug)]
 pub struct Status {
     metrics: Arc<Metrics>,
+    started: Timestamp,
     listening: AtomicBool,
     draining: AtomicBool,
     config: RwLock<Config>,
@@ -94,6 +97,7 @@ impl Status {
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self {
             metrics,
+            started: Timestamp::now(),
             listening: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             config: RwLock::default(),
@@ -157,6 +161,23 @@ impl Status {
         self.records.get().map(Records::recent).unwrap_or_default()
     }
 
+    /// What runs, and what has ended since so many records were `seen`.
+    pub(super) fn activity(&self, seen: u64, now: Instant) -> Activity {
+        let records = self.records.get();
+        let running = records.map(|records| records.running(activity::RUNNING, now));
+        let (running_count, running) = running.unwrap_or_default();
+        let unseen = records.map(|records| records.recent_since(seen));
+        let (next, unseen) = unseen.unwrap_or_default();
+        Activity {
+            started: format!("{:.3}", self.started),
+            now: format!("{:.3}", Timestamp::now()),
+            running_count,
+            running,
+            next,
+            ended: activity::ended(&unseen),
+        }
+    }
+
     /// Applications can connect.
     pub fn listener_up(&self) {
         self.listening.store(true, Ordering::Release);
@@ -191,10 +212,10 @@ impl Status {
         }
     }
 
-    /// What others than this machine show, where the live configuration says so.
-    pub(super) fn admin_token(&self) -> Option<Reference> {
+    /// The live configuration.
+    pub(super) fn snapshot(&self) -> Option<Arc<Snapshot>> {
         let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
-        config.live.as_ref()?.snapshot.admin_token.clone()
+        Some(Arc::clone(&config.live.as_ref()?.snapshot))
     }
 
     /// The live configuration as JSON, and where each value of it is from; null before there is one.

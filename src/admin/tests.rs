@@ -274,6 +274,13 @@ fn others_are_told_by_the_token_alone_and_of_a_request_everybody() {
         (&guarded, afar, list, "Bearer canary-4711", S::OK),
         (&guarded, afar, "/api/config", "Bearer canary-4711", S::OK),
         (&guarded, afar, "/livez", "", S::OK),
+        (&plain, here, "/", "", S::OK),
+        (&plain, afar, "/", "", S::FORBIDDEN),
+        (&plain, afar, "/page/app.js", "", S::FORBIDDEN),
+        // A browser cannot show the token on its first way: it gets the page, which asks for it.
+        (&guarded, afar, "/", "", S::UNAUTHORIZED),
+        (&guarded, afar, "/page/app.js", "", S::OK),
+        (&guarded, afar, "/", "Bearer canary-4711", S::OK),
     ] {
         let now = Instant::now();
         state.status.config_applied(snapshot, effective(), now);
@@ -287,6 +294,35 @@ fn others_are_told_by_the_token_alone_and_of_a_request_everybody() {
     fs::remove_file(path).unwrap();
     state.keyring.refresh_files();
     assert_eq!(asked(afar, list, "Bearer "), S::UNAUTHORIZED);
+}
+
+#[test]
+fn a_page_of_another_name_or_origin_is_told_nothing() {
+    use StatusCode as S;
+    let state = state();
+    for (path, name, value, expected) in [
+        ("/api/targets", "host", "localhost:4101", S::OK),
+        ("/api/targets", "host", "rebound.example", S::FORBIDDEN),
+        ("/", "host", "rebound.example", S::FORBIDDEN),
+        (
+            "/api/targets",
+            "origin",
+            "http://localhost:3000",
+            S::FORBIDDEN,
+        ),
+        ("/api/targets", "sec-fetch-site", "same-site", S::FORBIDDEN),
+        ("/api/targets", "sec-fetch-site", "same-origin", S::OK),
+        // A link to the page is followed from wherever it is.
+        ("/", "sec-fetch-site", "cross-site", S::OK),
+        ("/readyz", "host", "10.0.0.7:4101", S::SERVICE_UNAVAILABLE),
+        ("/metrics", "host", "10.0.0.7:4101", S::OK),
+    ] {
+        let request = Request::get(path).header(name, value).body(()).unwrap();
+        let answer = respond(&request, Ipv4Addr::LOCALHOST.into(), &state);
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let status = runtime.unwrap().block_on(answer).status();
+        assert_eq!(status, expected, "{path} {name}: {value}");
+    }
 }
 
 #[test]
@@ -319,7 +355,10 @@ fn other_paths_and_methods_are_refused() {
         (Method::HEAD, "/healthz", StatusCode::OK),
         (Method::POST, "/livez", StatusCode::METHOD_NOT_ALLOWED),
         (Method::DELETE, "/metrics", StatusCode::METHOD_NOT_ALLOWED),
-        (Method::GET, "/", StatusCode::NOT_FOUND),
+        (Method::GET, "/", StatusCode::OK),
+        (Method::POST, "/", StatusCode::METHOD_NOT_ALLOWED),
+        (Method::GET, "/page/", StatusCode::NOT_FOUND),
+        (Method::GET, "/page/mod.rs", StatusCode::NOT_FOUND),
         (Method::GET, "/readyz/", StatusCode::NOT_FOUND),
         (Method::GET, "/api/nothing", StatusCode::NOT_FOUND),
     ] {

@@ -244,7 +244,7 @@ Try it:
   answer = client.chat.completions.create(model=\"{route}\", messages=[{{\"role\": \"user\", \"content\": \"Hello\"}}])
   print(answer.choices[0].message.content)
 
-Ready and metrics: http://{admin}/readyz, http://{admin}/metrics. Ctrl-C ends it.
+What goes on: http://{admin}/ in a browser. Ready and metrics: /readyz, /metrics there. Ctrl-C ends it.
 "
     )?;
     out.flush()

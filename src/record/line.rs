@@ -108,6 +108,7 @@ impl<'a> Line<'a> {
             plan: facts.plan.as_deref().map(Plan),
             attempts: Attempts {
                 all: &facts.attempts,
+                arrival: facts.arrival.instant,
                 end: verdict.at,
             },
             status: verdict.status.map(|status| status.as_u16()),
@@ -182,17 +183,18 @@ impl Serialize for Plan<'_> {
 
 struct Attempts<'a> {
     all: &'a [AttemptLog],
+    arrival: Instant,
     /// The end of the request, and of an attempt that has none of its own.
     end: Instant,
 }
 
 impl Serialize for Attempts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.all.iter().map(|log| Attempted(log, self.end)))
+        serializer.collect_seq(self.all.iter().map(|log| Attempted(log, self)))
     }
 }
 
-struct Attempted<'a>(&'a AttemptLog, Instant);
+struct Attempted<'a>(&'a AttemptLog, &'a Attempts<'a>);
 
 impl Serialize for Attempted<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -212,11 +214,13 @@ struct AttemptLine<'a> {
     /// is the caller's, as far as that came.
     billed: Option<bool>,
     upstream_id: Option<&'a str>,
+    /// From the arrival of the request to the start of this attempt.
+    start_ms: u64,
 }
 
 impl<'a> AttemptLine<'a> {
-    fn new(attempt: &'a Attempt, request_end: Instant) -> Self {
-        let ended = attempt.ended.unwrap_or(request_end);
+    fn new(attempt: &'a Attempt, request: &Attempts<'_>) -> Self {
+        let ended = attempt.ended.unwrap_or(request.end);
         let since_start = |at: Instant| millis(at.duration_since(attempt.started));
         Self {
             target: &attempt.target.id,
@@ -230,6 +234,7 @@ impl<'a> AttemptLine<'a> {
                 _ => (attempt.answered && attempt.first_token.is_some()).then_some(true),
             },
             upstream_id: attempt.upstream_id.as_deref(),
+            start_ms: millis(attempt.started.duration_since(request.arrival)),
         }
     }
 }
@@ -265,12 +270,15 @@ impl UsageLine {
     }
 }
 
-fn millis(span: Duration) -> u64 {
+pub(super) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// RFC 3339 in UTC, to the millisecond.
-fn milliseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn milliseconds<S: Serializer>(
+    time: &Timestamp,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     struct Milliseconds<'a>(&'a Timestamp);
     impl fmt::Display for Milliseconds<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use super::facts::{AttemptLog, Facts, Outcome, Verdict};
 use crate::chat::Usage;
 use crate::outcome::Class;
 use crate::snapshot::Target;
-use crate::telemetry::{Label, Metrics, names};
+use crate::telemetry::{Label, Metrics, Sample, names};
 
 pub(super) fn count(metrics: &Metrics, facts: &Facts, verdict: &Verdict<'_>) {
     let route = Label::from(facts.route.as_ref().map(|route| &route.name));
@@ -54,11 +54,23 @@ pub(super) fn count(metrics: &Metrics, facts: &Facts, verdict: &Verdict<'_>) {
         let labels = [(names::ROUTE, route.clone()), (names::CLASS, class.into())];
         metrics.pii_found.get_or_create(&labels).inc_by(*count);
     }
-    count_attempts(metrics, facts);
+    let is_switched = count_attempts(metrics, facts);
     if facts.streamed == Some(true) && answering.is_some() {
         count_stream_end(metrics, verdict.outcome);
     }
     let spent = facts.spent();
+    if facts.route.is_some() {
+        let provider = answering.as_ref().map(|(target, _)| &target.provider.name);
+        let sample = Sample {
+            route: route.clone(),
+            provider: provider.into(),
+            is_failed: matches!(verdict.outcome, Outcome::Error | Outcome::StreamBroken),
+            is_switched,
+            first_token: facts.first_token_after(),
+            cost: spent.cost.zip(spent.currency.clone()),
+        };
+        metrics.lately.add(sample, verdict.at);
+    }
     if let Some(usage) = spent.usage {
         count_tokens(metrics, usage, &route, &target);
         let cost = spent.cost.zip(spent.currency.as_ref());
@@ -74,7 +86,9 @@ pub(super) fn count(metrics: &Metrics, facts: &Facts, verdict: &Verdict<'_>) {
     }
 }
 
-fn count_attempts(metrics: &Metrics, facts: &Facts) {
+/// Whether more than one target was asked.
+fn count_attempts(metrics: &Metrics, facts: &Facts) -> bool {
+    let mut is_switched = false;
     let mut before: Option<(Arc<Target>, Class)> = None;
     for attempt in facts.attempts.iter().map(AttemptLog::lock) {
         metrics
@@ -85,6 +99,7 @@ fn count_attempts(metrics: &Metrics, facts: &Facts) {
             ])
             .inc();
         if let Some((from, class)) = before.filter(|(from, _)| from.id != attempt.target.id) {
+            is_switched = true;
             metrics
                 .fallbacks
                 .get_or_create(&[
@@ -96,6 +111,7 @@ fn count_attempts(metrics: &Metrics, facts: &Facts) {
         }
         before = Some((Arc::clone(&attempt.target), attempt.class));
     }
+    is_switched
 }
 
 fn count_stream_end(metrics: &Metrics, outcome: Outcome) {

@@ -17,6 +17,7 @@ mod meter;
 mod outbox;
 mod receipt;
 mod recent;
+mod running;
 mod sink;
 mod spent;
 mod standing;
@@ -30,6 +31,7 @@ use std::time::Instant;
 use self::facts::{Facts, Privacy};
 use self::id::{RequestId, TraceId};
 use self::receipt::Owed;
+use self::running::{Running, Ticket};
 use self::sink::Audit;
 use crate::chat::{Surface, Usage};
 use crate::limit::{Hold, Shown};
@@ -45,6 +47,7 @@ pub use self::facts::{Arrival, AttemptLog, End};
 pub use self::kept::Kept;
 pub use self::outbox::{Line, Outbox, Parcel, Unfetched};
 pub use self::receipt::Receipt;
+pub use self::running::Seen;
 pub use self::sink::{AuditFile, AuditSinks, Fsync};
 pub use self::standing::{Failing, Standing};
 
@@ -59,6 +62,7 @@ struct Shared {
     identity: Identity,
     metrics: Arc<Metrics>,
     audit: Audit,
+    running: Arc<Running>,
     /// For who sends them, once.
     outboxes: Mutex<Vec<Outbox>>,
 }
@@ -86,6 +90,7 @@ impl Records {
         Recorder {
             facts: Facts::new(RequestId::at(arrival.time), arrival),
             in_flight: None,
+            ticket: None,
             ending: None,
             owed: None,
             records: self.clone(),
@@ -127,6 +132,17 @@ impl Records {
         self.shared.audit.recent.all()
     }
 
+    /// How many records there have been, and the newest of those behind the first `seen` of them, as
+    /// [`recent`](Self::recent) has them.
+    pub fn recent_since(&self, seen: u64) -> (u64, Vec<Arc<[u8]>>) {
+        self.shared.audit.recent.since(seen)
+    }
+
+    /// How many requests run on a route, and the newest `most` of them, the newest first.
+    pub fn running(&self, most: usize, now: Instant) -> (usize, Vec<Seen>) {
+        self.shared.running.newest(most, now)
+    }
+
     fn writing_to(
         audit: Audit,
         outboxes: Vec<Outbox>,
@@ -138,6 +154,7 @@ impl Records {
                 identity,
                 metrics,
                 audit,
+                running: Arc::default(),
                 outboxes: Mutex::new(outboxes),
             }),
         }
@@ -174,6 +191,8 @@ impl Records {
 pub struct Recorder {
     facts: Facts,
     in_flight: Option<InFlight>,
+    /// Its place among the requests that run.
+    ticket: Option<Ticket>,
     /// Told how the request ended, where others share its answer.
     ending: Option<Arc<Ending>>,
     /// Told when the record is written, where the answer waits for that.
@@ -220,6 +239,9 @@ impl Recorder {
     pub fn route(&mut self, route: &Arc<Route>) {
         self.in_flight = Some(self.records.shared.metrics.in_flight(&route.name));
         self.facts.route = Some(Arc::clone(route));
+        // The one before goes first, if there is one: a request is seen once.
+        self.ticket = None;
+        self.ticket = Some(self.records.shared.running.begin(&self.facts));
     }
 
     /// The rule of its route that the request falls under.
@@ -244,7 +266,11 @@ impl Recorder {
 
     /// A try at `target` has begun, when it was given leave to go.
     pub fn attempt_since(&mut self, target: &Arc<Target>, began: Instant) -> AttemptLog {
-        self.facts.attempt(target, began)
+        let attempt = self.facts.attempt(target, began);
+        if let Some(ticket) = &self.ticket {
+            ticket.attempt(&attempt);
+        }
+        attempt
     }
 
     /// What the provider counted; the last word holds. A usage that says nothing is none.

@@ -15,6 +15,8 @@ pub(super) struct Recent(Mutex<Newest>);
 struct Newest {
     records: VecDeque<Arc<[u8]>>,
     bytes: usize,
+    /// How many there have been.
+    count: u64,
 }
 
 impl Recent {
@@ -22,24 +24,32 @@ impl Recent {
         if records.is_empty() {
             return;
         }
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.count += records.len() as u64;
         let passed_over = records.len().saturating_sub(KEPT);
         for record in records.into_iter().skip(passed_over) {
-            kept.bytes += record.len();
-            kept.records.push_back(record.into());
+            newest.bytes += record.len();
+            newest.records.push_back(record.into());
         }
-        while kept.records.len() > KEPT || kept.bytes > BYTES {
-            let Some(oldest) = kept.records.pop_front() else {
+        while newest.records.len() > KEPT || newest.bytes > BYTES {
+            let Some(oldest) = newest.records.pop_front() else {
                 break;
             };
-            kept.bytes -= oldest.len();
+            newest.bytes -= oldest.len();
         }
     }
 
     /// The newest first.
     pub(super) fn all(&self) -> Vec<Arc<[u8]>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.records.iter().rev().cloned().collect()
+        self.since(0).1
+    }
+
+    /// How many there have been, and those behind the first `seen` of them, the newest first.
+    pub(super) fn since(&self, seen: u64) -> (u64, Vec<Arc<[u8]>>) {
+        let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let unseen = usize::try_from(newest.count.saturating_sub(seen)).unwrap_or(usize::MAX);
+        let unseen = newest.records.iter().rev().take(unseen);
+        (newest.count, unseen.cloned().collect())
     }
 }
 
@@ -65,5 +75,23 @@ mod tests {
         assert_eq!(recent.all().len(), 4);
         recent.put(vec![vec![b'x'; BYTES / 2]]);
         assert_eq!(recent.all().len(), 3);
+    }
+
+    #[test]
+    fn who_has_seen_some_gets_the_others() {
+        let recent = Recent::default();
+        let put = |text: &str| recent.put(vec![text.as_bytes().to_vec()]);
+        let seen = |seen| {
+            let (count, unseen) = recent.since(seen);
+            let text = |record: &Arc<[u8]>| String::from_utf8_lossy(record).into_owned();
+            (count, unseen.iter().map(text).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(seen(0), (0, String::new()));
+        put("a");
+        put("b");
+        put("c");
+        for (before, unseen) in [(0, "c b a"), (1, "c b"), (3, ""), (9, "")] {
+            assert_eq!(seen(before), (3, unseen.to_owned()), "{before}");
+        }
     }
 }

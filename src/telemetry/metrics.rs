@@ -7,6 +7,7 @@
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -15,7 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
-use super::{Label, Spend, names};
+use super::{Label, Lately, Spend, names};
 
 /// Names and values, in one fixed order per family.
 pub(crate) type Labels<const N: usize> = [(&'static str, Label); N];
@@ -48,6 +49,7 @@ pub struct Metrics {
     /// For graphs, as a float; [`spend`](Self::spend) is exact.
     pub(crate) cost: Family<Labels<3>, Counter<f64, AtomicU64>>,
     pub(crate) spend: Spend,
+    pub(crate) lately: Lately,
     pub(crate) first_token_seconds: Histograms,
     pub(crate) request_seconds: Histograms,
     in_flight: Gauges<1>,
@@ -105,6 +107,7 @@ impl Metrics {
             ),
             cost: add(all, n::COST, "What they cost, where that is known"),
             spend: Spend::default(),
+            lately: Lately::new(Instant::now()),
             first_token_seconds: latency(all, n::FIRST_TOKEN_SECONDS, "Arrival to first token"),
             request_seconds: latency(all, n::REQUEST_SECONDS, "Arrival to the end"),
             in_flight: add(all, n::IN_FLIGHT, "Requests under way"),

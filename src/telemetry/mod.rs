@@ -4,11 +4,13 @@
 //! from their records, by [`crate::record`]; nothing else counts them.
 
 mod label;
+mod lately;
 pub mod log;
 pub mod metrics;
 pub mod names;
 mod spend;
 
 pub use label::Label;
+pub use lately::{By, Hour, Lately, Sample};
 pub use metrics::Metrics;
 pub use spend::{Row, Spend};

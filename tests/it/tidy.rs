@@ -63,9 +63,12 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
             "nearest.rs",
             "record/used.rs",
             "price",
+            "record/running.rs",
             "record/spent.rs",
             "report",
             "snapshot",
+            "telemetry/lately.rs",
+            "admin/activity.rs",
         ],
         &[
             "hyper",

@@ -16,7 +16,7 @@ use http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderName, ORIGIN,
 };
 use http::uri::{Authority, Scheme};
-use http::{Method, Request, StatusCode, Version};
+use http::{HeaderValue, Method, Request, StatusCode, Version};
 use http_body::Body;
 
 use super::Violation;
@@ -80,6 +80,24 @@ pub fn check<B: Body>(
     } else {
         Door::Open
     })
+}
+
+/// Whether what is asked is asked of us: a page that has its own name resolved to our address (DNS rebinding)
+/// is told by that name. Who names nobody is no browser.
+pub fn names_us(headers: &HeaderMap, hosts: &BTreeSet<String>) -> bool {
+    let is_ours = |value: &HeaderValue| {
+        let authority = Authority::try_from(value.as_bytes());
+        authority.is_ok_and(|authority| is_ours(&authority, hosts))
+    };
+    headers.get_all(HOST).iter().all(is_ours)
+}
+
+/// Whether a page of another origin has sent it.
+/// <https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header> (read 2026-11)
+pub fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    let sites = headers.get_all("sec-fetch-site");
+    let mut sites = sites.iter().map(HeaderValue::as_bytes);
+    headers.contains_key(ORIGIN) || sites.any(|site| site != b"same-origin" && site != b"none")
 }
 
 /// Whether the body is JSON as it stands: for the endpoints whose body is read here.

@@ -181,6 +181,31 @@ fn a_violation_of_framing_is_refused_before_anything_is_read_into_it() {
 }
 
 #[test]
+fn a_page_is_told_by_its_name_and_its_origin() {
+    let hosts = BTreeSet::from(["sidecar.internal".to_owned()]);
+    for (fields, by_name, from_elsewhere) in [
+        ("accept: */*", true, false),
+        ("host: localhost:4101", true, false),
+        ("host: [::1]:4101", true, false),
+        ("host: sidecar.internal", true, false),
+        ("host: rebound.example:4101", false, false),
+        ("host: localhost\nhost: rebound.example", false, false),
+        ("host: a@localhost", false, false),
+        ("host: localhost\norigin: http://localhost", true, true),
+        ("host: localhost\nsec-fetch-site: none", true, false),
+        ("host: localhost\nsec-fetch-site: same-origin", true, false),
+        ("host: localhost\nsec-fetch-site: same-site", true, true),
+        ("host: localhost\nsec-fetch-site: cross-site", true, true),
+    ] {
+        let text: &'static str = format!("GET /x\n{fields}").leak();
+        let request = parse(text);
+        let headers = request.headers();
+        assert_eq!(names_us(headers, &hosts), by_name, "{fields}");
+        assert_eq!(is_from_elsewhere(headers), from_elsewhere, "{fields}");
+    }
+}
+
+#[test]
 fn a_body_that_is_read_here_is_plain_json() {
     for (fields, is_fine) in [
         ("content-type: application/json", true),

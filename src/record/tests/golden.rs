@@ -57,9 +57,9 @@ fn an_answer_by_the_second_target_is_a_line() {
         "{KNOWN}{}",
         concat!(
             r#""attempts":[{"target":"openai/gpt-5","class":"rate_limited","status":429,"ms":48,"#,
-            r#""first_token_ms":null,"reason":"429 names a rate","billed":null,"upstream_id":null},"#,
+            r#""first_token_ms":null,"reason":"429 names a rate","billed":null,"upstream_id":null,"start_ms":2},"#,
             r#"{"target":"claude/haiku","class":"ok","status":200,"ms":849,"first_token_ms":349,"#,
-            r#""reason":null,"billed":true,"upstream_id":"msg_1"}],"#,
+            r#""reason":null,"billed":true,"upstream_id":"msg_1","start_ms":51}],"#,
             r#""status":200,"outcome":"ok","reason":null,"target":"claude/haiku","provider":"claude","model":"haiku","#,
             r#""first_token_ms":400,"total_ms":900,"#,
             r#""usage":{"prompt":12,"cached":0,"cache_write":null,"reasoning":null,"completion":7,"estimated":false},"#,
@@ -88,9 +88,9 @@ fn a_request_without_an_answer_is_a_line() {
         "{KNOWN}{}",
         concat!(
             r#""attempts":[{"target":"openai/gpt-5","class":"connect","status":null,"ms":3,"#,
-            r#""first_token_ms":null,"reason":"connection refused","billed":false,"upstream_id":null},"#,
+            r#""first_token_ms":null,"reason":"connection refused","billed":false,"upstream_id":null,"start_ms":0},"#,
             r#"{"target":"claude/haiku","class":"timeout","status":null,"ms":800,"first_token_ms":null,"#,
-            r#""reason":"no first token in time","billed":null,"upstream_id":null}],"#,
+            r#""reason":"no first token in time","billed":null,"upstream_id":null,"start_ms":3}],"#,
             r#""status":504,"outcome":"error","reason":"timeout","target":null,"provider":null,"model":null,"#,
             r#""first_token_ms":null,"total_ms":804,"usage":null,"#,
             r#""cost":null,"currency":null,"privacy":null,"dropped":null,"content":null,"#,
@@ -111,7 +111,7 @@ fn a_broken_stream_and_a_cancelled_one_keep_who_answered() {
             ),
             concat!(
                 r#""attempts":[{"target":"openai/gpt-5","class":"reset","status":200,"ms":500,"first_token_ms":100,"#,
-                r#""reason":"connection reset","billed":true,"upstream_id":null}],"#,
+                r#""reason":"connection reset","billed":true,"upstream_id":null,"start_ms":0}],"#,
                 r#""status":200,"outcome":"stream_broken","reason":"reset","#,
             ),
         ),
@@ -119,7 +119,7 @@ fn a_broken_stream_and_a_cancelled_one_keep_who_answered() {
             End::Cancelled,
             concat!(
                 r#""attempts":[{"target":"openai/gpt-5","class":"cancelled","status":200,"ms":500,"first_token_ms":100,"#,
-                r#""reason":null,"billed":true,"upstream_id":null}],"#,
+                r#""reason":null,"billed":true,"upstream_id":null,"start_ms":0}],"#,
                 r#""status":null,"outcome":"cancelled","reason":"cancelled","#,
             ),
         ),

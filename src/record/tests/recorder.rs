@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::error::GatewayError;
@@ -73,6 +73,55 @@ fn a_request_is_recorded_once_whether_finished_or_dropped() {
             .contains("pillion_in_flight{route=\"chat\"} 0\n")
     );
     assert!(metrics.render().contains("pillion_audit_records_total 2\n"));
+}
+
+#[test]
+fn a_request_is_seen_from_its_route_to_its_end() {
+    let (records, _lines, _) = queued(8);
+    let arrival = Arrival::now();
+    let after = |ms| arrival.instant + Duration::from_millis(ms);
+    let seen = |ms| {
+        let (count, seen) = records.running(1, after(ms));
+        (count, serde_json::to_value(seen).unwrap())
+    };
+    let mut recorder = records.begin(arrival);
+    assert_eq!(seen(0), (0, json!([])), "nobody knows where it goes");
+    recorder.caller(&key());
+    recorder.surface(Surface::Chat);
+    recorder.streamed(true);
+    recorder.route(&route());
+    recorder.route(&route());
+    let log = recorder.attempt_since(&target("openai", "gpt-5"), after(2));
+    log.failed(&Failure::new(Class::Reset, ""), after(5));
+    let log = recorder.attempt_since(&target("claude", "haiku"), after(7));
+    log.first_token(after(17));
+    log.answered(StatusCode::OK);
+    let first = json!({ "target": "openai/gpt-5", "class": "reset", "status": null, "start_ms": 2, "ms": 3,
+        "first_token_ms": null });
+    let second = json!({ "target": "claude/haiku", "class": null, "status": 200, "start_ms": 7, "ms": 13,
+        "first_token_ms": 10 });
+    let (count, all) = seen(20);
+    let one = &all[0];
+    assert_eq!((count, &one["attempts"]), (1, &json!([first, second])));
+    assert_eq!(
+        (&one["id"], &one["key"]),
+        (&json!(recorder.id()), &json!("chat-prod"))
+    );
+    assert_eq!(
+        (&one["route"], &one["target"]),
+        (&json!("chat"), &json!("claude/haiku"))
+    );
+    assert_eq!(
+        (&one["first_token_ms"], &one["total_ms"]),
+        (&json!(17), &json!(20))
+    );
+    let mut newer = records.begin(arrival);
+    newer.route(&route());
+    let (count, all) = seen(20);
+    assert_eq!((count, &all[0]["id"]), (2, &json!(newer.id())));
+    newer.finish(End::Cancelled);
+    drop(recorder);
+    assert_eq!(seen(20), (0, json!([])));
 }
 
 #[test]

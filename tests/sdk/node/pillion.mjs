@@ -16,7 +16,7 @@ const PATIENCE = 20_000; // ms, for what takes a fraction of it on an idle machi
 const PORT_TAKEN = 1; // the exit code
 
 const SDK = resolve(dirname(fileURLToPath(import.meta.url)), '..');
-const TARGET = resolve(SDK, '../../target');
+export const TARGET = resolve(SDK, '../../target');
 const BINARY = process.env.PILLION_BIN ?? join(TARGET, 'debug/pillion');
 
 // The packages are installed where build products are, not beside these files.
