@@ -1,5 +1,7 @@
 //! Tokens, as a provider counted them.
 
+use std::num::NonZeroU32;
+
 /// What one answer used. Unknown is not zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
@@ -12,8 +14,8 @@ pub struct Usage {
     pub reasoning: Option<u64>,
     pub completion: Option<u64>,
     /// The part of `prompt` that was sound, and that of `completion`: where they are charged apart.
-    pub audio_input: Option<u64>,
-    pub audio_output: Option<u64>,
+    pub audio_input: Option<NonZeroU32>,
+    pub audio_output: Option<NonZeroU32>,
 }
 
 impl Usage {
@@ -24,15 +26,24 @@ impl Usage {
             (Some(a), Some(b)) => Some(a.saturating_add(b)),
             (a, b) => a.or(b),
         };
+        let sound = |a: Option<NonZeroU32>, b: Option<NonZeroU32>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.saturating_add(b.get())),
+            (a, b) => a.or(b),
+        };
         Self {
             prompt: sum(self.prompt, other.prompt),
             cached: sum(self.cached, other.cached),
             cache_write: sum(self.cache_write, other.cache_write),
             reasoning: sum(self.reasoning, other.reasoning),
             completion: sum(self.completion, other.completion),
-            audio_input: sum(self.audio_input, other.audio_input),
-            audio_output: sum(self.audio_output, other.audio_output),
+            audio_input: sound(self.audio_input, other.audio_input),
+            audio_output: sound(self.audio_output, other.audio_output),
         }
+    }
+
+    /// So many tokens of sound. None is as good as not said: most answers have none.
+    pub fn sound(tokens: u64) -> Option<NonZeroU32> {
+        NonZeroU32::new(u32::try_from(tokens).unwrap_or(u32::MAX))
     }
 
     /// Whether the provider said anything at all.

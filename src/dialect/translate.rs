@@ -9,10 +9,6 @@ use crate::outcome::{Class, Failure};
 
 /// What reads the target's bytes.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each stream, and most are of the largest"
-)]
 pub enum Source {
     OpenAi(openai::events::Decoder),
     Anthropic(anthropic::Decoder),

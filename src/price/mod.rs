@@ -8,6 +8,7 @@
 mod exchange;
 mod money;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::chat::Usage;
@@ -41,12 +42,13 @@ impl Rates {
         let cached = usage.cached.unwrap_or_default().min(prompt);
         let written = usage.cache_write.unwrap_or_default().min(prompt - cached);
         let read = prompt - cached - written;
-        let heard = usage.audio_input.unwrap_or_default().min(read);
+        let tokens_of = |tokens: Option<NonZeroU32>| tokens.map_or(0, |it| u64::from(it.get()));
+        let heard = tokens_of(usage.audio_input).min(read);
         let completion = usage.completion.unwrap_or_default();
         let reasoning = usage.reasoning.unwrap_or_default();
         // Most count reasoning within the completion, some beside it: then it may be more.
         let said = completion.checked_sub(reasoning).unwrap_or(completion);
-        let spoken = usage.audio_output.unwrap_or_default().min(said);
+        let spoken = tokens_of(usage.audio_output).min(said);
         let parts = [
             (read - heard, self.input),
             (heard, self.audio_input.unwrap_or(self.input)),
@@ -227,9 +229,9 @@ mod tests {
 
     #[test]
     fn sound_has_its_price_where_it_is_told_apart() {
-        let heard = |audio_input, audio_output| Usage {
-            audio_input,
-            audio_output,
+        let heard = |heard: u64, spoken: u64| Usage {
+            audio_input: Usage::sound(heard),
+            audio_output: Usage::sound(spoken),
             ..usage(10, 4, 0, 7, 2)
         };
         let apart = Rates {
@@ -238,19 +240,11 @@ mod tests {
             ..RATES
         };
         for (rates, usage, picos) in [
-            (apart, heard(None, None), 600 + 40 + 7000),
-            (
-                apart,
-                heard(Some(5), Some(3)),
-                100 + 5 * 3200 + 40 + 4000 + 3 * 64_000,
-            ),
-            (RATES, heard(Some(5), Some(3)), 600 + 40 + 7000),
+            (apart, heard(0, 0), 600 + 40 + 7000),
+            (apart, heard(5, 3), 100 + 5 * 3200 + 40 + 4000 + 3 * 64_000),
+            (RATES, heard(5, 3), 600 + 40 + 7000),
             // More than there is beside the cache and the reasoning.
-            (
-                apart,
-                heard(Some(50), Some(50)),
-                6 * 3200 + 40 + 2000 + 5 * 64_000,
-            ),
+            (apart, heard(50, 50), 6 * 3200 + 40 + 2000 + 5 * 64_000),
         ] {
             let cost = Price::new("USD", Tariff { rates, long: None }).cost(&usage, month());
             assert_eq!(cost, Some(Money::from_picos(picos)), "{usage:?}");

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -250,9 +251,9 @@ struct UsageLine {
     estimated: bool,
     /// What of prompt and completion was sound, in the few records that have some.
     #[serde(skip_serializing_if = "Option::is_none")]
-    audio_input: Option<u64>,
+    audio_input: Option<NonZeroU32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    audio_output: Option<u64>,
+    audio_output: Option<NonZeroU32>,
 }
 
 impl UsageLine {

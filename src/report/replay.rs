@@ -389,7 +389,7 @@ fn counted(usage: &Tokens) -> Usage {
         cache_write: usage.cache_write,
         reasoning: usage.reasoning,
         completion: usage.completion,
-        audio_input: usage.audio_input,
-        audio_output: usage.audio_output,
+        audio_input: usage.audio_input.and_then(Usage::sound),
+        audio_output: usage.audio_output.and_then(Usage::sound),
     }
 }

@@ -5,6 +5,8 @@
 //! back until then with what follows them: a call of an answer that turns out to be malformed must
 //! not be run. <https://ai.google.dev/api/generate-content> (read 2026-11).
 
+use std::num::NonZeroU32;
+
 use serde_json::value::RawValue;
 
 use super::wire::{Called, Candidate, Chunk, ModalityTokenCount, SaidPart, UsageMetadata};
@@ -358,11 +360,10 @@ fn usage(counts: &UsageMetadata) -> Usage {
     }
 }
 
-fn sound(details: Option<&[ModalityTokenCount]>) -> Option<u64> {
+fn sound(details: Option<&[ModalityTokenCount]>) -> Option<NonZeroU32> {
     let sound = details?.iter();
     let sound = sound.filter(|of| of.modality.as_deref() == Some("AUDIO"));
-    let tokens = sound.filter_map(|of| of.token_count).sum();
-    Some(tokens).filter(|tokens| *tokens > 0)
+    Usage::sound(sound.filter_map(|of| of.token_count).sum())
 }
 
 /// JSON without the white space between its tokens.

@@ -1,5 +1,7 @@
 //! The `usage` object, and where some servers put it instead.
 
+use std::num::NonZeroU32;
+
 use crate::chat::Usage;
 use crate::wire::json::{Cursor, Invalid, Kind};
 
@@ -18,12 +20,12 @@ pub(super) fn read(cursor: &mut Cursor<'_>, usage: &mut Usage) -> Result<bool, I
             "prompt_tokens_details" => details(cursor, |cursor, key| match key {
                 "cached_tokens" => take(cursor, &mut usage.cached),
                 "cache_write_tokens" => take(cursor, &mut usage.cache_write),
-                "audio_tokens" => take_some(cursor, &mut usage.audio_input),
+                "audio_tokens" => take_sound(cursor, &mut usage.audio_input),
                 _ => Ok(()),
             })?,
             "completion_tokens_details" => details(cursor, |cursor, key| match key {
                 "reasoning_tokens" => take(cursor, &mut usage.reasoning),
-                "audio_tokens" => take_some(cursor, &mut usage.audio_output),
+                "audio_tokens" => take_sound(cursor, &mut usage.audio_output),
                 _ => Ok(()),
             })?,
             _ => {}
@@ -50,10 +52,10 @@ fn take(cursor: &mut Cursor<'_>, into: &mut Option<u64>) -> Result<(), Invalid> 
     Ok(())
 }
 
-/// None of a kind that most answers have none of is as good as not said.
-fn take_some(cursor: &mut Cursor<'_>, into: &mut Option<u64>) -> Result<(), Invalid> {
-    take(cursor, into)?;
-    *into = into.filter(|count| *count > 0);
+fn take_sound(cursor: &mut Cursor<'_>, into: &mut Option<NonZeroU32>) -> Result<(), Invalid> {
+    if let Some(count) = cursor.integer_or_skip()? {
+        *into = Usage::sound(count);
+    }
     Ok(())
 }
 
@@ -83,7 +85,7 @@ mod tests {
             reasoning: Some(2),
             completion: Some(4),
             audio_input: None,
-            audio_output: Some(1),
+            audio_output: Usage::sound(1),
         };
         assert_eq!(usage, expected);
         assert!(!read(&mut Cursor::new("null"), &mut usage).unwrap());

@@ -471,7 +471,7 @@ fn sound_is_counted_apart() {
     let usage = Usage {
         prompt: Some(20),
         completion: Some(9),
-        audio_input: Some(16),
+        audio_input: Usage::sound(16),
         ..Usage::default()
     };
     let events = read(&[stream.as_bytes()]).unwrap();
