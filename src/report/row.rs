@@ -190,8 +190,8 @@ fn read(text: &str) -> Result<Row<'_>, Invalid> {
             Some(24) => row.cost = plain(cursor)?,
             Some(25) => row.currency = plain(cursor)?,
             Some(26) => row.found = found(text, cursor)?,
-            Some(29) => row.seq = cursor.integer_or_skip()?,
-            Some(31) => row.hash = plain(cursor)?,
+            Some(30) => row.seq = cursor.integer_or_skip()?,
+            Some(32) => row.hash = plain(cursor)?,
             _ => {}
         }
         Ok::<(), Invalid>(())
