@@ -22,7 +22,8 @@ const INVENTED: &str = "eva@mail.kz";
 const MORE: usize = 140 << 10;
 
 fn no_value_in(what: &str, text: &str) {
-    for value in [MAIL, "anna.k", CARD, "4111", IIN, INVENTED, "eva@"] {
+    // Digits alone stand in hashes by chance.
+    for value in [MAIL, "anna.k", CARD, "4111 ", IIN, INVENTED, "eva@"] {
         assert!(!text.contains(value), "{what}: {text}");
     }
 }
