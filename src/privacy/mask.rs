@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::Range;
 
 use zeroize::Zeroizing;
 
@@ -86,7 +87,7 @@ impl Survey {
         body: &str,
         classes: Classes,
     ) -> Result<Masked, Invalid> {
-        let mut texts: Vec<(usize, Vec<Hit>)> = Vec::new();
+        let mut texts: Vec<(usize, Vec<Place>)> = Vec::new();
         let mut found = Found::default();
         // Numbers are given in the order of the text, before the first is replaced: what a later text
         // tells is replaced in an earlier one, too.
@@ -96,9 +97,9 @@ impl Survey {
             for hit in &hits {
                 found.add(hit.class);
             }
-            keep(detectors, text, &hits, &mut vault);
             if !hits.is_empty() {
-                texts.push((*number, hits));
+                let places = keep(detectors, text, &hits, &mut vault);
+                texts.push((*number, places));
             }
         }
         if texts.is_empty() {
@@ -109,12 +110,12 @@ impl Survey {
             });
         }
         let again = Again::of(&vault, classes);
-        let (mut count, mut hits) = (0, texts.iter().peekable());
+        let (mut count, mut places) = (0, texts.iter().peekable());
         let walked = walk::walk(body, &mut |text, _| {
-            let own = hits.next_if(|(number, _)| *number == count);
-            let own = own.map_or(&[][..], |(_, hits)| hits);
+            let own = places.next_if(|(number, _)| *number == count);
+            let own = own.map_or(&[][..], |(_, places)| places);
             count += 1;
-            replace(detectors, text, own, &again, &mut vault)
+            replace(text, own, &again, &vault)
         })?;
         Ok(Masked {
             body: walked.text,
@@ -134,47 +135,38 @@ pub fn mask(
 ) -> Option<String> {
     let hits = detectors.find(text, classes);
     vault.reserve(text);
-    keep(detectors, text, &hits, vault);
+    let places = keep(detectors, text, &hits, vault);
     let again = Again::of(vault, classes);
-    replace(detectors, text, &hits, &again, vault)
+    replace(text, &places, &again, vault)
 }
 
-fn keep(detectors: &Detectors, text: &str, hits: &[Hit], vault: &mut Vault) {
-    for hit in hits {
-        let value = &text[hit.span.clone()];
-        vault.placeholder(detectors, hit.class, value);
-    }
+/// Where an entry of the vault stands in a text.
+type Place = (Range<usize>, usize);
+
+fn keep(detectors: &Detectors, text: &str, hits: &[Hit], vault: &mut Vault) -> Vec<Place> {
+    let mut entry = |hit: &Hit| vault.entry(detectors, hit.class, &text[hit.span.clone()]);
+    let places = hits.iter().map(|hit| (hit.span.clone(), entry(hit)));
+    places.collect()
 }
 
-/// `text` with its hits replaced, and with the values in it that were found elsewhere.
-fn replace(
-    detectors: &Detectors,
-    text: &str,
-    hits: &[Hit],
-    again: &Again,
-    vault: &mut Vault,
-) -> Option<String> {
-    let mut places: Vec<_> = hits
-        .iter()
-        .map(|hit| (hit.span.clone(), hit.class))
-        .collect();
+/// `text` with the values at `own` places replaced, and with those in it that were found elsewhere.
+fn replace(text: &str, own: &[Place], again: &Again<'_>, vault: &Vault) -> Option<String> {
+    let mut places = Vec::with_capacity(own.len());
     let mut from = 0;
-    let mut more = Vec::new();
-    for hit in hits {
-        again.find(text, from..hit.span.start, &mut more);
-        from = hit.span.end;
+    for place in own {
+        again.find(text, from..place.0.start, &mut places);
+        from = place.0.end;
+        places.push(place.clone());
     }
-    again.find(text, from..text.len(), &mut more);
-    if places.is_empty() && more.is_empty() {
+    again.find(text, from..text.len(), &mut places);
+    if places.is_empty() {
         return None;
     }
-    places.append(&mut more);
-    places.sort_by_key(|(span, _)| span.start);
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
-    for (span, class) in places {
+    for (span, entry) in places {
         out.push_str(&text[done..span.start]);
-        out.push_str(vault.placeholder(detectors, class, &text[span.clone()]));
+        out.push_str(vault.placeholder(entry));
         done = span.end;
     }
     out.push_str(&text[done..]);

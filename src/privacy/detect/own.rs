@@ -17,7 +17,7 @@ const LONGEST_NAME: usize = 32;
 /// What finds personal data. Made once for a configuration, shared by all requests.
 #[derive(Debug)]
 pub struct Detectors {
-    lexicon: Lexicon,
+    lexicon: &'static Lexicon,
     own: Vec<(Class, Regex)>,
     names: Vec<String>,
 }
@@ -39,7 +39,7 @@ impl fmt::Display for BadPattern {
 impl Default for Detectors {
     fn default() -> Self {
         Self {
-            lexicon: Lexicon::new(),
+            lexicon: Lexicon::built_in(),
             own: Vec::new(),
             names: BUILT_IN.map(str::to_owned).into(),
         }
@@ -135,7 +135,7 @@ impl Detectors {
 
     /// Whatever could be personal, of any class.
     pub(in crate::privacy) fn all(&self, text: &str) -> Vec<Hit> {
-        let mut hits = built_in(&self.lexicon, text);
+        let mut hits = built_in(self.lexicon, text);
         for (class, regex) in &self.own {
             let found = regex.find_iter(text).filter(|found| !found.is_empty());
             hits.extend(found.map(|found| Hit::new(*class, found.range(), Certainty::Own)));
