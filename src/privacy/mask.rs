@@ -9,17 +9,25 @@ use zeroize::Zeroizing;
 use super::again::Again;
 use super::class::{Classes, Found};
 use super::detect::{Detectors, Hit, resolve};
+use super::unmask::Form;
 use super::vault::Vault;
-use super::walk::{self, Unscannable};
-use crate::wire::json::Invalid;
+use super::walk::{self, Unscannable, Visit};
+use crate::wire::json::{Invalid, quote};
 
 /// What a request holds: the result of looking at each of its texts once.
 pub struct Survey {
-    /// The hits of each text that has some, with its number in the walk, and the text.
-    texts: Vec<(usize, Vec<Hit>, Zeroizing<String>)>,
+    texts: Vec<Seen>,
     /// What reads like a placeholder in any of them.
     reserved: HashSet<String>,
     unscannable: Vec<Unscannable>,
+}
+
+/// A text that may hold a value.
+struct Seen {
+    text: Zeroizing<String>,
+    hits: Vec<Hit>,
+    /// Where in the body it stands; what lies within a string that is JSON has no place there.
+    span: Option<Range<usize>>,
 }
 
 /// A request without what was taken out of it.
@@ -33,7 +41,7 @@ pub struct Masked {
 
 impl fmt::Debug for Survey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hits: usize = self.texts.iter().map(|(_, hits, _)| hits.len()).sum();
+        let hits: usize = self.texts.iter().map(|seen| seen.hits.len()).sum();
         write!(f, "Survey({hits} hits)")
     }
 }
@@ -44,19 +52,15 @@ impl Survey {
     /// # Errors
     /// Where the body stops being JSON.
     pub fn read(detectors: &Detectors, body: &str) -> Result<Self, Invalid> {
-        let (mut texts, mut count, mut vault) = (Vec::new(), 0, Vault::default());
-        let walked = walk::walk(body, &mut |text, _| {
-            let hits = detectors.all(text);
-            if !hits.is_empty() {
-                texts.push((count, hits, Zeroizing::new(text.to_owned())));
-            }
-            vault.reserve(text);
-            count += 1;
-            None
-        })?;
+        let mut look = Look {
+            detectors,
+            texts: Vec::new(),
+            vault: Vault::default(),
+        };
+        let walked = walk::walk(body, &mut look)?;
         Ok(Self {
-            texts,
-            reserved: vault.into_reserved(),
+            texts: look.texts,
+            reserved: look.vault.into_reserved(),
             unscannable: walked.unscannable,
         })
     }
@@ -64,8 +68,8 @@ impl Survey {
     /// How often each of `classes` is in it.
     pub fn found(&self, classes: Classes) -> Found {
         let mut found = Found::default();
-        for (_, hits, _) in &self.texts {
-            for hit in resolve(hits, classes) {
+        for seen in self.texts.iter().filter(|seen| !seen.hits.is_empty()) {
+            for hit in resolve(&seen.hits, classes) {
                 found.add(hit.class);
             }
         }
@@ -87,41 +91,79 @@ impl Survey {
         body: &str,
         classes: Classes,
     ) -> Result<Masked, Invalid> {
-        let mut texts: Vec<(usize, Vec<Place>)> = Vec::new();
         let mut found = Found::default();
         // Numbers are given in the order of the text, before the first is replaced: what a later text
         // tells is replaced in an earlier one, too.
         let mut vault = Vault::reserving(self.reserved.clone());
-        for (number, hits, text) in &self.texts {
+        let mut places = Vec::with_capacity(self.texts.len());
+        for Seen { text, hits, .. } in &self.texts {
             let hits = resolve(hits, classes);
             for hit in &hits {
                 found.add(hit.class);
             }
-            if !hits.is_empty() {
-                let places = keep(detectors, text, &hits, &mut vault);
-                texts.push((*number, places));
+            places.push(keep(detectors, text, &hits, &mut vault));
+        }
+        let body = if vault.is_empty() {
+            None
+        } else {
+            let again = Again::of(&vault, classes);
+            let texts = self.texts.iter().zip(&places);
+            let mut changed =
+                texts.map(|(seen, places)| replace(&seen.text, places, &again, &vault));
+            if self.texts.iter().all(|seen| seen.span.is_some()) {
+                let spans = self.texts.iter().filter_map(|seen| seen.span.clone());
+                let splices = spans.zip(changed);
+                let splices = splices.filter_map(|(span, text)| Some((span, quote(&text?))));
+                walk::spliced(body, &splices.collect::<Vec<_>>())
+            } else {
+                // What is within a string that is JSON is written within it.
+                let mut write = Write {
+                    detectors,
+                    changed: &mut changed,
+                };
+                walk::walk(body, &mut write)?.text
             }
-        }
-        if texts.is_empty() {
-            return Ok(Masked {
-                body: None,
-                vault,
-                found,
-            });
-        }
-        let again = Again::of(&vault, classes);
-        let (mut count, mut places) = (0, texts.iter().peekable());
-        let walked = walk::walk(body, &mut |text, _| {
-            let own = places.next_if(|(number, _)| *number == count);
-            let own = own.map_or(&[][..], |(_, places)| places);
-            count += 1;
-            replace(text, own, &again, &vault)
-        })?;
-        Ok(Masked {
-            body: walked.text,
-            vault,
-            found,
-        })
+        };
+        Ok(Masked { body, vault, found })
+    }
+}
+
+/// Looks at all texts that may hold a value.
+struct Look<'d> {
+    detectors: &'d Detectors,
+    texts: Vec<Seen>,
+    vault: Vault,
+}
+
+impl Visit for Look<'_> {
+    fn passes(&self, raw: &str) -> bool {
+        self.detectors.pass(raw)
+    }
+
+    fn text(&mut self, text: &str, _: Form, span: Option<Range<usize>>) -> Option<String> {
+        self.texts.push(Seen {
+            text: Zeroizing::new(text.to_owned()),
+            hits: self.detectors.all(text),
+            span,
+        });
+        self.vault.reserve(text);
+        None
+    }
+}
+
+/// Writes what the texts have become, in the order in which they were looked at.
+struct Write<'w> {
+    detectors: &'w Detectors,
+    changed: &'w mut dyn Iterator<Item = Option<String>>,
+}
+
+impl Visit for Write<'_> {
+    fn passes(&self, raw: &str) -> bool {
+        self.detectors.pass(raw)
+    }
+
+    fn text(&mut self, _: &str, _: Form, _: Option<Range<usize>>) -> Option<String> {
+        self.changed.next().flatten()
     }
 }
 

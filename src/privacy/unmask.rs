@@ -2,6 +2,7 @@
 //! placeholder anywhere.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::placeholder::{self, Reading};
@@ -38,10 +39,7 @@ impl Vault {
         if self.is_empty() {
             return Ok(None);
         }
-        let walked = walk::walk(body, &mut |text, form| match self.restore(text, form) {
-            Cow::Owned(restored) if restored != text => Some(restored),
-            Cow::Owned(_) | Cow::Borrowed(_) => None,
-        })?;
+        let walked = walk::walk(body, &mut PutBack(self))?;
         Ok(walked.text)
     }
 
@@ -68,6 +66,22 @@ impl Vault {
         }
         out.push_str(&text[done..]);
         text.len()
+    }
+}
+
+/// Puts the values back into all texts of an answer.
+struct PutBack<'v>(&'v Vault);
+
+impl walk::Visit for PutBack<'_> {
+    fn passes(&self, raw: &str) -> bool {
+        placeholder::next(raw, 0).is_none()
+    }
+
+    fn text(&mut self, text: &str, form: Form, _: Option<Range<usize>>) -> Option<String> {
+        match self.0.restore(text, form) {
+            Cow::Owned(restored) if restored != text => Some(restored),
+            Cow::Owned(_) | Cow::Borrowed(_) => None,
+        }
     }
 }
 

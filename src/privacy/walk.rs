@@ -54,11 +54,19 @@ pub(super) struct Walked {
     pub(super) unscannable: Vec<Unscannable>,
 }
 
-/// What is told of each text, in order; it gives what is to stand in its place.
-pub(super) type Visit<'v> = dyn FnMut(&str, Form) -> Option<String> + 'v;
+/// What looks at the texts of a body.
+pub(super) trait Visit {
+    /// Whether nothing in a text can matter, told by how it stands in the body, escapes and all. It is not
+    /// undone then, nor shown.
+    fn passes(&self, raw: &str) -> bool;
+
+    /// Is shown each other text, in order, and gives what is to stand in its place. `span` is where in the
+    /// body it stands; what lies within a string that is JSON has none.
+    fn text(&mut self, text: &str, form: Form, span: Option<Range<usize>>) -> Option<String>;
+}
 
 /// Walks a whole body.
-pub(super) fn walk(body: &str, visit: &mut Visit<'_>) -> Result<Walked, Invalid> {
+pub(super) fn walk(body: &str, visit: &mut dyn Visit) -> Result<Walked, Invalid> {
     let mut walk = Walk {
         text: body,
         visit,
@@ -90,7 +98,7 @@ enum Zone {
 
 struct Walk<'a, 'v> {
     text: &'a str,
-    visit: &'a mut Visit<'v>,
+    visit: &'v mut dyn Visit,
     depth: u8,
     splices: Vec<(Range<usize>, String)>,
     unscannable: Vec<Unscannable>,
@@ -186,17 +194,20 @@ impl<'a> Walk<'a, '_> {
             self.unscannable.push(Unscannable::Data);
             return;
         }
+        if self.visit.passes(text.raw()) && !may_be_json(text.raw()) {
+            return;
+        }
         let form = match key {
             Some("arguments" | "partial_json") => Form::Json,
             _ => Form::Text,
         };
-        if let Some(changed) = self.said(&text.decode(), form) {
+        if let Some(changed) = self.said(&text.decode(), form, text.span()) {
             self.splices.push((text.span(), quote(&changed)));
         }
     }
 
     /// A text: JSON is walked, anything else is shown.
-    fn said(&mut self, text: &str, form: Form) -> Option<String> {
+    fn said(&mut self, text: &str, form: Form, span: Range<usize>) -> Option<String> {
         if self.depth < DEEPEST && text.trim_start().starts_with(['{', '[']) && check(text).is_ok()
         {
             let mut inner = Walk {
@@ -211,7 +222,8 @@ impl<'a> Walk<'a, '_> {
             // It has been checked.
             return walked.ok().and_then(|()| inner.spliced());
         }
-        (self.visit)(text, form)
+        let span = (self.depth == 0).then_some(span);
+        self.visit.text(text, form, span)
     }
 
     /// A long number may be somebody's; text takes its place.
@@ -223,7 +235,8 @@ impl<'a> Walk<'a, '_> {
                 if !long || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
                     return;
                 }
-                if let Some(changed) = (self.visit)(digits, Form::Text) {
+                let place = (self.depth == 0).then(|| span.clone());
+                if let Some(changed) = self.visit.text(digits, Form::Text, place) {
                     self.splices.push((span, quote(&changed)));
                 }
             }
@@ -237,19 +250,29 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn spliced(&self) -> Option<String> {
-        if self.splices.is_empty() {
-            return None;
-        }
-        let mut out = String::with_capacity(self.text.len());
-        let mut done = 0;
-        for (span, text) in &self.splices {
-            out.push_str(&self.text[done..span.start]);
-            out.push_str(text);
-            done = span.end;
-        }
-        out.push_str(&self.text[done..]);
-        Some(out)
+        spliced(self.text, &self.splices)
     }
+}
+
+/// `text` with others in some places, in order; `None` where there are none.
+pub(super) fn spliced(text: &str, splices: &[(Range<usize>, String)]) -> Option<String> {
+    if splices.is_empty() {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for (span, other) in splices {
+        out.push_str(&text[done..span.start]);
+        out.push_str(other);
+        done = span.end;
+    }
+    out.push_str(&text[done..]);
+    Some(out)
+}
+
+/// Whether a string may hold JSON, told by how it stands in the body.
+fn may_be_json(raw: &str) -> bool {
+    raw.trim_start().starts_with(['{', '[', '\\'])
 }
 
 /// Members that show, play, or point to something outside of the request.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use memchr::memmem;
 use regex::{Regex, RegexBuilder};
 
 use super::words::Lexicon;
@@ -131,6 +132,14 @@ impl Detectors {
     /// What of `text` is personal and of one of `classes`: in order, none over another.
     pub fn find(&self, text: &str, classes: Classes) -> Vec<Hit> {
         super::resolve(&self.all(text), classes)
+    }
+
+    /// Whether nothing in a text can be personal, nor read like a placeholder, told by how it stands in JSON:
+    /// without a digit and the like, and without a character by its number, which may be one.
+    pub(in crate::privacy) fn pass(&self, raw: &str) -> bool {
+        self.own.is_empty()
+            && super::next_start(raw.as_bytes(), 0).is_none()
+            && memmem::find(raw.as_bytes(), b"\\u").is_none()
     }
 
     /// Whatever could be personal, of any class.
