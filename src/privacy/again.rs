@@ -100,7 +100,14 @@ impl<'v> Again<'v> {
                     (from, at) = (span.end, span.end);
                     places.push((span, entry));
                 }
-                None => at = place + 1,
+                None => {
+                    at = place + 1;
+                    // Within a number no value starts, nor is it any one's first digit.
+                    let digits = |byte: &&u8| self.plain.is_empty() && byte.is_ascii_digit();
+                    if digits(&&bytes[place]) {
+                        at += bytes[at..].iter().take_while(digits).count();
+                    }
+                }
             }
         }
     }
