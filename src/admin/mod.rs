@@ -166,7 +166,8 @@ fn readiness(state: &AdminState) -> Response<Body> {
 /// The record of a request. What it holds of content only a token opens: where there is none, everybody on
 /// this machine is told the rest.
 fn request_of(state: &AdminState, id: &str) -> Option<Vec<u8>> {
-    let with_content = state.status.admin_token().is_some();
+    let live = state.status.snapshot();
+    let with_content = live.is_some_and(|live| live.admin_token.is_some());
     requests::one(&state.status.recent(), id, with_content)
 }
 

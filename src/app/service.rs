@@ -32,7 +32,7 @@ pub(super) fn stopping() {
 pub(super) fn watchdog() -> Option<impl Future<Output = ()>> {
     // Half of it, so that one late turn is not taken for a hang.
     let pace = sd_notify::watchdog_enabled()? / 2;
-    (pace > Duration::ZERO).then(|| async move {
+    (pace > Duration::ZERO).then_some(async move {
         let mut turns = interval(pace);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

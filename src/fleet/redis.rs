@@ -111,10 +111,11 @@ impl Redis {
 
     /// Looks whether it is well again, when that is due: whether it takes what it is given.
     pub(super) async fn look(&self) {
-        if lock(&self.state.gate).is_look_due(Instant::now()) {
-            if let Ok(asked) = self.send(look()) {
-                let _ = asked.reply().await;
-            }
+        if !lock(&self.state.gate).is_look_due(Instant::now()) {
+            return;
+        }
+        if let Ok(asked) = self.send(look()) {
+            let _ = asked.reply().await;
         }
     }
 

@@ -135,14 +135,12 @@ impl<'a> Telling<'a> {
         let month = sum.month.parse().ok();
         let other =
             month.and_then(|month| (self.exchange).convert(sum.amount, &sum.currency, to, month));
-        match other {
-            Some(other) => (to, other),
-            None => {
-                self.missing
-                    .insert((sum.currency.clone(), sum.month.clone()));
-                (&sum.currency, sum.amount)
-            }
+        if let Some(other) = other {
+            return (to, other);
         }
+        let missing = (sum.currency.clone(), sum.month.clone());
+        self.missing.insert(missing);
+        (&sum.currency, sum.amount)
     }
 }
 

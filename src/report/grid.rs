@@ -20,7 +20,9 @@ impl Grid {
     }
 
     pub(super) fn row(&mut self, mut cells: Vec<String>) {
-        cells.iter_mut().for_each(|cell| *cell = harmless(cell));
+        for cell in &mut cells {
+            *cell = harmless(cell);
+        }
         self.rows.push(cells);
     }
 

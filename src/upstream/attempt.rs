@@ -33,7 +33,7 @@ pub struct Upstream {
 /// An answer, and the attempt that it is the answer of, where that goes on.
 #[derive(Debug)]
 pub enum Answered {
-    Whole(Whole),
+    Whole(Box<Whole>),
     Streaming(Box<Streaming>, Running),
 }
 

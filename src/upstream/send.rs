@@ -53,8 +53,14 @@ pub(super) struct Call<'a> {
 /// An answer, as far as it must be known before anything goes out.
 #[derive(Debug)]
 pub(super) enum Sent {
-    Whole(Whole),
+    Whole(Box<Whole>),
     Streaming(Box<Streaming>),
+}
+
+impl Sent {
+    fn whole(whole: Whole) -> Self {
+        Self::Whole(Box::new(whole))
+    }
 }
 
 #[derive(Debug)]
@@ -147,7 +153,7 @@ impl<'a> Call<'a> {
             }
             running.first_token();
             let (body, usage) = embedder.answer(&answers, wanted, &reader.shown.model)?;
-            return Ok(Sent::Whole(Whole {
+            return Ok(Sent::whole(Whole {
                 headers: HeaderMap::new(),
                 body,
                 usage,
@@ -236,7 +242,7 @@ impl<'a> Call<'a> {
         let (body, usage) = reader.whole(self.request, &body)?;
         // An error in the body of a success is no answer.
         running.first_token();
-        Ok(Sent::Whole(Whole {
+        Ok(Sent::whole(Whole {
             headers,
             body,
             usage,
@@ -282,7 +288,7 @@ impl<'a> Call<'a> {
         client.hear_out(incoming);
         let headers = super::headers::shown(&head.headers);
         let (body, usage) = collector.finish(&reader, self.request)?;
-        Ok(Sent::Whole(Whole {
+        Ok(Sent::whole(Whole {
             headers,
             body,
             usage,

@@ -213,13 +213,12 @@ impl Explain {
             Callers::Anyone(key) => [(&*key.id, key)].into(),
             Callers::Keys(keys) => keys.values().map(|key| (&*key.id, key)).collect(),
         };
-        let found = match &self.key {
-            Some(id) => keys.get(&**id).copied(),
-            None => {
-                let mut may = keys.values().filter(|key| key.may_use(route));
-                let good = |key: &&&Arc<Key>| key.refused(&snapshot.identity, at).is_none();
-                may.clone().find(good).or_else(|| may.next()).copied()
-            }
+        let found = if let Some(id) = &self.key {
+            keys.get(&**id).copied()
+        } else {
+            let mut may = keys.values().filter(|key| key.may_use(route));
+            let good = |key: &&&Arc<Key>| key.refused(&snapshot.identity, at).is_none();
+            may.clone().find(good).or_else(|| may.next()).copied()
         };
         found.map(Arc::clone).ok_or_else(|| {
             let ids: Vec<&str> = keys.keys().copied().collect();

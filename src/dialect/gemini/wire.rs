@@ -278,7 +278,6 @@ pub(super) struct PromptFeedback<'a> {
 /// Fields that are zero are left out.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "they are called as on the wire")]
 pub(super) struct UsageMetadata {
     pub(super) prompt_token_count: Option<u64>,
     pub(super) cached_content_token_count: Option<u64>,

@@ -102,7 +102,7 @@ impl Verifier {
                 line
             } else {
                 let note = behind(line, NOTE).filter(|_| self.collected.is_some());
-                if !note.is_some_and(|note| self.noted.notes(note).is_ok()) {
+                if note.is_none_or(|note| self.noted.notes(note).is_err()) {
                     place.foreign += 1;
                 }
                 continue;

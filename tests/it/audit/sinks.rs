@@ -317,7 +317,7 @@ async fn who_we_are_is_shown_and_is_seen_nowhere() {
                 plain.read_to_string(&mut text).unwrap();
                 text
             }
-            _ => String::from_utf8(seen.body.to_vec()).unwrap(),
+            _ => String::from_utf8(seen.body.clone()).unwrap(),
         });
     let mut seen: String = bodies.collect();
     for told in [
