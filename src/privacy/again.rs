@@ -17,22 +17,23 @@ const KEY: usize = 4;
 const BITS: usize = 1 << 14;
 
 /// The values of a vault, as they are looked for: by what they have at their first digit or `@`, since all
-/// else in a text is passed over quickly. Only what an operator's pattern finds may have neither.
+/// else in a text is passed over quickly. Only what an operator's pattern finds may have neither: where there
+/// is such a value, all are looked for by how they begin, at each place.
 #[derive(Default)]
 pub(super) struct Again<'v> {
-    /// By the bytes from the first digit on.
+    /// By the bytes from the anchor on.
     values: HashMap<[u8; KEY], Vec<Value<'v>>>,
     may_begin: Vec<u64>,
     /// Those that end before as many bytes.
     short: Vec<Value<'v>>,
-    /// Those without a digit: looked for at each place.
-    plain: Vec<Value<'v>>,
+    /// The anchor of each is its beginning.
+    everywhere: bool,
 }
 
 #[derive(Clone, Copy)]
 struct Value<'v> {
     text: &'v str,
-    /// Where in it the first digit is.
+    /// Where in it the anchor is: the byte by which it is looked for.
     offset: usize,
     /// Which one of the vault's it is.
     entry: usize,
@@ -40,20 +41,24 @@ struct Value<'v> {
 
 impl<'v> Again<'v> {
     pub(super) fn of(vault: &'v Vault, classes: Classes) -> Self {
-        let mut again = Self::default();
-        for (entry, class, text) in vault.entries() {
-            if text.len() < SHORTEST || !classes.has(class) {
-                continue;
-            }
-            let start = next_start(text.as_bytes(), 0);
-            let offset = start.unwrap_or_default();
+        let values = || {
+            let values = vault.entries();
+            values.filter(|(_, class, text)| text.len() >= SHORTEST && classes.has(*class))
+        };
+        let anchor = |text: &str| next_start(text.as_bytes(), 0);
+        let mut again = Self {
+            everywhere: values().any(|(_, _, text)| anchor(text).is_none()),
+            ..Self::default()
+        };
+        for (entry, _, text) in values() {
+            let offset = anchor(text).filter(|_| !again.everywhere);
+            let offset = offset.unwrap_or_default();
             let value = Value {
                 text,
                 offset,
                 entry,
             };
             match text.as_bytes()[offset..].first_chunk::<KEY>() {
-                _ if start.is_none() => again.plain.push(value),
                 Some(key) => {
                     if again.may_begin.is_empty() {
                         again.may_begin = vec![0; BITS / 64];
@@ -71,7 +76,6 @@ impl<'v> Again<'v> {
             (first, value.text)
         };
         again.short.sort_by_key(rank);
-        again.plain.sort_by_key(rank);
         for values in again.values.values_mut() {
             values.sort_by_key(rank);
         }
@@ -89,10 +93,10 @@ impl<'v> Again<'v> {
         let mut from = range.start;
         let mut at = from;
         while !self.is_empty() {
-            let next = if self.plain.is_empty() {
-                next_start(bytes, at)
-            } else {
+            let next = if self.everywhere {
                 (at < bytes.len()).then_some(at)
+            } else {
+                next_start(bytes, at)
             };
             let Some(place) = next else { break };
             match self.value_at(text, place, from..range.end) {
@@ -102,10 +106,10 @@ impl<'v> Again<'v> {
                 }
                 None => {
                     at = place + 1;
-                    // Within a number no value starts, nor is it any one's first digit.
-                    let digits = |byte: &&u8| self.plain.is_empty() && byte.is_ascii_digit();
-                    if digits(&&bytes[place]) {
-                        at += bytes[at..].iter().take_while(digits).count();
+                    // Within a number no value starts, nor does it have its anchor there.
+                    if bytes[place].is_ascii_digit() {
+                        let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit());
+                        at += digits.count();
                     }
                 }
             }
@@ -113,10 +117,10 @@ impl<'v> Again<'v> {
     }
 
     fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.short.is_empty() && self.plain.is_empty()
+        self.values.is_empty() && self.short.is_empty()
     }
 
-    /// The value whose first digit is at `place`, as far as it lies within `range`.
+    /// The value whose anchor is at `place`, as far as it lies within `range`.
     fn value_at(
         &self,
         text: &str,
@@ -132,7 +136,7 @@ impl<'v> Again<'v> {
         });
         let long = key.and_then(|key| self.values.get(key));
         let long = long.into_iter().flatten();
-        let values = long.chain(&self.short).chain(&self.plain);
+        let values = long.chain(&self.short);
         let mut fitting = values.filter_map(|value| {
             let start = place.checked_sub(value.offset)?;
             let end = start + value.text.len();
