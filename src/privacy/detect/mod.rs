@@ -252,4 +252,4 @@ fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -146,7 +146,7 @@ fn an_empty_vault_changes_nothing() {
 }
 
 /// Words, marks, values and what reads like placeholders, in any order.
-fn any_text(rng: &mut Rng) -> String {
+pub(super) fn any_text(rng: &mut Rng) -> String {
     let pieces = [
         "a@b.kz",
         "+7 701 123 45 67",
