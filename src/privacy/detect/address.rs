@@ -7,6 +7,7 @@
 use super::chars::{char_at, digit, is_blank, is_capital, is_dash, is_letter};
 use super::cluster::Cluster;
 use super::english::{british, side};
+use super::house::{BEHIND, digits_end, house_end, letters_end};
 use super::words::{Cue, Shape, Word};
 use super::{Certainty, Hit, Look};
 use crate::privacy::Class;
@@ -15,8 +16,6 @@ use crate::privacy::Class;
 const DIGITS: usize = 4;
 /// Words of a street's name, at most.
 const NAME: usize = 5;
-/// Words that stand behind their number: a house, a flat, a floor, an office.
-const BEHIND: [&str; 5] = ["үй", "пәтер", "қабат", "кеңсе", "дом"];
 /// What a small word says that may stand before the number of a house.
 const NEAR: Cue = Cue::STREET
     .or(Cue::QUARTER)
@@ -67,45 +66,6 @@ pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
         let start = widen_left(look, start);
         look.hit(Hit::new(Class::ADDRESS, start..end, Certainty::Told));
     }
-}
-
-/// Behind the letter and the fraction of a house number: `10А`, `53/1`, `12-3`, `10/2Б`, `5к2`, `52-үй`.
-fn house_end(text: &str, at: usize) -> usize {
-    let mut end = at;
-    for _ in 0..3 {
-        let Some(c) = char_at(text, end) else { break };
-        let next = end + c.len_utf8();
-        let after = char_at(text, next);
-        if is_letter(c) {
-            // One letter, or one before a number; never the beginning of a word.
-            let number = after.is_some_and(|c| digit(c).is_some());
-            if after.is_some_and(is_letter) {
-                break;
-            }
-            end = if number { digits_end(text, next) } else { next };
-        } else if (c == '/' || is_dash(c)) && after.is_some_and(|c| digit(c).is_some()) {
-            end = digits_end(text, next);
-        } else {
-            let behind = || BEHIND.iter().any(|word| text[next..].starts_with(word));
-            if is_dash(c) && behind() {
-                end = letters_end(text, next);
-            }
-            break;
-        }
-    }
-    end
-}
-
-fn letters_end(text: &str, at: usize) -> usize {
-    let letters = text[at..].chars().take_while(|c| is_letter(*c));
-    at + letters.map(char::len_utf8).sum::<usize>()
-}
-
-fn digits_end(text: &str, mut at: usize) -> usize {
-    while let Some(c) = char_at(text, at).filter(|c| digit(*c).is_some()) {
-        at += c.len_utf8();
-    }
-    at
 }
 
 /// Whether only what may lie between parts of an address lies there. A full stop only behind a word

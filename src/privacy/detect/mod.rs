@@ -12,6 +12,7 @@ mod cluster;
 mod documents;
 mod english;
 pub(super) mod escapes;
+mod house;
 mod lexicon;
 mod network;
 pub(super) mod normal;
