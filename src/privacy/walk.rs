@@ -63,10 +63,13 @@ pub(super) enum To {
 
 /// What a walk came to.
 pub(super) struct Walked {
-    /// The text with what `visit` gave in the place of strings; `None` where it gave nothing.
-    pub(super) text: Option<String>,
+    /// Where something else is to stand than stood there, in order: what was given for texts, and notes.
+    pub(super) splices: Vec<Splice>,
     pub(super) unscannable: Vec<Unscannable>,
 }
+
+/// A place of a body, and the JSON that is to stand there.
+pub(super) type Splice = (Range<usize>, String);
 
 /// Of what a text is a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,11 +91,27 @@ impl Part {
     }
 }
 
-/// What is told of each text, in order; it gives what is to stand in its place.
-pub(super) type Visit<'v> = dyn FnMut(&str, Form, Part) -> Option<String> + 'v;
+/// What looks at the texts of a body.
+pub(super) trait Visit {
+    /// Whether nothing in a text can matter, told by how it stands in the body, escapes and all. It is not
+    /// undone then, nor shown.
+    fn passes(&self, raw: &str) -> bool;
+
+    /// Is shown each other text, in order, and gives what is to stand in its place.
+    fn text(&mut self, text: &str, context: Context) -> Option<String>;
+}
+
+/// What is known of a text beside it.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) form: Form,
+    pub(super) part: Part,
+    /// Where in the body it stands, if it stands there by itself: not within a string that is JSON.
+    pub(super) span: Option<Range<usize>>,
+}
 
 /// Walks a whole body.
-pub(super) fn walk(body: &str, to: To, visit: &mut Visit<'_>) -> Result<Walked, Invalid> {
+pub(super) fn walk(body: &str, to: To, visit: &mut dyn Visit) -> Result<Walked, Invalid> {
     let mut walk = Walk::of(body, to, 0, visit);
     let mut cursor = Cursor::new(body);
     walk.value(&mut cursor, None, Zone::Frame)?;
@@ -100,17 +119,17 @@ pub(super) fn walk(body: &str, to: To, visit: &mut Visit<'_>) -> Result<Walked, 
     walk.unscannable.sort_unstable();
     walk.unscannable.dedup();
     Ok(Walked {
-        text: walk.spliced(),
+        splices: walk.splices,
         unscannable: walk.unscannable,
     })
 }
 
 /// Walks one text on its way into a record; gives what is to stand in its place.
-pub(super) fn text(text: &str, visit: &mut Visit<'_>) -> Option<String> {
+pub(super) fn text(text: &str, visit: &mut dyn Visit) -> Option<String> {
     if text.len() >= UNBROKEN && is_base64(text) {
         return Some(note(Unscannable::Data.name(), text.len()));
     }
-    Walk::of(text, To::Record, 0, visit).said(text, Form::Text)
+    Walk::of(text, To::Record, 0, visit).said(text, Form::Text, None)
 }
 
 /// Whose words an object speaks.
@@ -127,17 +146,17 @@ enum Zone {
 struct Walk<'a, 'v> {
     text: &'a str,
     to: To,
-    visit: &'a mut Visit<'v>,
+    visit: &'v mut dyn Visit,
     depth: u8,
     part: Part,
     /// The type that was named last says that the `data` behind it is for its provider alone.
     sealed: bool,
-    splices: Vec<(Range<usize>, String)>,
+    splices: Vec<Splice>,
     unscannable: Vec<Unscannable>,
 }
 
 impl<'a, 'v> Walk<'a, 'v> {
-    fn of(text: &'a str, to: To, depth: u8, visit: &'a mut Visit<'v>) -> Self {
+    fn of(text: &'a str, to: To, depth: u8, visit: &'v mut dyn Visit) -> Self {
         Self {
             text,
             to,
@@ -249,8 +268,8 @@ impl<'a, 'v> Walk<'a, 'v> {
     }
 
     fn key(&mut self, key: Text<'a>) {
-        if let Some(changed) = (self.visit)(&key.decode(), Form::Text, self.part) {
-            self.splices.push((key.span(), quote(&changed)));
+        if !self.visit.passes(key.raw()) {
+            self.show(&key.decode(), key.span());
         }
     }
 
@@ -290,6 +309,9 @@ impl<'a, 'v> Walk<'a, 'v> {
             self.note(text.span(), SEALED);
             return;
         }
+        if self.visit.passes(text.raw()) && !is_more(text.raw()) {
+            return;
+        }
         let said = text.decode();
         if said.len() >= UNBROKEN && is_base64(&said) {
             self.unscannable.push(Unscannable::Data);
@@ -300,13 +322,29 @@ impl<'a, 'v> Walk<'a, 'v> {
             Some("arguments" | "partial_json") => Form::Json,
             _ => Form::Text,
         };
-        if let Some(changed) = self.said(&said, form) {
+        if let Some(changed) = self.said(&said, form, Some(text.span())) {
             self.splices.push((text.span(), quote(&changed)));
         }
     }
 
+    /// A text that is no more than that.
+    fn show(&mut self, text: &str, span: Range<usize>) {
+        let context = self.context(Form::Text, Some(span.clone()));
+        if let Some(changed) = self.visit.text(text, context) {
+            self.splices.push((span, quote(&changed)));
+        }
+    }
+
+    fn context(&self, form: Form, span: Option<Range<usize>>) -> Context {
+        Context {
+            form,
+            part: self.part,
+            span: span.filter(|_| self.depth == 0),
+        }
+    }
+
     /// A text: JSON is walked, anything else is shown.
-    fn said(&mut self, text: &str, form: Form) -> Option<String> {
+    fn said(&mut self, text: &str, form: Form, span: Option<Range<usize>>) -> Option<String> {
         if self.depth < DEEPEST && text.trim_start().starts_with(['{', '[']) && check(text).is_ok()
         {
             let mut inner = Walk::of(text, self.to, self.depth + 1, &mut *self.visit);
@@ -314,9 +352,12 @@ impl<'a, 'v> Walk<'a, 'v> {
             let walked = inner.value(&mut Cursor::new(text), None, Zone::Content);
             self.unscannable.append(&mut inner.unscannable);
             // It has been checked.
-            return walked.ok().and_then(|()| inner.spliced());
+            return walked
+                .ok()
+                .and_then(|()| spliced(text, inner.splices.iter()));
         }
-        (self.visit)(text, form, self.part)
+        let context = self.context(form, span);
+        self.visit.text(text, context)
     }
 
     /// A long number may be somebody's; text takes its place.
@@ -335,9 +376,7 @@ impl<'a, 'v> Walk<'a, 'v> {
                 if digits.len() < LONG_NUMBER || !whole && self.to == To::Peer {
                     return;
                 }
-                if let Some(changed) = (self.visit)(digits, Form::Text, self.part) {
-                    self.splices.push((span, quote(&changed)));
-                }
+                self.show(digits, span);
             }
         }
     }
@@ -363,21 +402,34 @@ impl<'a, 'v> Walk<'a, 'v> {
             self.splices.push((span, note));
         }
     }
+}
 
-    fn spliced(&self) -> Option<String> {
-        if self.splices.is_empty() {
-            return None;
-        }
-        let mut out = String::with_capacity(self.text.len());
-        let mut done = 0;
-        for (span, text) in &self.splices {
-            out.push_str(&self.text[done..span.start]);
-            out.push_str(text);
-            done = span.end;
-        }
-        out.push_str(&self.text[done..]);
-        Some(out)
+/// `text` with others in some places, in order; `None` where there are none.
+pub(super) fn spliced<'s>(
+    text: &str,
+    splices: impl IntoIterator<Item = &'s Splice>,
+) -> Option<String> {
+    let mut splices = splices.into_iter().peekable();
+    splices.peek()?;
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for (span, other) in splices {
+        out.push_str(&text[done..span.start]);
+        out.push_str(other);
+        done = span.end;
     }
+    out.push_str(&text[done..]);
+    Some(out)
+}
+
+/// Whether a string in which nothing matters may be more than a text, told by how it stands in the body: JSON,
+/// or base64.
+fn is_more(raw: &str) -> bool {
+    let is_unbroken = || {
+        let bytes = &mut raw.bytes();
+        raw.len() >= UNBROKEN && bytes.all(|byte| byte == b'\\' || is_of_base64(byte))
+    };
+    raw.trim_start().starts_with(['{', '[', '\\']) || is_unbroken()
 }
 
 /// What stands in the place of so many bytes that cannot be looked at.
@@ -477,9 +529,9 @@ fn is_base64(text: &str) -> bool {
         Some(url) => url.split_once(',').map_or(url, |(_, data)| data),
         None => text,
     };
-    let fits = |byte: u8| {
-        byte.is_ascii_alphanumeric()
-            || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\r' | b'\n')
-    };
-    data.bytes().all(fits)
+    data.bytes().all(is_of_base64)
+}
+
+fn is_of_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\r' | b'\n')
 }
