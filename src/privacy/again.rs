@@ -99,19 +99,16 @@ impl<'v> Again<'v> {
                 next_start(bytes, at)
             };
             let Some(place) = next else { break };
-            match self.value_at(text, place, from..range.end) {
-                Some((span, entry)) => {
-                    (from, at) = (span.end, span.end);
-                    places.push((span, entry));
-                }
-                None => {
-                    at = place + 1;
-                    // Within a number no value starts, nor does it have its anchor there.
-                    if bytes[place].is_ascii_digit() {
-                        let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit());
-                        at += digits.count();
-                    }
-                }
+            if let Some((span, entry)) = self.value_at(text, place, from..range.end) {
+                (from, at) = (span.end, span.end);
+                places.push((span, entry));
+                continue;
+            }
+            at = place + 1;
+            // Within a number no value starts, nor does it have its anchor there.
+            if bytes[place].is_ascii_digit() {
+                let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit());
+                at += digits.count();
             }
         }
     }

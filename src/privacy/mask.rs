@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 use super::again::Again;
 use super::class::{Classes, Found};
 use super::detect::{Detectors, Hit, resolve};
+use super::keys::Unscannable;
 use super::vault::Vault;
-use super::walk::{self, Context, Part, Splice, To, Unscannable, Visit};
+use super::walk::{self, Context, Part, Splice, To, Visit};
 use crate::wire::json::{Invalid, quote};
 
 /// What a request holds: the result of looking at each of its texts once.

@@ -92,8 +92,11 @@ impl Look<'_> {
 
 /// Whether a byte may begin what is looked for: a digit, a colon, an `@`; or a character that may be a digit
 /// or an `@` of another width or script.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "a loop over it is widened by the compiler only without branches"
+)]
 const fn is_start(byte: u8) -> bool {
-    // Written so that a loop over it is widened: no branches.
     (byte.wrapping_sub(b'0') <= b':' - b'0')
         | (byte == b'@')
         | (byte & !2 == 0xd9)

@@ -1,6 +1,8 @@
 //! The quick way through a request, which passes over what cannot hold a value and writes in one go, comes to
 //! the same as the plain one: every text undone and looked at, twice.
 
+use std::fmt::Write as _;
+
 use fastrand::Rng;
 use serde_json::{Value, json};
 
@@ -216,7 +218,7 @@ fn written(value: &Value, rng: &mut Rng, numbered: u8) -> String {
         if plain && rng.u8(..) < numbered {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(out, "\\u{unit:04x}");
             }
         } else if plain && c == '/' && numbered > 0 {
             out.push_str("\\/");
