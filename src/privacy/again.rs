@@ -5,91 +5,160 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use zeroize::Zeroizing;
-
-use super::class::{Class, Classes};
+use super::class::Classes;
+use super::detect::next_start;
 use super::vault::Vault;
 
 /// What is shorter, in bytes, is not looked for: it would be found in anything.
 const SHORTEST: usize = 5;
-/// By as many first bytes the values are again apart.
+/// By as many bytes the values are told apart.
 const KEY: usize = 4;
-/// Bits of the table that says where a value may begin.
+/// Bits of the table that says where a value may be.
 const BITS: usize = 1 << 14;
 
+/// The values of a vault, as they are looked for: by what they have at their first digit or `@`, since all
+/// else in a text is passed over quickly. Only what an operator's pattern finds may have neither: where there
+/// is such a value, all are looked for by how they begin, at each place.
 #[derive(Default)]
-pub(super) struct Again {
-    values: HashMap<[u8; KEY], Vec<(Class, Zeroizing<String>)>>,
+pub(super) struct Again<'v> {
+    /// By the bytes from the anchor on.
+    values: HashMap<[u8; KEY], Vec<Value<'v>>>,
     may_begin: Vec<u64>,
+    /// Those that end before as many bytes.
+    short: Vec<Value<'v>>,
+    /// The anchor of each is its beginning.
+    everywhere: bool,
 }
 
-impl Again {
-    pub(super) fn of(vault: &Vault, classes: Classes) -> Self {
-        let mut again = Self::default();
-        for (class, value) in vault.entries() {
-            let Some(&key) = value.as_bytes().first_chunk::<KEY>() else {
-                continue;
+#[derive(Clone, Copy)]
+struct Value<'v> {
+    text: &'v str,
+    /// Where in it the anchor is: the byte by which it is looked for.
+    offset: usize,
+    /// Which one of the vault's it is.
+    entry: usize,
+}
+
+impl<'v> Again<'v> {
+    pub(super) fn of(vault: &'v Vault, classes: Classes) -> Self {
+        let values = || {
+            let values = vault.entries();
+            values.filter(|(_, class, text)| text.len() >= SHORTEST && classes.has(*class))
+        };
+        let anchor = |text: &str| next_start(text.as_bytes(), 0);
+        let mut again = Self {
+            everywhere: values().any(|(_, _, text)| anchor(text).is_none()),
+            ..Self::default()
+        };
+        for (entry, _, text) in values() {
+            let offset = anchor(text).filter(|_| !again.everywhere);
+            let offset = offset.unwrap_or_default();
+            let value = Value {
+                text,
+                offset,
+                entry,
             };
-            if value.len() < SHORTEST || !classes.has(class) {
-                continue;
+            match text.as_bytes()[offset..].first_chunk::<KEY>() {
+                Some(key) => {
+                    if again.may_begin.is_empty() {
+                        again.may_begin = vec![0; BITS / 64];
+                    }
+                    let bit = slot(*key);
+                    again.may_begin[bit / 64] |= 1 << (bit % 64);
+                    again.values.entry(*key).or_default().push(value);
+                }
+                None => again.short.push(value),
             }
-            if again.may_begin.is_empty() {
-                again.may_begin = vec![0; BITS / 64];
-            }
-            let bit = slot(key);
-            again.may_begin[bit / 64] |= 1 << (bit % 64);
-            let values = again.values.entry(key).or_default();
-            values.push((class, Zeroizing::new(value.to_owned())));
         }
+        // The one that starts first, then the longest.
+        let rank = |value: &Value<'v>| {
+            let first = (usize::MAX - value.offset, usize::MAX - value.text.len());
+            (first, value.text)
+        };
+        again.short.sort_by_key(rank);
         for values in again.values.values_mut() {
-            values.sort_by(|(_, one), (_, other)| other.len().cmp(&one.len()).then(one.cmp(other)));
+            values.sort_by_key(rank);
         }
         again
     }
 
-    /// The places within `range` of `text` where such a value stands by itself.
+    /// The places within `range` of `text` where such a value stands by itself, and which.
     pub(super) fn find(
         &self,
         text: &str,
         range: Range<usize>,
-        places: &mut Vec<(Range<usize>, Class)>,
+        places: &mut Vec<(Range<usize>, usize)>,
     ) {
-        if self.values.is_empty() {
-            return;
-        }
         let bytes = &text.as_bytes()[..range.end];
-        let mut at = range.start;
-        while let Some(&key) = bytes.get(at..).and_then(<[u8]>::first_chunk::<KEY>) {
-            let bit = slot(key);
-            let found = (self.may_begin[bit / 64] & (1 << (bit % 64)) != 0)
-                .then(|| self.value_at(text, at, range.end, key))
-                .flatten();
-            match found {
-                Some((end, class)) => {
-                    places.push((at..end, class));
-                    at = end;
-                }
-                None => at += 1,
+        let mut from = range.start;
+        let mut at = from;
+        while !self.is_empty() {
+            let next = if self.everywhere {
+                (at < bytes.len()).then_some(at)
+            } else {
+                next_start(bytes, at)
+            };
+            let Some(place) = next else { break };
+            if let Some((span, entry)) = self.value_at(text, place, from..range.end) {
+                (from, at) = (span.end, span.end);
+                places.push((span, entry));
+                continue;
+            }
+            at = place + 1;
+            // Within a number no value starts, nor does it have its anchor there.
+            if bytes[place].is_ascii_digit() {
+                let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit());
+                at += digits.count();
             }
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.short.is_empty()
+    }
+
+    /// The value whose anchor is at `place`, as far as it lies within `range`.
     fn value_at(
         &self,
         text: &str,
-        at: usize,
-        most: usize,
-        key: [u8; KEY],
-    ) -> Option<(usize, Class)> {
-        let alone = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
-        let rest = text.get(at..most)?;
-        let fitting = self.values.get(&key)?.iter().find(|(_, value)| {
-            rest.starts_with(value.as_str())
-                && alone(text[at + value.len()..].chars().next())
-                && alone(text[..at].chars().next_back())
+        place: usize,
+        range: Range<usize>,
+    ) -> Option<(Range<usize>, usize)> {
+        let bytes = &text.as_bytes()[..range.end];
+        let key = bytes.get(place..).and_then(<[u8]>::first_chunk::<KEY>);
+        let key = key.filter(|key| {
+            let bit = slot(**key);
+            let words = self.may_begin.get(bit / 64);
+            words.is_some_and(|word| word & (1 << (bit % 64)) != 0)
         });
-        fitting.map(|(class, value)| (at + value.len(), *class))
+        let long = key.and_then(|key| self.values.get(key));
+        let long = long.into_iter().flatten();
+        let values = long.chain(&self.short);
+        let mut fitting = values.filter_map(|value| {
+            let start = place.checked_sub(value.offset)?;
+            let end = start + value.text.len();
+            let fits = range.start <= start
+                && bytes[start..].starts_with(value.text.as_bytes())
+                && alone(text[end..].chars().next())
+                && alone(text[..start].chars().next_back());
+            fits.then_some((start..end, value.entry))
+        });
+        let first = fitting.next()?;
+        // Of one list the first is the best already.
+        Some(fitting.fold(first, |best, other| {
+            let rank = |(span, _): &(Range<usize>, usize)| (span.start, usize::MAX - span.end);
+            if rank(&other) < rank(&best) {
+                other
+            } else {
+                best
+            }
+        }))
     }
+}
+
+/// Whether a value may end beside `c`.
+fn alone(c: Option<char>) -> bool {
+    !c.is_some_and(char::is_alphanumeric)
 }
 
 fn slot(key: [u8; KEY]) -> usize {

@@ -2,32 +2,35 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::Range;
 
 use zeroize::Zeroizing;
 
 use super::again::Again;
 use super::class::{Classes, Found};
 use super::detect::{Detectors, Hit, resolve};
+use super::keys::Unscannable;
 use super::vault::Vault;
-use super::walk::{self, Part, To, Unscannable, Visit};
-use crate::wire::json::Invalid;
+use super::walk::{self, Context, Part, Splice, To, Visit};
+use crate::wire::json::{Invalid, quote};
 
 /// What a request holds: the result of looking at each of its texts once.
 pub struct Survey {
-    /// Those that have some.
-    texts: Vec<Told>,
+    texts: Vec<Seen>,
     /// What reads like a placeholder in any of them.
     reserved: HashSet<String>,
     unscannable: Vec<Unscannable>,
+    /// What stands in the place of what cannot be looked at, on its way into a record.
+    notes: Vec<Splice>,
 }
 
-/// A text with hits.
-struct Told {
-    /// Which text of the walk.
-    number: usize,
+/// A text that may hold a value.
+struct Seen {
+    text: Zeroizing<String>,
     part: Part,
     hits: Vec<Hit>,
-    text: Zeroizing<String>,
+    /// Where in the body it stands, unless within a string that is JSON.
+    span: Option<Range<usize>>,
 }
 
 /// A request without what was taken out of it.
@@ -41,7 +44,7 @@ pub struct Masked {
 
 impl fmt::Debug for Survey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hits: usize = self.texts.iter().map(|told| told.hits.len()).sum();
+        let hits: usize = self.texts.iter().map(|seen| seen.hits.len()).sum();
         write!(f, "Survey({hits} hits)")
     }
 }
@@ -52,39 +55,47 @@ impl Survey {
     /// # Errors
     /// Where the body stops being JSON.
     pub fn read(detectors: &Detectors, body: &str) -> Result<Self, Invalid> {
-        let known = Vault::default();
-        let (mut survey, walked) =
-            Self::of(detectors, &known, |visit| walk::walk(body, To::Peer, visit));
-        survey.unscannable = walked?.unscannable;
-        Ok(survey)
+        Self::of_body(detectors, &Vault::default(), body, To::Peer)
     }
 
-    /// Looks at what `walk` shows, and returns what that came to as well. A placeholder of `known` is no value.
+    /// The same for a body on its way to `to`. A placeholder of `known` is no value.
+    ///
+    /// # Errors
+    /// Where the body stops being JSON.
+    pub(super) fn of_body(
+        detectors: &Detectors,
+        known: &Vault,
+        body: &str,
+        to: To,
+    ) -> Result<Self, Invalid> {
+        let walk = |visit: &mut dyn Visit| walk::walk(body, to, visit);
+        let (survey, walked) = Self::of(detectors, known, walk);
+        let walked = walked?;
+        Ok(Self {
+            unscannable: walked.unscannable,
+            notes: walked.splices,
+            ..survey
+        })
+    }
+
+    /// Looks at what `walk` shows, and returns what that came to as well.
     pub(super) fn of<W>(
         detectors: &Detectors,
         known: &Vault,
-        walk: impl FnOnce(&mut Visit<'_>) -> W,
+        walk: impl FnOnce(&mut dyn Visit) -> W,
     ) -> (Self, W) {
-        let (mut texts, mut count, mut vault) = (Vec::new(), 0, Vault::default());
-        let walked = walk(&mut |text, _, part| {
-            let mut hits = detectors.all(text);
-            known.pass_over(text, &mut hits);
-            if !hits.is_empty() {
-                texts.push(Told {
-                    number: count,
-                    part,
-                    hits,
-                    text: Zeroizing::new(text.to_owned()),
-                });
-            }
-            vault.reserve(text);
-            count += 1;
-            None
-        });
+        let mut look = Look {
+            detectors,
+            known,
+            texts: Vec::new(),
+            vault: Vault::default(),
+        };
+        let walked = walk(&mut look);
         let survey = Self {
-            texts,
-            reserved: vault.into_reserved(),
+            texts: look.texts,
+            reserved: look.vault.into_reserved(),
             unscannable: Vec::new(),
+            notes: Vec::new(),
         };
         (survey, walked)
     }
@@ -97,8 +108,8 @@ impl Survey {
     /// How often each of `classes` is in it.
     pub fn found(&self, classes: Classes) -> Found {
         let mut found = Found::default();
-        for told in &self.texts {
-            for hit in resolve(&told.hits, classes) {
+        for seen in self.texts.iter().filter(|seen| !seen.hits.is_empty()) {
+            for hit in resolve(&seen.hits, classes) {
                 found.add(hit.class);
             }
         }
@@ -121,55 +132,118 @@ impl Survey {
         classes: Classes,
     ) -> Result<Masked, Invalid> {
         let mut vault = Vault::reserving(self.reserved.clone());
-        let walk = |visit: &mut Visit<'_>| walk::walk(body, To::Peer, visit);
-        let (found, walked) = self.take_out(detectors, classes, &mut vault, walk);
-        Ok(Masked {
-            body: walked.transpose()?.and_then(|walked| walked.text),
-            vault,
-            found,
-        })
+        let (found, texts) = self.replaced(detectors, classes, &mut vault);
+        let body = self.written(detectors, body, To::Peer, texts)?;
+        Ok(Masked { body, vault, found })
     }
 
-    /// Gives `walk`, which shows what was surveyed, what is to stand in the place of `classes`. It is not
-    /// called where there is nothing to be taken out.
-    pub(super) fn take_out<W>(
+    /// What the texts become without `classes`, in their order; `None` for one that stays as it is.
+    pub(super) fn replaced(
         &self,
         detectors: &Detectors,
         classes: Classes,
         vault: &mut Vault,
-        walk: impl FnOnce(&mut Visit<'_>) -> W,
-    ) -> (Found, Option<W>) {
-        let mut texts: Vec<(&Told, Vec<Hit>)> = Vec::new();
+    ) -> (Found, Vec<Option<String>>) {
         let mut found = Found::default();
-        for told in &self.texts {
-            let hits = resolve(&told.hits, classes);
-            for hit in &hits {
-                found.add(hit.class);
-            }
-            if !hits.is_empty() {
-                texts.push((told, hits));
-            }
-        }
+        let mut places = vec![Vec::new(); self.texts.len()];
         // Numbers are given before the first is replaced: what a later text tells is replaced in an
         // earlier one, too. What stands before a conversation comes first, wherever a body has it, so
         // that a new turn changes no number there.
         for part in [Part::Head, Part::Rest] {
-            for (told, hits) in texts.iter().filter(|(told, _)| told.part == part) {
-                keep(detectors, &told.text, hits, vault);
+            let texts = self.texts.iter().zip(&mut places);
+            for (seen, places) in texts.filter(|(seen, _)| seen.part == part) {
+                let hits = resolve(&seen.hits, classes);
+                for hit in &hits {
+                    found.add(hit.class);
+                }
+                *places = keep(detectors, &seen.text, &hits, vault);
             }
         }
         if vault.is_empty() {
-            return (found, None);
+            return (found, Vec::new());
         }
         let again = Again::of(vault, classes);
-        let (mut count, mut hits) = (0, texts.iter().peekable());
-        let walked = walk(&mut |text, _, _| {
-            let own = hits.next_if(|(told, _)| told.number == count);
-            let own = own.map_or(&[][..], |(_, hits)| hits);
-            count += 1;
-            replace(detectors, text, own, &again, vault)
+        let texts = self.texts.iter().zip(&places);
+        let texts = texts.map(|(seen, places)| replace(&seen.text, places, &again, vault));
+        (found, texts.collect())
+    }
+
+    /// `body`, the one that was surveyed, with what its texts have become; `None` where it stays as it is.
+    ///
+    /// # Errors
+    /// Where the body stops being JSON.
+    pub(super) fn written(
+        &self,
+        detectors: &Detectors,
+        body: &str,
+        to: To,
+        texts: Vec<Option<String>>,
+    ) -> Result<Option<String>, Invalid> {
+        let is_nested =
+            |(seen, text): (&Seen, &Option<String>)| text.is_some() && seen.span.is_none();
+        if self.texts.iter().zip(&texts).any(is_nested) {
+            // What stands within a string that is JSON is written where it is walked.
+            let walked = walk::walk(body, to, &mut Write::new(detectors, texts))?;
+            return Ok(walk::spliced(body, &walked.splices));
+        }
+        let spans = self.texts.iter().map(|seen| seen.span.clone());
+        let changed = spans.zip(texts);
+        let changed = changed.filter_map(|(span, text)| Some((span?, quote(&text?))));
+        let changed: Vec<Splice> = changed.collect();
+        let mut splices: Vec<&Splice> = self.notes.iter().chain(&changed).collect();
+        splices.sort_by_key(|(span, _)| span.start);
+        Ok(walk::spliced(body, splices))
+    }
+}
+
+/// Looks at all texts that may hold a value.
+struct Look<'d> {
+    detectors: &'d Detectors,
+    known: &'d Vault,
+    texts: Vec<Seen>,
+    /// Takes what reads like a placeholder.
+    vault: Vault,
+}
+
+impl Visit for Look<'_> {
+    fn passes(&self, raw: &str) -> bool {
+        self.detectors.pass(raw)
+    }
+
+    fn text(&mut self, text: &str, context: Context) -> Option<String> {
+        let mut hits = self.detectors.all(text);
+        self.known.pass_over(text, &mut hits);
+        self.vault.reserve(text);
+        self.texts.push(Seen {
+            text: Zeroizing::new(text.to_owned()),
+            part: context.part,
+            hits,
+            span: context.span,
         });
-        (found, Some(walked))
+        None
+    }
+}
+
+/// Writes what the texts have become, in the order in which they were looked at.
+pub(super) struct Write<'d> {
+    detectors: &'d Detectors,
+    texts: std::vec::IntoIter<Option<String>>,
+}
+
+impl<'d> Write<'d> {
+    pub(super) fn new(detectors: &'d Detectors, texts: Vec<Option<String>>) -> Self {
+        let texts = texts.into_iter();
+        Self { detectors, texts }
+    }
+}
+
+impl Visit for Write<'_> {
+    fn passes(&self, raw: &str) -> bool {
+        self.detectors.pass(raw)
+    }
+
+    fn text(&mut self, _: &str, _: Context) -> Option<String> {
+        self.texts.next().flatten()
     }
 }
 
@@ -183,47 +257,38 @@ pub fn mask(
 ) -> Option<String> {
     let hits = detectors.find(text, classes);
     vault.reserve(text);
-    keep(detectors, text, &hits, vault);
+    let places = keep(detectors, text, &hits, vault);
     let again = Again::of(vault, classes);
-    replace(detectors, text, &hits, &again, vault)
+    replace(text, &places, &again, vault)
 }
 
-fn keep(detectors: &Detectors, text: &str, hits: &[Hit], vault: &mut Vault) {
-    for hit in hits {
-        let value = &text[hit.span.clone()];
-        vault.placeholder(detectors, hit.class, value);
-    }
+/// Where an entry of the vault stands in a text.
+type Place = (Range<usize>, usize);
+
+fn keep(detectors: &Detectors, text: &str, hits: &[Hit], vault: &mut Vault) -> Vec<Place> {
+    let mut entry = |hit: &Hit| vault.entry(detectors, hit.class, &text[hit.span.clone()]);
+    let places = hits.iter().map(|hit| (hit.span.clone(), entry(hit)));
+    places.collect()
 }
 
-/// `text` with its hits replaced, and with the values in it that were found elsewhere.
-fn replace(
-    detectors: &Detectors,
-    text: &str,
-    hits: &[Hit],
-    again: &Again,
-    vault: &mut Vault,
-) -> Option<String> {
-    let mut places: Vec<_> = hits
-        .iter()
-        .map(|hit| (hit.span.clone(), hit.class))
-        .collect();
+/// `text` with the values at `own` places replaced, and with those in it that were found elsewhere.
+fn replace(text: &str, own: &[Place], again: &Again<'_>, vault: &Vault) -> Option<String> {
+    let mut places = Vec::with_capacity(own.len());
     let mut from = 0;
-    let mut more = Vec::new();
-    for hit in hits {
-        again.find(text, from..hit.span.start, &mut more);
-        from = hit.span.end;
+    for place in own {
+        again.find(text, from..place.0.start, &mut places);
+        from = place.0.end;
+        places.push(place.clone());
     }
-    again.find(text, from..text.len(), &mut more);
-    if places.is_empty() && more.is_empty() {
+    again.find(text, from..text.len(), &mut places);
+    if places.is_empty() {
         return None;
     }
-    places.append(&mut more);
-    places.sort_by_key(|(span, _)| span.start);
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
-    for (span, class) in places {
+    for (span, entry) in places {
         out.push_str(&text[done..span.start]);
-        out.push_str(vault.placeholder(detectors, class, &text[span.clone()]));
+        out.push_str(vault.placeholder(entry));
         done = span.end;
     }
     out.push_str(&text[done..]);

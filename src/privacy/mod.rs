@@ -34,6 +34,7 @@ mod again;
 mod class;
 mod detect;
 mod frames;
+mod keys;
 mod mask;
 mod placeholder;
 mod said;
@@ -45,12 +46,12 @@ mod walk;
 pub use class::{Class, Classes, Found};
 pub use detect::{BadPattern, Detectors, Hit};
 pub use frames::Frames;
+pub use keys::Unscannable;
 pub use mask::{Masked, Survey, mask};
 pub use said::Said;
 pub use transcript::{MaskedText, Transcript};
 pub use unmask::{Form, Unmask};
 pub use vault::Vault;
-pub use walk::Unscannable;
 
 #[cfg(test)]
 mod tests;

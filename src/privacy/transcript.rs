@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::class::Classes;
 use super::detect::Detectors;
-use super::mask::Survey;
+use super::mask::{Survey, Write};
 use super::said::{Kind, Said};
 use super::vault::Vault;
 use super::walk::{self, To, Visit};
@@ -86,9 +86,12 @@ impl Transcript {
         vault: Option<&Vault>,
     ) -> Result<Self, Invalid> {
         let none = Vault::default();
-        let walk = |visit: &mut Visit<'_>| walk::walk(body, To::Record, visit);
-        let (walked, vault) = masked(detectors, vault.unwrap_or(&none), walk);
-        let text = walked?.text.unwrap_or_else(|| {
+        let known = vault.unwrap_or(&none);
+        let survey = Survey::of_body(detectors, known, body, To::Record)?;
+        let mut vault = known.going_on(survey.reserved());
+        let (_, texts) = survey.replaced(detectors, Classes::ALL, &mut vault);
+        let text = survey.written(detectors, body, To::Record, texts)?;
+        let text = text.unwrap_or_else(|| {
             // Where it is cut anyway, the rest need not be copied.
             let end = body.floor_char_boundary(LONGEST + 4);
             body[..end].to_owned()
@@ -112,13 +115,18 @@ impl Transcript {
         if parts.is_empty() {
             return None;
         }
-        let walk = |visit: &mut Visit<'_>| -> Vec<[Option<String>; 2]> {
+        let walk = |visit: &mut dyn Visit| -> Vec<[Option<String>; 2]> {
             let parts = parts.iter();
             parts
                 .map(|(part, _)| [&part.name, &part.text].map(|text| walk::text(text, visit)))
                 .collect()
         };
-        let (changed, _) = masked(&self.detectors, &self.vault, walk);
+        let (survey, mut changed) = Survey::of(&self.detectors, &self.vault, walk);
+        let mut vault = self.vault.going_on(survey.reserved());
+        let (_, texts) = survey.replaced(&self.detectors, Classes::ALL, &mut vault);
+        if texts.iter().any(Option::is_some) {
+            changed = walk(&mut Write::new(&self.detectors, texts));
+        }
         let mut out = String::new();
         for ((part, is_torn), [name, text]) in parts.iter().zip(changed) {
             let comma = if out.is_empty() { "[{" } else { ",{" };
@@ -152,19 +160,6 @@ impl Transcript {
         out.push(']');
         Some(MaskedText::of(out, said.is_cut()))
     }
-}
-
-/// What `walk` comes to with all classes taken out of what it shows, and the vault of them, which has begun as
-/// `known`.
-fn masked<W>(
-    detectors: &Detectors,
-    known: &Vault,
-    walk: impl Fn(&mut Visit<'_>) -> W,
-) -> (W, Vault) {
-    let (survey, walked) = Survey::of(detectors, known, &walk);
-    let mut vault = known.going_on(survey.reserved());
-    let (_, replaced) = survey.take_out(detectors, Classes::ALL, &mut vault, walk);
-    (replaced.unwrap_or(walked), vault)
 }
 
 /// A text that was cut off anywhere, without what may be the beginning of a value: its last word, and words

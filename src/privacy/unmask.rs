@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::placeholder::{self, Reading};
 use super::vault::Vault;
-use super::walk::{self, Part, To};
+use super::walk::{self, Context, To};
 use crate::wire::json::{self, Invalid};
 
 /// What kind of text a value is put back into.
@@ -38,12 +38,8 @@ impl Vault {
         if self.is_empty() {
             return Ok(None);
         }
-        let mut restore = |text: &str, form: Form, _: Part| match self.restore(text, form) {
-            Cow::Owned(restored) if restored != text => Some(restored),
-            Cow::Owned(_) | Cow::Borrowed(_) => None,
-        };
-        let walked = walk::walk(body, To::Peer, &mut restore)?;
-        Ok(walked.text)
+        let walked = walk::walk(body, To::Peer, &mut PutBack(self))?;
+        Ok(walk::spliced(body, &walked.splices))
     }
 
     /// Writes what is certain of `text`. Returns where the rest starts, which may be the beginning of
@@ -69,6 +65,22 @@ impl Vault {
         }
         out.push_str(&text[done..]);
         text.len()
+    }
+}
+
+/// Puts the values back into all texts of an answer.
+struct PutBack<'v>(&'v Vault);
+
+impl walk::Visit for PutBack<'_> {
+    fn passes(&self, raw: &str) -> bool {
+        placeholder::next(raw, 0).is_none()
+    }
+
+    fn text(&mut self, text: &str, context: Context) -> Option<String> {
+        match self.0.restore(text, context.form) {
+            Cow::Owned(restored) if restored != text => Some(restored),
+            Cow::Owned(_) | Cow::Borrowed(_) => None,
+        }
     }
 }
 

@@ -126,21 +126,27 @@ impl Vault {
         }
     }
 
-    /// The placeholder of a value: the one that it has, or the next one of its class.
-    pub(super) fn placeholder(&mut self, detectors: &Detectors, class: Class, value: &str) -> &str {
+    /// Which entry a value has: the one that was made for it, or a new one with the next number of its class.
+    pub(super) fn entry(&mut self, detectors: &Detectors, class: Class, value: &str) -> usize {
         // Where it goes back to, escapes are not what they were: what they stand for is kept.
         let plain = (!class.is_own()).then(|| Unescaped::of(value)).flatten();
         let plain = plain.map(|plain| Zeroizing::new(plain.text));
         let value = plain.as_ref().map_or(value, |plain| plain.as_str());
         let form = Normal(Zeroizing::new(normal(class, value)));
-        let at = match self.by_value.get(&(class, form)) {
+        let known = (class, form);
+        match self.by_value.get(&known) {
             Some(&at) => at,
-            None => self.keep(detectors, class, value),
-        };
-        &self.entries[at].placeholder
+            None => self.keep(detectors, class, value, known.1),
+        }
     }
 
-    fn keep(&mut self, detectors: &Detectors, class: Class, value: &str) -> usize {
+    /// What stands in the place of an entry's value.
+    pub(super) fn placeholder(&self, entry: usize) -> &str {
+        let entry = self.entries.get(entry);
+        entry.map_or("", |entry| entry.placeholder.as_str())
+    }
+
+    fn keep(&mut self, detectors: &Detectors, class: Class, value: &str, form: Normal) -> usize {
         let at = self.entries.len();
         let (label, last) = self
             .labels
@@ -158,7 +164,6 @@ impl Vault {
             placeholder: format!("[{name}]"),
             value: Zeroizing::new(value.to_owned()),
         });
-        let form = Normal(Zeroizing::new(normal(class, value)));
         self.by_value.insert((class, form), at);
         self.by_name.insert(name, at);
         at
@@ -184,9 +189,9 @@ impl Vault {
         })
     }
 
-    /// The values, with their classes.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (Class, &str)> {
-        let entries = self.entries.iter();
-        entries.map(|entry| (entry.class, entry.value.as_str()))
+    /// The values, with their places and classes.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (usize, Class, &str)> {
+        let entries = self.entries.iter().enumerate();
+        entries.map(|(at, entry)| (at, entry.class, entry.value.as_str()))
     }
 }

@@ -9,6 +9,7 @@
 
 use std::ops::Range;
 
+use super::keys::{Unscannable, is_credential, is_opaque, is_structure, medium};
 use super::unmask::Form;
 use crate::wire::json::{Cursor, Invalid, Kind, Text, check, quote};
 
@@ -23,36 +24,6 @@ const SEALED: &str = "sealed";
 /// What opens another server, such as one of tools, in a note.
 const CREDENTIAL: &str = "a credential";
 
-/// What cannot be looked at, so that it may hold personal data of every class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Unscannable {
-    Image,
-    Audio,
-    Video,
-    File,
-    /// Base64 where nobody says of what.
-    Data,
-    /// Text as numbers of tokens.
-    Tokens,
-    /// What the provider keeps from earlier: a conversation, an answer, a stored prompt.
-    State,
-}
-
-impl Unscannable {
-    /// For a message.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Image => "an image",
-            Self::Audio => "sound",
-            Self::Video => "a video",
-            Self::File => "a file",
-            Self::Data => "base64",
-            Self::Tokens => "numbers of tokens",
-            Self::State => "what the provider keeps from earlier",
-        }
-    }
-}
-
 /// Where what is walked goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum To {
@@ -63,10 +34,13 @@ pub(super) enum To {
 
 /// What a walk came to.
 pub(super) struct Walked {
-    /// The text with what `visit` gave in the place of strings; `None` where it gave nothing.
-    pub(super) text: Option<String>,
+    /// Where something else is to stand than stood there, in order: what was given for texts, and notes.
+    pub(super) splices: Vec<Splice>,
     pub(super) unscannable: Vec<Unscannable>,
 }
+
+/// A place of a body, and the JSON that is to stand there.
+pub(super) type Splice = (Range<usize>, String);
 
 /// Of what a text is a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,11 +62,27 @@ impl Part {
     }
 }
 
-/// What is told of each text, in order; it gives what is to stand in its place.
-pub(super) type Visit<'v> = dyn FnMut(&str, Form, Part) -> Option<String> + 'v;
+/// What looks at the texts of a body.
+pub(super) trait Visit {
+    /// Whether nothing in a text can matter, told by how it stands in the body, escapes and all. It is not
+    /// undone then, nor shown.
+    fn passes(&self, raw: &str) -> bool;
+
+    /// Is shown each other text, in order, and gives what is to stand in its place.
+    fn text(&mut self, text: &str, context: Context) -> Option<String>;
+}
+
+/// What is known of a text beside it.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) form: Form,
+    pub(super) part: Part,
+    /// Where in the body it stands, if it stands there by itself: not within a string that is JSON.
+    pub(super) span: Option<Range<usize>>,
+}
 
 /// Walks a whole body.
-pub(super) fn walk(body: &str, to: To, visit: &mut Visit<'_>) -> Result<Walked, Invalid> {
+pub(super) fn walk(body: &str, to: To, visit: &mut dyn Visit) -> Result<Walked, Invalid> {
     let mut walk = Walk::of(body, to, 0, visit);
     let mut cursor = Cursor::new(body);
     walk.value(&mut cursor, None, Zone::Frame)?;
@@ -100,17 +90,17 @@ pub(super) fn walk(body: &str, to: To, visit: &mut Visit<'_>) -> Result<Walked, 
     walk.unscannable.sort_unstable();
     walk.unscannable.dedup();
     Ok(Walked {
-        text: walk.spliced(),
+        splices: walk.splices,
         unscannable: walk.unscannable,
     })
 }
 
 /// Walks one text on its way into a record; gives what is to stand in its place.
-pub(super) fn text(text: &str, visit: &mut Visit<'_>) -> Option<String> {
+pub(super) fn text(text: &str, visit: &mut dyn Visit) -> Option<String> {
     if text.len() >= UNBROKEN && is_base64(text) {
         return Some(note(Unscannable::Data.name(), text.len()));
     }
-    Walk::of(text, To::Record, 0, visit).said(text, Form::Text)
+    Walk::of(text, To::Record, 0, visit).said(text, Form::Text, None)
 }
 
 /// Whose words an object speaks.
@@ -127,17 +117,17 @@ enum Zone {
 struct Walk<'a, 'v> {
     text: &'a str,
     to: To,
-    visit: &'a mut Visit<'v>,
+    visit: &'v mut dyn Visit,
     depth: u8,
     part: Part,
     /// The type that was named last says that the `data` behind it is for its provider alone.
     sealed: bool,
-    splices: Vec<(Range<usize>, String)>,
+    splices: Vec<Splice>,
     unscannable: Vec<Unscannable>,
 }
 
 impl<'a, 'v> Walk<'a, 'v> {
-    fn of(text: &'a str, to: To, depth: u8, visit: &'a mut Visit<'v>) -> Self {
+    fn of(text: &'a str, to: To, depth: u8, visit: &'v mut dyn Visit) -> Self {
         Self {
             text,
             to,
@@ -249,8 +239,8 @@ impl<'a, 'v> Walk<'a, 'v> {
     }
 
     fn key(&mut self, key: Text<'a>) {
-        if let Some(changed) = (self.visit)(&key.decode(), Form::Text, self.part) {
-            self.splices.push((key.span(), quote(&changed)));
+        if !self.visit.passes(key.raw()) {
+            self.show(&key.decode(), key.span());
         }
     }
 
@@ -290,6 +280,9 @@ impl<'a, 'v> Walk<'a, 'v> {
             self.note(text.span(), SEALED);
             return;
         }
+        if self.visit.passes(text.raw()) && !is_more(text.raw()) {
+            return;
+        }
         let said = text.decode();
         if said.len() >= UNBROKEN && is_base64(&said) {
             self.unscannable.push(Unscannable::Data);
@@ -300,13 +293,29 @@ impl<'a, 'v> Walk<'a, 'v> {
             Some("arguments" | "partial_json") => Form::Json,
             _ => Form::Text,
         };
-        if let Some(changed) = self.said(&said, form) {
+        if let Some(changed) = self.said(&said, form, Some(text.span())) {
             self.splices.push((text.span(), quote(&changed)));
         }
     }
 
+    /// A text that is no more than that.
+    fn show(&mut self, text: &str, span: Range<usize>) {
+        let context = self.context(Form::Text, Some(span.clone()));
+        if let Some(changed) = self.visit.text(text, context) {
+            self.splices.push((span, quote(&changed)));
+        }
+    }
+
+    fn context(&self, form: Form, span: Option<Range<usize>>) -> Context {
+        Context {
+            form,
+            part: self.part,
+            span: span.filter(|_| self.depth == 0),
+        }
+    }
+
     /// A text: JSON is walked, anything else is shown.
-    fn said(&mut self, text: &str, form: Form) -> Option<String> {
+    fn said(&mut self, text: &str, form: Form, span: Option<Range<usize>>) -> Option<String> {
         if self.depth < DEEPEST && text.trim_start().starts_with(['{', '[']) && check(text).is_ok()
         {
             let mut inner = Walk::of(text, self.to, self.depth + 1, &mut *self.visit);
@@ -314,9 +323,12 @@ impl<'a, 'v> Walk<'a, 'v> {
             let walked = inner.value(&mut Cursor::new(text), None, Zone::Content);
             self.unscannable.append(&mut inner.unscannable);
             // It has been checked.
-            return walked.ok().and_then(|()| inner.spliced());
+            return walked
+                .ok()
+                .and_then(|()| spliced(text, inner.splices.iter()));
         }
-        (self.visit)(text, form, self.part)
+        let context = self.context(form, span);
+        self.visit.text(text, context)
     }
 
     /// A long number may be somebody's; text takes its place.
@@ -335,9 +347,7 @@ impl<'a, 'v> Walk<'a, 'v> {
                 if digits.len() < LONG_NUMBER || !whole && self.to == To::Peer {
                     return;
                 }
-                if let Some(changed) = (self.visit)(digits, Form::Text, self.part) {
-                    self.splices.push((span, quote(&changed)));
-                }
+                self.show(digits, span);
             }
         }
     }
@@ -363,112 +373,39 @@ impl<'a, 'v> Walk<'a, 'v> {
             self.splices.push((span, note));
         }
     }
+}
 
-    fn spliced(&self) -> Option<String> {
-        if self.splices.is_empty() {
-            return None;
-        }
-        let mut out = String::with_capacity(self.text.len());
-        let mut done = 0;
-        for (span, text) in &self.splices {
-            out.push_str(&self.text[done..span.start]);
-            out.push_str(text);
-            done = span.end;
-        }
-        out.push_str(&self.text[done..]);
-        Some(out)
+/// `text` with others in some places, in order; `None` where there are none.
+pub(super) fn spliced<'s>(
+    text: &str,
+    splices: impl IntoIterator<Item = &'s Splice>,
+) -> Option<String> {
+    let mut splices = splices.into_iter().peekable();
+    splices.peek()?;
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for (span, other) in splices {
+        out.push_str(&text[done..span.start]);
+        out.push_str(other);
+        done = span.end;
     }
+    out.push_str(&text[done..]);
+    Some(out)
+}
+
+/// Whether a string in which nothing matters may be more than a text, told by how it stands in the body: JSON,
+/// or base64.
+fn is_more(raw: &str) -> bool {
+    let is_unbroken = || {
+        let bytes = &mut raw.bytes();
+        raw.len() >= UNBROKEN && bytes.all(|byte| byte == b'\\' || is_of_base64(byte))
+    };
+    raw.trim_start().starts_with(['{', '[', '\\']) || is_unbroken()
 }
 
 /// What stands in the place of so many bytes that cannot be looked at.
 fn note(what: &str, bytes: usize) -> String {
     format!("[{what}, {bytes} bytes]")
-}
-
-/// Members that show, play, or point to something outside of the request.
-fn medium(key: &str) -> Option<Unscannable> {
-    Some(match key {
-        "image_url" => Unscannable::Image,
-        "input_audio" => Unscannable::Audio,
-        "video_url" => Unscannable::Video,
-        "file_data" | "file_id" | "file_url" | "file_ids" | "vector_store_ids" => Unscannable::File,
-        "previous_response_id" | "conversation" | "container" => Unscannable::State,
-        _ => return None,
-    })
-}
-
-/// Strings that name, point or choose.
-pub(super) fn is_structure(key: &str) -> bool {
-    matches!(
-        key,
-        "model"
-            | "models"
-            | "type"
-            | "id"
-            | "role"
-            | "name"
-            | "object"
-            | "status"
-            | "phase"
-            | "call_id"
-            | "tool_call_id"
-            | "tool_use_id"
-            | "item_id"
-            | "response_id"
-            | "server_label"
-            | "finish_reason"
-            | "stop_reason"
-            | "detail"
-            | "format"
-            | "encoding_format"
-            | "media_type"
-            | "tool_choice"
-            | "modalities"
-            | "include"
-            | "betas"
-            | "voice"
-            | "service_tier"
-            | "reasoning_effort"
-            | "effort"
-            | "verbosity"
-            | "truncation"
-            | "required"
-            | "pattern"
-            | "$ref"
-            | "$schema"
-            | "$id"
-    )
-}
-
-/// Members by which a request carries what a provider is to show to another server, or a tool is given.
-fn is_credential(key: &str) -> bool {
-    [
-        "authorization",
-        "authorization_token",
-        "headers",
-        "api_key",
-        "access_token",
-        "client_secret",
-        "password",
-    ]
-    .iter()
-    .any(|name| key.eq_ignore_ascii_case(name))
-}
-
-/// What the provider has signed or sealed, and what is only for it.
-pub(super) fn is_opaque(key: &str) -> bool {
-    matches!(
-        key,
-        "signature"
-            | "encrypted_content"
-            | "encrypted_index"
-            | "thought_signature"
-            | "cache_control"
-            | "logprobs"
-            | "logit_bias"
-            | "usage"
-            | "stream_options"
-    )
 }
 
 /// Whether a long text is base64, bare or in a data URL, perhaps in lines.
@@ -477,9 +414,9 @@ fn is_base64(text: &str) -> bool {
         Some(url) => url.split_once(',').map_or(url, |(_, data)| data),
         None => text,
     };
-    let fits = |byte: u8| {
-        byte.is_ascii_alphanumeric()
-            || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\r' | b'\n')
-    };
-    data.bytes().all(fits)
+    data.bytes().all(is_of_base64)
+}
+
+fn is_of_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\r' | b'\n')
 }

@@ -4,9 +4,10 @@
 //! looked for before it (`ул. Абая, 10`, `Абай көшесі 10`, `Abay avenue 10`) or behind it
 //! (`221B Baker Street`); then the flat, the town and the postcode next to them are taken in.
 
-use super::chars::{char_at, digit, is_blank, is_dash, is_letter};
-use super::cluster::{Cluster, begins};
+use super::chars::{char_at, digit, is_blank, is_capital, is_dash, is_letter};
+use super::cluster::Cluster;
 use super::english::{british, side};
+use super::house::{BEHIND, digits_end, house_end, letters_end};
 use super::words::{Cue, Shape, Word};
 use super::{Certainty, Hit, Look};
 use crate::privacy::Class;
@@ -15,23 +16,45 @@ use crate::privacy::Class;
 const DIGITS: usize = 4;
 /// Words of a street's name, at most.
 const NAME: usize = 5;
-/// Words that stand behind their number: a house, a flat, a floor, an office.
-const BEHIND: [&str; 5] = ["үй", "пәтер", "қабат", "кеңсе", "дом"];
+/// What a small word says that may stand before the number of a house.
+const NEAR: Cue = Cue::STREET
+    .or(Cue::QUARTER)
+    .or(Cue::ROAD)
+    .or(Cue::WITHIN)
+    .or(Cue::HOUSE)
+    .or(Cue::MARK);
 /// Parts that are taken in on either side, at most.
 const PARTS: usize = 8;
 
 pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     let group = cluster.groups[first];
-    if group.len() > DIGITS || !begins(look.text, group.start) {
+    if group.len() > DIGITS || !cluster.begins(first) {
         return;
     }
     let text = look.text;
     let house = house_end(text, group.end);
-    let span = match street_before(look, group.start) {
+    // Most words before a number have to do with no address. Numbers may lie between, of which the first
+    // group is the farthest.
+    let lead = if cluster.follows_number(first) {
+        cluster.groups[0].start
+    } else {
+        group.start
+    };
+    let near = look.word(lead, 0);
+    let near = near.filter(|near| near.shape != Shape::Small || near.cue.has(NEAR));
+    let before = near.and_then(|_| street_before(look, group.start));
+    let span = match before {
         Some(start) if !is_amount(look, house) => Some((start, house)),
         Some(_) | None => street_behind(look, house)
             .map(|end| (group.start, end))
-            .or_else(|| flat_only(look, group.start, house)),
+            .or_else(|| {
+                flat_only(
+                    look,
+                    near.filter(|_| lead == group.start)?,
+                    group.start,
+                    house,
+                )
+            }),
     };
     if let Some((start, end)) = span {
         let whole = widen_right(look, end);
@@ -43,45 +66,6 @@ pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
         let start = widen_left(look, start);
         look.hit(Hit::new(Class::ADDRESS, start..end, Certainty::Told));
     }
-}
-
-/// Behind the letter and the fraction of a house number: `10А`, `53/1`, `12-3`, `10/2Б`, `5к2`, `52-үй`.
-fn house_end(text: &str, at: usize) -> usize {
-    let mut end = at;
-    for _ in 0..3 {
-        let Some(c) = char_at(text, end) else { break };
-        let next = end + c.len_utf8();
-        let after = char_at(text, next);
-        if is_letter(c) {
-            // One letter, or one before a number; never the beginning of a word.
-            let number = after.is_some_and(|c| digit(c).is_some());
-            if after.is_some_and(is_letter) {
-                break;
-            }
-            end = if number { digits_end(text, next) } else { next };
-        } else if (c == '/' || is_dash(c)) && after.is_some_and(|c| digit(c).is_some()) {
-            end = digits_end(text, next);
-        } else {
-            let behind = || BEHIND.iter().any(|word| text[next..].starts_with(word));
-            if is_dash(c) && behind() {
-                end = letters_end(text, next);
-            }
-            break;
-        }
-    }
-    end
-}
-
-fn letters_end(text: &str, at: usize) -> usize {
-    let letters = text[at..].chars().take_while(|c| is_letter(*c));
-    at + letters.map(char::len_utf8).sum::<usize>()
-}
-
-fn digits_end(text: &str, mut at: usize) -> usize {
-    while let Some(c) = char_at(text, at).filter(|c| digit(*c).is_some()) {
-        at += c.len_utf8();
-    }
-    at
 }
 
 /// Whether only what may lie between parts of an address lies there. A full stop only behind a word
@@ -106,9 +90,10 @@ fn joins(text: &str, left: &Word, to: usize) -> bool {
 /// Where the street begins whose house number is at `at`.
 fn street_before(look: &Look<'_>, at: usize) -> Option<usize> {
     let text = look.text;
-    let (mut index, mut right) = (0, at);
+    let mut words = look.words(at);
+    let mut right = at;
     let near = loop {
-        let word = look.word(at, index)?;
+        let word = words.next()?;
         if !joins(text, &word, right) {
             return None;
         }
@@ -116,7 +101,6 @@ fn street_before(look: &Look<'_>, at: usize) -> Option<usize> {
             break word;
         }
         right = word.start;
-        index += 1;
     };
     let is_street = near.cue.has(Cue::STREET.or(Cue::QUARTER).or(Cue::ROAD));
     if near.shape == Shape::Small && !is_street && !near.cue.has(Cue::WITHIN) {
@@ -130,12 +114,15 @@ fn street_before(look: &Look<'_>, at: usize) -> Option<usize> {
         return None;
     }
     if is_street {
-        return named_before(look, at, index, is_house);
+        return named_before(text, &near, words, is_house);
     }
     // `ул. Кабанбай батыра, 53`
     let (mut right, mut named) = (near.end, false);
-    for count in 0..=NAME {
-        let word = look.word(at, index + count)?;
+    for (count, word) in std::iter::once(near)
+        .chain(words)
+        .take(NAME + 1)
+        .enumerate()
+    {
         if !joins(text, &word, right.max(word.end)) {
             return None;
         }
@@ -154,16 +141,14 @@ fn street_before(look: &Look<'_>, at: usize) -> Option<usize> {
 
 /// `Абай көшесі 10`, `Абая ул., 10`, `Abay Avenue 10`, `8 мкр, 12`: the name stands before.
 fn named_before(
-    look: &Look<'_>,
-    at: usize,
-    index: usize,
+    text: &str,
+    street: &Word,
+    before: impl Iterator<Item = Word>,
     is_house: impl Fn() -> bool,
 ) -> Option<usize> {
-    let text = look.text;
-    let street = look.word(at, index)?;
     let mut start = None;
     let mut right = street.start;
-    for word in look.words(at).skip(index + 1).take(3) {
+    for word in before.take(3) {
         let gap = &text[word.end..right];
         let touches = gap
             .chars()
@@ -209,6 +194,8 @@ fn street_behind(look: &Look<'_>, at: usize) -> Option<usize> {
         if blank == '.' {
             at += char_at(text, at).filter(|c| is_blank(*c))?.len_utf8();
         }
+        // Neither a name nor `5th`.
+        char_at(text, at).filter(|c| is_capital(*c) || digit(*c).is_some())?;
         let word = look.lexicon.word(text, at)?;
         let written = &text[word.start..word.end];
         if word.shape != Shape::Capital && !is_ordinal(&word, written) {
@@ -225,8 +212,8 @@ fn street_behind(look: &Look<'_>, at: usize) -> Option<usize> {
 }
 
 /// `дом 5, кв. 12`, `Абая 10, кв. 5`: no street is named as one, but a flat follows.
-fn flat_only(look: &Look<'_>, at: usize, house: usize) -> Option<(usize, usize)> {
-    let mut near = look.word(at, 0)?;
+fn flat_only(look: &Look<'_>, near: Word, at: usize, house: usize) -> Option<(usize, usize)> {
+    let mut near = near;
     if !joins(look.text, &near, at) {
         return None;
     }

@@ -10,7 +10,7 @@ pub(super) fn char_at(text: &str, at: usize) -> Option<char> {
 }
 
 pub(super) fn char_before(text: &str, at: usize) -> Option<char> {
-    match text.as_bytes().get(at.checked_sub(1)?) {
+    match text.as_bytes().get(at.wrapping_sub(1)) {
         Some(&byte) if byte < 0x80 => Some(char::from(byte)),
         Some(_) => text.get(..at)?.chars().next_back(),
         None => None,
@@ -94,6 +94,16 @@ pub(super) fn small(c: char) -> char {
     }
 }
 
+/// Whether it is a capital letter. Cyrillic is known without a table.
+pub(super) fn is_capital(c: char) -> bool {
+    match c {
+        '\0'..='\u{7f}' => c.is_ascii_uppercase(),
+        '\u{0400}'..='\u{042f}' => true,
+        '\u{0430}'..='\u{045f}' => false,
+        c => c.is_uppercase(),
+    }
+}
+
 /// The Latin capital that a letter is, or looks like.
 pub(super) fn latin(c: char) -> Option<char> {
     Some(match narrow(c) {
@@ -132,5 +142,36 @@ pub(super) fn is_letter(c: char) -> bool {
 
 /// A letter or a digit, of any script.
 pub(super) fn is_inner(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric();
+    }
     is_letter(c) || digit(c).is_some()
+}
+
+/// Where the letters and digits start that end at `at`, as far as they are plain ones, and not before
+/// `floor`: ASCII and the Cyrillic of Russian, which need no decoding.
+pub(super) fn plain_before(text: &str, at: usize, floor: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut start = at;
+    while start > floor {
+        match bytes[..start] {
+            [.., byte] if byte.is_ascii_alphanumeric() => start -= 1,
+            [.., 0xd0 | 0xd1, _] => start -= 2,
+            _ => break,
+        }
+    }
+    start
+}
+
+/// Where such letters and digits end that start at `at`.
+pub(super) fn plain_after(text: &str, at: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut end = at;
+    loop {
+        match bytes[end..] {
+            [byte, ..] if byte.is_ascii_alphanumeric() => end += 1,
+            [0xd0 | 0xd1, _, ..] => end += 2,
+            _ => return end,
+        }
+    }
 }

@@ -81,6 +81,8 @@ impl Group {
 pub(super) struct Cluster {
     digits: Vec<u8>,
     pub(super) groups: Vec<Group>,
+    /// A letter or a digit touches the first group.
+    touched: bool,
 }
 
 impl Cluster {
@@ -88,6 +90,7 @@ impl Cluster {
     pub(super) fn read(&mut self, text: &str, at: usize) -> usize {
         self.digits.clear();
         self.groups.clear();
+        self.touched = !begins(text, at);
         let mut at = at;
         let mut gap = Gap::NONE;
         loop {
@@ -138,6 +141,25 @@ impl Cluster {
         match (self.groups.get(first), self.groups.get(last)) {
             (Some(first), Some(last)) => self.digits.get(first.from..last.to).unwrap_or_default(),
             _ => &[],
+        }
+    }
+
+    /// Whether a number may begin with a group: no letter or digit touches it. Between groups lies what
+    /// is neither.
+    pub(super) fn begins(&self, first: usize) -> bool {
+        first > 0 || !self.touched
+    }
+
+    /// Whether the word before a group is the group before, a number and no more.
+    pub(super) fn follows_number(&self, first: usize) -> bool {
+        first > 1 || first == 1 && !self.touched
+    }
+
+    /// How many digits there are from the group `first` on.
+    pub(super) fn count(&self, first: usize) -> usize {
+        match (self.groups.get(first), self.groups.last()) {
+            (Some(first), Some(last)) => last.to - first.from,
+            _ => 0,
         }
     }
 

@@ -1,11 +1,11 @@
 //! Numbers of passports and contracts, which only the words around them tell.
 
 use super::chars::{
-    char_at, char_before, digit, is_blank, is_dash, is_inner, is_invisible, is_letter, latin,
-    visible_before,
+    char_at, char_before, digit, is_blank, is_capital, is_dash, is_inner, is_invisible, is_letter,
+    latin, visible_before,
 };
 use super::cluster::{Cluster, begins, ends};
-use super::words::{Cue, Shape};
+use super::words::{Cue, Shape, Word};
 use super::{Certainty, Hit, Look};
 use crate::privacy::Class;
 
@@ -20,6 +20,12 @@ pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
 /// Kazakhstan's `N12345678` by itself; Russia's `45 09 123456`, and others, behind their word.
 fn passport(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     let group = cluster.groups[first];
+    let count = cluster.count(first);
+    // Letters stand before the first group alone.
+    let lettered = first == 0 && (5..=9).contains(&group.len());
+    if !(lettered || count == 4 || count >= 8) {
+        return;
+    }
     let letters = letters_before(look.text, group.start);
     let named = |at: usize| look.says(at, Cue::PASSPORT, 6);
     let start = letters.start;
@@ -128,7 +134,7 @@ fn letters_before(text: &str, at: usize) -> Letters {
     }
     let mut start = end;
     while let Some((c, before)) = visible_before(text, start) {
-        if !c.is_uppercase() || latin(c).is_none() || letters.count == 3 {
+        if !is_capital(c) || latin(c).is_none() || letters.count == 3 {
             break;
         }
         letters.count += 1;
@@ -156,6 +162,10 @@ fn contract(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     if first > 0 && group.gap.blanks == 0 && group.gap.brackets == 0 {
         return;
     }
+    // A number names no contract.
+    if cluster.follows_number(first) {
+        return;
+    }
     let start = token_start(look.text, group.start);
     if look.text[start..group.start]
         .chars()
@@ -166,8 +176,16 @@ fn contract(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     let number = start;
     let start = series_start(look, start);
     let near = look.word(start, 0);
-    let marked = mark_before(look, start);
-    if !marked && !near.is_some_and(|word| word.cue.has(Cue::CONTRACT)) {
+    let told = near.is_some_and(|word| word.cue.has(Cue::CONTRACT));
+    // Right behind a word that says nothing of a number.
+    let plain = |word: Word| {
+        !word.cue.has(Cue::MARK) && matches!(look.text.as_bytes()[word.end..start], [] | [b' '])
+    };
+    if !told && near.is_some_and(plain) {
+        return;
+    }
+    let marked = mark_before(look, start, near);
+    if !marked && !told {
         return;
     }
     let end = token_end(look.text, number);
@@ -175,7 +193,7 @@ fn contract(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     if end - start > LONGEST || length < 2 {
         return;
     }
-    let told = if marked {
+    let is_contract = if marked {
         names_contract(look, start) || follows_contract(look, end)
     } else {
         // `договор 45-К/2023`, but not `договор 2023 года`
@@ -189,7 +207,7 @@ fn contract(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
                 .chars()
                 .all(|c| is_blank(c) || matches!(c, ':' | '(' | '«' | '"' | '='))
     };
-    if told && !is_date(look.text, start, end) {
+    if is_contract && !is_date(look.text, start, end) {
         look.hit(Hit::new(Class::CONTRACT, start..end, Certainty::Told));
     }
 }
@@ -197,7 +215,8 @@ fn contract(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
 /// `№ АА 1234567`: the letters before a number of a contract, where the mark is before them.
 fn series_start(look: &Look<'_>, start: usize) -> usize {
     let letters = letters_before(look.text, start);
-    let is_series = letters.spaced && letters.count > 0 && mark_before(look, letters.start);
+    let is_marked = || mark_before(look, letters.start, look.word(letters.start, 0));
+    let is_series = letters.spaced && letters.count > 0 && is_marked();
     if is_series { letters.start } else { start }
 }
 
@@ -218,8 +237,9 @@ fn token_start(text: &str, at: usize) -> usize {
         }
     }
     // `договор№45`, `No.45`: the mark is no part of it.
-    let lower = text[start..at].to_ascii_lowercase();
-    match ["no.", "n."].iter().find(|mark| lower == **mark) {
+    let written = &text[start..at];
+    let mut marks = ["no.", "n."].iter();
+    match marks.find(|mark| written.eq_ignore_ascii_case(mark)) {
         Some(mark) => start + mark.len(),
         None => start,
     }
@@ -239,8 +259,8 @@ fn token_end(text: &str, at: usize) -> usize {
     end
 }
 
-/// Whether `№`, `#`, `No.` or a word for "number" stands right before.
-fn mark_before(look: &Look<'_>, start: usize) -> bool {
+/// Whether `№`, `#`, `No.` or a word for "number" stands right before. `near` is the word before it.
+fn mark_before(look: &Look<'_>, start: usize, near: Option<Word>) -> bool {
     let text = look.text;
     let mut at = start;
     while let Some((c, left)) = visible_before(text, at) {
@@ -253,8 +273,7 @@ fn mark_before(look: &Look<'_>, start: usize) -> bool {
         }
         at = left;
     }
-    look.word(start, 0)
-        .is_some_and(|word| word.cue.has(Cue::MARK) && word.end == at)
+    near.is_some_and(|word| word.cue.has(Cue::MARK) && word.end == at)
 }
 
 /// Whether the nearest word that decides says that it is a contract: dates and small words do not.

@@ -1,7 +1,7 @@
 //! What of a text is personal, and of which class.
 //!
 //! One pass looks for what a detector could begin with: a digit, an `@`, a colon within hex digits. All
-//! else is passed over byte by byte. At a digit the whole cluster of digits is read, and each detector
+//! else is passed over many bytes at once. At a digit the whole cluster of digits is read, and each detector
 //! looks at it; words are looked up only there. Whoever tells by a checksum is believed first.
 //! <https://www.iso.org/standard/70484.html> (cards), <https://www.itu.int/rec/T-REC-E.164> (telephones),
 //! <https://adilet.zan.kz/rus/docs/V1300008740> (IIN and BIN; all read 2026-11).
@@ -12,6 +12,7 @@ mod cluster;
 mod documents;
 mod english;
 pub(super) mod escapes;
+mod house;
 mod lexicon;
 mod network;
 pub(super) mod normal;
@@ -20,13 +21,12 @@ mod own;
 mod phone;
 mod words;
 
-use std::cell::RefCell;
 use std::ops::Range;
 
 pub use own::{BadPattern, Detectors};
 
 use self::cluster::Cluster;
-use self::words::{Before, Cue, Lexicon, Word};
+use self::words::{Cue, Lexicon, Word, Words};
 use super::{Class, Classes};
 
 /// A piece of text that is personal.
@@ -66,8 +66,7 @@ struct Look<'a> {
     text: &'a str,
     lexicon: &'a Lexicon,
     hits: Vec<Hit>,
-    /// The words before a place that was asked for last.
-    before: RefCell<Before>,
+    words: Words,
 }
 
 impl Look<'_> {
@@ -77,17 +76,12 @@ impl Look<'_> {
 
     /// The word before `at` that `index` others lie behind.
     fn word(&self, at: usize, index: usize) -> Option<Word> {
-        let mut before = self.before.borrow_mut();
-        before.word(self.lexicon, self.text, at, index)
+        self.words(at).nth(index)
     }
 
     /// The words before `at`, the nearest first.
     fn words(&self, at: usize) -> impl Iterator<Item = Word> {
-        let mut index = 0;
-        std::iter::from_fn(move || {
-            index += 1;
-            self.word(at, index - 1)
-        })
+        self.words.before(self.lexicon, self.text, at)
     }
 
     /// Whether one of the nearest `count` words before `at` says so.
@@ -96,83 +90,106 @@ impl Look<'_> {
     }
 }
 
-/// What a byte may begin.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Start {
-    Nothing,
-    Digit,
-    /// A character that may be a digit or an `@` of another width.
-    Wide,
-    At,
-    Colon,
-    Percent,
+/// Whether a byte may begin what is looked for: a digit, a colon, an `@`; or a character that may be a digit
+/// or an `@` of another width or script.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "a loop over it is widened by the compiler only without branches"
+)]
+const fn is_start(byte: u8) -> bool {
+    (byte.wrapping_sub(b'0') <= b':' - b'0')
+        | (byte == b'@')
+        | (byte & !2 == 0xd9)
+        | (byte.wrapping_sub(0xef) <= 1)
 }
 
-const STARTS: [Start; 256] = {
-    let mut starts = [Start::Nothing; 256];
-    let mut at = b'0';
-    while at <= b'9' {
-        starts[at as usize] = Start::Digit;
-        at += 1;
+/// The same, for single bytes.
+const STARTS: [bool; 256] = {
+    let mut starts = [false; 256];
+    let mut byte = u8::MAX;
+    loop {
+        starts[byte as usize] = is_start(byte);
+        if byte == 0 {
+            break starts;
+        }
+        byte -= 1;
     }
-    starts[b'@' as usize] = Start::At;
-    starts[b':' as usize] = Start::Colon;
-    starts[b'%' as usize] = Start::Percent;
-    // The first bytes of digits of other widths and scripts.
-    starts[0xd9] = Start::Wide;
-    starts[0xdb] = Start::Wide;
-    starts[0xef] = Start::Wide;
-    starts[0xf0] = Start::Wide;
-    starts
 };
+
+/// As many bytes are passed over at once.
+const STRIDE: usize = 16;
+
+/// The next place from `at` on where something may begin.
+pub(super) fn next_start(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut rest = bytes.get(at..)?;
+    while let Some((stride, more)) = rest.split_first_chunk::<STRIDE>() {
+        if stride
+            .iter()
+            .fold(0, |any, byte| any | u8::from(is_start(*byte)))
+            > 0
+        {
+            break;
+        }
+        rest = more;
+    }
+    let next = rest.iter().position(|byte| STARTS[usize::from(*byte)])?;
+    Some(bytes.len() - rest.len() + next)
+}
 
 /// All that could be personal in `text`, by the built-in detectors.
 fn built_in(lexicon: &Lexicon, text: &str) -> Vec<Hit> {
+    let bytes = text.as_bytes();
+    let Some(mut at) = next_start(bytes, 0) else {
+        return Vec::new();
+    };
     let mut look = Look {
         text,
         lexicon,
         hits: Vec::new(),
-        before: RefCell::default(),
+        words: Words::default(),
     };
     let mut cluster = Cluster::default();
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        match STARTS[usize::from(byte)] {
-            Start::Nothing => at += 1,
-            Start::Digit => at = digits(&mut look, &mut cluster, at),
-            Start::Wide => match chars::char_at(text, at) {
-                Some(c) if chars::digit(c).is_some() => at = digits(&mut look, &mut cluster, at),
-                Some('\u{ff20}' | '\u{fe6b}') => {
-                    network::email(&mut look, at, at + 3);
-                    at += 3;
+    loop {
+        let next = match bytes[at] {
+            b'0'..=b'9' => {
+                // `%40` is an `@`, too.
+                if bytes[at..].starts_with(b"40") && bytes[..at].ends_with(b"%") {
+                    network::email(&mut look, at - 1, at + 2);
                 }
-                c => at += c.map_or(1, char::len_utf8),
-            },
-            Start::At => {
+                digits(&mut look, &mut cluster, at)
+            }
+            b'@' => {
                 network::email(&mut look, at, at + 1);
-                at += 1;
+                at + 1
             }
-            Start::Percent => {
-                if bytes[at..].starts_with(b"%40") {
-                    network::email(&mut look, at, at + 3);
+            b':' => colon(&mut look, at),
+            _ => match chars::char_at(text, at) {
+                Some(c) if chars::digit(c).is_some() => digits(&mut look, &mut cluster, at),
+                Some(c @ ('\u{ff20}' | '\u{fe6b}')) => {
+                    let after = at + c.len_utf8();
+                    network::email(&mut look, at, after);
+                    after
                 }
-                at += 1;
-            }
-            Start::Colon => {
-                let near =
-                    |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_hexdigit() || *b == b':');
-                let inner =
-                    at > 0 && bytes[at - 1].is_ascii_hexdigit() || bytes.get(at + 1) == Some(&b':');
-                at = if inner && near(bytes.get(at + 1)) {
-                    network::v6(&mut look, at)
-                } else {
-                    at + 1
-                };
-            }
+                c => at + c.map_or(1, char::len_utf8),
+            },
+        };
+        match next_start(bytes, next) {
+            Some(next) => at = next,
+            None => return look.hits,
         }
     }
-    look.hits
+}
+
+/// An address of the network may lie around the colon at `at`. Returns where to go on.
+fn colon(look: &mut Look<'_>, at: usize) -> usize {
+    let bytes = look.text.as_bytes();
+    let before = bytes[..at].last().is_some_and(u8::is_ascii_hexdigit);
+    let after = bytes.get(at + 1);
+    if after.is_some_and(|b| *b == b':' || before && b.is_ascii_hexdigit()) {
+        network::v6(look, at)
+    } else {
+        at + 1
+    }
 }
 
 /// What is in the cluster of digits that starts at `at`. Returns where to go on.
@@ -239,4 +256,4 @@ fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

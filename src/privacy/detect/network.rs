@@ -192,7 +192,8 @@ pub(super) fn v6(look: &mut Look<'_>, at: usize) -> usize {
         .take_while(|byte| fits(byte))
         .count();
     let mut run = &look.text[start..start + length];
-    let next = (start + length).max(at + 1);
+    // What is no address is looked at by the others.
+    let next = at + 1;
     run = run.trim_end_matches('.');
     if run.ends_with(':') && !run.ends_with("::") {
         run = &run[..run.len() - 1];

@@ -11,10 +11,11 @@ use crate::privacy::Class;
 /// The numbers of `groups[first..]` that bear a checksum.
 pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     let group = cluster.groups[first];
-    if group.len() >= 2 {
+    // Between groups are no letters.
+    if first == 0 && group.len() >= 2 {
         iban(look, group.start);
     }
-    if group.from + 12 > cluster.groups.last().map_or(0, |last| last.to) {
+    if cluster.count(first) < 12 {
         return;
     }
     if !starts(look, group.start, Cue::PERSON.or(Cue::CARD)) {
@@ -226,12 +227,13 @@ fn iban(look: &mut Look<'_>, at: usize) {
     let Some((first, start)) = country_letter(look.text, before) else {
         return;
     };
-    let Some(length) = length_of([first, second]) else {
-        return;
-    };
+    // A longer word is no country, nor are most of two letters.
     if !begins(look.text, start) {
         return;
     }
+    let Some(length) = length_of([first, second]) else {
+        return;
+    };
     let (mut remainder, mut count, mut end) = (0, 4, at);
     let mut next = at;
     let mut checks = [0; 2];

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use memchr::memmem;
 use regex::{Regex, RegexBuilder};
 
 use super::escapes::Unescaped;
@@ -18,7 +19,7 @@ const LONGEST_NAME: usize = 32;
 /// What finds personal data. Made once for a configuration, shared by all requests.
 #[derive(Debug)]
 pub struct Detectors {
-    lexicon: Lexicon,
+    lexicon: &'static Lexicon,
     own: Vec<(Class, Regex)>,
     names: Vec<String>,
 }
@@ -40,7 +41,7 @@ impl fmt::Display for BadPattern {
 impl Default for Detectors {
     fn default() -> Self {
         Self {
-            lexicon: Lexicon::new(),
+            lexicon: Lexicon::built_in(),
             own: Vec::new(),
             names: BUILT_IN.map(str::to_owned).into(),
         }
@@ -134,14 +135,22 @@ impl Detectors {
         super::resolve(&self.all(text), classes)
     }
 
+    /// Whether nothing in a text can be personal, nor read like a placeholder, told by how it stands in JSON:
+    /// without a digit and the like, and without a character by its number, which may be one.
+    pub(in crate::privacy) fn pass(&self, raw: &str) -> bool {
+        self.own.is_empty()
+            && super::next_start(raw.as_bytes(), 0).is_none()
+            && memmem::find(raw.as_bytes(), b"\\u").is_none()
+    }
+
     /// Whatever could be personal, of any class.
     pub(in crate::privacy) fn all(&self, text: &str) -> Vec<Hit> {
         let Some(plain) = Unescaped::of(text) else {
-            let mut hits = built_in(&self.lexicon, text);
+            let mut hits = built_in(self.lexicon, text);
             self.own(text, &mut hits);
             return hits;
         };
-        let mut hits = built_in(&self.lexicon, &plain.text);
+        let mut hits = built_in(self.lexicon, &plain.text);
         self.own(&plain.text, &mut hits);
         for hit in &mut hits {
             hit.span = plain.place(hit.span.start)..plain.place(hit.span.end);

@@ -6,8 +6,14 @@ use super::words::{Cue, Shape};
 use super::{Certainty, Hit, Look};
 use crate::privacy::Class;
 
+/// Digits that a number has at least.
+const SHORTEST: usize = 6;
+
 /// The telephone number that starts with `groups[first]`, if one does.
 pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
+    if cluster.count(first) < SHORTEST {
+        return;
+    }
     let group = cluster.groups[first];
     let (start, plus) = opening(look.text, group.start);
     // `call_883098` names a call.
@@ -58,10 +64,6 @@ fn read(
 ) -> Option<(usize, Certainty)> {
     let group = cluster.groups[first];
     let start = group.start;
-    let total = cluster.groups.last().map_or(0, |last| last.to) - group.from;
-    if total < 6 {
-        return None;
-    }
     if plus {
         return Some((international(cluster, first, 0)?, Certainty::Formed));
     }
@@ -315,7 +317,7 @@ fn called(cluster: &Cluster, first: usize) -> Option<usize> {
     if matches!(shape[..], [2, 2, 4] | [4, 2, 2]) && groups[1].gap.blanks == 0 {
         return None;
     }
-    (6..=15).rev().find_map(|count| {
+    (SHORTEST..=15).rev().find_map(|count| {
         let last = cluster.last_of(first, count)?;
         let mut gaps = cluster.gaps(first, last);
         let loose = count <= 12 && gaps.all(|gap| is_loose(gap) && gap.width() <= 2);

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{Frames, Place, edited, member, members};
+use crate::privacy::keys::{is_opaque, is_structure};
 use crate::privacy::unmask::Form;
-use crate::privacy::walk::{is_opaque, is_structure};
 use crate::wire::edit::Edits;
 use crate::wire::json::{Cursor, Invalid, Kind, quote};
 

@@ -1,5 +1,6 @@
 //! What is taken out comes back, wherever it is cut; and nothing of it is left.
 
+mod alike;
 mod bodies;
 mod own;
 mod round;

@@ -146,7 +146,7 @@ fn an_empty_vault_changes_nothing() {
 }
 
 /// Words, marks, values and what reads like placeholders, in any order.
-fn any_text(rng: &mut Rng) -> String {
+pub(super) fn any_text(rng: &mut Rng) -> String {
     let pieces = [
         "a@b.kz",
         "+7 701 123 45 67",
@@ -227,7 +227,7 @@ fn nothing_of_a_value_is_left() {
     for _ in 0..600 {
         let text = any_text(&mut rng);
         let (out, vault) = masked(&text);
-        for (_, value) in vault.entries() {
+        for (_, _, value) in vault.entries() {
             // What stands within a longer word, or a longer number, is another value.
             let alone = |at: usize| {
                 let before = out[..at].chars().next_back();

@@ -10,6 +10,8 @@ mod token;
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memchr;
+
 /// How deep values may nest: what `serde_json` allows, so that nothing passes here that a parser
 /// behind us would refuse for its depth.
 pub const MAX_DEPTH: u8 = 127;
@@ -375,14 +377,53 @@ pub fn check(text: &str) -> Result<()> {
 
 /// `text` as a JSON string, with its quotes.
 pub fn quote(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len() + text.len() / 16 + 2);
+    let written = serde_json::to_writer(&mut out, text).ok();
     // A string always serialises; the empty one stands for the impossible.
-    serde_json::to_string(text).unwrap_or_else(|_| "\"\"".into())
+    let quoted = written.and_then(|()| String::from_utf8(out).ok());
+    quoted.unwrap_or_else(|| "\"\"".into())
 }
 
 /// Undoes the escapes of a string that [`Cursor`] has checked.
 fn unescape(raw: &str) -> String {
-    let quoted = format!("\"{raw}\"");
-    serde_json::from_str(&quoted).unwrap_or_else(|_| raw.to_owned())
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = memchr(b'\\', rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        let escape = &rest[at + 1..];
+        let (c, length) = match escape.as_bytes().first() {
+            Some(b'b') => ('\u{8}', 1),
+            Some(b'f') => ('\u{c}', 1),
+            Some(b'n') => ('\n', 1),
+            Some(b'r') => ('\r', 1),
+            Some(b't') => ('\t', 1),
+            Some(b'u') => numbered(escape),
+            Some(other) => (char::from(*other), 1),
+            None => break,
+        };
+        out.push(c);
+        rest = &escape[length..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The character that `u0416` or `ud83d\ude00` names, and the length of that.
+fn numbered(escape: &str) -> (char, usize) {
+    let unit = |at: usize| {
+        let digits = escape.get(at..at + 4)?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let first = unit(1).unwrap_or_default();
+    let (number, length) = match (first, unit(7)) {
+        (0xD800..=0xDBFF, Some(second)) => {
+            let low = second.wrapping_sub(0xDC00) & 0x3FF;
+            (0x1_0000 + ((first - 0xD800) << 10 | low), 11)
+        }
+        _ => (first, 5),
+    };
+    // The cursor has refused what names no character.
+    (char::from_u32(number).unwrap_or_default(), length)
 }
 
 #[cfg(test)]

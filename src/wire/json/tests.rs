@@ -124,6 +124,45 @@ fn a_string_decodes_to_what_it_says() {
 }
 
 #[test]
+fn decodes_as_serde_json_does() {
+    let pieces = [
+        "a",
+        "ж",
+        "\u{1f600}",
+        "\\\"",
+        "\\\\",
+        "\\/",
+        "\\b",
+        "\\f",
+        "\\n",
+        "\\r",
+        "\\t",
+        "\\u0041",
+        "\\u0416",
+        "\\u20AC",
+        "\\ud83d\\ude00",
+        "\\uDBFF\\uDFFF",
+        "\\u0000",
+        "\\uffff",
+        "u0041",
+    ];
+    let mut rng = fastrand::Rng::with_seed(11);
+    for _ in 0..5_000 {
+        let mut text = String::from("\"");
+        for _ in 0..rng.usize(..8) {
+            text.push_str(rng.choice(pieces).unwrap());
+        }
+        text.push('"');
+        let ours = Cursor::new(&text).string().unwrap().decode().into_owned();
+        assert_eq!(
+            ours,
+            serde_json::from_str::<String>(&text).unwrap(),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn every_string_is_shown_with_its_key() {
     let text = r#" {"a":"1","b":[ "2",{"c":"3","d":{}},"4"],"e":{"f":[],"g":5},"h":"\u0036"} "7" "#;
     let mut cursor = Cursor::new(text);

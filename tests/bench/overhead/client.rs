@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tower_service::Service as _;
 
 use crate::Error;
-use crate::process::MASKED;
+use crate::process::{CONVERSATION, MASKED};
 
 /// What the applications' token is in every configuration made here.
 pub(crate) const TOKEN: &str = "sk-bench-0123456789abcdef0123456789abcdef";
@@ -109,6 +109,9 @@ impl Lane {
 /// A request of about `size` bytes, with the escapes that real text has.
 pub(crate) fn request(model: &str, size: usize, stream: bool) -> Bytes {
     const TEXT: &str = r#"The customer said: \"my card was charged twice\".\nPlease advise. "#;
+    if model == CONVERSATION {
+        return conversation(model, size);
+    }
     let start = format!(
         r#"{{"model":"{model}","stream":{stream},"temperature":0.2,"messages":[{{"role":"system","content":"You are a helpful assistant of a bank."}},{{"role":"user","content":""#
     );
@@ -132,5 +135,49 @@ fn personal(start: &str, size: usize) -> Bytes {
         );
     }
     body += r#""}]}"#;
+    Bytes::from(body)
+}
+
+/// A talk with a bank's service desk: turns with the figures that business has, and ten values among them.
+fn conversation(model: &str, size: usize) -> Bytes {
+    const VALUES: [&str; 10] = [
+        "Write to anna.k@mail.kz",
+        "Call +7 701 123 45 67",
+        "Her card is 4111 1111 1111 1111",
+        "Pay to KZ86125KZT5004100100",
+        "ИИН 880101300209",
+        "She lives at ул. Абая 150, кв. 12",
+        "See contract № 45-К/2023",
+        "Passport N12345678",
+        "Copy to boris@firma.kz",
+        "Logged in from 203.0.113.7",
+    ];
+    const TURN: usize = 700;
+    let mut body = format!(
+        r#"{{"model":"{model}","temperature":0.2,"messages":[{{"role":"system","content":"You are a helpful assistant of a bank."}}"#
+    );
+    let mut turn = 0;
+    while body.len() < size {
+        let role = ["user", "assistant"][turn % 2];
+        let _ = write!(body, r#",{{"role":"{role}","content":""#);
+        let end = body.len() + TURN;
+        while body.len() < end {
+            let n = body.len();
+            let _ = write!(
+                body,
+                r#"Order {n} of 12.03.2026 at 14:{:02} came to 1 {:03} 450,00 KZT.\nПо заявке {n} решение: \"принято\", срок 5 дней, ставка 14,{} %. The desk will look into it and answer by the end of the week. "#,
+                n % 60,
+                n % 1000,
+                n % 10
+            );
+        }
+        // One in each of the user's turns.
+        if let Some(value) = VALUES.get(turn / 2).filter(|_| turn % 2 == 0) {
+            body += value;
+        }
+        body += r#""}"#;
+        turn += 1;
+    }
+    body += "]}";
     Bytes::from(body)
 }

@@ -149,6 +149,9 @@ pub(crate) const BEHIND: &str = "stream-1-0-9";
 /// The model whose route masks personal data.
 pub(crate) const MASKED: &str = "plain-1025";
 
+/// Another such model, which is asked for a conversation.
+pub(crate) const CONVERSATION: &str = "plain-1026";
+
 /// Pillion with a key, two targets for each of `models`, and its record on.
 ///
 /// # Errors
@@ -212,7 +215,7 @@ fn configuration(
         } else {
             format!("first/{model}, second/{model}")
         };
-        let more = if model == MASKED {
+        let more = if [MASKED, CONVERSATION].contains(&model.as_str()) {
             ", privacy: { mask: [email, phone, card, iban, iin, bin, passport, contract, address, ip] }"
         } else {
             ""

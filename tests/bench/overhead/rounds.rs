@@ -24,17 +24,19 @@ const SHORT: &str = "stream-1-0-8";
 const BEHIND: &str = process::BEHIND;
 /// A kilobyte, of a route that masks personal data.
 const MASKED: &str = process::MASKED;
+const CONVERSATION: &str = process::CONVERSATION;
 const HOLD: &str = "hold";
 /// The same in Anthropic's dialect, for callers of OpenAI's: a kilobyte of text in sixteen events.
 const CLAUDE_PLAIN: &str = "claude-sonnet-4-5-stream-16-0-22";
 const CLAUDE_BURST: &str = "claude-sonnet-4-5-stream-640-0-64";
-const MODELS: [&str; 9] = [
+const MODELS: [&str; 10] = [
     PLAIN,
     PACED,
     BURST,
     SHORT,
     BEHIND,
     MASKED,
+    CONVERSATION,
     HOLD,
     CLAUDE_PLAIN,
     CLAUDE_BURST,
@@ -81,6 +83,11 @@ const fn added(name: &'static str, label: &'static str) -> Metric {
 static CPU_1K: Metric = metric("cpu_1k", "CPU per request of 1 KB", "µs");
 static CPU_20K: Metric = metric("cpu_20k", "CPU per request of 20 KB", "µs");
 static CPU_20K_MASKED: Metric = metric("cpu_20k_masked", "the same, masked", "µs");
+static CPU_20K_CONVERSATION: Metric = metric(
+    "cpu_20k_conversation",
+    "a conversation of 20 KB with ten values, masked",
+    "µs",
+);
 static CPU_200K: Metric = metric("cpu_200k", "CPU per request of 200 KB", "µs");
 static RATE: Metric = metric("rate", "requests, 16 connections", "/s");
 static CORE: Metric = metric("core", "core used by the proxy", "%");
@@ -109,12 +116,16 @@ static READY_MIN: Metric = metric("ready_min", "time to ready, least", "ms");
 static READY_MEDIAN: Metric = metric("ready_median", "time to ready, median", "ms");
 static BINARY: Metric = metric("binary", "binary, as built", "KiB");
 
-static SCENARIOS: [Scenario; 11] = [
+static SCENARIOS: [Scenario; 12] = [
     plain(1024, 16, Some(&CPU_1K), Some([&RATE, &CORE]), None),
     plain(20 * 1024, 16, Some(&CPU_20K), None, None),
     Scenario {
         model: MASKED,
         ..plain(20 * 1024, 16, Some(&CPU_20K_MASKED), None, None)
+    },
+    Scenario {
+        model: CONVERSATION,
+        ..plain(20 * 1024, 16, Some(&CPU_20K_CONVERSATION), None, None)
     },
     plain(200 * 1024, 16, Some(&CPU_200K), None, None),
     plain(1024, 1, None, None, Some([&P50, &P99])),

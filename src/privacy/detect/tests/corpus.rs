@@ -6,8 +6,8 @@ use super::super::numbers::class_of;
 use crate::privacy::Class;
 
 /// A text, and what is personal in it: the class and the place.
-pub(super) struct Item {
-    pub(super) text: String,
+pub(in crate::privacy) struct Item {
+    pub(in crate::privacy) text: String,
     pub(super) labels: Vec<(Class, std::ops::Range<usize>)>,
 }
 
@@ -670,7 +670,7 @@ fn ip(rng: &mut Rng) -> Item {
 }
 
 /// As many items of each class.
-pub(super) fn positives(rng: &mut Rng, count: usize) -> Vec<Item> {
+pub(in crate::privacy) fn positives(rng: &mut Rng, count: usize) -> Vec<Item> {
     let mut items = Vec::new();
     for _ in 0..count {
         items.push(email(rng));
@@ -818,7 +818,7 @@ const NEGATIVES: &[&str] = &[
 ];
 
 /// As many of them, in frames.
-pub(super) fn negatives(rng: &mut Rng, count: usize) -> Vec<Item> {
+pub(in crate::privacy) fn negatives(rng: &mut Rng, count: usize) -> Vec<Item> {
     (0..count)
         .map(|_| {
             let form = pick(rng, NEGATIVES);
@@ -839,7 +839,7 @@ pub(super) fn negatives(rng: &mut Rng, count: usize) -> Vec<Item> {
 }
 
 /// Business text without personal data: paragraphs whose figures are drawn.
-pub(super) fn business(rng: &mut Rng, bytes: usize) -> String {
+pub(in crate::privacy) fn business(rng: &mut Rng, bytes: usize) -> String {
     let mut text = String::new();
     while text.len() < bytes {
         let paragraph = pick(rng, super::business::PARAGRAPHS);
