@@ -54,7 +54,9 @@ def running(rootfs, config, *args):
     os.makedirs(f"{rootfs}/etc/pillion", exist_ok=True)
     with open(f"{rootfs}/etc/pillion/pillion.yaml", "w") as file:
         file.write(config)
-    inside = "setpriv --no-new-privs --bounding-set=-all,+sys_chroot,+setuid,+setgid chroot --userspec=65532:65532"
+    # Their places are found here: the program gets no environment but its own.
+    setpriv, chroot = (shutil.which(name, path="/usr/bin:/usr/sbin:/bin:/sbin") for name in ("setpriv", "chroot"))
+    inside = f"{setpriv} --no-new-privs --bounding-set=-all,+sys_chroot,+setuid,+setgid {chroot} --userspec=65532:65532"
     script = f'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec env -i PILLION_CONFIG=/etc/pillion/pillion.yaml {inside} "$0" /usr/bin/pillion "$@"'
     process = subprocess.Popen(
         ["unshare", "--mount", "sh", "-c", script, rootfs, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -103,7 +105,7 @@ def test_it_runs_in_an_empty_root_that_it_cannot_write(rootfs):
             "listen": f"127.0.0.1:{listen}",
             "admin": f"127.0.0.1:{admin}",
             "allow_anonymous": True,
-            "simulate": {"sim": {"listen": f"127.0.0.1:{provider}"}},
+            "simulate": {"sim": {"listen": f"127.0.0.1:{provider}", "models": {"*": {"first_token": "1ms"}}}},
             "providers": {"sim": {"kind": "openai-compatible", "base_url": f"http://127.0.0.1:{provider}/v1"}},
             "routes": {"chat": {"targets": ["sim/m"]}},
         }
