@@ -8,30 +8,31 @@
 mod base_url;
 mod privacy;
 mod residency;
+mod route;
 mod rule;
+mod target;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
 use jiff::Timestamp;
 
-use crate::chat::Surface;
-use crate::dialect::Dialect;
-use crate::facts::{Extras, Facts, Families, list_price};
-use crate::health::{self, Capacity, Priority};
+use crate::health::Priority;
 use crate::limit::{Terms, Under};
-use crate::price::{Exchange, Price};
+use crate::price::Exchange;
 use crate::privacy::Detectors;
 use crate::secret::{Reference, StorePlaces};
 
 pub use self::base_url::BaseUrl;
 pub use self::privacy::{Content, Privacy, Unscannable};
 pub use self::residency::Residency;
+pub use self::route::{
+    Hedge, Member, OnBreak, OnUnsupported, Percent, Place, Route, Select, Timeouts,
+};
 pub use self::rule::{Condition, Fact, Hours, Rule, TAG, Wanted, short};
+pub use self::target::{Abilities, Kind, Provider, Target};
 
 /// One configuration, resolved.
 #[derive(Debug)]
@@ -67,6 +68,28 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// One in which there is nothing but who may call.
+    #[cfg(test)]
+    pub(crate) fn of(callers: Callers) -> Self {
+        Self {
+            version: "".into(),
+            identity: Identity::default(),
+            routes: BTreeMap::new(),
+            aliases: HashMap::new(),
+            providers: BTreeMap::new(),
+            secret_stores: StorePlaces::new(),
+            secret_max_stale: Duration::from_hours(12),
+            callers,
+            body_limit: 0,
+            hosts: BTreeSet::new(),
+            instances: None,
+            teams: BTreeMap::new(),
+            exchange: Exchange::default(),
+            admin_token: None,
+            detectors: Arc::default(),
+        }
+    }
+
     /// The route that a `model` string means, by name or by alias.
     pub fn route(&self, model: &str) -> Option<&Arc<Route>> {
         self.routes.get(model).or_else(|| self.aliases.get(model))
@@ -159,348 +182,4 @@ impl Key {
             .as_ref()
             .is_none_or(|routes| routes.contains(&route.name))
     }
-}
-
-/// What an application names in `model`.
-#[derive(Debug)]
-pub struct Route {
-    pub name: Arc<str>,
-    /// The fallback order: at least one place, by construction.
-    pub places: Vec<Place>,
-    /// The first that fits a request decides what comes before these places, or instead of them.
-    pub rules: Vec<Rule>,
-    /// Where its requests must stay.
-    pub residency: Option<Arc<str>>,
-    pub privacy: Privacy,
-    /// What its records hold of a request and its answer.
-    pub content: Content,
-    pub timeouts: Timeouts,
-    /// The share of what is left of the deadline that an attempt leaves to the next target.
-    pub reserve: Percent,
-    /// Attempts per request, retries and fallbacks together; at least 1.
-    pub max_attempts: u32,
-    /// Whether the caller sees the upstream's model name instead of the string it sent.
-    pub expose_model: bool,
-    /// Whether a connection to every target is kept open, so that a switch pays no handshake.
-    pub warm: bool,
-    pub unsupported: OnUnsupported,
-    /// When its targets are left, and when they are slow.
-    pub health: health::Policy,
-    pub hedge: Option<Hedge>,
-    /// Identical requests of one key within so long are one.
-    pub dedupe: Option<Duration>,
-    pub on_break: OnBreak,
-    /// What all may use of it together.
-    pub terms: Option<Arc<Terms>>,
-}
-
-/// A second target is asked while the first one keeps silent for longer than it does but once in
-/// twenty times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hedge {
-    /// The tokens sent for nothing may be this share of all that are sent.
-    pub spend: Percent,
-}
-
-impl Hedge {
-    /// `hedge: on`.
-    pub const ON: Self = Self { spend: Percent(5) };
-}
-
-/// What becomes of an answer that breaks off when some of it has gone out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnBreak {
-    /// The caller is told.
-    Error,
-    /// Another target is asked to go on, where the answer is plain text.
-    Continue,
-}
-
-/// What becomes of a field that a target of another dialect cannot be told, and without which the
-/// answer is an answer all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnUnsupported {
-    Drop,
-    Reject,
-}
-
-impl Route {
-    /// A route that nobody configured: to one target, with the limits of the `interactive` profile.
-    pub fn to(target: impl Into<Arc<Target>>) -> Self {
-        Self {
-            name: "-".into(),
-            places: vec![Place {
-                members: vec![Member {
-                    target: target.into(),
-                    weight: 1,
-                }],
-                select: Select::Weighted,
-            }],
-            rules: Vec::new(),
-            residency: None,
-            privacy: Privacy::default(),
-            content: Content::Nothing,
-            timeouts: Timeouts::INTERACTIVE,
-            reserve: Percent(40),
-            max_attempts: 4,
-            expose_model: false,
-            warm: false,
-            unsupported: OnUnsupported::Drop,
-            health: health::Policy::DEFAULT,
-            hedge: None,
-            dedupe: None,
-            on_break: OnBreak::Error,
-            terms: None,
-        }
-    }
-
-    /// Every target once, its own in the order written and then those of its rules.
-    pub fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
-        let rules = self.rules.iter().flat_map(|rule| &rule.places);
-        let members = self.places.iter().chain(rules).flat_map(|it| &it.members);
-        let mut targets: Vec<&Arc<Target>> = Vec::new();
-        for Member { target, .. } in members {
-            if !targets.iter().any(|known| known.id == target.id) {
-                targets.push(target);
-            }
-        }
-        targets.into_iter()
-    }
-}
-
-/// One place in the fallback order: a single target, or a group that shares the place.
-#[derive(Debug)]
-pub struct Place {
-    /// At least one; the weights are not all zero.
-    pub members: Vec<Member>,
-    pub select: Select,
-}
-
-/// Which member of a place is asked first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Select {
-    /// By weight; the same one for all of a conversation.
-    Weighted,
-    /// The one that is expected to answer first.
-    Fastest,
-    /// The one with the lowest price.
-    Cheapest,
-}
-
-impl Select {
-    /// As the operator writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Weighted => "weighted",
-            Self::Fastest => "fastest",
-            Self::Cheapest => "cheapest",
-        }
-    }
-}
-
-#[derive(Debug)]
-pub struct Member {
-    pub target: Arc<Target>,
-    pub weight: u32,
-}
-
-/// How long a request may take. All of them are positive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    /// A plain answer whole; a stream until its commit point.
-    pub whole: Duration,
-    /// A streamed attempt until its first meaningful event.
-    pub first_token: Duration,
-    /// A plain attempt until its whole answer.
-    pub answer: Duration,
-    /// Between two events of a stream.
-    pub idle: Duration,
-    /// A stream from its commit point to its end.
-    pub stream: Duration,
-}
-
-impl Timeouts {
-    /// Those of the profile that holds where none is named.
-    pub const INTERACTIVE: Self = Self {
-        whole: Duration::from_secs(30),
-        first_token: Duration::from_millis(2500),
-        answer: Duration::from_secs(18),
-        idle: Duration::from_secs(15),
-        stream: Duration::from_mins(10),
-    };
-}
-
-/// A whole number of hundredths, 0 to 100.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Percent(u8);
-
-impl Percent {
-    pub const ZERO: Self = Self(0);
-
-    pub fn try_new(hundredths: u8) -> Option<Self> {
-        (hundredths <= 100).then_some(Self(hundredths))
-    }
-
-    pub fn hundredths(self) -> u8 {
-        self.0
-    }
-
-    /// This share of `span`.
-    pub fn of(self, span: Duration) -> Duration {
-        span * u32::from(self.0) / 100
-    }
-}
-
-/// Provider and upstream model: one place that a request may be sent.
-#[derive(Debug)]
-pub struct Target {
-    /// `provider/model`, as written in routes, records and metrics.
-    pub id: Arc<str>,
-    pub provider: Arc<Provider>,
-    /// The model's name at the provider.
-    pub model: Arc<str>,
-    /// The context length in tokens, where the operator declared it.
-    pub context: Option<u64>,
-    /// Whether `stream_options.include_usage` may be added to a request that did not ask for it.
-    pub stream_usage: bool,
-    /// What is known of its model's family.
-    pub facts: Arc<Facts>,
-    pub can: Abilities,
-    /// What its tokens cost, where that is known.
-    pub price: Option<Price>,
-}
-
-/// What the operator says of a target, for or against what is known of its model's family.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Abilities {
-    pub tools: Option<bool>,
-    pub images: Option<bool>,
-    pub json_schema: Option<bool>,
-}
-
-impl Target {
-    /// A target of which nothing is known but what comes with Pillion.
-    pub fn new(
-        id: impl Into<Arc<str>>,
-        provider: Arc<Provider>,
-        model: impl Into<Arc<str>>,
-    ) -> Self {
-        let model = model.into();
-        Self {
-            id: id.into(),
-            provider,
-            facts: Families::built_in().of(&model),
-            model,
-            context: None,
-            stream_usage: true,
-            can: Abilities::default(),
-            price: None,
-        }
-    }
-
-    /// With the price of the lists that come with Pillion, where they have one.
-    #[must_use]
-    pub fn listed(self, exchange: &Exchange) -> Self {
-        Self {
-            price: self.provider.list_price(&self.model, exchange),
-            ..self
-        }
-    }
-
-    /// What a request of `surface` is written in for this target; `None` where its provider has
-    /// nothing like it.
-    pub fn dialect(&self, surface: Surface) -> Option<Dialect> {
-        let provider = &*self.provider;
-        let is_claude = self.facts.extras == Extras::Claude;
-        match (&provider.kind, surface) {
-            (_, Surface::Models | Surface::Passthrough) => None,
-            (
-                Kind::OpenAi
-                | Kind::OpenAiCompatible
-                | Kind::AzureV1
-                | Kind::AzureDeployments { .. },
-                surface,
-            ) => match surface {
-                Surface::Responses if provider.responses => Some(Dialect::Responses),
-                // It has no count of tokens: they are estimated.
-                Surface::CountTokens => None,
-                _ => Some(Dialect::OpenAi),
-            },
-            (_, Surface::Completions) | (Kind::Anthropic, Surface::Embeddings) => None,
-            (Kind::Anthropic, _) => Some(Dialect::Anthropic),
-            (Kind::Vertex { .. }, surface) if is_claude && surface != Surface::Embeddings => {
-                Some(Dialect::AnthropicInCloud)
-            }
-            (Kind::Gemini | Kind::Vertex { .. }, _) => Some(Dialect::Gemini),
-            // Converse takes thinking apart; a caller that speaks Claude's own dialect is spared that.
-            (Kind::Bedrock { .. }, Surface::Messages) if is_claude => {
-                Some(Dialect::AnthropicInCloud)
-            }
-            (Kind::Bedrock { .. }, _) => Some(Dialect::Converse),
-        }
-    }
-}
-
-/// One upstream account.
-#[derive(Debug)]
-pub struct Provider {
-    pub name: Arc<str>,
-    pub kind: Kind,
-    pub base_url: BaseUrl,
-    /// Where its key is; some servers inside need none.
-    pub secret: Option<Reference>,
-    /// A PEM file of authorities trusted for this provider beside the system's.
-    pub ca: Option<PathBuf>,
-    /// Sent with each request that does not have them already. None of them is a credential.
-    pub headers: HeaderMap,
-    /// Whether it serves `/responses` itself.
-    pub responses: bool,
-    /// What the account takes, as declared.
-    pub capacity: Capacity,
-    /// Where it is, in the operator's words.
-    pub residency: Vec<Arc<str>>,
-}
-
-impl Provider {
-    /// What `model` costs here by the lists that come with Pillion. `None` also where the list is in another
-    /// currency than the operator's and there is no rate.
-    pub fn list_price(&self, model: &str, exchange: &Exchange) -> Option<Price> {
-        let at = |location: &str| format!("vertex:{location}");
-        let (place, kind) = match &self.kind {
-            Kind::OpenAi => (None, "openai"),
-            Kind::OpenAiCompatible => (None, self.base_url.host()),
-            Kind::AzureV1 | Kind::AzureDeployments { .. } => (None, "azure"),
-            Kind::Anthropic => (None, "anthropic"),
-            Kind::Gemini => (None, "gemini"),
-            Kind::Vertex { location, .. } => (Some(at(location)), "vertex"),
-            Kind::Bedrock { .. } => (None, "bedrock"),
-        };
-        let places = place.as_deref().into_iter().chain([kind]);
-        Price::listed(list_price(places, model)?, exchange)
-    }
-}
-
-/// How a provider is addressed and what it speaks: the first four speak one dialect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
-    OpenAi,
-    OpenAiCompatible,
-    /// Azure's v1 form: `{base}/openai/v1/…`, no `api-version`.
-    AzureV1,
-    /// Azure's classic form: `{base}/openai/deployments/{model}/…?api-version=…`.
-    AzureDeployments {
-        api_version: Arc<str>,
-    },
-    /// Anthropic's own API. Its `anthropic-version` is among the provider's headers.
-    Anthropic,
-    /// The Gemini API with a key of AI Studio.
-    Gemini,
-    Vertex {
-        project: Arc<str>,
-        location: Arc<str>,
-    },
-    Bedrock {
-        /// Where requests are signed for, whatever the URL says.
-        region: Arc<str>,
-    },
 }
