@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::requests::{part, read};
 use crate::record::Seen;
 
 /// How many of those that run are told; of the others, that they are there.
@@ -65,8 +66,8 @@ pub(super) fn after(query: Option<&str>) -> u64 {
 
 /// What is told of these records.
 pub(super) fn ended(records: &[Arc<[u8]>]) -> Vec<Value> {
-    let read = |record: &Arc<[u8]>| serde_json::from_slice(record).ok();
-    records.iter().filter_map(read).map(told).collect()
+    let records = records.iter().filter_map(|record| read(record));
+    records.map(told).collect()
 }
 
 fn told(mut record: Map<String, Value>) -> Value {
@@ -77,11 +78,6 @@ fn told(mut record: Map<String, Value>) -> Value {
     let attempts = attempts.map(|attempt| Value::Object(part(attempt, &ATTEMPT)));
     told.insert("attempts".into(), attempts.collect());
     Value::Object(told)
-}
-
-fn part(whole: &mut Map<String, Value>, names: &[&str]) -> Map<String, Value> {
-    let taken = |name: &&str| Some(((*name).to_owned(), whole.get_mut(*name)?.take()));
-    names.iter().filter_map(taken).collect()
 }
 
 #[cfg(test)]

@@ -37,10 +37,7 @@ pub(super) fn list(records: &[Arc<[u8]>]) -> String {
 fn short(mut record: Map<String, Value>) -> Value {
     let attempts = record.get("attempts").and_then(Value::as_array);
     let attempts = attempts.map_or(0, Vec::len);
-    let listed = LISTED.into_iter();
-    let mut short: Map<String, Value> = listed
-        .filter_map(|key| Some((key.to_owned(), record.get_mut(key)?.take())))
-        .collect();
+    let mut short = part(&mut record, &LISTED);
     short.insert("attempts".into(), attempts.into());
     Value::Object(short)
 }
@@ -66,7 +63,14 @@ pub(super) fn one(records: &[Arc<[u8]>], id: &str, with_content: bool) -> Option
     Some(out.into())
 }
 
-fn read(record: &[u8]) -> Option<Map<String, Value>> {
+/// Those members of an object that are named, in the order of the names.
+pub(super) fn part(whole: &mut Map<String, Value>, names: &[&str]) -> Map<String, Value> {
+    let taken = |name: &&str| Some(((*name).to_owned(), whole.get_mut(*name)?.take()));
+    names.iter().filter_map(taken).collect()
+}
+
+/// A record as an object; `None` where it is none.
+pub(super) fn read(record: &[u8]) -> Option<Map<String, Value>> {
     serde_json::from_slice(record).ok()
 }
 

@@ -1,6 +1,6 @@
 //! What is answered to whom, and what is seen in it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::{Effective, Format, Sources};
 use crate::secret::{Ambient, Reference, StorePlaces};
-use crate::snapshot::{BaseUrl, Callers, Identity, Kind, Provider, Snapshot};
+use crate::snapshot::{BaseUrl, Callers, Kind, Provider, Snapshot};
 use crate::tasks::Tasks;
 use crate::upstream::{Clients, Egress};
 
@@ -45,20 +45,8 @@ fn snapshot(version: &str, secrets: &[(&str, &Reference)]) -> Arc<Snapshot> {
     };
     Arc::new(Snapshot {
         version: version.into(),
-        identity: Identity::default(),
-        routes: BTreeMap::new(),
-        aliases: HashMap::new(),
         providers: secrets.iter().map(provider).collect(),
-        secret_stores: StorePlaces::new(),
-        secret_max_stale: std::time::Duration::from_hours(12),
-        callers: Callers::Keys(HashMap::new()),
-        body_limit: 0,
-        hosts: BTreeSet::new(),
-        instances: None,
-        teams: BTreeMap::new(),
-        exchange: crate::price::Exchange::default(),
-        admin_token: None,
-        detectors: Arc::default(),
+        ..Snapshot::of(Callers::Keys(HashMap::new()))
     })
 }
 

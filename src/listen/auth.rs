@@ -79,7 +79,7 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet, HashMap};
+    use std::collections::HashMap;
 
     use super::*;
     use crate::snapshot::Identity;
@@ -94,24 +94,11 @@ mod tests {
 
     fn snapshot(environment: Option<&str>, callers: Callers) -> Snapshot {
         Snapshot {
-            version: "".into(),
             identity: Identity {
                 environment: environment.map(Into::into),
                 ..Identity::default()
             },
-            routes: BTreeMap::new(),
-            aliases: HashMap::new(),
-            providers: BTreeMap::new(),
-            secret_stores: BTreeMap::new(),
-            secret_max_stale: std::time::Duration::from_hours(12),
-            callers,
-            body_limit: 0,
-            hosts: BTreeSet::new(),
-            instances: None,
-            teams: BTreeMap::new(),
-            exchange: crate::price::Exchange::default(),
-            admin_token: None,
-            detectors: Arc::default(),
+            ..Snapshot::of(callers)
         }
     }
 

@@ -35,6 +35,20 @@ impl Place {
             ..AuditSinks::default()
         })
     }
+
+    /// What waits after fifty records, which lie in several segments.
+    async fn rotated(&self) -> Outbox {
+        let (records, outbox) = self.open(4000);
+        for written in 1..=10 {
+            write(&records, 5);
+            // Each batch is on the disk before the next one.
+            while outbox.waiting() < written * 5 {
+                tokio::task::yield_now().await;
+            }
+        }
+        records.close();
+        outbox
+    }
 }
 
 impl Drop for Place {
@@ -81,15 +95,7 @@ fn all(from: u64, to: u64) -> Vec<u64> {
 #[tokio::test]
 async fn what_a_file_holds_is_sent_once_over_rotations_and_starts() {
     let place = Place::new();
-    let (records, mut outbox) = place.open(4000);
-    for written in 1..=10 {
-        write(&records, 5);
-        // Each batch is on the disk before the next one.
-        while outbox.waiting() < written * 5 {
-            tokio::task::yield_now().await;
-        }
-    }
-    records.close();
+    let mut outbox = place.rotated().await;
     assert!(segments(&place.file()).unwrap().len() > 2);
     assert_eq!(sent(&mut outbox).await, all(1, 50));
     let (records, mut outbox) = place.open(4000);
@@ -105,14 +111,7 @@ async fn what_a_file_holds_is_sent_once_over_rotations_and_starts() {
 #[tokio::test]
 async fn a_clock_that_was_put_back_between_rotations_loses_nothing() {
     let place = Place::new();
-    let (records, mut outbox) = place.open(4000);
-    for written in 1..=10 {
-        write(&records, 5);
-        while outbox.waiting() < written * 5 {
-            tokio::task::yield_now().await;
-        }
-    }
-    records.close();
+    let mut outbox = place.rotated().await;
     let later: Vec<PathBuf> = segments(&place.file())
         .unwrap()
         .into_iter()
