@@ -9,6 +9,7 @@ pub mod log;
 pub mod metrics;
 pub mod names;
 mod spend;
+mod times;
 
 pub use label::Label;
 pub use lately::{By, Hour, Lately, Sample};

@@ -68,6 +68,7 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
             "report",
             "snapshot",
             "telemetry/lately.rs",
+            "telemetry/times.rs",
             "admin/activity.rs",
         ],
         &[
