@@ -176,6 +176,13 @@ fn heads_line(text: &str, start: usize) -> bool {
     text[line..start].chars().all(|c| is_blank(c) || c == '#')
 }
 
+/// `17:00`, `9:05:30`.
+fn is_time(run: &str) -> bool {
+    let is_part =
+        |part: &str| matches!(part.len(), 1..=2) && part.bytes().all(|byte| byte.is_ascii_digit());
+    run.split(':').all(is_part)
+}
+
 /// The IPv6 address around the colon at `at`. Returns where to go on.
 pub(super) fn v6(look: &mut Look<'_>, at: usize) -> usize {
     let bytes = look.text.as_bytes();
@@ -192,9 +199,10 @@ pub(super) fn v6(look: &mut Look<'_>, at: usize) -> usize {
         .take_while(|byte| fits(byte))
         .count();
     let mut run = &look.text[start..start + length];
-    // What is no address is looked at by the others.
-    let next = at + 1;
     run = run.trim_end_matches('.');
+    // What is no address is looked at by the others, but for the time of a day: a number behind it does
+    // not begin with its minutes.
+    let next = if is_time(run) { start + length } else { at + 1 };
     if run.ends_with(':') && !run.ends_with("::") {
         run = &run[..run.len() - 1];
     }
