@@ -1,6 +1,5 @@
 //! What is found, case by case; and how often, over a generated corpus.
 
-mod business;
 pub(in crate::privacy) mod corpus;
 mod figures;
 mod forms;
