@@ -4,8 +4,6 @@ use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
-use zeroize::Zeroizing;
-
 use super::again::Again;
 use super::class::{Classes, Found};
 use super::detect::{Detectors, Hit, resolve};
@@ -26,7 +24,7 @@ pub struct Survey {
 
 /// A text that may hold a value.
 struct Seen {
-    text: Zeroizing<String>,
+    text: String,
     part: Part,
     hits: Vec<Hit>,
     /// Where in the body it stands, unless within a string that is JSON.
@@ -215,7 +213,7 @@ impl Visit for Look<'_> {
         self.known.pass_over(text, &mut hits);
         self.vault.reserve(text);
         self.texts.push(Seen {
-            text: Zeroizing::new(text.to_owned()),
+            text: text.to_owned(),
             part: context.part,
             hits,
             span: context.span,

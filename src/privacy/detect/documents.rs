@@ -127,6 +127,12 @@ fn letters_before(text: &str, at: usize) -> Letters {
         first: None,
         spaced: false,
     };
+    // What most numbers have before them.
+    if let [.., b'!'..=b'@' | b'a'..=b'z'] | [.., b'!'..=b'@' | b'a'..=b'z', b' '] =
+        text.as_bytes()[..at]
+    {
+        return letters;
+    }
     let mut end = at;
     if let Some((_, before)) = visible_before(text, end).filter(|(c, _)| is_blank(*c)) {
         end = before;

@@ -207,12 +207,27 @@ const LENGTHS: &[(u8, &str)] = &[
     (33, "RU"),
 ];
 
+/// The same by the letters of a country; 0 where it has none.
+const LENGTH_OF: [[u8; 26]; 26] = {
+    let mut lengths = [[0; 26]; 26];
+    let mut row = 0;
+    while row < LENGTHS.len() {
+        let (length, countries) = LENGTHS[row];
+        let letters = countries.as_bytes();
+        let mut at = 0;
+        while at < letters.len() {
+            lengths[(letters[at] - b'A') as usize][(letters[at + 1] - b'A') as usize] = length;
+            at += 3;
+        }
+        row += 1;
+    }
+    lengths
+};
+
 fn length_of(country: [char; 2]) -> Option<usize> {
-    let row = LENGTHS.iter().find(|(_, countries)| {
-        let mut countries = countries.split(' ');
-        countries.any(|known| known.chars().eq(country))
-    });
-    row.map(|(length, _)| usize::from(*length))
+    let [first, second] = country.map(|letter| (letter as usize).wrapping_sub('A' as usize));
+    let length = *LENGTH_OF.get(first)?.get(second)?;
+    (length > 0).then_some(usize::from(length))
 }
 
 /// An IBAN whose check digits are at `at`: two letters of a country before, its length, modulo 97.

@@ -377,11 +377,34 @@ pub fn check(text: &str) -> Result<()> {
 
 /// `text` as a JSON string, with its quotes.
 pub fn quote(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len() + text.len() / 16 + 2);
-    let written = serde_json::to_writer(&mut out, text).ok();
-    // A string always serialises; the empty one stands for the impossible.
-    let quoted = written.and_then(|()| String::from_utf8(out).ok());
-    quoted.unwrap_or_else(|| "\"\"".into())
+    let mut out = String::with_capacity(text.len() + text.len() / 16 + 2);
+    out.push('"');
+    let mut rest = text;
+    loop {
+        let (plain, more) = rest.split_at(token::plain(rest.as_bytes()));
+        out.push_str(plain);
+        let Some(&special) = more.as_bytes().first() else {
+            break;
+        };
+        match special {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            0x08 => out.push_str("\\b"),
+            0x0c => out.push_str("\\f"),
+            control => {
+                out.push_str("\\u00");
+                for digit in [control >> 4, control & 0x0f] {
+                    out.extend(char::from_digit(digit.into(), 16));
+                }
+            }
+        }
+        rest = &more[1..];
+    }
+    out.push('"');
+    out
 }
 
 /// Undoes the escapes of a string that [`Cursor`] has checked.

@@ -188,3 +188,31 @@ fn every_string_is_shown_with_its_key() {
     let expected = expected.map(|(key, string)| (key.map(str::to_owned), string.to_owned()));
     assert_eq!(shown, expected);
 }
+
+#[test]
+fn a_string_ends_at_the_first_byte_that_ends_it() {
+    for byte in 0..0x80_u8 {
+        for place in 0..20 {
+            let mut text = vec![b'\x7f'; 24];
+            text[place] = byte;
+            // What comes behind it must not be taken for it.
+            text[place + 1..].fill(b'"');
+            let ends = byte < 0x20 || byte == b'"' || byte == b'\\';
+            let expected = place + usize::from(!ends);
+            assert_eq!(token::plain(&text), expected, "{byte:#x} at {place}");
+            assert_eq!(token::plain(&text[..=place]), expected);
+        }
+    }
+    let letters = "é日𝄞ÿ".repeat(5);
+    assert_eq!(token::plain(letters.as_bytes()), letters.len());
+}
+
+#[test]
+fn quotes_as_serde_json_does() {
+    let every: String = ('\0'..='\u{ff}').chain(['日', '𝄞', '\u{2028}']).collect();
+    let mut texts: Vec<String> = every.chars().map(String::from).collect();
+    texts.extend(["".into(), "plain".into(), "ends with \\".into(), every]);
+    for text in texts {
+        assert_eq!(quote(&text), serde_json::to_string(&text).unwrap());
+    }
+}
