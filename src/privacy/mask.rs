@@ -36,8 +36,36 @@ struct Seen {
 pub struct Masked {
     /// `None` where nothing had to be taken out: the body goes as it came.
     pub body: Option<String>,
+    pub moved: Moved,
     pub vault: Vault,
     pub found: Found,
+}
+
+/// Where in a changed body is what stood elsewhere before.
+#[derive(Debug, Default)]
+pub struct Moved {
+    /// Where what was changed ended, and where that ends now; in order.
+    ends: Vec<(usize, usize)>,
+}
+
+impl Moved {
+    fn by<'s>(splices: impl IntoIterator<Item = &'s Splice>) -> Self {
+        let (mut before, mut now) = (0, 0);
+        let ends = splices.into_iter().map(|(span, other)| {
+            now += span.start - before + other.len();
+            before = span.end;
+            (before, now)
+        });
+        let ends = ends.collect();
+        Self { ends }
+    }
+
+    /// Of a place that lies in nothing that was changed.
+    pub fn place(&self, at: usize) -> usize {
+        let behind = self.ends.partition_point(|(before, _)| *before <= at);
+        let last = behind.checked_sub(1).and_then(|last| self.ends.get(last));
+        last.map_or(at, |(before, now)| now + (at - before))
+    }
 }
 
 impl fmt::Debug for Survey {
@@ -131,8 +159,13 @@ impl Survey {
     ) -> Result<Masked, Invalid> {
         let mut vault = Vault::reserving(self.reserved.clone());
         let (found, texts) = self.replaced(detectors, classes, &mut vault);
-        let body = self.written(detectors, body, To::Peer, texts)?;
-        Ok(Masked { body, vault, found })
+        let splices = self.splices(detectors, body, To::Peer, texts)?;
+        Ok(Masked {
+            body: walk::spliced(body, &splices),
+            moved: Moved::by(&splices),
+            vault,
+            found,
+        })
     }
 
     /// What the texts become without `classes`, in their order; `None` for one that stays as it is.
@@ -166,31 +199,30 @@ impl Survey {
         (found, texts.collect())
     }
 
-    /// `body`, the one that was surveyed, with what its texts have become; `None` where it stays as it is.
+    /// What is to stand in which places of `body`, the one that was surveyed, where its texts have become `texts`.
     ///
     /// # Errors
     /// Where the body stops being JSON.
-    pub(super) fn written(
+    pub(super) fn splices(
         &self,
         detectors: &Detectors,
         body: &str,
         to: To,
         texts: Vec<Option<String>>,
-    ) -> Result<Option<String>, Invalid> {
+    ) -> Result<Vec<Splice>, Invalid> {
         let is_nested =
             |(seen, text): (&Seen, &Option<String>)| text.is_some() && seen.span.is_none();
         if self.texts.iter().zip(&texts).any(is_nested) {
             // What stands within a string that is JSON is written where it is walked.
             let walked = walk::walk(body, to, &mut Write::new(detectors, texts))?;
-            return Ok(walk::spliced(body, &walked.splices));
+            return Ok(walked.splices);
         }
         let spans = self.texts.iter().map(|seen| seen.span.clone());
         let changed = spans.zip(texts);
         let changed = changed.filter_map(|(span, text)| Some((span?, quote(&text?))));
-        let changed: Vec<Splice> = changed.collect();
-        let mut splices: Vec<&Splice> = self.notes.iter().chain(&changed).collect();
+        let mut splices: Vec<Splice> = self.notes.iter().cloned().chain(changed).collect();
         splices.sort_by_key(|(span, _)| span.start);
-        Ok(walk::spliced(body, splices))
+        Ok(splices)
     }
 }
 

@@ -47,7 +47,7 @@ pub use class::{Class, Classes, Found};
 pub use detect::{BadPattern, Detectors, Hit};
 pub use frames::Frames;
 pub use keys::Unscannable;
-pub use mask::{Masked, Survey, mask};
+pub use mask::{Masked, Moved, Survey, mask};
 pub use said::Said;
 pub use transcript::{MaskedText, Transcript};
 pub use unmask::{Form, Unmask};

@@ -90,8 +90,8 @@ impl Transcript {
         let survey = Survey::of_body(detectors, known, body, To::Record)?;
         let mut vault = known.going_on(survey.reserved());
         let (_, texts) = survey.replaced(detectors, Classes::ALL, &mut vault);
-        let text = survey.written(detectors, body, To::Record, texts)?;
-        let text = text.unwrap_or_else(|| {
+        let splices = survey.splices(detectors, body, To::Record, texts)?;
+        let text = walk::spliced(body, &splices).unwrap_or_else(|| {
             // Where it is cut anyway, the rest need not be copied.
             let end = body.floor_char_boundary(LONGEST + 4);
             body[..end].to_owned()

@@ -287,19 +287,19 @@ fn unreadable(privacy: &Privacy, ruled: bool) -> bool {
     privacy.refuses() && (!privacy.block.is_empty() || !ruled)
 }
 
-/// `None` where the masked body is no longer a request.
+/// `None` where the body is no JSON, which none of ours is.
 fn see(detectors: &Detectors, request: &Request, asked: Classes, mask: Classes) -> Option<Seen> {
-    let survey = Survey::read(detectors, request.text()).ok()?;
+    let text = request.text();
+    let survey = Survey::read(detectors, text).ok()?;
     let inspected = Inspected::of(&survey, asked);
     let masked = if inspected.found.classes().meets(mask) {
-        let masked = survey.mask(detectors, request.text(), mask).ok()?;
-        match masked.body {
-            Some(body) => {
-                let request = Request::read(request.surface, body.into()).ok()?;
-                Some((request, Arc::new(masked.vault)))
-            }
-            None => None,
-        }
+        let privacy::Masked {
+            body, moved, vault, ..
+        } = survey.mask(detectors, text, mask).ok()?;
+        body.map(|body| {
+            let request = request.reworded(body.into(), |at| moved.place(at));
+            (request, Arc::new(vault))
+        })
     } else {
         None
     };
@@ -358,5 +358,36 @@ routes: { chat: { targets: [a/m], privacy: { mask: [email] } } }
         let error = look(large, Instant::now()).await.unwrap_err();
         assert_eq!(error, GatewayError::PiiUnavailable);
         assert_eq!(error.wire().2, "pii_unavailable");
+    }
+
+    #[test]
+    fn a_masked_request_is_the_one_that_its_body_is() {
+        let detectors = Detectors::default();
+        let texts =
+            r#""messages":[{"role":"user","content":"anna@mail.kz, \u0438 boris@mail.kz"}]"#;
+        let asks = r#""metadata":{"a":"boris@mail.kz","b":"anna@mail.kz"}"#;
+        for options in [
+            "null",
+            "{}",
+            r#"{"x":1}"#,
+            r#"{"include_usage":true}"#,
+            r#"{"include_usage":false}"#,
+            r#"{"x":1,"include_usage":null}"#,
+        ] {
+            for body in [
+                format!(r#"{{"model":"m",{texts},"stream_options":{options},{asks}}}"#),
+                format!(r#"{{"stream_options":{options},{asks},{texts},"model":"m"}}"#),
+                format!(r#"{{{texts},"stream_options":{options},"model":"m",{asks}}}"#),
+            ] {
+                let request = Request::read(Surface::Chat, body.into()).unwrap();
+                let seen = see(&detectors, &request, Classes::ALL, Classes::ALL).unwrap();
+                let (masked, _) = seen.masked.unwrap();
+                let mut read = Request::read(Surface::Chat, masked.body.clone()).unwrap();
+                let text = masked.text();
+                assert!(!text.contains('@') && text.contains("[EMAIL_2]"), "{text}");
+                read.tokens = request.tokens;
+                assert_eq!(format!("{masked:?}"), format!("{read:?}"));
+            }
+        }
     }
 }

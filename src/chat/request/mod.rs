@@ -104,6 +104,30 @@ impl Request {
         })
     }
 
+    /// The same request with other words in some of its texts: `place` tells where in `body` is what stood
+    /// elsewhere in its own. What is weighed are the words that came.
+    #[must_use]
+    pub fn reworded(&self, body: Bytes, place: impl Fn(usize) -> usize) -> Self {
+        let moved = |span: &Range<usize>| place(span.start)..place(span.end);
+        let usage = match &self.usage {
+            UsageOption::Asked => UsageOption::Asked,
+            UsageOption::Absent { null } => UsageOption::Absent {
+                null: null.as_ref().map(moved),
+            },
+            UsageOption::Unset { open, empty } => UsageOption::Unset {
+                open: place(*open),
+                empty: *empty,
+            },
+            UsageOption::Declined(span) => UsageOption::Declined(moved(span)),
+        };
+        Self {
+            body,
+            model_span: moved(&self.model_span),
+            usage,
+            ..self.clone()
+        }
+    }
+
     /// The body as text.
     pub fn text(&self) -> &str {
         // It was checked when it was read, and bytes do not change.
