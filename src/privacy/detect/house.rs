@@ -2,6 +2,8 @@
 
 use super::chars::{char_at, digit, is_dash, is_letter};
 
+/// Digits of a house number, at most.
+pub(super) const DIGITS: usize = 4;
 /// Words that stand behind their number: a house, a flat, a floor, an office.
 pub(super) const BEHIND: [&str; 5] = ["үй", "пәтер", "қабат", "кеңсе", "дом"];
 

@@ -7,6 +7,7 @@
 //! <https://adilet.zan.kz/rus/docs/V1300008740> (IIN and BIN; all read 2026-11).
 
 mod address;
+mod around;
 mod chars;
 mod cluster;
 mod documents;
