@@ -8,8 +8,9 @@ use super::again::Again;
 use super::class::{Classes, Found};
 use super::detect::{Detectors, Hit, resolve};
 use super::keys::Unscannable;
+use super::splice::{Moved, Splice, spliced};
 use super::vault::Vault;
-use super::walk::{self, Context, Part, Splice, To, Visit};
+use super::walk::{self, Context, Part, To, Visit};
 use crate::wire::json::{Invalid, quote};
 
 /// What a request holds: the result of looking at each of its texts once.
@@ -39,33 +40,6 @@ pub struct Masked {
     pub moved: Moved,
     pub vault: Vault,
     pub found: Found,
-}
-
-/// Where in a changed body is what stood elsewhere before.
-#[derive(Debug, Default)]
-pub struct Moved {
-    /// Where what was changed ended, and where that ends now; in order.
-    ends: Vec<(usize, usize)>,
-}
-
-impl Moved {
-    fn by<'s>(splices: impl IntoIterator<Item = &'s Splice>) -> Self {
-        let (mut before, mut now) = (0, 0);
-        let ends = splices.into_iter().map(|(span, other)| {
-            now += span.start - before + other.len();
-            before = span.end;
-            (before, now)
-        });
-        let ends = ends.collect();
-        Self { ends }
-    }
-
-    /// Of a place that lies in nothing that was changed.
-    pub fn place(&self, at: usize) -> usize {
-        let behind = self.ends.partition_point(|(before, _)| *before <= at);
-        let last = behind.checked_sub(1).and_then(|last| self.ends.get(last));
-        last.map_or(at, |(before, now)| now + (at - before))
-    }
 }
 
 impl fmt::Debug for Survey {
@@ -161,7 +135,7 @@ impl Survey {
         let (found, texts) = self.replaced(detectors, classes, &mut vault);
         let splices = self.splices(detectors, body, To::Peer, texts)?;
         Ok(Masked {
-            body: walk::spliced(body, &splices),
+            body: spliced(body, &splices),
             moved: Moved::by(&splices),
             vault,
             found,

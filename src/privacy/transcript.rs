@@ -13,6 +13,7 @@ use super::class::Classes;
 use super::detect::Detectors;
 use super::mask::{Survey, Write};
 use super::said::{Kind, Said};
+use super::splice::spliced;
 use super::vault::Vault;
 use super::walk::{self, To, Visit};
 use crate::wire::json::{Invalid, quote};
@@ -91,7 +92,7 @@ impl Transcript {
         let mut vault = known.going_on(survey.reserved());
         let (_, texts) = survey.replaced(detectors, Classes::ALL, &mut vault);
         let splices = survey.splices(detectors, body, To::Record, texts)?;
-        let text = walk::spliced(body, &splices).unwrap_or_else(|| {
+        let text = spliced(body, &splices).unwrap_or_else(|| {
             // Where it is cut anyway, the rest need not be copied.
             let end = body.floor_char_boundary(LONGEST + 4);
             body[..end].to_owned()

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::placeholder::{self, Reading};
+use super::splice::spliced;
 use super::vault::Vault;
 use super::walk::{self, Context, To};
 use crate::wire::json::{self, Invalid};
@@ -39,7 +40,7 @@ impl Vault {
             return Ok(None);
         }
         let walked = walk::walk(body, To::Peer, &mut PutBack(self))?;
-        Ok(walk::spliced(body, &walked.splices))
+        Ok(spliced(body, &walked.splices))
     }
 
     /// Writes what is certain of `text`. Returns where the rest starts, which may be the beginning of

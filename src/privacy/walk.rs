@@ -10,6 +10,7 @@
 use std::ops::Range;
 
 use super::keys::{Unscannable, is_credential, is_opaque, is_structure, medium};
+use super::splice::{Splice, spliced};
 use super::unmask::Form;
 use crate::wire::json::{Cursor, Invalid, Kind, Text, check, quote};
 
@@ -38,9 +39,6 @@ pub(super) struct Walked {
     pub(super) splices: Vec<Splice>,
     pub(super) unscannable: Vec<Unscannable>,
 }
-
-/// A place of a body, and the JSON that is to stand there.
-pub(super) type Splice = (Range<usize>, String);
 
 /// Of what a text is a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -373,24 +371,6 @@ impl<'a, 'v> Walk<'a, 'v> {
             self.splices.push((span, note));
         }
     }
-}
-
-/// `text` with others in some places, in order; `None` where there are none.
-pub(super) fn spliced<'s>(
-    text: &str,
-    splices: impl IntoIterator<Item = &'s Splice>,
-) -> Option<String> {
-    let mut splices = splices.into_iter().peekable();
-    splices.peek()?;
-    let mut out = String::with_capacity(text.len());
-    let mut done = 0;
-    for (span, other) in splices {
-        out.push_str(&text[done..span.start]);
-        out.push_str(other);
-        done = span.end;
-    }
-    out.push_str(&text[done..]);
-    Some(out)
 }
 
 /// Whether a string in which nothing matters may be more than a text, told by how it stands in the body: JSON,

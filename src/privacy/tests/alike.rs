@@ -10,7 +10,8 @@ use super::round::any_text;
 use super::*;
 use crate::privacy::detect::resolve;
 use crate::privacy::detect::tests::corpus::{business, negatives, positives};
-use crate::privacy::walk::{Context, Part, To, Visit, spliced, walk};
+use crate::privacy::splice::spliced;
+use crate::privacy::walk::{Context, Part, To, Visit, walk};
 
 /// Passes over nothing, and has `each` look at every text.
 struct Every<F>(F);
