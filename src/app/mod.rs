@@ -40,7 +40,7 @@ use crate::upstream::Upstream;
 
 use self::core::Core;
 use self::reload::{First, Reloader};
-use self::sending::Sending;
+use self::sending::{Sending, Tracing};
 
 pub use self::embedded::Embedded;
 pub use self::webhook::Webhook;
@@ -76,6 +76,8 @@ pub enum StartError {
     Audit(io::Error),
     /// A collector of records cannot be reached as it is written.
     Collector(&'static str),
+    /// The collector of spans cannot be reached as it is written.
+    Traces(&'static str),
     Simulator {
         name: Arc<str>,
         error: io::Error,
@@ -95,6 +97,7 @@ impl std::fmt::Display for StartError {
             Self::Bind(error) => error.fmt(f),
             Self::Audit(error) => error.fmt(f),
             Self::Collector(why) => write!(f, "a collector of audit records {why}"),
+            Self::Traces(why) => write!(f, "the collector of `traces` {why}"),
             Self::Simulator { name, error } => {
                 write!(f, "the simulated provider `{name}` cannot listen: {error}")
             }
@@ -196,7 +199,21 @@ pub async fn run(
         ..
     } = core;
     let snapshot = live.current();
-    let records = sending::records(&process.audit, &snapshot, &metrics, &heads, follows);
+    let tracing = Tracing::start(
+        process.traces.as_ref(),
+        &snapshot.identity,
+        &metrics,
+        &upstream.clients,
+    );
+    let tracing = tracing.map_err(StartError::Traces)?;
+    let records = sending::records(
+        &process.audit,
+        &snapshot,
+        &metrics,
+        &heads,
+        follows,
+        tracing.tracer.as_ref(),
+    );
     let records = records.map_err(StartError::Audit)?;
     status.records(records.clone());
     let sending = Sending::start(
@@ -284,7 +301,7 @@ pub async fn run(
         quotas.write_down(ledger, "");
     }
     life::close(records).await;
-    sending.end(until).await;
+    tokio::join!(sending.end(until), tracing.end());
     reports_end.cancel();
     life::last_report(&reporting).await;
     tracing::info!("ended");

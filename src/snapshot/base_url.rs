@@ -50,6 +50,11 @@ impl BaseUrl {
         self.authority.host()
     }
 
+    pub fn port(&self) -> u16 {
+        let usual = if self.is_https() { 443 } else { 80 };
+        self.authority.port_u16().unwrap_or(usual)
+    }
+
     pub fn is_https(&self) -> bool {
         self.scheme == Scheme::HTTPS
     }
