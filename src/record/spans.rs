@@ -30,6 +30,9 @@ const HOSTS: [(&str, &str); 7] = [
     ("x.ai", "x_ai"),
 ];
 
+/// The model of a request that names none.
+const NO_MODEL: &str = "-";
+
 /// `None` where the request's trace is not kept.
 pub(super) fn write(facts: &Facts, verdict: &Verdict<'_>, identity: &Identity) -> Option<Bundle> {
     let trace = facts.trace.as_ref()?;
@@ -155,7 +158,9 @@ fn attempted<'a>(
     let provider = &*target.provider;
     let ended = attempt.ended.unwrap_or(end);
     let times = (clock.at(attempt.started), clock.at(ended));
-    let name = named(facts.surface, Some(&target.model));
+    // What passes through may be about none.
+    let model = Some(&*target.model).filter(|model| *model != NO_MODEL);
+    let name = named(facts.surface, model);
     let mut span = Span::of_attempt(trace, (attempt.span?, request), name, times);
     let host = provider.base_url.host();
     let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -165,7 +170,7 @@ fn attempted<'a>(
             operation(facts.surface).map(Cow::from),
         ),
         ("gen_ai.provider.name", Some(called(provider).into())),
-        ("gen_ai.request.model", Some((*target.model).into())),
+        ("gen_ai.request.model", model.map(Cow::from)),
         ("server.address", Some(host.into())),
         ("pillion.target", Some((*target.id).into())),
         ("pillion.provider", Some((*provider.name).into())),

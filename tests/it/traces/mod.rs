@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::passing::key;
 use crate::support::fixture::{ask, ask_stream, plain, streamed};
+use crate::support::reply::End;
 use crate::support::upstream::Seen;
 use crate::support::{Config, Gateway, Reply, Upstream, soon};
 
@@ -321,7 +322,10 @@ async fn what_passes_through_is_a_span_and_what_joins_another_has_no_attempt() {
     let answer = gateway.post("/v1/files", &headers, "{}").await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let all = collector.has(2).await;
-    assert_eq!(all[0].text("name"), "passthrough");
+    for span in &all {
+        assert_eq!(span.text("name"), "passthrough");
+        assert_eq!(span.says("gen_ai.request.model"), &Value::Null);
+    }
     assert_eq!(all[0].says("gen_ai.operation.name"), &Value::Null);
     let (trace, span, _) = told(&first.request(0).await);
     assert_eq!((&*trace, &*span), (TRACE, all[1].text("spanId")));
@@ -349,10 +353,11 @@ async fn no_secret_and_no_content_is_in_a_span_or_in_what_is_said_of_them() {
         "canary-header",
     ];
     let quoting = "your key is canary-secret-1, you said canary-prompt-1";
+    let said = streamed(&["canary-said-1 "]);
     let first = Upstream::script([
         Reply::error(500, "canary-said-1", Some("canary-said-1"), quoting),
         Reply::error(400, "canary-said-1", Some("canary-said-1"), quoting),
-        Reply::sse(streamed(&["canary-said-1 "])).cut(60),
+        Reply::sse(&*said).cut_at(said.rfind("\"stop\"").unwrap(), End::Rst),
     ])
     .await;
     let second = Upstream::always(Reply::json(plain("canary-said-1"))).await;
@@ -362,11 +367,15 @@ async fn no_secret_and_no_content_is_in_a_span_or_in_what_is_said_of_them() {
         "traces: {{ url: \"{url}/v1/traces?key=canary-query-1\", every: 10ms, headers: {{ x-tenant: canary-header-1 }},
                     auth: {{ token_file: $FOLDER/bearer }} }}"
     );
-    let secret = ", secret: \"file:$FOLDER/secret\"";
+    let secret = "secret: \"file:$FOLDER/secret\"";
+    let other = key("canary-token-2", "")
+        .replace("keys:\n", "")
+        .replace("id: test", "id: other");
     let config = Config::new()
-        .provider("first", &first.base_url(), &secret[2..])
-        .provider("second", &second.base_url(), &secret[2..])
+        .provider("first", &first.base_url(), secret)
+        .provider("second", &second.base_url(), secret)
         .root(&key("canary-token-1", ", passthrough: second"))
+        .root(&other)
         .root(&traces.replace('\n', " "))
         .file("secret", "canary-secret-1\n")
         .file("bearer", "canary-bearer-1\n")
@@ -385,10 +394,12 @@ async fn no_secret_and_no_content_is_in_a_span_or_in_what_is_said_of_them() {
     gateway
         .post("/v1/files?a=canary-prompt-1", &headers, "canary-prompt-1")
         .await;
-    let unknown = prompt(ask()).replace("\"chat\"", "\"canary-prompt-1\"");
-    let answer = gateway.post(CHAT, &headers, &unknown).await;
+    // What no route bears is sent on for a key with a `passthrough`, and its name with it.
+    let unknown = prompt(ask()).replace("\"chat\"", "\"canary-model-1\"");
+    let other = [("authorization", "Bearer canary-token-2"), headers[1]];
+    let answer = gateway.post(CHAT, &other, &unknown).await;
     assert_eq!(answer.status, 404, "{}", answer.text());
-    let wrong = [("authorization", "Bearer canary-token-2"), headers[1]];
+    let wrong = [("authorization", "Bearer canary-token-3"), headers[1]];
     let answer = gateway.post(CHAT, &wrong, &ask()).await;
     assert_eq!(answer.status, 401, "{}", answer.text());
     let ends = |spans: &[Span]| spans.iter().filter(|span| span.all["kind"] == 2).count() == 6;
@@ -408,7 +419,12 @@ async fn no_secret_and_no_content_is_in_a_span_or_in_what_is_said_of_them() {
     );
     let bodies = collector.server.requests();
     let mut all: String = bodies.iter().map(Seen::text).collect();
-    assert!(all.contains("\"error.type\""), "{all}");
+    assert!(
+        all.contains("\"error.type\"") && all.contains("stream_broken"),
+        "{all}"
+    );
+    // What a caller asks for is told in the log, to who looks for it there.
+    assert!(!all.contains("canary-model"), "{all}");
     for path in ["/metrics", "/readyz", "/api/requests", "/api/config"] {
         all += gateway.ask_admin(path).await.text();
     }
