@@ -18,14 +18,17 @@ pub(crate) struct Attribute<'a> {
     pub(crate) value: Value<'a>,
 }
 
+/// `AnyValue`.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) enum Value<'a> {
-    StringValue(Cow<'a, str>),
-    #[serde(serialize_with = "as_text")]
-    IntValue(u64),
-    DoubleValue(f64),
-    BoolValue(bool),
+    #[serde(rename = "stringValue")]
+    Text(Cow<'a, str>),
+    #[serde(rename = "intValue", serialize_with = "as_text")]
+    Number(u64),
+    #[serde(rename = "doubleValue")]
+    Double(f64),
+    #[serde(rename = "boolValue")]
+    Flag(bool),
 }
 
 /// This process.
@@ -73,7 +76,7 @@ pub(crate) fn texts<'a, const N: usize>(
     facts: [(&'static str, Option<Cow<'a, str>>); N],
 ) -> impl Iterator<Item = Attribute<'a>> {
     facts.into_iter().filter_map(|(key, fact)| {
-        let value = Value::StringValue(fact?);
+        let value = Value::Text(fact?);
         Some(Attribute { key, value })
     })
 }
@@ -83,7 +86,7 @@ pub(crate) fn numbers<'a, const N: usize>(
     facts: [(&'static str, Option<u64>); N],
 ) -> impl Iterator<Item = Attribute<'a>> {
     facts.into_iter().filter_map(|(key, fact)| {
-        let value = Value::IntValue(fact?);
+        let value = Value::Number(fact?);
         Some(Attribute { key, value })
     })
 }

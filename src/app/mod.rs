@@ -40,7 +40,7 @@ use crate::upstream::Upstream;
 
 use self::core::Core;
 use self::reload::{First, Reloader};
-use self::sending::{Sending, Tracing};
+use self::sending::Sending;
 
 pub use self::embedded::Embedded;
 pub use self::webhook::Webhook;
@@ -199,30 +199,15 @@ pub async fn run(
         ..
     } = core;
     let snapshot = live.current();
-    let tracing = Tracing::start(
-        process.traces.as_ref(),
-        &snapshot.identity,
-        &metrics,
-        &upstream.clients,
-    );
-    let tracing = tracing.map_err(StartError::Traces)?;
-    let records = sending::records(
-        &process.audit,
+    let (records, sending) = Sending::start(
+        &process,
         &snapshot,
         &metrics,
         &heads,
         follows,
-        tracing.tracer.as_ref(),
-    );
-    let records = records.map_err(StartError::Audit)?;
-    status.records(records.clone());
-    let sending = Sending::start(
-        &process.audit.collectors,
-        &records,
-        &snapshot.identity,
         &upstream.clients,
-    );
-    let sending = sending.map_err(StartError::Collector)?;
+    )?;
+    status.records(records.clone());
     let listener = listen::bind(process.listen).map_err(StartError::Bind)?;
     let at = Addresses {
         listen: listener.local_addr().unwrap_or(process.listen),
@@ -301,7 +286,7 @@ pub async fn run(
         quotas.write_down(ledger, "");
     }
     life::close(records).await;
-    tokio::join!(sending.end(until), tracing.end());
+    sending.end(until).await;
     reports_end.cancel();
     life::last_report(&reporting).await;
     tracing::info!("ended");

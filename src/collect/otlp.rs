@@ -158,7 +158,7 @@ fn log_record<'a>(
         severity_number: INFO,
         severity_text: "INFO",
         event_name,
-        body: Value::StringValue(body),
+        body: Value::Text(body),
         attributes: Vec::new(),
         trace_id: None,
     }

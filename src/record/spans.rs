@@ -212,7 +212,7 @@ fn streamed<'a>(facts: &Facts, first: Option<Duration>) -> Vec<Attribute<'a>> {
     }
     let first = first.map(|first| Attribute {
         key: "gen_ai.response.time_to_first_chunk",
-        value: Value::DoubleValue(first.as_secs_f64()),
+        value: Value::Double(first.as_secs_f64()),
     });
     std::iter::once(flag("gen_ai.request.stream"))
         .chain(first)
@@ -220,7 +220,7 @@ fn streamed<'a>(facts: &Facts, first: Option<Duration>) -> Vec<Attribute<'a>> {
 }
 
 fn flag<'a>(key: &'static str) -> Attribute<'a> {
-    let value = Value::BoolValue(true);
+    let value = Value::Flag(true);
     Attribute { key, value }
 }
 

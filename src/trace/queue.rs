@@ -195,7 +195,7 @@ mod tests {
         let batch = waiting.batch(EVERY, &end).await.unwrap();
         assert_eq!((batch.spans(), start.elapsed()), (4, EVERY));
         assert_eq!(batch.pieces().collect::<Vec<_>>().concat(), b"x,xx");
-        for _ in 0..BATCH_REQUESTS + 1 {
+        for _ in 0..=BATCH_REQUESTS {
             tracer.leave(bundle(1));
         }
         let start = Instant::now();

@@ -29,9 +29,10 @@ enum Kind {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Span<'a> {
     trace_id: TraceId,
-    span_id: SpanId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parent_span_id: Option<SpanId>,
+    #[serde(rename = "spanId")]
+    id: SpanId,
+    #[serde(rename = "parentSpanId", skip_serializing_if = "Option::is_none")]
+    parent: Option<SpanId>,
     flags: u32,
     name: String,
     kind: u8,
@@ -73,7 +74,7 @@ impl<'a> Span<'a> {
 
     fn new(
         trace: &Trace,
-        (span_id, parent_span_id): (SpanId, Option<SpanId>),
+        (id, parent): (SpanId, Option<SpanId>),
         is_remote: u32,
         kind: Kind,
         name: String,
@@ -81,8 +82,8 @@ impl<'a> Span<'a> {
     ) -> Self {
         Self {
             trace_id: trace.id(),
-            span_id,
-            parent_span_id,
+            id,
+            parent,
             flags: HAS_IS_REMOTE | is_remote | u32::from(SAMPLED),
             name,
             kind: kind as u8,
