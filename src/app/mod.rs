@@ -76,6 +76,8 @@ pub enum StartError {
     Audit(io::Error),
     /// A collector of records cannot be reached as it is written.
     Collector(&'static str),
+    /// The collector of spans cannot be reached as it is written.
+    Traces(&'static str),
     Simulator {
         name: Arc<str>,
         error: io::Error,
@@ -95,6 +97,7 @@ impl std::fmt::Display for StartError {
             Self::Bind(error) => error.fmt(f),
             Self::Audit(error) => error.fmt(f),
             Self::Collector(why) => write!(f, "a collector of audit records {why}"),
+            Self::Traces(why) => write!(f, "the collector of `traces` {why}"),
             Self::Simulator { name, error } => {
                 write!(f, "the simulated provider `{name}` cannot listen: {error}")
             }
@@ -196,16 +199,15 @@ pub async fn run(
         ..
     } = core;
     let snapshot = live.current();
-    let records = sending::records(&process.audit, &snapshot, &metrics, &heads, follows);
-    let records = records.map_err(StartError::Audit)?;
-    status.records(records.clone());
-    let sending = Sending::start(
-        &process.audit.collectors,
-        &records,
-        &snapshot.identity,
+    let (records, sending) = Sending::start(
+        &process,
+        &snapshot,
+        &metrics,
+        &heads,
+        follows,
         &upstream.clients,
-    );
-    let sending = sending.map_err(StartError::Collector)?;
+    )?;
+    status.records(records.clone());
     let listener = listen::bind(process.listen).map_err(StartError::Bind)?;
     let at = Addresses {
         listen: listener.local_addr().unwrap_or(process.listen),

@@ -92,9 +92,10 @@ pub(super) fn started(ended: Result<ExitCode, StartError>) -> ExitCode {
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::from(match error {
-                StartError::Source(_) | StartError::Collector(_) | StartError::Certificate(_) => {
-                    BAD_CONFIGURATION
-                }
+                StartError::Source(_)
+                | StartError::Collector(_)
+                | StartError::Traces(_)
+                | StartError::Certificate(_) => BAD_CONFIGURATION,
                 StartError::Bind(_)
                 | StartError::Audit(_)
                 | StartError::Simulator { .. }

@@ -1,14 +1,15 @@
-//! Records to a collector elsewhere: JSON lines by HTTP, or OTLP.
+//! Records to a collector elsewhere: JSON lines by HTTP, or OTLP; and spans ([`Spans`]).
 //!
 //! What waits, and how far a collector has come, is the [`Outbox`]'s. Here it is sent, one batch after the
 //! other, until the collector has said that it has it: a batch whose acknowledgement was lost is sent again,
-//! the same lines with the same hashes. Nothing is sent on the request path. Never here: what a record says,
-//! but for the few facts that OTLP has attributes for.
+//! the same lines with the same hashes. Nothing is sent on the request path. Never here: what a record or a
+//! span says, but for the few facts of a record that OTLP has attributes for.
 
 mod judge;
 mod otlp;
 mod pace;
 mod post;
+mod spans;
 
 use std::time::Duration;
 
@@ -20,17 +21,18 @@ use tokio_util::sync::CancellationToken;
 
 use self::judge::Verdict;
 use self::pace::Pace;
-use self::post::Post;
+use self::post::{Load, Post};
 use crate::proof::{Note, What};
 use crate::record::{Line, Outbox, Parcel, Standing};
 use crate::snapshot::Identity;
 use crate::source::{Auth, SourceUrl};
 use crate::upstream::Clients;
 
+pub use self::spans::Spans;
+
 /// A collector, as the configuration has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collector {
-    pub kind: Kind,
     pub url: SourceUrl,
     pub auth: Auth,
     /// The header that a token goes into by itself, instead of `authorization`.
@@ -39,11 +41,11 @@ pub struct Collector {
     pub ca: Option<std::path::PathBuf>,
     pub headers: HeaderMap,
     pub gzip: bool,
-    /// How long records are gathered.
+    /// How long what is sent together is gathered.
     pub every: Duration,
 }
 
-/// What a collector speaks.
+/// What a collector of records speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// JSON lines that are posted.
@@ -58,6 +60,13 @@ impl Kind {
         match self {
             Self::Lines => "https",
             Self::Otlp => "otlp",
+        }
+    }
+
+    fn load(self) -> Load {
+        match self {
+            Self::Lines => Load::Lines,
+            Self::Otlp => Load::Logs,
         }
     }
 }
@@ -85,7 +94,7 @@ impl Delivery {
     /// # Errors
     /// What in the configuration cannot work, for the operator.
     pub fn new(
-        collector: &Collector,
+        (kind, collector): (Kind, &Collector),
         outbox: Outbox,
         identity: Identity,
         standing: Standing,
@@ -95,8 +104,8 @@ impl Delivery {
         standing.tell(outbox.name, None);
         Ok(Self {
             outbox,
-            post: Post::new(collector, clients)?,
-            kind: collector.kind,
+            post: Post::new(kind.load(), collector, clients)?,
+            kind,
             every: collector.every,
             identity,
             standing,
@@ -143,6 +152,7 @@ impl Delivery {
                 self.standing.lost(1);
                 self.taken(&parcel, 1).await
             }
+            Verdict::Refused(why) => self.failed(&why, None),
             Verdict::Again { why, after } => self.failed(&why, after),
         }
     }
@@ -213,7 +223,7 @@ fn gap(kind: Kind, line: &Line, instance: Option<&str>, now: Timestamp) -> Optio
 
 /// Which of the outboxes are whose.
 pub fn deliveries(
-    collectors: &[Collector],
+    collectors: &[(Kind, Collector)],
     outboxes: Vec<Outbox>,
     identity: &Identity,
     standing: &Standing,
@@ -221,9 +231,10 @@ pub fn deliveries(
 ) -> Vec<Result<Delivery, &'static str>> {
     let of = |outbox: Outbox| {
         let mut known = collectors.iter();
-        let collector = known.find(|it| it.kind.name() == outbox.name)?;
+        let (kind, collector) = known.find(|(kind, _)| kind.name() == outbox.name)?;
         let (identity, standing) = (identity.clone(), standing.clone());
         let rng = Rng::new();
+        let collector = (*kind, collector);
         Some(Delivery::new(
             collector, outbox, identity, standing, clients, rng,
         ))

@@ -1,15 +1,14 @@
-//! Records as logs of OTLP, in its JSON encoding. Pure.
+//! Records as logs of OTLP. Pure.
 //!
-//! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding> (1.10.0, read 2026-11): names in
-//! lower camel case, numbers of 64 bits as text, ids of traces in hexadecimal. One log record is one audit
-//! record: its body is the line, as text, so that it can be verified; its attributes are for who searches.
+//! One log record is one audit record: its body is the line, as text, so that it can be verified; its
+//! attributes are for who searches.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::otlp::{Attribute, Resource, Scope, Value, as_text, nanoseconds, numbers, texts};
 use crate::record::Line;
 use crate::snapshot::Identity;
 
@@ -66,11 +65,6 @@ struct ResourceLogs<'a> {
 }
 
 #[derive(Serialize)]
-struct Resource<'a> {
-    attributes: Vec<Attribute<'a>>,
-}
-
-#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ScopeLogs<'a> {
     scope: Scope,
@@ -78,16 +72,12 @@ struct ScopeLogs<'a> {
 }
 
 #[derive(Serialize)]
-struct Scope {
-    name: &'static str,
-    version: &'static str,
-}
-
-#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct LogRecord<'a> {
-    time_unix_nano: String,
-    observed_time_unix_nano: String,
+    #[serde(serialize_with = "as_text")]
+    time_unix_nano: u64,
+    #[serde(serialize_with = "as_text")]
+    observed_time_unix_nano: u64,
     severity_number: u8,
     severity_text: &'static str,
     event_name: &'static str,
@@ -95,20 +85,6 @@ struct LogRecord<'a> {
     attributes: Vec<Attribute<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<Cow<'a, str>>,
-}
-
-#[derive(Serialize)]
-struct Attribute<'a> {
-    key: &'static str,
-    value: Value<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-enum Value<'a> {
-    StringValue(Cow<'a, str>),
-    /// A number of 64 bits.
-    IntValue(String),
 }
 
 /// The body of a request with these lines; `gap` notes what is missing before one.
@@ -126,26 +102,11 @@ pub(super) fn logs(
         }
         log_records.push(record(line, now));
     }
-    let facts = [
-        ("service.name", Some("pillion")),
-        ("service.version", Some(env!("CARGO_PKG_VERSION"))),
-        ("service.instance.id", identity.instance.as_deref()),
-        (
-            "deployment.environment.name",
-            identity.environment.as_deref(),
-        ),
-    ];
-    let facts = facts.map(|(key, fact)| (key, fact.map(Cow::from)));
     let request = Request {
         resource_logs: [ResourceLogs {
-            resource: Resource {
-                attributes: texts(facts).collect(),
-            },
+            resource: Resource::of(identity),
             scope_logs: [ScopeLogs {
-                scope: Scope {
-                    name: EVENT,
-                    version: env!("CARGO_PKG_VERSION"),
-                },
+                scope: Scope::named(EVENT),
                 log_records,
             }],
         }],
@@ -197,34 +158,10 @@ fn log_record<'a>(
         severity_number: INFO,
         severity_text: "INFO",
         event_name,
-        body: Value::StringValue(body),
+        body: Value::Text(body),
         attributes: Vec::new(),
         trace_id: None,
     }
-}
-
-fn nanoseconds(time: Timestamp) -> String {
-    let since = time.duration_since(Timestamp::UNIX_EPOCH);
-    let since = Duration::try_from(since).unwrap_or_default();
-    since.as_nanos().to_string()
-}
-
-fn texts<'a, const N: usize>(
-    facts: [(&'static str, Option<Cow<'a, str>>); N],
-) -> impl Iterator<Item = Attribute<'a>> {
-    facts.into_iter().filter_map(|(key, fact)| {
-        let value = Value::StringValue(fact?);
-        Some(Attribute { key, value })
-    })
-}
-
-fn numbers<'a, const N: usize>(
-    facts: [(&'static str, Option<u64>); N],
-) -> impl Iterator<Item = Attribute<'a>> {
-    facts.into_iter().filter_map(|(key, fact)| {
-        let value = Value::IntValue(fact?.to_string());
-        Some(Attribute { key, value })
-    })
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use flate2::write::GzEncoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use super::Collector;
 use super::judge::{Verdict, judge};
-use super::{Collector, Kind};
 use crate::secret::Secret;
 use crate::source::Auth;
 use crate::upstream::{Channel, Clients, Errand, Trust, Unread, aside, read_file};
@@ -21,11 +21,20 @@ use crate::upstream::{Channel, Clients, Errand, Trust, Unread, aside, read_file}
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The most of an answer that is read: it says next to nothing.
 const ANSWER: usize = 64 << 10;
-/// Where OTLP has its logs, behind the URL of the collector.
-const LOGS: &str = "/v1/logs";
+
+/// What is posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Load {
+    /// JSON lines.
+    Lines,
+    /// Logs of OTLP.
+    Logs,
+    /// Spans of OTLP.
+    Spans,
+}
 
 pub(super) struct Post {
-    kind: Kind,
+    load: Load,
     channel: Channel,
     url: String,
     token: Option<PathBuf>,
@@ -37,14 +46,15 @@ pub(super) struct Post {
 impl Post {
     /// # Errors
     /// What cannot work, for the operator.
-    pub(super) fn new(collector: &Collector, clients: &Clients) -> Result<Self, &'static str> {
-        let (secure, url, query) = collector.url.web()?;
-        let mut url = match collector.kind {
-            Kind::Otlp if !url.ends_with(LOGS) => {
-                format!("{}{LOGS}", url.trim_end_matches('/'))
-            }
-            Kind::Otlp | Kind::Lines => url,
-        };
+    pub(super) fn new(
+        load: Load,
+        collector: &Collector,
+        clients: &Clients,
+    ) -> Result<Self, &'static str> {
+        let (secure, mut url, query) = collector.url.web()?;
+        if let Some(path) = load.path().filter(|path| !url.ends_with(path)) {
+            url = format!("{}{path}", url.trim_end_matches('/'));
+        }
         if let Some(query) = query {
             url = format!("{url}?{query}");
         }
@@ -61,16 +71,16 @@ impl Post {
             identity,
         };
         let mut headers = collector.headers.clone();
-        let kind = HeaderValue::from_static(match collector.kind {
-            Kind::Lines => "application/x-ndjson",
-            Kind::Otlp => "application/json",
+        let kind = HeaderValue::from_static(match load {
+            Load::Lines => "application/x-ndjson",
+            Load::Logs | Load::Spans => "application/json",
         });
         headers.insert(CONTENT_TYPE, kind);
         if collector.gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         Ok(Self {
-            kind: collector.kind,
+            load,
             channel: Channel::new(trust, clients, secure),
             url,
             token,
@@ -116,12 +126,23 @@ impl Post {
         let reply = reply.map_err(|undone| format!("it {undone}"))?;
         let now = SystemTime::now();
         Ok(judge(
-            self.kind,
+            self.load,
             reply.status,
             &reply.headers,
             &reply.body,
             now,
         ))
+    }
+}
+
+impl Load {
+    /// Where OTLP has it, behind the URL of the collector.
+    fn path(self) -> Option<&'static str> {
+        match self {
+            Self::Lines => None,
+            Self::Logs => Some("/v1/logs"),
+            Self::Spans => Some("/v1/traces"),
+        }
     }
 }
 

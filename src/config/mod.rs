@@ -42,11 +42,11 @@ pub use shared_state::SharedState;
 pub use sources::{CentralText, Document, Local, Sources};
 pub use text::Format;
 
-use crate::collect::Collector;
+use crate::collect::{Collector, Kind};
 use crate::facts::Families;
 use crate::record::AuditFile;
 use crate::simulate::SimulatedProvider;
-use crate::snapshot::{Identity, Snapshot};
+use crate::snapshot::{Identity, Percent, Snapshot};
 use crate::source::{Place, SourceUrl};
 use authority::Standing;
 use path::Path;
@@ -103,6 +103,8 @@ pub struct Process {
     /// Where this sidecar keeps what is to outlive it.
     pub cache_dir: Option<PathBuf>,
     pub audit: AuditConfig,
+    /// Where spans are told; nowhere without it.
+    pub traces: Option<TracesConfig>,
     pub simulate: Vec<SimulatedProvider>,
 }
 
@@ -112,9 +114,17 @@ pub struct AuditConfig {
     pub stdout: bool,
     pub file: Option<AuditFile>,
     /// Those elsewhere, one of a kind.
-    pub collectors: Vec<Collector>,
+    pub collectors: Vec<(Kind, Collector)>,
     /// Whether requests are refused while records cannot be kept.
     pub required: bool,
+}
+
+/// Where the spans of requests go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TracesConfig {
+    pub collector: Collector,
+    /// Of the traces that begin here, so many are kept.
+    pub sample: Percent,
 }
 
 /// What a process begins with.

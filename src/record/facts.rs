@@ -11,12 +11,13 @@ use jiff::Timestamp;
 use smallvec::SmallVec;
 
 use super::content::Content;
-use super::id::{RequestId, TraceId};
+use super::id::RequestId;
 use super::spent::Part;
 use crate::chat::{Surface, Usage};
 use crate::error::GatewayError;
 use crate::outcome::{Class, Failure};
 use crate::snapshot::{Key, Route, Target};
+use crate::trace::{SpanId, Trace};
 
 /// The longest id of a provider's that is kept, in bytes; theirs are under 64.
 const UPSTREAM_ID_LIMIT: usize = 128;
@@ -88,6 +89,8 @@ pub(super) struct Verdict<'a> {
 pub(super) struct Attempt {
     pub(super) target: Arc<Target>,
     pub(super) started: Instant,
+    /// Where spans are told.
+    pub(super) span: Option<SpanId>,
     pub(super) first_token: Option<Instant>,
     /// Whether its answer is the caller's.
     pub(super) answered: bool,
@@ -105,10 +108,11 @@ pub(super) struct Attempt {
 pub struct AttemptLog(Arc<Mutex<Attempt>>);
 
 impl AttemptLog {
-    fn new(target: &Arc<Target>, now: Instant) -> Self {
+    fn new(target: &Arc<Target>, span: Option<SpanId>, now: Instant) -> Self {
         Self(Arc::new(Mutex::new(Attempt {
             target: Arc::clone(target),
             started: now,
+            span,
             first_token: None,
             answered: false,
             status: None,
@@ -197,7 +201,7 @@ pub(super) struct Privacy {
 pub(super) struct Facts {
     pub(super) id: RequestId,
     pub(super) arrival: Arrival,
-    pub(super) trace: Option<TraceId>,
+    pub(super) trace: Option<Trace>,
     pub(super) key: Option<Arc<Key>>,
     pub(super) route: Option<Arc<Route>>,
     /// The rule of the route that it fell under.
@@ -250,7 +254,8 @@ impl Facts {
     }
 
     pub(super) fn attempt(&mut self, target: &Arc<Target>, now: Instant) -> AttemptLog {
-        let log = AttemptLog::new(target, now);
+        let span = self.trace.as_ref().and_then(Trace::child);
+        let log = AttemptLog::new(target, span, now);
         self.attempts.push(log.clone());
         log
     }

@@ -1,4 +1,4 @@
-//! Identifiers held inline: a request's own, and the caller's trace.
+//! A request's own identifier, held inline.
 
 use std::fmt;
 use std::io::Write as _;
@@ -27,26 +27,6 @@ impl RequestId {
     #[cfg(test)]
     pub(super) fn fixed(text: &[u8; 36]) -> Self {
         Self(Hex(*text))
-    }
-}
-
-/// The trace id of a W3C `traceparent`: 32 lower-case hex digits, not all zero.
-/// <https://www.w3.org/TR/trace-context/#trace-id> (read 2026-11)
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TraceId(Hex<32>);
-
-impl TraceId {
-    pub(super) fn try_new(text: &str) -> Option<Self> {
-        let digits: [u8; 32] = text.as_bytes().try_into().ok()?;
-        let hex = digits
-            .iter()
-            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-        let zero = digits.iter().all(|digit| *digit == b'0');
-        (hex && !zero).then_some(Self(Hex(digits)))
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        self.0.as_str()
     }
 }
 
@@ -79,21 +59,5 @@ mod tests {
         assert_eq!(early.as_str().len(), 36);
         assert!(early.as_str()[4..].bytes().all(|b| b.is_ascii_hexdigit()));
         assert_ne!(at(0), at(0));
-    }
-
-    #[test]
-    fn a_trace_id_is_what_the_standard_says_or_nothing() {
-        let good = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(TraceId::try_new(good).unwrap().as_str(), good);
-        for bad in [
-            "",
-            "4bf92f",
-            "00000000000000000000000000000000",
-            "4BF92F3577B34DA6A3CE929D0E0E4736",
-            "4bf92f3577b34da6a3ce929d0e0e473g",
-            "4bf92f3577b34da6a3ce929d0e0e47360",
-        ] {
-            assert_eq!(TraceId::try_new(bad), None, "{bad}");
-        }
     }
 }

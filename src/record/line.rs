@@ -14,11 +14,11 @@ use serde::{Serialize, Serializer};
 
 use super::content::{Content, Held};
 use super::facts::{Attempt, AttemptLog, Facts, Verdict};
-use super::id::TraceId;
 use crate::chat::{Surface, Usage};
 use crate::outcome::Class;
 use crate::privacy::MaskedText;
 use crate::snapshot::{Identity, Key, Target};
+use crate::trace::TraceId;
 
 /// Where most lines fit without growing.
 const USUAL_LENGTH: usize = 1024;
@@ -47,7 +47,7 @@ struct Line<'a> {
     #[serde(serialize_with = "milliseconds")]
     time: Timestamp,
     id: &'a str,
-    trace_id: Option<&'a str>,
+    trace_id: Option<TraceId>,
     key: Option<&'a str>,
     team: Option<&'a str>,
     service: Option<&'a str>,
@@ -96,7 +96,7 @@ impl<'a> Line<'a> {
             kind: "pillion.audit",
             time: facts.arrival.time,
             id: facts.id.as_str(),
-            trace_id: facts.trace.as_ref().map(TraceId::as_str),
+            trace_id: facts.trace.map(|trace| trace.id()),
             key: key.map(|key| &*key.id),
             team: known(|key| &key.team, &identity.team),
             service: known(|key| &key.service, &identity.service),

@@ -19,6 +19,7 @@ mod receipt;
 mod recent;
 mod running;
 mod sink;
+mod spans;
 mod spent;
 mod standing;
 mod used;
@@ -28,8 +29,10 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use http::HeaderMap;
+
 use self::facts::{Facts, Privacy};
-use self::id::{RequestId, TraceId};
+use self::id::RequestId;
 use self::receipt::Owed;
 use self::running::{Running, Ticket};
 use self::sink::Audit;
@@ -40,6 +43,7 @@ use crate::privacy::Said;
 use crate::snapshot::{Identity, Key, Route, Target};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::InFlight;
+use crate::trace::{Mark, Trace, Tracer};
 
 pub use self::content::{Content, Transcribing};
 pub use self::ending::{Ended, Ending};
@@ -65,6 +69,8 @@ struct Shared {
     running: Arc<Running>,
     /// For who sends them, once.
     outboxes: Mutex<Vec<Outbox>>,
+    /// Where the spans of requests are left, where they are told.
+    tracer: Option<Tracer>,
 }
 
 impl Records {
@@ -72,17 +78,23 @@ impl Records {
     ///
     /// # Errors
     /// When the audit file cannot be opened; the message names it.
-    pub fn new(identity: Identity, metrics: Arc<Metrics>, sinks: AuditSinks) -> io::Result<Self> {
+    pub fn new(
+        identity: Identity,
+        metrics: Arc<Metrics>,
+        sinks: AuditSinks,
+        tracer: Option<Tracer>,
+    ) -> io::Result<Self> {
         let instance = identity.instance.as_deref();
         let (audit, outboxes) = Audit::open(sinks, instance, Arc::clone(&metrics))?;
-        Ok(Self::writing_to(audit, outboxes, identity, metrics))
+        Ok(Self::writing_to(audit, outboxes, identity, metrics, tracer))
     }
 
     /// Records that go to no sink: they are kept for whoever holds [`Kept`].
     pub fn kept(identity: Identity, metrics: Arc<Metrics>) -> (Self, Kept) {
         let (queue, kept) = Kept::new();
         let audit = Audit::queueing(queue, Arc::clone(&metrics));
-        (Self::writing_to(audit, Vec::new(), identity, metrics), kept)
+        let records = Self::writing_to(audit, Vec::new(), identity, metrics, None);
+        (records, kept)
     }
 
     /// A request has arrived.
@@ -148,6 +160,7 @@ impl Records {
         outboxes: Vec<Outbox>,
         identity: Identity,
         metrics: Arc<Metrics>,
+        tracer: Option<Tracer>,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -156,6 +169,7 @@ impl Records {
                 audit,
                 running: Arc::default(),
                 outboxes: Mutex::new(outboxes),
+                tracer,
             }),
         }
     }
@@ -165,6 +179,7 @@ impl Records {
             identity,
             metrics,
             audit,
+            tracer,
             ..
         } = &*self.shared;
         let now = Instant::now();
@@ -177,6 +192,11 @@ impl Records {
             }
         }
         meter::count(metrics, facts, &verdict);
+        if let Some(tracer) = tracer
+            && let Some(bundle) = spans::write(facts, &verdict, identity)
+        {
+            tracer.leave(bundle);
+        }
         if facts.content.is_some() && !audit.has_room() {
             facts.content = None;
         }
@@ -226,9 +246,19 @@ impl Recorder {
         self.facts.streamed = Some(streamed);
     }
 
-    /// The trace id of the caller's `traceparent`; one that is malformed is as good as none.
-    pub fn trace(&mut self, id: &str) {
-        self.facts.trace = TraceId::try_new(id);
+    /// The trace that the request is part of, by the caller's `headers`; where spans are told, else a new one.
+    pub fn trace(&mut self, headers: &HeaderMap) {
+        let caller = Trace::of_caller(headers);
+        self.facts.trace = match &self.records.shared.tracer {
+            Some(tracer) => Some(tracer.begin(caller)),
+            None => caller,
+        };
+    }
+
+    /// What an attempt is to tell its provider of the trace, in the place of what the caller does. `None` where
+    /// no spans are told.
+    pub fn mark(&self, attempt: &AttemptLog) -> Option<Mark> {
+        Some(self.facts.trace?.mark(attempt.lock().span?))
     }
 
     pub fn caller(&mut self, key: &Arc<Key>) {

@@ -74,6 +74,17 @@ impl Facts {
         spent
     }
 
+    /// What each of the answers that the caller got came to, in their order; and whether some of it is ours.
+    pub(super) fn answers(&self) -> Vec<(Option<Usage>, bool)> {
+        let Some(last) = self.last() else {
+            return Vec::new();
+        };
+        let whole = self.is_whole();
+        let parts = (self.broken.iter().map(|part| (part, false))).chain([(&last, whole)]);
+        let settled = parts.map(|(part, whole)| settle(part.usage, self.asked, part.said, whole));
+        settled.collect()
+    }
+
     /// The stream, or the answer, that came last.
     fn last(&self) -> Option<Part> {
         let (target, _) = self.answering()?;

@@ -118,6 +118,7 @@ pub async fn handle(
     let snapshot = gateway.snapshot.current(); // one view of the configuration, to the last byte
     let mut recorder = gateway.records.begin(Arrival::now());
     recorder.version(&snapshot.version);
+    recorder.trace(request.headers());
     // Also what is refused before it is known is told in the words of its surface.
     let surface = endpoint::surface(request.uri().path());
     let receipt = recorder.receipt();
@@ -244,9 +245,6 @@ fn identify(
     recorder.caller(&key);
     let endpoint = Endpoint::of(request.method(), request.uri().path())?;
     recorder.surface(endpoint.surface());
-    if let Some(trace) = trace_id(headers) {
-        recorder.trace(trace);
-    }
     if let Endpoint::Surface(_) = endpoint {
         door::wants_json(headers)?;
     }
@@ -368,9 +366,4 @@ fn fields(dropped: &[Cow<'static, str>]) -> Option<HeaderValue> {
         return None;
     }
     HeaderValue::try_from(list).ok()
-}
-
-/// The trace id of a `traceparent`: <https://www.w3.org/TR/trace-context/> (read 2026-11).
-fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)
 }

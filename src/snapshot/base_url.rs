@@ -50,6 +50,12 @@ impl BaseUrl {
         self.authority.host()
     }
 
+    /// As it is written, else that of the scheme.
+    pub fn port(&self) -> u16 {
+        let usual = if self.is_https() { 443 } else { 80 };
+        self.authority.port_u16().unwrap_or(usual)
+    }
+
     pub fn is_https(&self) -> bool {
         self.scheme == Scheme::HTTPS
     }
@@ -105,6 +111,17 @@ mod tests {
             ("https://x.example", "/files", "https://x.example/files"),
         ] {
             assert_eq!(BaseUrl::try_new(base).unwrap().join(path).unwrap(), joined);
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_not_written_is_that_of_the_scheme() {
+        for (base, port) in [
+            ("http://h/v1", 80),
+            ("https://h", 443),
+            ("https://[::1]:8443/v1", 8443),
+        ] {
+            assert_eq!(BaseUrl::try_new(base).unwrap().port(), port);
         }
     }
 

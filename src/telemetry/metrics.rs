@@ -82,6 +82,14 @@ pub struct Metrics {
     pub(crate) config_copy_failures: Counter,
 }
 
+/// What became of spans. Clones are one.
+#[derive(Debug, Clone)]
+pub struct SpanCounts {
+    sent: Counter,
+    /// By reason, of which there are two.
+    dropped: Counters<1>,
+}
+
 /// One request under way on a route; over when dropped.
 #[derive(Debug)]
 pub struct InFlight(Gauge);
@@ -159,6 +167,19 @@ impl Metrics {
         )
     }
 
+    /// Of a process that tells its spans: there from now on. Asked for once.
+    pub(crate) fn spans(&self) -> SpanCounts {
+        let mut all = self
+            .registry
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let dropped = "Spans that were lost: no room, or refused";
+        SpanCounts {
+            sent: add(&mut all, names::SPANS_SENT, "Spans that the collector took"),
+            dropped: add(&mut all, names::SPANS_DROPPED, dropped),
+        }
+    }
+
     /// With those of a process that follows a central document.
     #[must_use]
     pub fn with_central_source(mut self) -> Self {
@@ -202,6 +223,19 @@ impl Metrics {
             tracing::error!(%error, "metrics could not be rendered");
         }
         text
+    }
+}
+
+impl SpanCounts {
+    /// The collector has taken so many.
+    pub(crate) fn sent(&self, spans: u64) {
+        self.sent.inc_by(spans);
+    }
+
+    /// So many are lost; `reason` is one of a few words.
+    pub(crate) fn dropped(&self, reason: &'static str, spans: u64) {
+        let reason = [(names::REASON, Label::Word(reason))];
+        self.dropped.get_or_create(&reason).inc_by(spans);
     }
 }
 

@@ -34,6 +34,8 @@ pub const AUDIT_DROPPED: &str = "pillion_audit_dropped";
 pub const AUDIT_SENT: &str = "pillion_audit_sent";
 pub const AUDIT_SINK_UP: &str = "pillion_audit_sink_up";
 pub const AUDIT_WAITING: &str = "pillion_audit_waiting";
+pub const SPANS_SENT: &str = "pillion_spans_sent";
+pub const SPANS_DROPPED: &str = "pillion_spans_dropped";
 pub const TASKS: &str = "pillion_tasks";
 pub const SHARED_STATE_UP: &str = "pillion_shared_state_up";
 

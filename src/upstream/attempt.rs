@@ -116,10 +116,11 @@ pub(super) fn begin(
         return None;
     };
     match call.prepare(&step.target) {
-        Ok(prepared) => {
+        Ok(mut prepared) => {
             recorder.dropped(&prepared.dropped);
             let began = step.permit.began().into_std();
             let log = recorder.attempt_since(&step.target, began);
+            prepared.mark(recorder.mark(&log));
             Some(Try::new(step, within, prepared, log))
         }
         Err(why) => {

@@ -44,6 +44,7 @@ async fn ask(
     let mut prepared = call.prepare(target).ok()?;
     let log = recorder.attempt(target);
     recorder.dropped(&prepared.dropped);
+    prepared.mark(recorder.mark(&log));
     let dialect = prepared.dialect;
     let body = prepared.bodies.pop()?;
     let asked = async {

@@ -49,10 +49,14 @@ pub(super) fn judged(came: &HeaderMap, openai: bool) -> HeaderMap {
     headers.insert(header::ACCEPT_ENCODING, IDENTITY);
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::USER_AGENT, AGENT);
-    for name in ["openai-beta", "traceparent", "tracestate"] {
+    for name in ["openai-beta", "traceparent"] {
         if let Some(value) = came.get(name).filter(|_| openai || name != "openai-beta") {
             headers.insert(name, value.clone());
         }
+    }
+    // A list, in whatever headers.
+    for value in came.get_all("tracestate") {
+        headers.append("tracestate", value.clone());
     }
     headers
 }

@@ -20,6 +20,7 @@ use crate::error::GatewayError;
 use crate::outcome::{Class, Failure};
 use crate::record::Recorder;
 use crate::snapshot::{Provider, Residency, Target};
+use crate::trace::Mark;
 
 /// Providers answer uploads and images when they are done with them; nobody waits longer than this.
 const HEAD: Duration = Duration::from_mins(10);
@@ -63,7 +64,8 @@ pub async fn pass(
     let mut retried = false;
     loop {
         let log = recorder.attempt(target);
-        let signed = signed(upstream, provider, request, uri.clone()).await;
+        let mark = recorder.mark(&log);
+        let signed = signed(upstream, provider, request, uri.clone(), mark).await;
         let (credential, outgoing) = match signed {
             Ok(signed) => signed,
             Err(failure) => {
@@ -108,9 +110,13 @@ async fn signed(
     provider: &Provider,
     request: &Passed<'_>,
     uri: Uri,
+    mark: Option<Mark>,
 ) -> Result<(Credential, Request<Outgoing>), Failure> {
     let credential = upstream.credential(provider, Instant::now() + HEAD).await?;
     let mut outgoing = outgoing(request, uri, headers::passed(request.headers));
+    if let Some(mark) = mark {
+        mark.put(outgoing.headers_mut());
+    }
     sign::sign(&mut outgoing, provider, &credential, SystemTime::now())?;
     Ok((credential, outgoing))
 }

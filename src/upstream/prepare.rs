@@ -17,6 +17,7 @@ use crate::dialect::request::{Cloud, Manner, Pieces, encode, unserved};
 use crate::dialect::{Dialect, Dropped, Receiver, gemini, support};
 use crate::outcome::Failure;
 use crate::snapshot::{Kind, OnUnsupported, Target};
+use crate::trace::Mark;
 
 /// What is sent, before it is signed.
 #[derive(Debug)]
@@ -139,6 +140,13 @@ impl Call<'_> {
 }
 
 impl Prepared {
+    /// Tells the trace that the attempt is part of, where it has a span of ours.
+    pub(super) fn mark(&mut self, mark: Option<Mark>) {
+        if let Some(mark) = mark {
+            mark.put(&mut self.headers);
+        }
+    }
+
     /// One of the requests, with the credential on it.
     ///
     /// # Errors

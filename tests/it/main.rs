@@ -59,5 +59,6 @@ mod streams;
 mod surfaces;
 mod tidy;
 mod timing;
+mod traces;
 mod unsupported;
 mod weights;

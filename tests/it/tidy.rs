@@ -61,6 +61,8 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
             "kube/sidecar.rs",
             "kube/workload.rs",
             "nearest.rs",
+            "otlp.rs",
+            "record/spans.rs",
             "record/used.rs",
             "price",
             "record/running.rs",
@@ -69,6 +71,7 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
             "snapshot",
             "telemetry/lately.rs",
             "telemetry/times.rs",
+            "trace/span.rs",
             "admin/activity.rs",
         ],
         &[

@@ -41,6 +41,7 @@ const EITHER: &[&str] = &[
     "hosts",
     "h2c",
     "audit",
+    "traces",
     "admin_token",
 ];
 
@@ -48,8 +49,8 @@ const EITHER: &[&str] = &[
 const PRIVATE: &str = "shared_state";
 
 /// What has one author as a whole, who is the central document where that says anything of it: a part
-/// of each would send the records, or the requests for secrets, where neither of them does.
-const WHOLE: &[&[&str]] = &[&["audit"], &["secret_stores", ANY]];
+/// of each would send the records, the spans, or the requests for secrets, where neither of them does.
+const WHOLE: &[&[&str]] = &[&["audit"], &["traces"], &["secret_stores", ANY]];
 
 /// Within what a sidecar may say, the central document's all the same: what is kept of requests.
 const CENTRAL_WITHIN: &[[&str; 2]] = &[["audit", "content"]];

@@ -50,6 +50,7 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("keys", list(&Table(CALLER)), Optional, "The internal keys of applications; `pillion keys new` makes one."),
     key("privacy", Table(PRIVACY), Optional, "How personal data is told; what becomes of it, each route says."),
     key("audit", Table(AUDIT), Optional, "Where audit records go."),
+    key("traces", Table(TRACES), Optional, "Where spans of requests and of their attempts are sent, by OTLP over HTTP and as JSON; absent means that there are none."),
     key("currency", Text, Default("USD"), "In which costs are told and prices are written; three letters."),
     key("rates", Map { name: "currency", of: &Map { name: "month such as `2026-11`", of: &MONEY } }, Optional, "What one US dollar comes to in other currencies, by month."),
     key("simulate", Map { name: "simulated provider", of: &Table(SIMULATED) }, Optional, "Simulated providers that this process serves itself."),
@@ -274,6 +275,16 @@ const COLLECTOR: &[Key] = &[
     key("headers", Map { name: "header", of: &PrivateText }, Optional, "Headers sent beside our own; none that carries a credential."),
     key("gzip", Bool, Default("false"), "Whether what is sent is compressed."),
     key("every", SPAN, Default("1s"), "How long records are gathered that are sent together; 500 of them go at once."),
+];
+
+const TRACES: &[Key] = &[
+    key("url", SourceUrl, Required, "What `/v1/traces` follows, such as `http://otel-collector.internal:4318`."),
+    key("auth", Table(COLLECTOR_AUTH), Optional, "Who this sidecar is to the collector: a token, or a certificate."),
+    key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
+    key("headers", Map { name: "header", of: &PrivateText }, Optional, "Headers sent beside our own; none that carries a credential."),
+    key("gzip", Bool, Default("false"), "Whether what is sent is compressed."),
+    key("every", SPAN, Default("5s"), "How long spans are gathered that are sent together; those of 512 requests go at once."),
+    key("sample", Percent, Default("100%"), "Of the requests whose caller sends no `traceparent`, so many are told; of the others those that the caller keeps."),
 ];
 
 const COLLECTOR_AUTH: &[Key] = &[

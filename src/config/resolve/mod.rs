@@ -7,6 +7,7 @@
 mod audit;
 mod callers;
 mod central;
+mod collector;
 mod headers;
 mod knobs;
 mod money;

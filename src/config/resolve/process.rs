@@ -31,6 +31,7 @@ pub(super) fn resolve(root: &Table, report: &mut Report) -> Process {
         shared_state: root.shared_state("shared_state"),
         cache_dir: root.text("cache_dir").map(|folder| folder.as_ref().into()),
         audit: super::audit::resolve(root, report),
+        traces: super::collector::traces(root, report),
         simulate: root
             .map("simulate")
             .map(|(name, table)| simulated(name, table, report))

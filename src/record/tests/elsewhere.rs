@@ -58,7 +58,7 @@ impl Drop for Place {
 }
 
 fn opened(sinks: AuditSinks) -> (Records, Outbox) {
-    let records = Records::new(identity(), Arc::new(Metrics::new()), sinks).unwrap();
+    let records = Records::new(identity(), Arc::new(Metrics::new()), sinks, None).unwrap();
     let outbox = records.take_outboxes().pop().unwrap();
     (records, outbox)
 }

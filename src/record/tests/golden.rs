@@ -13,7 +13,9 @@ fn planned() -> (Facts, impl Fn(u64) -> Instant) {
         instant: Instant::now(),
     };
     let mut facts = Facts::new(RequestId::fixed(ID), arrival);
-    facts.trace = TraceId::try_new("4bf92f3577b34da6a3ce929d0e0e4736");
+    facts.trace = Trace::of_caller(&headers(
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    ));
     facts.key = Some(key());
     facts.route = Some(route());
     facts.surface = Some(Surface::Chat);

@@ -4,6 +4,7 @@ mod elsewhere;
 mod golden;
 mod recorder;
 mod sinks;
+mod traces;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub(super) fn target(provider: &str, model: &str) -> Arc<Target> {
         base_url: BaseUrl::try_new("http://localhost/v1").unwrap(),
         secret: None,
         ca: None,
-        headers: http::HeaderMap::new(),
+        headers: HeaderMap::new(),
         responses: true,
         capacity: crate::health::Capacity::default(),
         residency: Vec::new(),
@@ -52,6 +53,16 @@ fn identity() -> Identity {
         environment: None,
         instance: Some("pod-1".into()),
     }
+}
+
+/// With this `traceparent`.
+fn headers(traceparent: &str) -> HeaderMap {
+    [(
+        http::HeaderName::from_static("traceparent"),
+        traceparent.parse().unwrap(),
+    )]
+    .into_iter()
+    .collect()
 }
 
 fn usage() -> Usage {

@@ -8,15 +8,23 @@ use super::*;
 use crate::error::GatewayError;
 
 /// Records that go to a queue which nobody empties.
-fn queued(room: usize) -> (Records, mpsc::Receiver<sink::Message>, Arc<Metrics>) {
+pub(super) fn queued(room: usize) -> (Records, mpsc::Receiver<sink::Message>, Arc<Metrics>) {
+    traced(room, None)
+}
+
+/// The same with spans that go to `tracer`.
+pub(super) fn traced(
+    room: usize,
+    tracer: Option<Tracer>,
+) -> (Records, mpsc::Receiver<sink::Message>, Arc<Metrics>) {
     let metrics = Arc::new(Metrics::new());
     let (queue, lines) = mpsc::sync_channel(room);
     let audit = Audit::queueing(queue, Arc::clone(&metrics));
-    let records = Records::writing_to(audit, Vec::new(), identity(), Arc::clone(&metrics));
+    let records = Records::writing_to(audit, Vec::new(), identity(), Arc::clone(&metrics), tracer);
     (records, lines, metrics)
 }
 
-fn values(lines: &mpsc::Receiver<sink::Message>) -> Vec<Value> {
+pub(super) fn values(lines: &mpsc::Receiver<sink::Message>) -> Vec<Value> {
     lines
         .try_iter()
         .filter_map(|message| match message {

@@ -33,7 +33,7 @@ fn to_file(path: PathBuf) -> (io::Result<Records>, Arc<Metrics>) {
         ..AuditSinks::default()
     };
     (
-        Records::new(identity(), Arc::clone(&metrics), sinks),
+        Records::new(identity(), Arc::clone(&metrics), sinks, None),
         metrics,
     )
 }

@@ -518,6 +518,13 @@ impl Gateway {
         self.said.borrow().lines.join("\n")
     }
 
+    /// Waits until it has written this on stderr.
+    pub(crate) async fn says(&self, text: &str) {
+        let mut said = self.said.subscribe();
+        let found = said.wait_for(|said| said.lines.iter().any(|line| line.contains(text)));
+        drop(soon(text, found).await.unwrap());
+    }
+
     /// The lines behind the first `count`.
     pub(crate) fn log_lines(&self, count: usize) -> Vec<String> {
         let said = self.said.borrow();
@@ -566,9 +573,9 @@ impl Gateway {
         assert!(sent.unwrap().success());
     }
 
-    /// Waits for the process to end by itself.
+    /// Waits for the process to end by itself, and until all that it has said is read.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        soon("the process ends", async {
+        let status = soon("the process ends", async {
             loop {
                 if let Some(status) = self.child.try_wait().unwrap() {
                     return status;
@@ -576,7 +583,11 @@ impl Gateway {
                 sleep(LOOK).await;
             }
         })
-        .await
+        .await;
+        let mut said = self.said.subscribe();
+        let over = said.wait_for(|said| said.over);
+        drop(soon("its log ends", over).await.unwrap());
+        status
     }
 
     /// Lets it have so many files open, from now on; whether the system can do that.

@@ -138,6 +138,32 @@ shared_state: redis://central.internal
 }
 
 #[test]
+fn an_own_file_says_nothing_of_the_traces_where_the_document_does() {
+    let own =
+        "traces: { url: \"http://own:4318\", auth: { token_file: /t } }\nsecret_max_stale: 9h\n";
+    let traces = |central: &str| loaded(&led(own, central)).process.traces.unwrap();
+    assert!(traces("").collector.url.expose().contains("own"));
+    // A token of ours is not shown to a collector of theirs.
+    let of_theirs = traces("traces: { url: \"http://theirs:4318\" }\n");
+    assert!(of_theirs.collector.url.expose().contains("theirs"));
+    assert_eq!(of_theirs.collector.auth, Auth::None);
+    let left = "traces: { url: \"http://theirs:4318\" }\nlocal_overrides: [traces]\n";
+    assert!(traces(left).collector.url.expose().contains("own"));
+    let sources = led("", "traces: { url: \"http://theirs:4318\", sample: 5% }\n");
+    let central = loaded(&sources);
+    let shown = central.effective.show(&central.snapshot);
+    assert_eq!(shown["config"]["traces"]["sample"], "5%");
+    assert_eq!(shown["config"]["traces"]["every"], "5s");
+    assert!(
+        shown["origins"]["traces.url"]
+            .as_str()
+            .unwrap()
+            .starts_with("central:")
+    );
+    assert_eq!(shown["origins"]["traces.every"], "default");
+}
+
+#[test]
 fn an_own_file_says_nothing_of_the_audit_where_the_document_does() {
     let own = "audit: { to: [stdout, file], file: /tmp/a }\nsecret_max_stale: 9h\n";
     let audit = |central: &str| loaded(&led(own, central)).process.audit;

@@ -49,10 +49,10 @@ fn records_go_to_collectors_that_can_be_reached_so() {
     let keys = "audit: { https: { url: \"https://c/a?b\", gzip: true, auth: { token_file: /t, header: X-Key } }, otlp: { url: \"http://o:4318\", ca: /ca, headers: { x-tenant: a }, every: 2s } }\n";
     let audit = loaded(&small_with(keys)).process.audit;
     assert!(!audit.stdout && audit.file.is_none());
-    let [lines, otlp] = &*audit.collectors else {
+    let [(one, lines), (other, otlp)] = &*audit.collectors else {
         panic!("{audit:?}");
     };
-    assert_eq!((lines.kind, otlp.kind), (Kind::Lines, Kind::Otlp));
+    assert_eq!((*one, *other), (Kind::Lines, Kind::Otlp));
     let file = "/t".into();
     assert_eq!(lines.auth, Auth::Token { file });
     assert_eq!(lines.token_header.as_ref().unwrap(), "x-key");
@@ -92,6 +92,43 @@ fn records_go_to_collectors_that_can_be_reached_so() {
         ),
     ] {
         let said = problem(&format!("audit: {{ {keys} }}\n"));
+        assert!(said.contains(why), "{keys}: {said}");
+    }
+}
+
+#[test]
+fn spans_go_nowhere_or_to_a_collector_that_can_be_reached_so() {
+    let traces = |keys: &str| loaded(&small_with(keys)).process.traces;
+    assert_eq!(traces(""), None);
+    let usual = traces("traces: { url: \"http://o:4318\" }\n").unwrap();
+    assert_eq!(usual.sample.hundredths(), 100);
+    assert_eq!(usual.collector.every, Duration::from_secs(5));
+    let keys = "traces: { url: \"https://o/otlp\", auth: { token_file: /t, header: X-Key }, ca: /ca, headers: { x-tenant: a }, gzip: true, every: 1s, sample: 5% }\n";
+    let traces = traces(keys).unwrap();
+    assert_eq!(traces.sample.hundredths(), 5);
+    let collector = traces.collector;
+    assert_eq!(collector.auth, Auth::Token { file: "/t".into() });
+    assert_eq!(collector.token_header.as_ref().unwrap(), "x-key");
+    assert_eq!(collector.headers["x-tenant"], "a");
+    assert_eq!(
+        (collector.gzip, collector.every),
+        (true, Duration::from_secs(1))
+    );
+    for (keys, why) in [
+        ("gzip: true", "traces.url: is missing"),
+        ("url: \"redis://h/0/k\"", "traces.url: is none of"),
+        ("url: \"http://c\", sample: 101%", "traces.sample: "),
+        ("url: \"http://c\", to: otlp", "traces.to: "),
+        (
+            "url: \"http://c\", auth: { cert: /c, key: /k }",
+            "must be one of TLS",
+        ),
+        (
+            "url: \"http://c\", headers: { authorization: a }",
+            "carries a credential",
+        ),
+    ] {
+        let said = problem(&format!("traces: {{ {keys} }}\n"));
         assert!(said.contains(why), "{keys}: {said}");
     }
 }
