@@ -27,6 +27,14 @@ const STRUCTURE: [&str; 9] = [
     "media_type",
 ];
 
+/// What an answer is to be that is not to be text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Schema,
+    /// Whatever JSON.
+    Object,
+}
+
 /// A request, looked at.
 #[derive(Debug)]
 pub struct Look<'a> {
@@ -34,7 +42,7 @@ pub struct Look<'a> {
     request: Option<&'a Request>,
     body: &'a [u8],
     images: OnceCell<bool>,
-    json_schema: OnceCell<bool>,
+    format: OnceCell<Option<Format>>,
     affinity: OnceCell<Option<u64>>,
 }
 
@@ -52,7 +60,7 @@ impl<'a> Look<'a> {
             request: None,
             body,
             images: OnceCell::new(),
-            json_schema: OnceCell::new(),
+            format: OnceCell::new(),
             affinity: OnceCell::new(),
         }
     }
@@ -77,7 +85,16 @@ impl<'a> Look<'a> {
 
     /// Whether the answer is to fit a JSON schema.
     pub fn json_schema(&self) -> bool {
-        *self.json_schema.get_or_init(|| {
+        self.format() == Some(Format::Schema)
+    }
+
+    /// Whether the answer is to be JSON, by a schema or without.
+    pub fn json(&self) -> bool {
+        self.format().is_some()
+    }
+
+    fn format(&self) -> Option<Format> {
+        *self.format.get_or_init(|| {
             let path: &[&str] = match self.surface() {
                 Surface::Chat => &["response_format", "type"],
                 Surface::Responses => &["text", "format", "type"],
@@ -85,26 +102,14 @@ impl<'a> Look<'a> {
                 Surface::Completions
                 | Surface::Embeddings
                 | Surface::Models
-                | Surface::Passthrough => return false,
+                | Surface::Passthrough => return None,
             };
-            self.member(path).is_some_and(|kind| kind == "json_schema")
-        })
-    }
-
-    /// Whether the answer is to be JSON, by a schema or without.
-    pub fn json(&self) -> bool {
-        let any = |path: &[&str]| self.member(path).is_some_and(|kind| kind == "json_object");
-        self.json_schema()
-            || match self.surface() {
-                Surface::Chat => any(&["response_format", "type"]),
-                Surface::Responses => any(&["text", "format", "type"]),
-                Surface::Messages
-                | Surface::CountTokens
-                | Surface::Completions
-                | Surface::Embeddings
-                | Surface::Models
-                | Surface::Passthrough => false,
+            match &*self.member(path)? {
+                "json_schema" => Some(Format::Schema),
+                "json_object" => Some(Format::Object),
+                _ => None,
             }
+        })
     }
 
     /// What `metadata` says under this name: text, or a number or a word as it stands there.

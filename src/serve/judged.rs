@@ -37,7 +37,7 @@ pub(super) async fn answer(
     recorder.asked(request.tokens);
     // From here on nobody sees what was taken out of it.
     let private = std::mem::take(&mut planned.masked);
-    let frames = private.frames(&request).filter(|_| request.stream);
+    let frames = private.frames(&request);
     let request = private.request.as_ref().unwrap_or(&request);
     let asked = Asked {
         prompt: request.tokens,

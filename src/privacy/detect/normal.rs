@@ -8,11 +8,12 @@ pub(in crate::privacy) fn normal(class: Class, text: &str) -> String {
     let visible = text.chars().filter(|c| !is_invisible(*c));
     match class {
         Class::EMAIL => {
-            let plain: String = visible
-                .map(|c| small(narrow(c)))
-                .filter(|c| !is_blank(*c))
-                .collect();
-            plain.replace("%40", "@")
+            let mut plain = String::with_capacity(text.len());
+            plain.extend(visible.map(|c| small(narrow(c))).filter(|c| !is_blank(*c)));
+            if plain.contains('%') {
+                plain = plain.replace("%40", "@");
+            }
+            plain
         }
         Class::PHONE => phone(text),
         Class::CARD | Class::IIN | Class::BIN => digits(text),
@@ -40,7 +41,9 @@ pub(in crate::privacy) fn normal(class: Class, text: &str) -> String {
 
 fn digits(text: &str) -> String {
     let digits = text.chars().filter_map(digit);
-    digits.map(|digit| char::from(b'0' + digit)).collect()
+    let mut plain = String::with_capacity(text.len());
+    plain.extend(digits.map(|digit| char::from(b'0' + digit)));
+    plain
 }
 
 fn phone(text: &str) -> String {

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tower_service::Service as _;
 
 use crate::Error;
-use crate::process::{CONVERSATION, MASKED};
+use crate::process::{FIGURES, MASKED, PROSE};
 
 /// What the applications' token is in every configuration made here.
 pub(crate) const TOKEN: &str = "sk-bench-0123456789abcdef0123456789abcdef";
@@ -109,8 +109,24 @@ impl Lane {
 /// A request of about `size` bytes, with the escapes that real text has.
 pub(crate) fn request(model: &str, size: usize, stream: bool) -> Bytes {
     const TEXT: &str = r#"The customer said: \"my card was charged twice\".\nPlease advise. "#;
-    if model == CONVERSATION {
-        return conversation(model, size);
+    let prose = |body: &mut String| {
+        *body += r#"The customer says that the card was charged twice for one purchase.\nПросит вернуть деньги и \"ответить\" до конца недели. "#;
+    };
+    let figures = |body: &mut String| {
+        let n = body.len();
+        // A string takes whatever is written to it.
+        let _ = write!(
+            body,
+            r#"Order {n} of 12.03.2026 at 14:{:02} came to 1 {:03} 450,00 KZT.\nПо заявке {n} решение: \"принято\", срок 5 дней, ставка 14,{} %. The desk will look into it and answer by the end of the week. "#,
+            n % 60,
+            n % 1000,
+            n % 10
+        );
+    };
+    match model {
+        PROSE => return conversation(model, size, prose),
+        FIGURES => return conversation(model, size, figures),
+        _ => {}
     }
     let start = format!(
         r#"{{"model":"{model}","stream":{stream},"temperature":0.2,"messages":[{{"role":"system","content":"You are a helpful assistant of a bank."}},{{"role":"user","content":""#
@@ -138,8 +154,8 @@ fn personal(start: &str, size: usize) -> Bytes {
     Bytes::from(body)
 }
 
-/// A talk with a bank's service desk: turns with the figures that business has, and ten values among them.
-fn conversation(model: &str, size: usize) -> Bytes {
+/// A talk with a bank's service desk: turns of what `sentence` adds, and ten values among them.
+fn conversation(model: &str, size: usize, sentence: impl Fn(&mut String)) -> Bytes {
     const VALUES: [&str; 10] = [
         "Write to anna.k@mail.kz",
         "Call +7 701 123 45 67",
@@ -162,14 +178,7 @@ fn conversation(model: &str, size: usize) -> Bytes {
         let _ = write!(body, r#",{{"role":"{role}","content":""#);
         let end = body.len() + TURN;
         while body.len() < end {
-            let n = body.len();
-            let _ = write!(
-                body,
-                r#"Order {n} of 12.03.2026 at 14:{:02} came to 1 {:03} 450,00 KZT.\nПо заявке {n} решение: \"принято\", срок 5 дней, ставка 14,{} %. The desk will look into it and answer by the end of the week. "#,
-                n % 60,
-                n % 1000,
-                n % 10
-            );
+            sentence(&mut body);
         }
         // One in each of the user's turns.
         if let Some(value) = VALUES.get(turn / 2).filter(|_| turn % 2 == 0) {

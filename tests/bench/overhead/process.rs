@@ -149,8 +149,11 @@ pub(crate) const BEHIND: &str = "stream-1-0-9";
 /// The model whose route masks personal data.
 pub(crate) const MASKED: &str = "plain-1025";
 
-/// Another such model, which is asked for a conversation.
-pub(crate) const CONVERSATION: &str = "plain-1026";
+/// Another such model, which is asked in prose.
+pub(crate) const PROSE: &str = "plain-1026";
+
+/// Another one, which is asked with figures in every sentence.
+pub(crate) const FIGURES: &str = "plain-1027";
 
 /// Pillion with a key, two targets for each of `models`, and its record on.
 ///
@@ -215,7 +218,7 @@ fn configuration(
         } else {
             format!("first/{model}, second/{model}")
         };
-        let more = if [MASKED, CONVERSATION].contains(&model.as_str()) {
+        let more = if [MASKED, PROSE, FIGURES].contains(&model.as_str()) {
             ", privacy: { mask: [email, phone, card, iban, iin, bin, passport, contract, address, ip] }"
         } else {
             ""

@@ -24,7 +24,8 @@ const SHORT: &str = "stream-1-0-8";
 const BEHIND: &str = process::BEHIND;
 /// A kilobyte, of a route that masks personal data.
 const MASKED: &str = process::MASKED;
-const CONVERSATION: &str = process::CONVERSATION;
+const PROSE: &str = process::PROSE;
+const FIGURES: &str = process::FIGURES;
 const HOLD: &str = "hold";
 /// The same in Anthropic's dialect, for callers of OpenAI's: a kilobyte of text in sixteen events.
 const CLAUDE_PLAIN: &str = "claude-sonnet-4-5-stream-16-0-22";
@@ -36,7 +37,8 @@ const MODELS: [&str; 10] = [
     SHORT,
     BEHIND,
     MASKED,
-    CONVERSATION,
+    PROSE,
+    FIGURES,
     HOLD,
     CLAUDE_PLAIN,
     CLAUDE_BURST,
@@ -82,10 +84,15 @@ const fn added(name: &'static str, label: &'static str) -> Metric {
 
 static CPU_1K: Metric = metric("cpu_1k", "CPU per request of 1 KB", "µs");
 static CPU_20K: Metric = metric("cpu_20k", "CPU per request of 20 KB", "µs");
-static CPU_20K_MASKED: Metric = metric("cpu_20k_masked", "the same, masked", "µs");
-static CPU_20K_CONVERSATION: Metric = metric(
-    "cpu_20k_conversation",
-    "a conversation of 20 KB with ten values, masked",
+static CPU_20K_PROSE: Metric = metric(
+    "cpu_20k_prose",
+    "masked: prose with ten values in 20 KB",
+    "µs",
+);
+static CPU_20K_MASKED: Metric = metric("cpu_20k_masked", "masked: three values in each KB", "µs");
+static CPU_20K_FIGURES: Metric = metric(
+    "cpu_20k_figures",
+    "masked: figures in each sentence, ten values",
     "µs",
 );
 static CPU_200K: Metric = metric("cpu_200k", "CPU per request of 200 KB", "µs");
@@ -120,12 +127,16 @@ static SCENARIOS: [Scenario; 12] = [
     plain(1024, 16, Some(&CPU_1K), Some([&RATE, &CORE]), None),
     plain(20 * 1024, 16, Some(&CPU_20K), None, None),
     Scenario {
+        model: PROSE,
+        ..plain(20 * 1024, 16, Some(&CPU_20K_PROSE), None, None)
+    },
+    Scenario {
         model: MASKED,
         ..plain(20 * 1024, 16, Some(&CPU_20K_MASKED), None, None)
     },
     Scenario {
-        model: CONVERSATION,
-        ..plain(20 * 1024, 16, Some(&CPU_20K_CONVERSATION), None, None)
+        model: FIGURES,
+        ..plain(20 * 1024, 16, Some(&CPU_20K_FIGURES), None, None)
     },
     plain(200 * 1024, 16, Some(&CPU_200K), None, None),
     plain(1024, 1, None, None, Some([&P50, &P99])),
