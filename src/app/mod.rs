@@ -2,6 +2,7 @@
 //!
 //! What is decided here is only who knows whom, and the order in which things start and stop.
 
+mod application;
 mod core;
 mod embedded;
 mod files;
@@ -29,6 +30,7 @@ use crate::limit::{Folder, Seats};
 use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
 use crate::live::Live;
 use crate::once::Calls;
+use crate::record::{Output, Style};
 use crate::redis;
 use crate::serve::{self, Gateway};
 use crate::simulate::Simulator;
@@ -42,6 +44,7 @@ use self::core::Core;
 use self::reload::{First, Reloader};
 use self::sending::Sending;
 
+pub use self::application::{Application, Next};
 pub use self::embedded::Embedded;
 pub use self::webhook::Webhook;
 
@@ -56,10 +59,20 @@ const FIRST_READ: Duration = Duration::from_secs(2);
 const PROBES: usize = 256;
 
 /// What `run` was told beside its configuration.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// As a native sidecar: when we are told to end, the application has ended.
     pub native: bool,
+    pub console: Console,
+}
+
+/// What is to be seen on the process's own output.
+#[derive(Debug, Clone, Default)]
+pub struct Console {
+    /// A line for each request, in the place of records that nobody has said a place for.
+    pub readable: Option<Style>,
+    /// What is taken for stdout.
+    pub output: Output,
 }
 
 /// Where the process listens.
@@ -139,7 +152,8 @@ impl Start {
     }
 }
 
-/// Runs until a signal ends it, then drains. `ready` is called once applications can connect.
+/// Runs until a signal ends it, then drains. `ready` is called once applications can connect, with what they
+/// are served by, and says what follows; the exit code is then that of the application that it has started.
 ///
 /// # Errors
 /// A part could not start; nothing has been served.
@@ -147,7 +161,7 @@ pub async fn run(
     start: Start,
     sources: Sources,
     options: Options,
-    ready: &mut dyn FnMut(Addresses),
+    ready: &mut dyn FnMut(Addresses, &Snapshot) -> Next,
 ) -> Result<ExitCode, StartError> {
     let mut signals = life::Signals::new().map_err(StartError::Signals)?;
     let core = Core::new(&start, &sources.env);
@@ -196,7 +210,14 @@ pub async fn run(
         ..
     } = core;
     let snapshot = live.current();
-    let records = sending::records(&process.audit, &snapshot, &metrics, &heads, follows);
+    let records = sending::records(
+        &process.audit,
+        options.console,
+        &snapshot,
+        &metrics,
+        &heads,
+        follows,
+    );
     let records = records.map_err(StartError::Audit)?;
     status.records(records.clone());
     let sending = Sending::start(
@@ -264,13 +285,19 @@ pub async fn run(
     status.listener_up();
     tracing::info!(listen = %at.listen, admin = %at.admin, version = %live.current().version, "serving");
     service::ready(at);
-    ready(at);
-
-    life::until_told_to_end(&mut signals, &reloader, &records).await;
+    let next = ready(at, &live.current());
+    let is_alone = options.native || !matches!(next, Next::Serve);
+    let code = match next {
+        Next::End(code) => code,
+        Next::Serve => life::until_told_to_end(&mut signals, &reloader, &records, None).await,
+        Next::Beside(application) => {
+            life::until_told_to_end(&mut signals, &reloader, &records, Some(application)).await
+        }
+    };
     service::stopping();
     let drain = life::Drain {
         process: &process,
-        options,
+        is_alone,
         status: &status,
         phase: &phase,
         connections: &connections,
@@ -288,7 +315,7 @@ pub async fn run(
     reports_end.cancel();
     life::last_report(&reporting).await;
     tracing::info!("ended");
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(code))
 }
 
 /// What ties this process to the others, where they share a state.
@@ -324,7 +351,7 @@ async fn simulators(process: &Process) -> Result<Vec<Simulator>, StartError> {
         let simulator = Simulator::start(provider.clone())
             .await
             .map_err(|error| StartError::Simulator { name, error })?;
-        tracing::warn!(provider = %provider.name, address = %simulator.address(), "a simulated provider answers here");
+        tracing::warn!(target: "pillion::simulate", provider = %provider.name, address = %simulator.address(), "a simulated provider answers here");
         running.push(simulator);
     }
     Ok(running)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::Console;
 use super::life::LAST_WORDS;
 use crate::collect::{self, Collector};
 use crate::config::AuditConfig;
@@ -23,14 +24,19 @@ use crate::upstream::Clients;
 /// When the audit file cannot be opened; the message names it.
 pub(super) fn records(
     audit: &AuditConfig,
+    console: Console,
     snapshot: &Snapshot,
     metrics: &Arc<Metrics>,
     heads: &Heads,
     follows: bool,
 ) -> io::Result<Records> {
     let open = |sinks| Records::new(snapshot.identity.clone(), Arc::clone(metrics), sinks);
+    // Lines for people take the place of records that are on stdout for want of a better one.
+    let is_readable = console.readable.is_some() && audit.unsaid;
     let sinks = AuditSinks {
-        stdout: audit.stdout,
+        stdout: audit.stdout && !is_readable,
+        readable: console.readable.filter(|_| audit.unsaid || !audit.stdout),
+        output: console.output,
         file: audit.file.clone(),
         elsewhere: audit.collectors.iter().map(|it| it.kind.name()).collect(),
         required: audit.required,

@@ -16,6 +16,7 @@ pub(super) fn resolve(root: &Table, report: &mut Report) -> AuditConfig {
     let Some(table) = root.table("audit") else {
         return AuditConfig {
             stdout: true,
+            unsaid: true,
             ..AuditConfig::default()
         };
     };
@@ -47,8 +48,10 @@ pub(super) fn resolve(root: &Table, report: &mut Report) -> AuditConfig {
         .filter_map(|(key, kind)| collector(table.table(key)?, kind, report))
         .filter(|collector| to(collector.kind.name()))
         .collect();
+    let unsaid = !table.has("to") && !SINKS.iter().any(|key| table.has(key));
     AuditConfig {
-        stdout: named("stdout") || !table.has("to") && !SINKS.iter().any(|key| table.has(key)),
+        stdout: unsaid || named("stdout"),
+        unsaid,
         file: file.filter(|_| to("file")),
         collectors,
         required,
