@@ -187,7 +187,7 @@ pub async fn run(
         Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(*loaded))),
         Start::Following(bootstrap, place) => {
             for warning in &bootstrap.warnings {
-                tracing::warn!("{warning}");
+                tracing::warn!(target: "pillion::config", "{warning}");
             }
             tracing::info!(source = %place.url, %admin, "following a central document");
             core.follow(*bootstrap, place, Arc::clone(&reloader), Arc::clone(&again))?;

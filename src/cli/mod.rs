@@ -71,7 +71,7 @@ impl Cli {
     /// Those of `out`, and of the system where a command cannot do without it.
     pub fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
         let usual = match &self.command {
-            Command::Dev(_) => dev::LOGGED,
+            Command::Dev(dev) => dev.logged(),
             _ => "info",
         };
         if let Err(problem) = start_log(usual) {

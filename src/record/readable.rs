@@ -27,6 +27,7 @@ struct Row {
     route: Option<String>,
     rule: Option<String>,
     surface: Option<String>,
+    stream: Option<bool>,
     attempts: Vec<Attempt>,
     status: Option<u16>,
     outcome: Outcome,
@@ -161,8 +162,11 @@ impl Row {
     fn took(&self) -> String {
         let total = span(self.total_ms);
         match self.first_token_ms {
-            Some(first) => format!("first token {}, all {total}", span(first)),
-            None => total,
+            Some(first) if self.stream == Some(true) => {
+                format!("first token {}, all {total}", span(first))
+            }
+            // A plain answer comes all at once.
+            Some(_) | None => total,
         }
     }
 
@@ -321,7 +325,7 @@ mod tests {
         let gpt = || tried("openai/gpt-5-mini", "ok", Some(200));
         for (members, expected) in [
             (
-                json!({ "attempts": [gpt()], "first_token_ms": 420, "cost": "0.002100000000", "currency": "USD",
+                json!({ "attempts": [gpt()], "stream": true, "first_token_ms": 420, "cost": "0.002100000000", "currency": "USD",
                     "usage": { "prompt": 812, "cached": 0, "completion": 240, "estimated": false } }),
                 "chat  openai/gpt-5-mini ok  first token 420 ms, all 1.31 s  812 in, 240 out  $0.0021",
             ),
@@ -342,7 +346,7 @@ mod tests {
                 "not sent  the caller got 401 invalid_api_key  0 ms",
             ),
             (
-                json!({ "attempts": [tried("a/m", "reset", Some(200))], "outcome": "stream_broken",
+                json!({ "attempts": [tried("a/m", "reset", Some(200))], "stream": true, "outcome": "stream_broken",
                     "reason": "reset", "first_token_ms": 20 }),
                 "chat  a/m reset  cut: the stream broke off (reset)  first token 20 ms, all 1.31 s",
             ),

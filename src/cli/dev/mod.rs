@@ -30,10 +30,6 @@ use crate::config::{self, Document, Format, Sources};
 use crate::record::{Output, Style};
 use crate::snapshot::Snapshot;
 
-/// What is logged unless `PILLION_LOG` says something else: what goes wrong, and each new configuration. Of the
-/// rest the lines of requests tell.
-pub(super) const LOGGED: &str = "warn,pillion::app::reload=info,pillion::simulate=error";
-
 /// Where `dev` looks for keys besides the environment.
 const DOTENV: &str = ".env";
 
@@ -94,6 +90,15 @@ pub(super) struct Dev {
 }
 
 impl Dev {
+    /// What is logged unless `PILLION_LOG` says something else: what goes wrong, and each new configuration. Of
+    /// the rest the lines of requests tell. Nobody is warned of a configuration that is not theirs.
+    pub(super) fn logged(&self) -> &'static str {
+        match self.config {
+            Some(_) => "warn,pillion::app::reload=info,pillion::simulate=error",
+            None => "warn,pillion::config=error,pillion::simulate=error",
+        }
+    }
+
     pub(super) fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
         let (mut sources, taken) =
             match sources(flags(self.listen, self.admin), self.env_file.as_deref()) {
@@ -140,9 +145,12 @@ impl Dev {
         let mut said = Ok(());
         let mut ready = |at: Addresses, snapshot: &Snapshot| {
             let token = token.as_ref().filter(|token| token.opens(snapshot));
+            let text = token.map(Token::text);
             said = match &application {
-                None => welcome.write(out, at, snapshot, token.map(Token::text)),
-                // Its output is the application's.
+                // Who reads JSON lines on stdout reads nothing else there.
+                None if self.json => welcome.write(&mut io::stderr(), at, snapshot, text),
+                None => welcome.write(out, at, snapshot, text),
+                // stdout is the application's.
                 Some(application) => welcome.write_short(&mut io::stderr(), at, &application.words),
             };
             if self.ui {
