@@ -4,12 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
 from pillion import BINARY, PATIENCE
 
-SCRIPT = '''
+# Two SDKs are imported for the first time.
+LONG_PATIENCE = 6 * PATIENCE
+
+SCRIPT = """
 import sys
 from anthropic import Anthropic
 from openai import OpenAI
@@ -25,27 +29,44 @@ message = Anthropic().messages.create(model="claude-sonnet-5", max_tokens=64, me
 assert message.content[0].text
 print("answered")
 sys.exit(int(sys.argv[1]))
-'''
+"""
+
+WAITS = """
+import signal, sys
+ended = {signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, ended)
+print("up", flush=True)
+signal.sigwait(ended)
+sys.exit(5)
+"""
 
 
-def dev(directory, *command, env=None):
-    """Both, as a process whose environment knows of no provider."""
+@contextmanager
+def dev(directory, script, *arguments):
+    """Both, as processes whose environment knows of no provider."""
+    (directory / "script.py").write_text(script)
     ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
-    return subprocess.Popen(
-        [BINARY, "dev", *ports, "--", *command],
+    running = subprocess.Popen(
+        [BINARY, "dev", *ports, "--", sys.executable, "script.py", *arguments],
         cwd=directory,
-        env={"PATH": os.environ["PATH"], **(env or {})},
+        env={"PATH": os.environ["PATH"]},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
+    try:
+        yield running
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("code", [0, 3])
 def test_an_unchanged_script_is_answered_and_its_code_is_ours(tmp_path, code):
-    (tmp_path / "script.py").write_text(SCRIPT)
-    running = dev(tmp_path, sys.executable, "script.py", str(code))
-    out, err = running.communicate(timeout=PATIENCE)
+    with dev(tmp_path, SCRIPT, str(code)) as running:
+        out, err = running.communicate(timeout=LONG_PATIENCE)
     assert (running.returncode, out) == (code, "answered\n"), err
     lines = [line for line in err.splitlines() if "sim-" in line]
     assert len(lines) == 4, err
@@ -53,11 +74,9 @@ def test_an_unchanged_script_is_answered_and_its_code_is_ours(tmp_path, code):
     assert "first token" in lines[1], err
 
 
-def test_a_script_that_is_interrupted_ends_as_it_wants(tmp_path):
-    script = "import signal, sys\nended = {signal.SIGTERM}\nsignal.pthread_sigmask(signal.SIG_BLOCK, ended)\nprint('up', flush=True)\nsignal.sigwait(ended)\nsys.exit(5)\n"
-    (tmp_path / "script.py").write_text(script)
-    running = dev(tmp_path, sys.executable, "script.py")
-    assert running.stdout.readline() == "up\n"
-    running.send_signal(signal.SIGTERM)
-    running.communicate(timeout=PATIENCE)
+def test_a_script_that_is_told_to_end_ends_as_it_wants(tmp_path):
+    with dev(tmp_path, WAITS) as running:
+        assert running.stdout.readline() == "up\n"
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=PATIENCE)
     assert running.returncode == 5
