@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::application::Application;
+use super::application::Next;
 use super::reload::Reloader;
 use crate::admin::Status;
 use crate::config::Process;
@@ -68,14 +68,19 @@ impl Signals {
     }
 }
 
-/// Serves: looks at the files and listens to signals until one says that it is over. Where there is an
-/// `application` signals are for that, and its end is ours. Returns the exit code.
+/// Serves: looks at the files and listens to signals until one says that it is over. Beside an application
+/// signals are for that, and its end is ours. Returns the exit code.
 pub(super) async fn until_told_to_end(
     signals: &mut Signals,
     reloader: &Arc<Reloader>,
     records: &Records,
-    mut application: Option<Application>,
+    next: Next,
 ) -> u8 {
+    let mut application = match next {
+        Next::Serve => None,
+        Next::Beside(application) => Some(application),
+        Next::End(code) => return code,
+    };
     let mut next_look = Instant::now() + LOOK;
     let mut looking = aside(reloader, Reloader::look);
     loop {

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -264,36 +265,21 @@ pub async fn run(
         cut: cut.clone(),
     });
 
-    let settings = Settings {
-        h2c: process.h2c,
-        ..Settings::default()
-    };
-    let connections_open = Connections::at_most(files::enough_for(&process));
-    let twin = listen::bind_ipv6_twin(&listener);
-    for listener in std::iter::once(listener).chain(twin) {
-        let service = service(Arc::clone(&gateway));
-        background.spawn(listen::serve(
-            listener,
-            settings,
-            connections_open.clone(),
-            connections.clone(),
-            serving.clone(),
-            service,
-        ));
-    }
+    accept(
+        listener,
+        &gateway,
+        &process,
+        &connections,
+        &serving,
+        &background,
+    );
     background.spawn(keep_warm(live.clone(), upstream));
     status.listener_up();
     tracing::info!(listen = %at.listen, admin = %at.admin, version = %live.current().version, "serving");
     service::ready(at);
     let next = ready(at, &live.current());
     let is_alone = options.native || !matches!(next, Next::Serve);
-    let code = match next {
-        Next::End(code) => code,
-        Next::Serve => life::until_told_to_end(&mut signals, &reloader, &records, None).await,
-        Next::Beside(application) => {
-            life::until_told_to_end(&mut signals, &reloader, &records, Some(application)).await
-        }
-    };
+    let exit = life::until_told_to_end(&mut signals, &reloader, &records, next).await;
     service::stopping();
     let drain = life::Drain {
         process: &process,
@@ -315,7 +301,34 @@ pub async fn run(
     reports_end.cancel();
     life::last_report(&reporting).await;
     tracing::info!("ended");
-    Ok(ExitCode::from(code))
+    Ok(ExitCode::from(exit))
+}
+
+/// Takes connections of applications from now on.
+fn accept(
+    listener: TcpListener,
+    gateway: &Arc<Gateway>,
+    process: &Process,
+    connections: &Tasks,
+    serving: &watch::Receiver<Phase>,
+    background: &Tasks,
+) {
+    let settings = Settings {
+        h2c: process.h2c,
+        ..Settings::default()
+    };
+    let open = Connections::at_most(files::enough_for(process));
+    let twin = listen::bind_ipv6_twin(&listener);
+    for listener in std::iter::once(listener).chain(twin) {
+        background.spawn(listen::serve(
+            listener,
+            settings,
+            open.clone(),
+            connections.clone(),
+            serving.clone(),
+            service(Arc::clone(gateway)),
+        ));
+    }
 }
 
 /// What ties this process to the others, where they share a state.

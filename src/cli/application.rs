@@ -121,9 +121,8 @@ impl Application {
             Next::End(BAD_CONFIGURATION)
         };
         let token = match token {
-            None => return refuse(NO_TOKEN),
             Some(token) if token.opens(snapshot) => token,
-            Some(Token::Own(_)) => return refuse(NO_TOKEN),
+            Some(Token::Own(_)) | None => return refuse(NO_TOKEN),
             Some(Token::Said(_)) => {
                 return refuse(
                     "the token of --token-file or PILLION_TOKEN opens no key of the configuration",

@@ -189,7 +189,7 @@ fn real(found: &[Found], token: &str) -> (String, String) {
     }
     yaml += "routes:\n";
     let mut about = named(found);
-    let mut taken = BTreeSet::new();
+    let mut routes = BTreeSet::new();
     for (route, size) in [
         ("chat", Size::Chat),
         ("large", Size::Large),
@@ -208,14 +208,14 @@ fn real(found: &[Found], token: &str) -> (String, String) {
             continue;
         }
         let _ = write!(about, "\n  {route:<11}{}", targets.join(", then "));
-        taken.insert(route.to_owned());
+        routes.insert(route.to_owned());
         write_route(&mut yaml, route, &targets);
     }
     let first = found.first().map_or("", |provider| provider.name);
     let mut count = 0;
     for provider in found {
         for (model, size) in &provider.models {
-            if !taken.insert(model.clone()) {
+            if !routes.insert(model.clone()) {
                 continue;
             }
             let own = format!("{}/{model}", provider.name);

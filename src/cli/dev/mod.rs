@@ -100,7 +100,7 @@ impl Dev {
     }
 
     pub(super) fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
-        let (mut sources, taken) =
+        let (mut sources, from_file) =
             match sources(flags(self.listen, self.admin), self.env_file.as_deref()) {
                 Ok(found) => found,
                 Err(why) => return Ok(wrong(&why)),
@@ -110,7 +110,7 @@ impl Dev {
             Err(why) => return Ok(wrong(&why)),
         };
         let mut welcome = Welcome {
-            taken,
+            taken: from_file,
             page: self.ui,
             ..Welcome::default()
         };
@@ -144,8 +144,8 @@ impl Dev {
         let options = self.options();
         let mut said = Ok(());
         let mut ready = |at: Addresses, snapshot: &Snapshot| {
-            let token = token.as_ref().filter(|token| token.opens(snapshot));
-            let text = token.map(Token::text);
+            let good = token.as_ref().filter(|token| token.opens(snapshot));
+            let text = good.map(Token::text);
             said = match &application {
                 // Who reads JSON lines on stdout reads nothing else there.
                 None if self.json => welcome.write(&mut io::stderr(), at, snapshot, text),
@@ -158,7 +158,7 @@ impl Dev {
             }
             match &application {
                 None => Next::Serve,
-                Some(application) => application.start(at, snapshot, token),
+                Some(application) => application.start(at, snapshot, token.as_ref()),
             }
         };
         let code = serve(start, sources, options, &mut ready)?;

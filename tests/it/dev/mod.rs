@@ -14,7 +14,7 @@ use self::process::{Process, folder};
 use crate::support::fixture::{ask, plain, streamed};
 use crate::support::upstream::Seen;
 use crate::support::wire::{Script, Wire};
-use crate::support::{Answer, Client, Folder, Reply, Upstream, soon};
+use crate::support::{Answer, Client, Folder, Refusing, Reply, Upstream, soon};
 
 /// A provider that answers in whatever it is asked.
 fn answering(seen: &Seen) -> Reply {
@@ -46,9 +46,9 @@ async fn keys_of_a_file_are_providers_and_a_fallback_is_a_line() {
     );
     let env = [("ANTHROPIC_API_KEY", "sk-canary-3"), ("TZ", "Asia/Almaty")];
     let mut dev = Process::dev(folder(&[(".env", &dotenv)]), &[], &env);
-    let taken = dev.out_line("Taken from .env").await;
+    let first_line = dev.out_line("Taken from .env").await;
     assert_eq!(
-        taken,
+        first_line,
         "Taken from .env: OPENAI_API_KEY, OPENAI_BASE_URL, ANTHROPIC_BASE_URL."
     );
     let (at, token) = dev.told().await;
@@ -93,6 +93,29 @@ async fn without_a_key_every_model_is_answered() {
     dev.out_line("sim-").await;
     dev.signal("TERM");
     assert_eq!(dev.code().await, 0);
+}
+
+#[tokio::test]
+async fn an_ollama_is_asked_for_its_models() {
+    let upstream = Upstream::choosing(|seen| {
+        if seen.head.starts_with("GET /v1/models ") {
+            Reply::json(json!({ "object": "list", "data": [{ "id": "qwen3:8b" }] }).to_string())
+        } else {
+            Reply::json(plain("Hello!"))
+        }
+    })
+    .await;
+    let host = format!("127.0.0.1:{}", upstream.port());
+    let dev = Process::dev(Folder::new(), &[], &[("OLLAMA_HOST", &host)]);
+    dev.out_line("Providers: ollama (by OLLAMA_HOST).").await;
+    let (at, token) = dev.told().await;
+    assert_eq!(chat(at, &token, "chat").await.status, 200);
+    dev.out_line("  chat  ollama/qwen3:8b ok  ").await;
+
+    let refusing = Refusing::new().address().to_string();
+    let dev = Process::dev(Folder::new(), &[], &[("OLLAMA_HOST", &refusing)]);
+    dev.err_line("OLLAMA_HOST is not used").await;
+    dev.out_line("No provider's key was found").await;
 }
 
 #[tokio::test]
@@ -237,7 +260,7 @@ async fn the_page_is_opened_and_told_where_it_cannot_be() {
     let dev = Process::dev(folder, &["--ui"], &[("PATH", &path)]);
     let line = dev.out_line("What goes on: ").await;
     let page = line.split_whitespace().nth(3).unwrap().to_owned();
-    let opened = soon("the page is opened", async {
+    let found = soon("the page is opened", async {
         loop {
             if let Ok(said) = fs::read_to_string(&said) {
                 return said;
@@ -245,7 +268,7 @@ async fn the_page_is_opened_and_told_where_it_cannot_be() {
             tokio::task::yield_now().await;
         }
     });
-    assert_eq!(opened.await, format!("opened {page}\n"));
+    assert_eq!(found.await, format!("opened {page}\n"));
 
     let dev = Process::dev(Folder::new(), &["--ui"], &[("PATH", "/nowhere")]);
     dev.err_line("there is no xdg-open").await;
