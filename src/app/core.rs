@@ -66,7 +66,8 @@ impl Core {
         let background = Tasks::default();
         let clients = Clients::new(background.clone(), Egress::of(env));
         let stores = Stores::new(env, clients.clone(), background.clone());
-        let keyring = Keyring::with_stores(move |place| stores.open(place), background.clone());
+        let keyring =
+            Keyring::with_stores(move |place| stores.open(place), background.clone()).under(env);
         let credentials = Credentials::new(
             Ambient::of(env),
             keyring.clone(),

@@ -58,7 +58,8 @@ impl Embedded {
         let tasks = Tasks::default();
         let clients = Clients::cuttable(tasks.clone(), Egress::of(env));
         let stores = Stores::new(env, clients.clone(), tasks.clone());
-        let keyring = Keyring::with_stores(move |place| stores.open(place), tasks.clone());
+        let keyring =
+            Keyring::with_stores(move |place| stores.open(place), tasks.clone()).under(env);
         let named = snapshot
             .providers
             .values()

@@ -4,13 +4,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use nix::sys::signal::Signal;
+use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::Options;
+use super::application::Next;
 use super::reload::Reloader;
 use crate::admin::Status;
 use crate::config::Process;
@@ -27,9 +28,9 @@ pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The signals that mean something to us.
 #[derive(Debug)]
 pub(super) struct Signals {
-    hangup: Signal,
-    terminate: Signal,
-    interrupt: Signal,
+    hangup: unix::Signal,
+    terminate: unix::Signal,
+    interrupt: unix::Signal,
 }
 
 impl Signals {
@@ -67,12 +68,19 @@ impl Signals {
     }
 }
 
-/// Serves: looks at the files and listens to signals until one says that it is over.
+/// Serves: looks at the files and listens to signals until one says that it is over. Beside an application
+/// signals are for that, and its end is ours. Returns the exit code.
 pub(super) async fn until_told_to_end(
     signals: &mut Signals,
     reloader: &Arc<Reloader>,
     records: &Records,
-) {
+    next: Next,
+) -> u8 {
+    let mut application = match next {
+        Next::Serve => None,
+        Next::Beside(application) => Some(application),
+        Next::End(code) => return code,
+    };
     let mut next_look = Instant::now() + LOOK;
     let mut looking = aside(reloader, Reloader::look);
     loop {
@@ -81,21 +89,34 @@ pub(super) async fn until_told_to_end(
             terminate,
             interrupt,
         } = signals;
-        tokio::select! {
-            _ = terminate.recv() => return,
-            _ = interrupt.recv() => return,
+        let ended = async {
+            match &mut application {
+                Some(application) => application.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        let told = tokio::select! {
+            code = ended => return code,
+            _ = terminate.recv() => Signal::SIGTERM,
+            _ = interrupt.recv() => Signal::SIGINT,
             _ = hangup.recv() => {
                 records.reopen();
                 if reloader.asks_first() {
                     aside(reloader, Reloader::reload);
                 }
+                continue;
             }
             () = sleep_until(next_look) => {
                 if looking.is_finished() {
                     looking = aside(reloader, Reloader::look);
                 }
                 next_look = Instant::now() + LOOK;
+                continue;
             }
+        };
+        match &application {
+            Some(application) => application.pass(told),
+            None => return 0,
         }
     }
 }
@@ -113,7 +134,8 @@ pub(super) fn aside(
 #[derive(Clone, Copy)]
 pub(super) struct Drain<'a> {
     pub(super) process: &'a Process,
-    pub(super) options: Options,
+    /// Whether those who could ask us have ended.
+    pub(super) is_alone: bool,
     pub(super) status: &'a Status,
     pub(super) phase: &'a watch::Sender<Phase>,
     pub(super) connections: &'a Tasks,
@@ -129,7 +151,7 @@ impl Drain<'_> {
         self.status.draining();
         let limit = Instant::now() + self.process.drain;
         let finished = async {
-            if !self.options.native {
+            if !self.is_alone {
                 sleep(self.process.lame_duck).await;
             }
             self.phase.send_replace(Phase::Draining);

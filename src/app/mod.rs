@@ -2,6 +2,7 @@
 //!
 //! What is decided here is only who knows whom, and the order in which things start and stop.
 
+mod application;
 mod core;
 mod embedded;
 mod files;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +31,7 @@ use crate::limit::{Folder, Seats};
 use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
 use crate::live::Live;
 use crate::once::Calls;
+use crate::record::{Output, Style};
 use crate::redis;
 use crate::serve::{self, Gateway};
 use crate::simulate::Simulator;
@@ -42,6 +45,7 @@ use self::core::Core;
 use self::reload::{First, Reloader};
 use self::sending::Sending;
 
+pub use self::application::{Application, Next};
 pub use self::embedded::Embedded;
 pub use self::webhook::Webhook;
 
@@ -56,10 +60,20 @@ const FIRST_READ: Duration = Duration::from_secs(2);
 const PROBES: usize = 256;
 
 /// What `run` was told beside its configuration.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// As a native sidecar: when we are told to end, the application has ended.
     pub native: bool,
+    pub console: Console,
+}
+
+/// What is to be seen on the process's own output.
+#[derive(Debug, Clone, Default)]
+pub struct Console {
+    /// A line for each request, in the place of records that nobody has said a place for.
+    pub readable: Option<Style>,
+    /// What is taken for stdout.
+    pub output: Output,
 }
 
 /// Where the process listens.
@@ -142,7 +156,8 @@ impl Start {
     }
 }
 
-/// Runs until a signal ends it, then drains. `ready` is called once applications can connect.
+/// Runs until a signal ends it, then drains. `ready` is called once applications can connect, with what they
+/// are served by, and says what follows; the exit code is then that of the application that it has started.
 ///
 /// # Errors
 /// A part could not start; nothing has been served.
@@ -150,7 +165,7 @@ pub async fn run(
     start: Start,
     sources: Sources,
     options: Options,
-    ready: &mut dyn FnMut(Addresses),
+    ready: &mut dyn FnMut(Addresses, &Snapshot) -> Next,
 ) -> Result<ExitCode, StartError> {
     let mut signals = life::Signals::new().map_err(StartError::Signals)?;
     let core = Core::new(&start, &sources.env);
@@ -176,7 +191,7 @@ pub async fn run(
         Start::Loaded(loaded) => drop(life::aside(&reloader, |it| it.begin(*loaded))),
         Start::Following(bootstrap, place) => {
             for warning in &bootstrap.warnings {
-                tracing::warn!("{warning}");
+                tracing::warn!(target: "pillion::config", "{warning}");
             }
             tracing::info!(source = %place.url, %admin, "following a central document");
             core.follow(*bootstrap, place, Arc::clone(&reloader), Arc::clone(&again))?;
@@ -201,6 +216,7 @@ pub async fn run(
     let snapshot = live.current();
     let (records, sending) = Sending::start(
         &process,
+        options.console,
         &snapshot,
         &metrics,
         &heads,
@@ -245,34 +261,25 @@ pub async fn run(
         cut: cut.clone(),
     });
 
-    let settings = Settings {
-        h2c: process.h2c,
-        ..Settings::default()
-    };
-    let connections_open = Connections::at_most(files::enough_for(&process));
-    let twin = listen::bind_ipv6_twin(&listener);
-    for listener in std::iter::once(listener).chain(twin) {
-        let service = service(Arc::clone(&gateway));
-        background.spawn(listen::serve(
-            listener,
-            settings,
-            connections_open.clone(),
-            connections.clone(),
-            serving.clone(),
-            service,
-        ));
-    }
+    accept(
+        listener,
+        &gateway,
+        &process,
+        &connections,
+        &serving,
+        &background,
+    );
     background.spawn(keep_warm(live.clone(), upstream));
     status.listener_up();
     tracing::info!(listen = %at.listen, admin = %at.admin, version = %live.current().version, "serving");
     service::ready(at);
-    ready(at);
-
-    life::until_told_to_end(&mut signals, &reloader, &records).await;
+    let next = ready(at, &live.current());
+    let is_alone = options.native || !matches!(next, Next::Serve);
+    let exit = life::until_told_to_end(&mut signals, &reloader, &records, next).await;
     service::stopping();
     let drain = life::Drain {
         process: &process,
-        options,
+        is_alone,
         status: &status,
         phase: &phase,
         connections: &connections,
@@ -290,7 +297,34 @@ pub async fn run(
     reports_end.cancel();
     life::last_report(&reporting).await;
     tracing::info!("ended");
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(exit))
+}
+
+/// Takes connections of applications from now on.
+fn accept(
+    listener: TcpListener,
+    gateway: &Arc<Gateway>,
+    process: &Process,
+    connections: &Tasks,
+    serving: &watch::Receiver<Phase>,
+    background: &Tasks,
+) {
+    let settings = Settings {
+        h2c: process.h2c,
+        ..Settings::default()
+    };
+    let open = Connections::at_most(files::enough_for(process));
+    let twin = listen::bind_ipv6_twin(&listener);
+    for listener in std::iter::once(listener).chain(twin) {
+        background.spawn(listen::serve(
+            listener,
+            settings,
+            open.clone(),
+            connections.clone(),
+            serving.clone(),
+            service(Arc::clone(gateway)),
+        ));
+    }
 }
 
 /// What ties this process to the others, where they share a state.
@@ -326,7 +360,7 @@ async fn simulators(process: &Process) -> Result<Vec<Simulator>, StartError> {
         let simulator = Simulator::start(provider.clone())
             .await
             .map_err(|error| StartError::Simulator { name, error })?;
-        tracing::warn!(provider = %provider.name, address = %simulator.address(), "a simulated provider answers here");
+        tracing::warn!(target: "pillion::simulate", provider = %provider.name, address = %simulator.address(), "a simulated provider answers here");
         running.push(simulator);
     }
     Ok(running)

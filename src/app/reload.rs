@@ -238,7 +238,7 @@ impl Reloader {
             }
         };
         for warning in &warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(target: "pillion::config", "{warning}");
         }
         self.status
             .config_applied(&snapshot, effective, Instant::now());

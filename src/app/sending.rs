@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::StartError;
 use super::life::LAST_WORDS;
+use super::{Console, StartError};
 use crate::collect::{self, Spans};
 use crate::config::{AuditConfig, Process, TracesConfig};
 use crate::proof::Heads;
@@ -34,6 +34,7 @@ impl Sending {
     /// What in the configuration of a collector cannot work, or that the audit file cannot be opened.
     pub(super) fn start(
         process: &Process,
+        console: Console,
         snapshot: &Snapshot,
         metrics: &Arc<Metrics>,
         heads: &Heads,
@@ -58,7 +59,7 @@ impl Sending {
             let (identity, metrics) = (identity.clone(), Arc::clone(metrics));
             Records::new(identity, metrics, sinks, tracer.clone())
         };
-        let records = opened(audit, heads, follows, open).map_err(StartError::Audit)?;
+        let records = opened(audit, console, heads, follows, open).map_err(StartError::Audit)?;
         let (outboxes, standing) = (records.take_outboxes(), records.standing());
         let collectors = &audit.collectors;
         for delivery in collect::deliveries(collectors, outboxes, identity, &standing, clients) {
@@ -104,12 +105,17 @@ impl Sending {
 
 fn opened(
     audit: &AuditConfig,
+    console: Console,
     heads: &Heads,
     follows: bool,
     open: impl Fn(AuditSinks) -> io::Result<Records>,
 ) -> io::Result<Records> {
+    // Lines for people take the place of records that are on stdout for want of a better one.
+    let is_readable = console.readable.is_some() && audit.unsaid;
     let sinks = AuditSinks {
-        stdout: audit.stdout,
+        stdout: audit.stdout && !is_readable,
+        readable: console.readable.filter(|_| audit.unsaid || !audit.stdout),
+        output: console.output,
         file: audit.file.clone(),
         elsewhere: (audit.collectors.iter().map(|(kind, _)| kind.name())).collect(),
         required: audit.required,

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 
 use super::check::{Env, Problem, bearer, named};
 use super::run::{refuse, runtime};
-use super::{FAILED, dev, keys, variable};
+use super::{BAD_CONFIGURATION, FAILED, dev, keys, variable};
 use crate::app::Embedded;
 use crate::check::{self, Caller};
 use crate::config::{self, Document, Loaded, Sources};
@@ -102,11 +102,16 @@ impl Drill {
         let token = keys::new_token()?;
         let config = self.config.clone();
         let config = config.or_else(|| variable("PILLION_CONFIG").map(PathBuf::from));
-        let document = match config {
-            Some(file) => Document::File(file),
-            None => dev::built_in(&token)?.0,
+        let sources = match config {
+            Some(file) => Sources::from_process(Document::File(file), Vec::new()),
+            None => match dev::without_file(&token)? {
+                Ok(sources) => sources,
+                Err(why) => {
+                    tracing::error!("{why}");
+                    return Ok(ExitCode::from(BAD_CONFIGURATION));
+                }
+            },
         };
-        let sources = Sources::from_process(document, Vec::new());
         let loaded = match config::load(&sources) {
             Ok(loaded) => loaded,
             Err(problems) => return Ok(refuse(&problems)),

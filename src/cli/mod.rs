@@ -1,5 +1,6 @@
 //! The commands, one file each. A command writes to the writer it is given and returns its exit code.
 
+mod application;
 mod audit;
 mod check;
 mod counted;
@@ -69,7 +70,11 @@ impl Cli {
     /// # Errors
     /// Those of `out`, and of the system where a command cannot do without it.
     pub fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
-        if let Err(problem) = start_log() {
+        let usual = match &self.command {
+            Command::Dev(dev) => dev.logged(),
+            _ => "info",
+        };
+        if let Err(problem) = start_log(usual) {
             writeln!(io::stderr(), "pillion: {problem}")?;
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         }
@@ -115,14 +120,15 @@ fn fetch(place: &Place, env: &[(String, String)]) -> Result<CentralText, String>
     })
 }
 
-fn start_log() -> Result<(), String> {
+/// `usual` is what is logged unless `PILLION_LOG` says something else.
+fn start_log(usual: &str) -> Result<(), String> {
     let format = match variable("PILLION_LOG_FORMAT") {
         Some(format) => {
             log::Format::try_new(&format).map_err(|error| format!("PILLION_LOG_FORMAT: {error}"))?
         }
         None => log::Format::suited(),
     };
-    let filter = log::filter(variable("PILLION_LOG").as_deref())
+    let filter = log::filter(variable("PILLION_LOG").as_deref().or(Some(usual)))
         .map_err(|error| format!("PILLION_LOG: {error}"))?;
     log::init(format, filter).map_err(|error| error.to_string())
 }

@@ -1,5 +1,6 @@
 //! `pillion run`: the sidecar.
 
+use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,11 +9,25 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::runtime::{Builder, Runtime};
 
+use super::application::{Application, Token, has_keys};
 use super::{BAD_CONFIGURATION, FAILED, variable};
-use crate::app::{self, Addresses, Options, Start, StartError};
+use crate::app::{self, Addresses, Console, Next, Options, Start, StartError};
 use crate::config::{Document, Format, Problem, Sources};
+use crate::record::Output;
+use crate::snapshot::Snapshot;
 
 /// Run the sidecar.
+///
+/// With `-- CMD…` the application is started once it can be served, with OPENAI_BASE_URL,
+/// OPENAI_API_KEY, ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY in its environment, and without the
+/// variables that the configuration names as secrets. Its token is that of --token-file or of
+/// PILLION_TOKEN, else a new one where a key of the configuration has `hash: pod`. Signals are passed
+/// on to it, the sidecar ends with it, and its exit code is ours. Records that would go to stdout
+/// go to stderr then.
+#[expect(
+    clippy::doc_markdown,
+    reason = "it is the command's help, which shows marks as they are"
+)]
 #[derive(Debug, Args)]
 pub(super) struct Run {
     /// YAML, TOML or JSON, by extension; else the variable `PILLION_CONFIG`. Neither is needed where
@@ -28,6 +43,12 @@ pub(super) struct Run {
     /// As a native sidecar: told to end, it knows that the application has ended
     #[arg(long)]
     native: bool,
+    /// A file with the token of the application that is started; else the variable `PILLION_TOKEN`
+    #[arg(long, value_name = "FILE", requires = "command")]
+    token_file: Option<PathBuf>,
+    /// The application to start, with its arguments
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<OsString>,
 }
 
 impl Run {
@@ -49,14 +70,47 @@ impl Run {
             }
         };
         let flags = flags(self.listen, self.admin);
-        let sources = Sources::from_process(document, flags);
-        let options = Options {
+        let mut sources = Sources::from_process(document, flags);
+        let mut options = Options {
             native: self.native,
+            ..Options::default()
         };
-        match Start::of(&sources) {
-            Ok(start) => serve(start, sources, options, &mut |_| {}),
-            Err(problems) => Ok(refuse(&problems)),
+        let mut start = match Start::of(&sources) {
+            Ok(start) => start,
+            Err(problems) => return Ok(refuse(&problems)),
+        };
+        if self.command.is_empty() {
+            return serve(start, sources, options, &mut |_, _| Next::Serve);
         }
+        let mut token = match Token::said(self.token_file.as_deref(), &sources) {
+            Ok(token) => token,
+            Err(why) => {
+                tracing::error!("{why}");
+                return Ok(ExitCode::from(BAD_CONFIGURATION));
+            }
+        };
+        if token.is_none() && has_keys(&start) {
+            token = Token::own(&mut sources)?;
+            start = match Start::of(&sources) {
+                Ok(start) => start,
+                Err(problems) => return Ok(refuse(&problems)),
+            };
+        } else if token.is_none() {
+            token = Some(Token::any());
+        }
+        // stdout is the application's.
+        options.console = Console {
+            output: Output::Stderr,
+            ..Console::default()
+        };
+        let application = Application {
+            words: self.command,
+            env: sources.env.clone(),
+            keys: Vec::new(),
+        };
+        let mut ready =
+            |at: Addresses, snapshot: &Snapshot| application.start(at, snapshot, token.as_ref());
+        serve(start, sources, options, &mut ready)
     }
 }
 
@@ -76,7 +130,7 @@ pub(super) fn serve(
     start: Start,
     sources: Sources,
     options: Options,
-    ready: &mut dyn FnMut(Addresses),
+    ready: &mut dyn FnMut(Addresses, &Snapshot) -> Next,
 ) -> io::Result<ExitCode> {
     let runtime = runtime(start.process().workers)?;
     let ended = runtime.block_on(app::run(start, sources, options, ready));

@@ -25,7 +25,7 @@ pub(super) fn unread(snapshot: &Snapshot, env: &[(String, String)]) -> io::Resul
         let tasks = Tasks::default();
         let clients = Clients::new(tasks.clone(), Egress::of(env));
         let stores = Stores::new(env, clients, tasks.clone());
-        let keyring = Keyring::with_stores(move |place| stores.open(place), tasks);
+        let keyring = Keyring::with_stores(move |place| stores.open(place), tasks).under(env);
         let providers = snapshot.providers.values();
         let named: Vec<_> = providers.filter_map(|it| it.secret.as_ref()).collect();
         keyring.load(&snapshot.secret_stores, named.iter().copied());

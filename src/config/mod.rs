@@ -112,6 +112,8 @@ pub struct Process {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditConfig {
     pub stdout: bool,
+    /// Whether that is so because nobody has said where they go.
+    pub unsaid: bool,
     pub file: Option<AuditFile>,
     /// Those elsewhere, one of a kind.
     pub collectors: Vec<(Kind, Collector)>,

@@ -97,8 +97,21 @@ impl Sources {
 }
 
 impl Sources {
+    /// The environment with these beside it, as a file has them: what is set already stays. Returns the names
+    /// of those that were not.
+    pub fn beside(&mut self, variables: Vec<(String, String)>) -> Vec<String> {
+        let mut taken = Vec::new();
+        for (name, value) in variables {
+            if self.variable(&name).is_none() {
+                taken.push(name.clone());
+                self.env.push((name, value));
+            }
+        }
+        taken
+    }
+
     /// A variable of the environment.
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
+    pub fn variable(&self, name: &str) -> Option<String> {
         let found = self.env.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.clone())
     }

@@ -10,7 +10,7 @@ mod prices;
 use std::sync::Arc;
 
 pub use file::{Families, Problem};
-pub use prices::list_price;
+pub use prices::{list_price, list_prices};
 
 use serde::de::DeserializeOwned;
 

@@ -27,13 +27,23 @@ pub fn list_price<'a>(places: impl IntoIterator<Item = &'a str>, model: &str) ->
     Row::read(row).and_then(|row| row.tariff()).ok()
 }
 
+/// Every model that has a list price at `place`, with that, in the order of the list. Reads all of it: for a
+/// command, not for each request.
+pub fn list_prices(place: &str) -> impl Iterator<Item = (&'static str, Tariff)> {
+    let rows = rows(place).filter_map(|row| Some((row, Row::read(row).ok()?.tariff().ok()?)));
+    rows.flat_map(|(row, tariff)| quoted(row).map(move |model| (model, tariff)))
+}
+
 /// The line of `model` in the lists that hold at `place`. A list has a line for `at` and one for each row.
 fn row(place: &str, model: &str) -> Option<&'static str> {
+    rows(place).find(|row| quoted(row).any(|name| name == model))
+}
+
+fn rows(place: &str) -> impl Iterator<Item = &'static str> {
     let lists = TEXT.split(HEADER).skip(1);
-    let mut rows = lists
-        .filter(|list| quoted(list).any(|at| at == place))
-        .flat_map(|list| list.lines().filter(|line| line.starts_with(ROW)));
-    rows.find(|row| quoted(row).any(|name| name == model))
+    lists
+        .filter(move |list| quoted(list).any(|at| at == place))
+        .flat_map(|list| list.lines().filter(|line| line.starts_with(ROW)))
 }
 
 /// What a row says of its models.
@@ -156,6 +166,8 @@ mod tests {
                     assert!(seen.insert((place, model)), "{model} is twice at {place}");
                     let price = list_price([&**place], model);
                     assert_eq!(price, Some(tariff), "{model} at {place}");
+                    let mut all = list_prices(place);
+                    assert!(all.any(|it| it == (model, tariff)), "{model} at {place}");
                 }
             }
         }

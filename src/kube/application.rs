@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::asked::{Asked, annotation};
+use super::names::LISTEN;
 use super::patch::Draft;
 use super::settings::{Entry, Sdk};
 use super::sidecar::from_secret;
@@ -19,28 +20,30 @@ pub(super) enum Token<'a> {
 }
 
 /// What an SDK reads; by the Python packages openai 3.57 and anthropic 2.14 (read 2026-11).
-struct Variables {
-    base_url: &'static str,
-    url: &'static str,
-    key: &'static str,
+pub struct Variables {
+    pub base_url: &'static str,
+    /// What of our address its base URL ends with.
+    pub path: &'static str,
+    pub key: &'static str,
     /// A credential of another kind, which a key would put in the shade: a container that has it has one.
-    other_key: Option<&'static str>,
+    pub other_key: Option<&'static str>,
 }
 
-const OPENAI: Variables = Variables {
+pub const OPENAI: Variables = Variables {
     base_url: "OPENAI_BASE_URL",
-    url: "http://127.0.0.1:4100/v1",
+    path: "/v1",
     key: "OPENAI_API_KEY",
     other_key: None,
 };
-const ANTHROPIC: Variables = Variables {
+pub const ANTHROPIC: Variables = Variables {
     base_url: "ANTHROPIC_BASE_URL",
-    url: "http://127.0.0.1:4100",
+    path: "",
     key: "ANTHROPIC_API_KEY",
     other_key: Some("ANTHROPIC_AUTH_TOKEN"),
 };
 
-const PROXIES: &[&str] = &[
+/// What names a proxy, by which loopback must not be asked.
+pub const PROXIES: &[&str] = &[
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
@@ -48,7 +51,8 @@ const PROXIES: &[&str] = &[
     "https_proxy",
     "all_proxy",
 ];
-const EXEMPT: &[&str] = &["NO_PROXY", "no_proxy"];
+/// What names the hosts that a proxy is not for.
+pub const EXEMPT: &[&str] = &["NO_PROXY", "no_proxy"];
 const LOOPBACK: &[&str] = &["127.0.0.1", "localhost", "::1"];
 
 /// A container that is told.
@@ -126,7 +130,8 @@ impl Container {
                     "its requests may not come to the sidecar",
                 );
             } else {
-                added.push(json!({ "name": variables.base_url, "value": variables.url }));
+                let url = format!("http://{LISTEN}{}", variables.path);
+                added.push(json!({ "name": variables.base_url, "value": url }));
             }
             let keys = [Some(variables.key), variables.other_key];
             if let Some(key) = keys
@@ -176,8 +181,8 @@ impl Container {
     }
 }
 
-/// `None` where nothing is missing.
-fn with_loopback(exempt: &str) -> Option<String> {
+/// A list of hosts that a proxy is not for, with loopback among them. `None` where nothing is missing.
+pub fn with_loopback(exempt: &str) -> Option<String> {
     let known: Vec<&str> = exempt.split(',').map(str::trim).collect();
     if known.contains(&"*") {
         return None;

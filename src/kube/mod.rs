@@ -27,6 +27,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub use application::{ANTHROPIC, EXEMPT, OPENAI, PROXIES, Variables, with_loopback};
 pub use inject::{Decision, Leave, inject};
 pub use patch::{Operation, Patch, Pointer};
 pub use quantity::Quantity;

@@ -15,6 +15,7 @@ mod kept;
 mod line;
 mod meter;
 mod outbox;
+mod readable;
 mod receipt;
 mod recent;
 mod running;
@@ -50,9 +51,10 @@ pub use self::ending::{Ended, Ending};
 pub use self::facts::{Arrival, AttemptLog, End};
 pub use self::kept::Kept;
 pub use self::outbox::{Line, Outbox, Parcel, Unfetched};
+pub use self::readable::Style;
 pub use self::receipt::Receipt;
 pub use self::running::Seen;
-pub use self::sink::{AuditFile, AuditSinks, Fsync};
+pub use self::sink::{AuditFile, AuditSinks, Fsync, Output};
 pub use self::standing::{Failing, Standing};
 
 /// Where records are begun. Clones are one.

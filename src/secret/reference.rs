@@ -75,6 +75,15 @@ impl Reference {
         }
     }
 
+    /// The variable that holds it, if one does.
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Env(name) => Some(name),
+            Self::Document(inner) => inner.variable(),
+            Self::File(_) | Self::Stored(_) | Self::Aws | Self::Google => None,
+        }
+    }
+
     /// The place in a store, if it is in one.
     pub fn stored(&self) -> Option<&Stored> {
         match self {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -17,26 +18,52 @@ pub(super) struct Reading {
     pub(super) stamp: Option<Stamp>,
 }
 
-pub(super) fn read(reference: &Reference) -> Result<Reading, SecretError> {
-    read_as(reference, Secret::try_new)
+/// Variables that this process was given otherwise than by its environment, which goes before them. Clones
+/// are one.
+#[derive(Clone, Default)]
+pub(super) struct Given(Arc<[(String, Zeroizing<String>)]>);
+
+impl Given {
+    /// What of these the process's own environment does not have.
+    pub(super) fn of(env: &[(String, String)]) -> Self {
+        let given = env
+            .iter()
+            .filter(|(name, _)| std::env::var_os(name).is_none());
+        Self(
+            given
+                .map(|(name, value)| (name.clone(), Zeroizing::new(value.clone())))
+                .collect(),
+        )
+    }
+
+    fn get(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+        if let Some(value) = std::env::var_os(name) {
+            return Some(Zeroizing::new(OsString::into_encoded_bytes(value)));
+        }
+        let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
+        Some(Zeroizing::new(value.as_bytes().to_vec()))
+    }
+}
+
+pub(super) fn read(reference: &Reference, given: &Given) -> Result<Reading, SecretError> {
+    read_as(reference, given, Secret::try_new)
 }
 
 /// What a value must look like.
 type Form = fn(&[u8]) -> Result<Secret, SecretError>;
 
-fn read_as(reference: &Reference, form: Form) -> Result<Reading, SecretError> {
+fn read_as(reference: &Reference, given: &Given, form: Form) -> Result<Reading, SecretError> {
     match reference {
-        Reference::Env(name) => read_variable(name, form),
+        Reference::Env(name) => read_variable(name, given, form),
         Reference::File(path) => read_file(path, form),
-        Reference::Document(inner) => read_as(inner, Secret::document),
+        Reference::Document(inner) => read_as(inner, given, Secret::document),
         Reference::Stored(_) => Err(SecretError::Unasked),
         Reference::Aws | Reference::Google => Err(SecretError::Issued),
     }
 }
 
-fn read_variable(name: &str, form: Form) -> Result<Reading, SecretError> {
-    let value = std::env::var_os(name).ok_or(SecretError::Missing)?;
-    let value = Zeroizing::new(OsString::into_encoded_bytes(value));
+fn read_variable(name: &str, given: &Given, form: Form) -> Result<Reading, SecretError> {
+    let value = given.get(name).ok_or(SecretError::Missing)?;
     Ok(Reading {
         secret: form(&value)?,
         stamp: None,

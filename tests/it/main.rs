@@ -21,6 +21,7 @@ mod central;
 mod check;
 mod cost;
 mod credentials;
+mod dev;
 mod dialects;
 mod drill;
 mod egress;

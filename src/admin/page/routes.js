@@ -56,7 +56,28 @@ export function routes({ routes, targets, ready, now }) {
     keyed(table, [null], () => '', nothing);
     return;
   }
-  keyed(table, routes.routes, ({ route }) => route, () => el('tbody'), (body, route) => one(body, route, known, secrets, now));
+  const rows = shown(routes.routes, known);
+  const hidden = routes.routes.length - rows.length;
+  keyed(table, hidden ? [...rows, { hidden }] : rows, ({ route }) => route ?? '', () => el('tbody'), (body, row) =>
+    row.hidden ? quiet(body, row.hidden) : one(body, row, known, secrets, now));
+}
+
+/** More routes than these are not all shown: those whose first target nobody has asked are counted instead. */
+const MOST = 12;
+
+const asked = (target) =>
+  target && (target.in_flight || target.last_failure || target.first_token_ms.expected !== null || target.answer_ms.expected !== null);
+
+function shown(all, known) {
+  if (all.length <= MOST) return all;
+  const busy = new Set(all.filter(({ targets }) => targets[0]?.some((id) => asked(known.get(id)))));
+  for (const route of all) if (busy.size < MOST) busy.add(route);
+  return all.filter((route) => busy.has(route));
+}
+
+function quiet(body, hidden) {
+  if (!body.firstChild) body.append(el('tr', {}, el('td', { colspan: 8, class: 'empty' })));
+  text(body.firstChild.firstChild, `${count(hidden)} more ${hidden === 1 ? 'route' : 'routes'} that nobody has asked yet`);
 }
 
 const nothing = () =>

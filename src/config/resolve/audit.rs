@@ -14,6 +14,7 @@ pub(super) fn resolve(root: &Table, report: &mut Report) -> AuditConfig {
     let Some(table) = root.table("audit") else {
         return AuditConfig {
             stdout: true,
+            unsaid: true,
             ..AuditConfig::default()
         };
     };
@@ -45,8 +46,10 @@ pub(super) fn resolve(root: &Table, report: &mut Report) -> AuditConfig {
         .filter_map(|(key, kind)| Some((kind, collector(table.table(key)?, report)?)))
         .filter(|(kind, _)| to(kind.name()))
         .collect();
+    let unsaid = !table.has("to") && !SINKS.iter().any(|key| table.has(key));
     AuditConfig {
-        stdout: named("stdout") || !table.has("to") && !SINKS.iter().any(|key| table.has(key)),
+        stdout: unsaid || named("stdout"),
+        unsaid,
         file: file.filter(|_| to("file")),
         collectors,
         required,

@@ -6,6 +6,7 @@
 //! notes tell of it. Each sink has a chain of its own: what one loses is no hole in the other's.
 
 mod batch;
+mod console;
 mod file;
 mod keeper;
 mod notes;
@@ -24,17 +25,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use self::console::Console;
 use self::file::FileSink;
 use self::stdout::Stdout;
 use self::throttle::Throttle;
 use self::writer::Writer;
 use super::outbox::{Cursors, Follow, Outbox, Spool, Store};
+use super::readable::Style;
 use super::receipt::{Owed, PATIENCE, Receipt};
 use super::recent::Recent;
 use super::standing::Standing;
 use crate::proof::Heads;
 use crate::telemetry::Metrics;
 
+pub use self::console::Output;
 pub(super) use self::opening::replace;
 pub use self::policy::{AuditFile, Fsync};
 pub(super) use self::writer::Message;
@@ -50,6 +54,10 @@ const ROOM: usize = 8 << 20;
 #[derive(Debug, Clone, Default)]
 pub struct AuditSinks {
     pub stdout: bool,
+    /// Lines for people, beside the records or in their place.
+    pub readable: Option<Style>,
+    /// What both of these take for stdout.
+    pub output: Output,
     pub file: Option<AuditFile>,
     /// The names of those that are elsewhere.
     pub elsewhere: Vec<&'static str>,
@@ -101,6 +109,8 @@ impl Audit {
     ) -> io::Result<(Self, Vec<Outbox>)> {
         let AuditSinks {
             stdout,
+            readable,
+            output,
             file,
             elsewhere,
             required,
@@ -137,7 +147,8 @@ impl Audit {
         };
         let writer = Writer {
             queue: lines,
-            stdout: stdout.then(|| Stdout::new(heads)),
+            stdout: stdout.then(|| Stdout::new(output, heads)),
+            console: readable.map(|style| Console::new(style, output)),
             last: file.as_ref().map_or(0, FileSink::last_seq),
             file,
             spools: audit.spools.clone(),

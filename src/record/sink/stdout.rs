@@ -1,10 +1,9 @@
 //! Records on stdout: a chain of its own, which begins with the process.
 
-use std::io::{self, Write as _};
-
 use jiff::Timestamp;
 
 use super::batch::Batch;
+use super::console::Output;
 use crate::proof::{Chain, Heads};
 
 /// What its heads are told as.
@@ -14,14 +13,16 @@ const NAME: &str = "stdout";
 pub(super) struct Stdout {
     chain: Chain,
     heads: Heads,
+    output: Output,
     lines: Vec<u8>,
 }
 
 impl Stdout {
-    pub(super) fn new(heads: Heads) -> Self {
+    pub(super) fn new(output: Output, heads: Heads) -> Self {
         Self {
             chain: Chain::default(),
             heads,
+            output,
             lines: Vec::new(),
         }
     }
@@ -36,9 +37,7 @@ impl Stdout {
         for (seq, bare) in batch.numbered() {
             self.chain.seal(bare, seq, &mut self.lines);
         }
-        let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(&self.lines).and_then(|()| stdout.flush());
-        if written.is_err() {
+        if self.output.write(&self.lines).is_err() {
             // Nobody may be reading any more: that is no reason to stop the traffic.
             self.chain = before;
             return batch.count();

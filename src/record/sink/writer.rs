@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
+use super::console::Console;
 use super::file::FileSink;
 use super::policy::Fsync;
 use super::stdout::Stdout;
@@ -38,6 +39,7 @@ pub(in crate::record) enum Message {
 pub(super) struct Writer {
     pub(super) queue: Receiver<Message>,
     pub(super) stdout: Option<Stdout>,
+    pub(super) console: Option<Console>,
     pub(super) file: Option<FileSink>,
     /// What waits for sinks elsewhere, where there is no file.
     pub(super) spools: Vec<Arc<Spool>>,
@@ -148,6 +150,9 @@ impl Writer {
                 self.standing.tell("stdout", why);
             }
             self.lost(lost, "stdout cannot be written");
+        }
+        if let Some(console) = &self.console {
+            console.write(&batch);
         }
         let spools = self.spools.iter();
         let lost = spools.map(|spool| spool.put(batch.numbered())).sum();

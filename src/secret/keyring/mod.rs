@@ -20,7 +20,7 @@ use super::aside::Aside;
 use super::entry::Entry;
 use super::shelf::Told;
 use super::shelves::{At, Shelves, Take, Versions};
-use super::source::{self, Reading};
+use super::source::{self, Given, Reading};
 use super::store::Store;
 use super::{Reference, Secret, SecretError, StorePlace, StorePlaces};
 use crate::stamp::Stamp;
@@ -41,6 +41,7 @@ pub struct Keyring {
 
 #[derive(Clone, Default)]
 struct Entries {
+    given: Given,
     all: Arc<RwLock<HashMap<Reference, Entry>>>,
     /// For so long the value of a file is used that cannot be read; for ever where it was not said.
     max_stale: Arc<RwLock<Option<Duration>>>,
@@ -57,6 +58,14 @@ impl Keyring {
             shelves: Some(Arc::new(shelves)),
             ..Self::default()
         }
+    }
+
+    /// The same with the variables of `env`, in which there may be some that the process's own environment
+    /// does not have.
+    #[must_use]
+    pub fn under(mut self, env: &[(String, String)]) -> Self {
+        self.entries.given = Given::of(env);
+        self
     }
 
     /// For so long the value of a file is used that cannot be read any more. What is in a store is used
@@ -274,7 +283,7 @@ type Failed = fn(&Entries, &Reference, &SecretError);
 impl Entries {
     /// Reads a variable or a file, which blocks.
     fn read_again(&self, reference: &Reference, failed: Failed) {
-        match source::read(reference) {
+        match source::read(reference, &self.given) {
             Ok(reading) => self.take(reference, reading),
             Err(problem) => failed(self, reference, &problem),
         }

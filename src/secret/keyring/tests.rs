@@ -72,6 +72,18 @@ fn a_keyring_holds_what_was_named_until_it_is_not_needed_any_more() {
 }
 
 #[test]
+fn a_variable_may_be_given_otherwise_and_the_environments_own_goes_before() {
+    let given = [("PILLION_GIVEN_SECRET", "sk-1"), ("CARGO_PKG_NAME", "sk-2")];
+    let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let keyring = Keyring::default().under(&given);
+    let [one, two] = ["env:PILLION_GIVEN_SECRET", "env:CARGO_PKG_NAME"]
+        .map(|reference| Reference::try_new(reference).unwrap());
+    assert_eq!(keyring.load(&StorePlaces::new(), [&one, &two]), []);
+    assert_eq!(value(&keyring, &one).as_deref(), Some("sk-1"));
+    assert_eq!(value(&keyring, &two).as_deref(), Some("pillion"));
+}
+
+#[test]
 fn the_last_good_value_stays_when_a_reading_fails() {
     let file = Scratch::holding("sk-1");
     let keyring = Keyring::default();

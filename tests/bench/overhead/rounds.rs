@@ -30,7 +30,7 @@ const HOLD: &str = "hold";
 /// The same in Anthropic's dialect, for callers of OpenAI's: a kilobyte of text in sixteen events.
 const CLAUDE_PLAIN: &str = "claude-sonnet-4-5-stream-16-0-22";
 const CLAUDE_BURST: &str = "claude-sonnet-4-5-stream-640-0-64";
-const MODELS: [&str; 10] = [
+const MODELS: [&str; 11] = [
     PLAIN,
     PACED,
     BURST,
@@ -123,7 +123,7 @@ static READY_MIN: Metric = metric("ready_min", "time to ready, least", "ms");
 static READY_MEDIAN: Metric = metric("ready_median", "time to ready, median", "ms");
 static BINARY: Metric = metric("binary", "binary, as built", "KiB");
 
-static SCENARIOS: [Scenario; 12] = [
+static SCENARIOS: [Scenario; 13] = [
     plain(1024, 16, Some(&CPU_1K), Some([&RATE, &CORE]), None),
     plain(20 * 1024, 16, Some(&CPU_20K), None, None),
     Scenario {

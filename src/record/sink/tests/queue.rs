@@ -19,6 +19,7 @@ fn writing(place: &Place) -> (Audit, Writer) {
     let writer = Writer {
         queue: lines,
         stdout: None,
+        console: None,
         spools: Vec::new(),
         recent: Arc::default(),
         standing: audit.standing.clone(),

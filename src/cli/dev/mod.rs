@@ -1,0 +1,245 @@
+//! `pillion dev`: a proxy for development that needs no file, no key and no network.
+//!
+//! With keys of providers in the environment or in `.env` it uses those providers; without any, two simulated
+//! ones. It prints a line for each request.
+
+mod browser;
+mod built_in;
+mod dotenv;
+mod local;
+mod vendors;
+mod welcome;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::tz::TimeZone;
+
+use self::built_in::built_in;
+use self::vendors::VENDORS;
+use self::welcome::Welcome;
+use super::application::{Application, Token, has_keys};
+use super::run::{flags, refuse, serve};
+use super::{BAD_CONFIGURATION, keys, variable};
+use crate::app::{Addresses, Console, Next, Options, Start};
+use crate::config::{self, Document, Format, Sources};
+use crate::record::{Output, Style};
+use crate::snapshot::Snapshot;
+
+/// Where `dev` looks for keys besides the environment.
+const DOTENV: &str = ".env";
+
+/// The default of `listen`.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4100);
+
+/// Run a proxy for development: no file needed, simulated providers unless a real key is found.
+///
+/// Keys are looked for in the environment and then in the file .env of the working directory:
+/// OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY or GOOGLE_API_KEY, AZURE_OPENAI_API_KEY (with
+/// AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_DEPLOYMENT), MISTRAL_API_KEY, DEEPSEEK_API_KEY, XAI_API_KEY,
+/// GROQ_API_KEY, OPENROUTER_API_KEY; OLLAMA_HOST adds the models of an Ollama. OPENAI_BASE_URL,
+/// ANTHROPIC_BASE_URL and GOOGLE_GEMINI_BASE_URL say where these providers are.
+///
+/// The routes `chat`, `large` and `embeddings` go to the providers found, the first two with fallback
+/// between them; each model of their price lists goes by its own name to its own provider first.
+///
+/// Every request is a line: when, which route, whom it was sent to and what came of that, how long,
+/// how many tokens, what it cost.
+///
+/// With `-- CMD…` the application is started once the proxy is ready, with OPENAI_BASE_URL,
+/// OPENAI_API_KEY, ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY in its environment and without the
+/// providers' keys. Signals are passed on to it, the proxy ends with it, and its exit code is ours.
+/// The proxy then writes to stderr alone.
+#[expect(
+    clippy::doc_markdown,
+    reason = "it is the command's help, which shows marks as they are"
+)]
+#[derive(Debug, Args)]
+pub(super) struct Dev {
+    /// A configuration of your own instead of the built-in one; a change of it is live within seconds
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Variables that the environment does not have, instead of .env
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+    /// Where applications connect
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Where probes, metrics and the page are
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+    /// The token that the application sends; else PILLION_TOKEN; a new random one when absent
+    #[arg(long, conflicts_with_all = ["config", "token_file"])]
+    token: Option<String>,
+    /// A file with the token that the application sends
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Open the page of what goes on in the browser
+    #[arg(long)]
+    ui: bool,
+    /// Requests as JSON lines, which are audit records
+    #[arg(long)]
+    json: bool,
+    /// The application to start, with its arguments
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+impl Dev {
+    /// What is logged unless `PILLION_LOG` says something else: what goes wrong, and each new configuration. Of
+    /// the rest the lines of requests tell. Nobody is warned of a configuration that is not theirs.
+    pub(super) fn logged(&self) -> &'static str {
+        match self.config {
+            Some(_) => "warn,pillion::app::reload=info,pillion::simulate=error",
+            None => "warn,pillion::config=error,pillion::simulate=error",
+        }
+    }
+
+    pub(super) fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
+        let (mut sources, from_file) =
+            match sources(flags(self.listen, self.admin), self.env_file.as_deref()) {
+                Ok(found) => found,
+                Err(why) => return Ok(wrong(&why)),
+            };
+        let said = match Token::said(self.token_file.as_deref(), &sources) {
+            Ok(said) => self.token.clone().map(Token::Said).or(said),
+            Err(why) => return Ok(wrong(&why)),
+        };
+        let mut welcome = Welcome {
+            taken: from_file,
+            page: self.ui,
+            ..Welcome::default()
+        };
+        let (start, token, keys) = if let Some(file) = self.config.clone() {
+            sources.document = Document::File(file);
+            let (start, token) = match (Start::of(&sources), said) {
+                (Ok(start), None) if has_keys(&start) => {
+                    let token = Token::own(&mut sources)?;
+                    (Start::of(&sources), token)
+                }
+                (Ok(start), None) => (Ok(start), Some(Token::any())),
+                (start, said) => (start, said),
+            };
+            (start, token, Vec::new())
+        } else {
+            let token = said.map_or_else(|| keys::new_token().map(Token::Said), Ok)?;
+            let about = make(&mut sources, token.text(), self.listen)?;
+            welcome.about = Some(about);
+            let keys = VENDORS.iter().flat_map(|vendor| vendor.keys);
+            (Start::of(&sources), Some(token), keys.copied().collect())
+        };
+        let start = match start {
+            Ok(start) => start,
+            Err(problems) => return Ok(refuse(&problems)),
+        };
+        let application = (!self.command.is_empty()).then(|| Application {
+            words: self.command.clone(),
+            env: sources.env.clone(),
+            keys,
+        });
+        let options = self.options();
+        let mut said = Ok(());
+        let mut ready = |at: Addresses, snapshot: &Snapshot| {
+            let good = token.as_ref().filter(|token| token.opens(snapshot));
+            let text = good.map(Token::text);
+            said = match &application {
+                // Who reads JSON lines on stdout reads nothing else there.
+                None if self.json => welcome.write(&mut io::stderr(), at, snapshot, text),
+                None => welcome.write(out, at, snapshot, text),
+                // stdout is the application's.
+                Some(application) => welcome.write_short(&mut io::stderr(), at, &application.words),
+            };
+            if self.ui {
+                browser::open(&welcome::page(at));
+            }
+            match &application {
+                None => Next::Serve,
+                Some(application) => application.start(at, snapshot, token.as_ref()),
+            }
+        };
+        let code = serve(start, sources, options, &mut ready)?;
+        said.map(|()| code)
+    }
+
+    fn options(&self) -> Options {
+        let (output, is_terminal) = if self.command.is_empty() {
+            (Output::Stdout, io::stdout().is_terminal())
+        } else {
+            (Output::Stderr, io::stderr().is_terminal())
+        };
+        // <https://no-color.org> (read 2026-11)
+        let colour = is_terminal && variable("NO_COLOR").is_none();
+        let style = || Style {
+            colour,
+            zone: TimeZone::system(),
+        };
+        Options {
+            // Whoever ends it by hand has no traffic to lead away first.
+            native: true,
+            console: Console {
+                readable: (!self.json).then(style),
+                output,
+            },
+        }
+    }
+}
+
+/// The configuration for which no file is needed, under the environment and `.env`, for the command of
+/// another name. It has yet to be read.
+pub(super) fn without_file(token: &str) -> io::Result<Result<Sources, String>> {
+    let (mut sources, _) = match sources(Vec::new(), None) {
+        Ok(found) => found,
+        Err(why) => return Ok(Err(why)),
+    };
+    make(&mut sources, token, None)?;
+    Ok(Ok(sources))
+}
+
+/// Names of variables, and the file that they are from.
+type Taken = (PathBuf, Vec<String>);
+
+/// The environment, with what a file has beside it.
+fn sources(
+    flags: Vec<(String, String)>,
+    file: Option<&Path>,
+) -> Result<(Sources, Option<Taken>), String> {
+    let mut sources = Sources {
+        local: config::Local::Free,
+        ..Sources::from_process(text(String::new()), flags)
+    };
+    let file = match file {
+        Some(file) => file,
+        None if Path::new(DOTENV).is_file() => Path::new(DOTENV),
+        None => return Ok((sources, None)),
+    };
+    let variables = dotenv::read(file, &|name| sources.variable(name))?;
+    let taken = sources.beside(variables);
+    Ok((sources, Some((file.to_owned(), taken))))
+}
+
+/// Makes the configuration, and returns what it is about.
+fn make(sources: &mut Sources, token: &str, listen: Option<SocketAddr>) -> io::Result<String> {
+    let known = |name: &str| sources.variable(name).filter(|value| !value.is_empty());
+    let listen = listen.or_else(|| known("PILLION_LISTEN")?.parse().ok());
+    let local = local::ask(&known, &sources.env)?;
+    let made = built_in(token, &known, local, listen.unwrap_or(LISTEN))?;
+    for note in &made.notes {
+        tracing::warn!("{note}");
+    }
+    sources.document = text(made.yaml);
+    Ok(made.about)
+}
+
+fn text(text: String) -> Document {
+    let format = Format::Yaml;
+    Document::Text { format, text }
+}
+
+fn wrong(why: &str) -> ExitCode {
+    tracing::error!("{why}");
+    ExitCode::from(BAD_CONFIGURATION)
+}
