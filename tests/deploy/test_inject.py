@@ -11,7 +11,7 @@ import yaml
 
 from chart import of_kind, template
 from conftest import ROOT
-from policy import Policy, without_empty
+from policy import Emulated, Real, without_empty
 
 VERSIONS = ("1.29", "1.33", "1.37")
 PLAIN = {"containers": [{"name": "app", "image": "i"}]}
@@ -34,6 +34,7 @@ def env(**variables):
     return [{"name": name, "value": value} for name, value in variables.items()]
 
 
+MANY = {f"V{nth}": "x" for nth in range(70)}
 PODS = {
     "nothing else": pod(),
     "labels and annotations": pod(labels={"app": "chat"}, annotations={"note": "a"}),
@@ -54,6 +55,8 @@ PODS = {
     "another token": pod(annotations={"pillion.dev/token-secret": "mine/key"}),
     "a config map": pod(annotations={"pillion.dev/config": "routes/own.yaml"}),
     "another source": pod(annotations={"pillion.dev/config": "consul://c:8500/p"}),
+    "many variables": pod({"containers": [container(env=env(**MANY, HTTPS_PROXY="http://p:1", NO_PROXY=".svc"))]}),
+    "many containers": pod({"containers": [container(f"c{nth}", env=env(LOG="x")) for nth in range(40)]}),
 }
 LEFT = {
     "seen to": pod(annotations={"pillion.dev/status": "injected"}),
@@ -69,20 +72,53 @@ VALUES = (
 )
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory):
+OTHER_VALUES = (
+    "mode=webhook,sidecar.configMap=pillion,sidecar.tokenSecret=llm,sidecar.sdks={openai},sidecar.team=it's,"
+    "sidecar.audience=a\\\\b,sidecar.resources.cpuLimit=500m"
+)
+
+
+def injector_settings(values, folder):
     """The injector's, as the chart has them."""
-    documents = template("--set", VALUES, version="1.37.0")
+    documents = template("--set", values, version="1.37.0")
     maps = [it for it in of_kind(documents, "ConfigMap") if "injector.yaml" in it["data"]]
-    file = tmp_path_factory.mktemp("injector") / "injector.yaml"
+    file = folder / "injector.yaml"
     file.write_text(maps[0]["data"]["injector.yaml"])
     return file
 
 
 @pytest.fixture(scope="module")
-def policy():
-    documents = template("--set", VALUES.replace("webhook", "policy"), version="1.37.0")
-    return Policy(of_kind(documents, "MutatingAdmissionPolicy")[0])
+def settings(tmp_path_factory):
+    return injector_settings(VALUES, tmp_path_factory.mktemp("injector"))
+
+
+WAYS = {
+    "emulated": Emulated,
+    # Those that have a program of an API server's code are asked what it says as well.
+    **({"real": Real} if Real.PROGRAM else {}),
+}
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def policies(request):
+    """A policy as the chart has it with some values."""
+    made = {}
+
+    def of(values):
+        if values not in made:
+            documents = template("--set", values.replace("mode=webhook", "mode=policy"), version="1.37.0")
+            made[values] = WAYS[request.param](documents)
+        return made[values]
+
+    yield of
+    for policy in made.values():
+        if isinstance(policy, Real):
+            policy.end()
+
+
+@pytest.fixture
+def policy(policies):
+    return policies(VALUES)
 
 
 def inject(manifest, *args):
@@ -104,6 +140,14 @@ def test_the_policy_does_what_the_injector_does(name, settings, policy):
     assert sorted_env(without_empty(injected)) == sorted_env(mutated)
     assert policy.mutate(mutated) is None, "it is done once"
     assert yaml.safe_load(inject(injected, "--config", str(settings))) == injected
+
+
+@pytest.mark.parametrize("values", [OTHER_VALUES])
+def test_they_agree_whatever_the_values_are(values, policies, tmp_path):
+    settings = injector_settings(values, tmp_path)
+    for manifest in (PODS["nothing else"], PODS["an identity"]):
+        injected = yaml.safe_load(inject(manifest, "--config", str(settings)))
+        assert sorted_env(without_empty(injected)) == sorted_env(policies(values).mutate(manifest))
 
 
 @pytest.mark.parametrize("name", LEFT)

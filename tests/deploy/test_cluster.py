@@ -1,0 +1,319 @@
+"""What a real API server stores of pods that come by the chart's webhook, and, where the server is of 1.36 or later, by its
+policy."""
+
+import copy
+import hashlib
+import json
+import subprocess
+
+import pytest
+
+import cluster as real
+from chart import of_kind
+from injector import NAMESPACE, Injector, Later, reachable, rendered
+from test_inject import LEFT, PODS, VALUES, inject, pod, sorted_env
+
+if not real.APISERVER or not real.ETCD:
+    pytest.skip(
+        "nothing of this was tried: PILLION_TEST_APISERVER names a kube-apiserver (tests/deploy/apiserver builds one), and "
+        "PILLION_TEST_ETCD an etcd",
+        allow_module_level=True,
+    )
+
+VERSION = real.version()
+WAYS = ["webhook", *(["policy"] if VERSION >= 36 else [])]
+# A pod that is left by everybody.
+OUT = {"pillion.dev/inject": "false"}
+NATIVE = VERSION >= 29
+SYSTEM = "kube-system"
+
+
+def values(more):
+    """Without the helm's `mode`, which has the word of each test."""
+    return ",".join([VALUES.removeprefix("mode=webhook,"), more])
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    cluster = real.Cluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        for name, labels in {
+            NAMESPACE: {},
+            "shop": {"pillion.dev/injection": "enabled"},
+            "plain": {},
+        }.items():
+            metadata = {"name": name, "labels": labels}
+            cluster.ask("POST", "/api/v1/namespaces", {"metadata": metadata})
+        # Since 1.21 each namespace has its name for a label.
+        system = {"metadata": {"labels": {"kubernetes.io/metadata.name": SYSTEM, "pillion.dev/injection": "enabled"}}}
+        cluster.ask("PATCH", f"/api/v1/namespaces/{SYSTEM}", system, "application/merge-patch+json")
+        yield cluster
+    finally:
+        cluster.end()
+
+
+class Way:
+    """One way into pods, installed: that of the chart with some values."""
+
+    def __init__(self, cluster, mode, more, folder):
+        documents = rendered(VERSION, mode, values(more))
+        # The settings are the same by both; only the webhook has a process.
+        self.injector = Injector(rendered(VERSION, "webhook", values(more)) if mode == "policy" else documents, folder)
+        if mode == "webhook":
+            documents = reachable(documents, self.injector.port)
+            self.injector.start()
+        self.cluster = cluster
+        documents = [it for it in documents if cluster.has(it["apiVersion"])]
+        # Helm installs those when it is told to test.
+        self.documents = [it for it in documents if "helm.sh/hook" not in it["metadata"].get("annotations", {})]
+        self.tests = [it for it in documents if it not in self.documents]
+        cluster.apply(self.documents)
+
+    def until_it_acts(self):
+        """A server hears of its own objects a little later."""
+        probe = named(pod(), "probe", "shop")
+        self.cluster.soon(lambda: sidecar(self.cluster.create(probe, dry=True)))
+
+    def end(self):
+        self.injector.end()
+        for configuration in self.documents:
+            if configuration["apiVersion"].startswith("admissionregistration.k8s.io/"):
+                plural = configuration["kind"].lower().replace("policy", "policie") + "s"
+                name = configuration["metadata"]["name"]
+                self.cluster.ask("DELETE", f"/apis/{configuration['apiVersion']}/{plural}/{name}")
+        probe = named(pod(), "probe", "shop")
+        self.cluster.soon(lambda: is_without(self.cluster, probe))
+
+
+def is_without(cluster, probe):
+    try:
+        return sidecar(cluster.create(probe, dry=True)) is None
+    except real.Refused:
+        return False
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def way(request, cluster, tmp_path_factory):
+    """Whatever goes wrong is an error, and not a pod without a sidecar."""
+    way = Way(cluster, request.param, "injector.failurePolicy=Fail", tmp_path_factory.mktemp("way"))
+    try:
+        way.until_it_acts()
+        yield way
+    finally:
+        way.end()
+
+
+_used = set()
+
+
+def named(manifest, name, namespace):
+    """The pod under a name that no other has."""
+    name = name.replace(" ", "-").replace("'", "").lower()
+    while name != "probe" and (namespace, name) in _used:
+        name += "x"
+    _used.add((namespace, name))
+    return {**manifest, "metadata": {**manifest["metadata"], "name": name, "namespace": namespace}}
+
+
+def sidecar(stored):
+    """The container, wherever it is."""
+    containers = stored["spec"]["containers"] + stored["spec"].get("initContainers", [])
+    ours = [it for it in containers if it["name"] == "pillion"]
+    assert len(ours) <= 1
+    return ours[0] if ours else None
+
+
+def essence(stored):
+    """Without what each pod has of its own."""
+    labels, annotations = (stored["metadata"].get(kind, {}) for kind in ("labels", "annotations"))
+    return sorted_env({"labels": labels, "annotations": annotations, "spec": stored["spec"]})
+
+
+def keeps(before, after):
+    """All that was there is there: members by name, items by their names and in their order."""
+    if isinstance(before, dict):
+        for name, value in before.items():
+            if not (name == "value" and "::1" in str(after.get(name))):
+                keeps(value, after[name])
+    elif isinstance(before, list):
+        rest = iter(after)
+        for item in before:
+            if isinstance(item, dict) and "name" in item:
+                keeps(item, next(it for it in rest if it["name"] == item["name"]))
+            else:
+                assert item in after
+    else:
+        assert before == after
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_what_is_stored_is_the_pod_and_the_sidecar(name, way, cluster):
+    # What the server makes of the pod alone, and of a manifest that has been injected before.
+    alone = cluster.create(named(PODS[name], name, "plain"))
+    manifest = json.loads(inject(PODS[name], "--config", str(way.injector.settings), "-o", "json"))
+    beforehand = cluster.create(named(manifest, name, "plain"))
+    stored = cluster.create(named(PODS[name], name, "shop"))
+    assert sidecar(alone) is None
+    assert essence(stored) == essence(beforehand)
+    keeps(essence(alone), essence(stored))
+    if NATIVE:
+        assert stored["spec"]["initContainers"][0] == sidecar(stored)
+        assert sidecar(stored)["restartPolicy"] == "Always"
+    else:
+        assert stored["spec"]["containers"][-1] == sidecar(stored)
+        assert "--native" not in sidecar(stored)["args"]
+    own = [it["name"] for it in stored["spec"].get("initContainers", []) if it["name"] != "pillion"]
+    assert own == [it["name"] for it in PODS[name]["spec"].get("initContainers", [])]
+    for container in PODS[name]["spec"]["containers"]:
+        now = next(it for it in stored["spec"]["containers"] if it["name"] == container["name"])
+        told = {it["name"] for it in now.get("env", [])}
+        asked = PODS[name]["metadata"].get("annotations", {}).get("pillion.dev/containers", container["name"])
+        assert ("OPENAI_BASE_URL" in told) == (container["name"] in asked)
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_what_is_not_ours_is_stored_as_it_came(name, way, cluster):
+    stored = cluster.create(named(LEFT[name], name, "shop"))
+    alone = cluster.create(named(LEFT[name], name, "plain"))
+    assert essence(stored) == essence(alone)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "labels", "expected"),
+    [
+        ("shop", {}, True),
+        ("shop", {"pillion.dev/inject": "true"}, True),
+        ("shop", OUT, False),
+        ("plain", {}, False),
+        ("plain", {"pillion.dev/inject": "true"}, True),
+        ("plain", OUT, False),
+        (SYSTEM, {}, False),
+        (SYSTEM, {"pillion.dev/inject": "true"}, False),
+    ],
+)
+def test_labels_say_who_gets_one(namespace, labels, expected, way, cluster):
+    stored = cluster.create(named(pod(labels=labels), "labels", namespace))
+    assert (sidecar(stored) is not None) == expected
+
+
+def test_a_pod_that_has_its_sidecar_is_not_changed_again(way, cluster):
+    first = cluster.create(named(PODS["init containers"], "first", "shop"))
+    # As somebody makes the pod anew from what the server has told.
+    exported = {kind: first[kind] for kind in ("apiVersion", "kind", "spec")}
+    exported["metadata"] = {kind: first["metadata"][kind] for kind in ("labels", "annotations")}
+    again = cluster.create(named(exported, "again", "shop"))
+    assert essence(again) == essence(first)
+    # A change of the pod is not a new one.
+    changed = cluster.patch(first, {"metadata": {"labels": {"changed": "yes"}}})
+    assert changed["spec"] == first["spec"]
+    # What is applied once more has been applied.
+    manifest = json.dumps(named(PODS["its own settings"], "applied", "shop"))
+    assert "created" in cluster.kubectl("apply", "--validate=false", "-f", "-", text=manifest)
+    before = cluster.get("/api/v1/namespaces/shop/pods/applied")
+    assert "unchanged" in cluster.kubectl("apply", "--validate=false", "-f", "-", text=manifest)
+    assert cluster.get("/api/v1/namespaces/shop/pods/applied") == before
+    assert sidecar(before)
+
+
+def test_the_chart_s_own_test_has_a_sidecar(way, cluster):
+    # A classic one would keep it from ending.
+    assert len(way.tests) == NATIVE
+    for manifest in way.tests:
+        assert sidecar(cluster.create(manifest))
+
+
+def test_a_try_shows_what_would_be(way, cluster):
+    tried = cluster.create(named(pod(), "tried", "shop"), dry=True)
+    assert sidecar(tried)
+    with pytest.raises(real.Refused, match="404"):
+        cluster.get("/api/v1/namespaces/shop/pods/tried")
+
+
+@pytest.fixture(scope="module")
+def webhook(cluster, tmp_path_factory):
+    """With a token for each pod, and as it is installed when nothing is said."""
+    way = Way(cluster, "webhook", "sidecar.tokenSecret=", tmp_path_factory.mktemp("webhook"))
+    try:
+        way.until_it_acts()
+        yield way
+    finally:
+        way.end()
+
+
+def test_each_pod_has_a_token_of_its_own(webhook, cluster):
+    tokens = []
+    for name in ("one", "other"):
+        stored = cluster.create(named(pod(), name, "shop"))
+        app = {it["name"]: it.get("value") for it in stored["spec"]["containers"][0]["env"]}
+        ours = {it["name"]: it.get("value") for it in sidecar(stored)["env"]}
+        assert hashlib.sha256(app["OPENAI_API_KEY"].encode()).hexdigest() in ours["PILLION_POD_KEY"]
+        tokens.append(app["OPENAI_API_KEY"])
+    assert tokens[0] != tokens[1]
+
+
+def test_a_pod_that_asks_for_nonsense_is_told_so(webhook, cluster):
+    wrong = named(pod(annotations={"pillion.dev/imgae": "i"}), "wrong", "shop")
+    with pytest.raises(real.Refused, match="did you mean `pillion.dev/image`") as refused:
+        cluster.create(wrong)
+    assert refused.value.status == 422
+
+
+def test_a_pod_that_is_left_by_surprise_is_warned_of(webhook, cluster):
+    cluster.create(named(LEFT["its node's network"], "host", "shop"))
+    assert "hostNetwork" in " ".join(cluster.warnings)
+    cluster.create(named(pod(labels=OUT), "out", "shop"))
+    assert not cluster.warnings
+
+
+def test_what_a_later_webhook_adds_is_not_a_new_pod(webhook, cluster):
+    ours = of_kind(webhook.documents, "MutatingWebhookConfiguration")[0]
+    later = Later(webhook.injector.folder)
+    try:
+        configuration = later.configuration(ours)
+        cluster.apply([configuration])
+        meshed = named(pod(labels={"later": "true"}), "meshed", "shop")
+        has_mesh = lambda stored: [it["name"] for it in stored["spec"]["containers"]].count("mesh")
+        cluster.soon(lambda: has_mesh(cluster.create({**meshed, "metadata": {**meshed["metadata"], "name": "try"}}, dry=True)))
+        stored = cluster.create(meshed)
+        assert has_mesh(stored) == 1 and sidecar(stored)
+        said = webhook.injector.said("meshed")
+        assert len(said) == 2, said
+        assert "injected" in said[0] and "it has been seen to" in said[1]
+        cluster.ask("DELETE", f"/apis/{ours['apiVersion']}/mutatingwebhookconfigurations/{configuration['metadata']['name']}")
+    finally:
+        later.end()
+
+
+@pytest.mark.parametrize("policy", ["Ignore", "Fail"])
+def test_without_an_injector_pods_come_alone_or_not_at_all(policy, webhook, cluster):
+    changed = copy.deepcopy(of_kind(webhook.documents, "MutatingWebhookConfiguration"))
+    for hook in changed[0]["webhooks"]:
+        hook["failurePolicy"] = policy
+    cluster.apply(changed)
+    webhook.injector.end()
+    probe = named(pod(), "probe", "shop")
+    try:
+        if policy == "Fail":
+            cluster.soon(lambda: not is_without(cluster, probe))
+            with pytest.raises(real.Refused, match='failed calling webhook "namespace.pillion.dev"'):
+                cluster.create(named(pod(), "alone", "shop"))
+        else:
+            cluster.soon(lambda: is_without(cluster, probe))
+            assert sidecar(cluster.create(named(pod(), "alone", "shop"))) is None
+        # Those that it does not ask about come in any case.
+        assert sidecar(cluster.create(named(pod(labels=OUT), "out", "shop"))) is None
+        for namespace in ("plain", SYSTEM):
+            assert sidecar(cluster.create(named(pod(), "alone", namespace))) is None
+    finally:
+        cluster.apply(of_kind(webhook.documents, "MutatingWebhookConfiguration"))
+        webhook.injector.start()
+        webhook.until_it_acts()
+
+
+def test_the_injector_s_certificate_is_for_the_service(webhook):
+    """By what the server went to it at all: under the service's name."""
+    folder = webhook.injector.folder
+    service = of_kind(webhook.documents, "Service")[0]["metadata"]
+    host = f"{service['name']}.{service['namespace']}.svc"
+    command = ["openssl", "verify", "-CAfile", "ca.crt", "-verify_hostname", host, "tls.crt"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
