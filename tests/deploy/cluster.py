@@ -75,9 +75,10 @@ class Cluster:
                 f"--service-account-signing-key-file={key}",
                 "--service-account-issuer=https://127.0.0.1",
                 "--service-cluster-ip-range=10.0.0.0/24",
-                # Nobody is there to make the accounts of namespaces, or to be told of this server.
-                "--disable-admission-plugins=ServiceAccount",
+                # Nobody is to be told of this server.
                 "--endpoint-reconciler-type=none",
+                # The usual since 1.21: pods have the tokens of their accounts by a volume.
+                *(["--feature-gates=BoundServiceAccountTokenVolume=true"] if version() < 21 else []),
             ],
         )
         self.authority = self.folder / "serving/apiserver.crt"
@@ -139,6 +140,17 @@ class Cluster:
                 said = {"message": said}
             raise Refused(error.code, said) from None
 
+    def namespace(self, name, labels):
+        """A namespace with labels, and with the account that a controller would make there."""
+        path = f"/api/v1/namespaces/{name}"
+        metadata = {"name": name, "labels": labels}
+        try:
+            self.ask("POST", "/api/v1/namespaces", {"metadata": metadata})
+        except Refused as refused:
+            assert refused.status == 409, refused
+            self.ask("PATCH", path, {"metadata": metadata}, "application/merge-patch+json")
+        self.ask("POST", f"{path}/serviceaccounts", {"metadata": {"name": "default"}})
+
     def get(self, path):
         return self.ask("GET", path)
 
@@ -177,5 +189,11 @@ class Cluster:
 
     def apply(self, objects):
         # The server checks by itself; the check of kubectl's own wants schemas that an old server has not.
-        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-        return self.kubectl("apply", "--validate=false", "-f", "-", text=text)
+        return self.kubectl("apply", "--validate=false", "-f", "-", text=listed(objects))
+
+    def delete(self, objects):
+        return self.kubectl("delete", "-f", "-", text=listed(objects))
+
+
+def listed(objects):
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})

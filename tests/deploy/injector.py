@@ -55,8 +55,9 @@ class Injector:
             self.process.wait(PATIENCE)
 
     def said(self, about):
-        """The lines of its log about one pod, by its name."""
-        return [line for line in self.log.read_text().splitlines() if f"pod={about} " in f"{line} "]
+        """What its log says of one pod, by its name."""
+        lines = [json.loads(line)["fields"] for line in self.log.read_text().splitlines()]
+        return [fields["message"] for fields in lines if fields.get("pod") == about]
 
 
 def reachable(documents, port):

@@ -4,6 +4,7 @@ policy."""
 import copy
 import hashlib
 import json
+import re
 import subprocess
 
 import pytest
@@ -37,16 +38,12 @@ def values(more):
 def cluster(tmp_path_factory):
     cluster = real.Cluster(tmp_path_factory.mktemp("cluster"))
     try:
-        for name, labels in {
-            NAMESPACE: {},
-            "shop": {"pillion.dev/injection": "enabled"},
-            "plain": {},
-        }.items():
-            metadata = {"name": name, "labels": labels}
-            cluster.ask("POST", "/api/v1/namespaces", {"metadata": metadata})
+        enabled = {"pillion.dev/injection": "enabled"}
+        cluster.namespace(NAMESPACE, {})
+        cluster.namespace("shop", enabled)
+        cluster.namespace("plain", {})
         # Since 1.21 each namespace has its name for a label.
-        system = {"metadata": {"labels": {"kubernetes.io/metadata.name": SYSTEM, "pillion.dev/injection": "enabled"}}}
-        cluster.ask("PATCH", f"/api/v1/namespaces/{SYSTEM}", system, "application/merge-patch+json")
+        cluster.namespace(SYSTEM, {"kubernetes.io/metadata.name": SYSTEM, **enabled})
         yield cluster
     finally:
         cluster.end()
@@ -63,11 +60,18 @@ class Way:
             documents = reachable(documents, self.injector.port)
             self.injector.start()
         self.cluster = cluster
-        documents = [it for it in documents if cluster.has(it["apiVersion"])]
+        try:
+            self._install(documents)
+        except BaseException:
+            self.injector.end()
+            raise
+
+    def _install(self, documents):
+        documents = [it for it in documents if self.cluster.has(it["apiVersion"])]
         # Helm installs those when it is told to test.
         self.documents = [it for it in documents if "helm.sh/hook" not in it["metadata"].get("annotations", {})]
         self.tests = [it for it in documents if it not in self.documents]
-        cluster.apply(self.documents)
+        self.cluster.apply(self.documents)
 
     def until_it_acts(self):
         """A server hears of its own objects a little later."""
@@ -76,11 +80,7 @@ class Way:
 
     def end(self):
         self.injector.end()
-        for configuration in self.documents:
-            if configuration["apiVersion"].startswith("admissionregistration.k8s.io/"):
-                plural = configuration["kind"].lower().replace("policy", "policie") + "s"
-                name = configuration["metadata"]["name"]
-                self.cluster.ask("DELETE", f"/apis/{configuration['apiVersion']}/{plural}/{name}")
+        self.cluster.delete([it for it in self.documents if it["apiVersion"].startswith("admissionregistration.k8s.io/")])
         probe = named(pod(), "probe", "shop")
         self.cluster.soon(lambda: is_without(self.cluster, probe))
 
@@ -92,15 +92,47 @@ def is_without(cluster, probe):
         return False
 
 
-@pytest.fixture(scope="module", params=WAYS)
-def way(request, cluster, tmp_path_factory):
-    """Whatever goes wrong is an error, and not a pod without a sidecar."""
-    way = Way(cluster, request.param, "injector.failurePolicy=Fail", tmp_path_factory.mktemp("way"))
+class Installed:
+    """The one way that there is for now."""
+
+    def __init__(self, cluster, folders):
+        self._cluster = cluster
+        self._folders = folders
+        self._what = None
+        self._way = None
+
+    def be(self, *what):
+        if what != self._what:
+            self.end()
+            self._way = Way(self._cluster, *what, self._folders.mktemp("way"))
+            self._what = what
+            self._way.until_it_acts()
+        return self._way
+
+    def end(self):
+        if self._way:
+            self._what = None
+            self._way.end()
+
+
+@pytest.fixture(scope="module")
+def installed(cluster, tmp_path_factory):
+    installed = Installed(cluster, tmp_path_factory)
     try:
-        way.until_it_acts()
-        yield way
+        yield installed
     finally:
-        way.end()
+        installed.end()
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def mode(request):
+    return request.param
+
+
+@pytest.fixture
+def way(mode, installed):
+    """Whatever goes wrong is an error, and not a pod without a sidecar."""
+    return installed.be(mode, "injector.failurePolicy=Fail")
 
 
 _used = set()
@@ -126,7 +158,11 @@ def sidecar(stored):
 def essence(stored):
     """Without what each pod has of its own."""
     labels, annotations = (stored["metadata"].get(kind, {}) for kind in ("labels", "annotations"))
-    return sorted_env({"labels": labels, "annotations": annotations, "spec": stored["spec"]})
+    # The account's token has a volume under a name that is drawn.
+    spec = json.loads(re.sub(r"kube-api-access-\w+", "kube-api-access", json.dumps(stored["spec"])))
+    for items in [spec["volumes"], *(it["volumeMounts"] for it in spec["containers"] + spec.get("initContainers", []))]:
+        items.sort(key=lambda item: item["name"])
+    return sorted_env({"labels": labels, "annotations": annotations, "spec": spec})
 
 
 def keeps(before, after):
@@ -171,7 +207,7 @@ def test_what_is_stored_is_the_pod_and_the_sidecar(name, way, cluster):
         assert ("OPENAI_BASE_URL" in told) == (container["name"] in asked)
 
 
-@pytest.mark.parametrize("name", LEFT)
+@pytest.mark.parametrize("name", [name for name in LEFT if name != "windows" or VERSION >= 23])
 def test_what_is_not_ours_is_stored_as_it_came(name, way, cluster):
     stored = cluster.create(named(LEFT[name], name, "shop"))
     alone = cluster.create(named(LEFT[name], name, "plain"))
@@ -210,7 +246,7 @@ def test_a_pod_that_has_its_sidecar_is_not_changed_again(way, cluster):
     manifest = json.dumps(named(PODS["its own settings"], "applied", "shop"))
     assert "created" in cluster.kubectl("apply", "--validate=false", "-f", "-", text=manifest)
     before = cluster.get("/api/v1/namespaces/shop/pods/applied")
-    assert "unchanged" in cluster.kubectl("apply", "--validate=false", "-f", "-", text=manifest)
+    cluster.kubectl("apply", "--validate=false", "-f", "-", text=manifest)
     assert cluster.get("/api/v1/namespaces/shop/pods/applied") == before
     assert sidecar(before)
 
@@ -229,15 +265,10 @@ def test_a_try_shows_what_would_be(way, cluster):
         cluster.get("/api/v1/namespaces/shop/pods/tried")
 
 
-@pytest.fixture(scope="module")
-def webhook(cluster, tmp_path_factory):
+@pytest.fixture
+def webhook(installed):
     """With a token for each pod, and as it is installed when nothing is said."""
-    way = Way(cluster, "webhook", "sidecar.tokenSecret=", tmp_path_factory.mktemp("webhook"))
-    try:
-        way.until_it_acts()
-        yield way
-    finally:
-        way.end()
+    return installed.be("webhook", "sidecar.tokenSecret=")
 
 
 def test_each_pod_has_a_token_of_its_own(webhook, cluster):
@@ -276,10 +307,9 @@ def test_what_a_later_webhook_adds_is_not_a_new_pod(webhook, cluster):
         cluster.soon(lambda: has_mesh(cluster.create({**meshed, "metadata": {**meshed["metadata"], "name": "try"}}, dry=True)))
         stored = cluster.create(meshed)
         assert has_mesh(stored) == 1 and sidecar(stored)
-        said = webhook.injector.said("meshed")
-        assert len(said) == 2, said
-        assert "injected" in said[0] and "it has been seen to" in said[1]
-        cluster.ask("DELETE", f"/apis/{ours['apiVersion']}/mutatingwebhookconfigurations/{configuration['metadata']['name']}")
+        first, again = webhook.injector.said("meshed")
+        assert first == "injected" and "it has been seen to" in again
+        cluster.delete([configuration])
     finally:
         later.end()
 
@@ -307,6 +337,7 @@ def test_without_an_injector_pods_come_alone_or_not_at_all(policy, webhook, clus
     finally:
         cluster.apply(of_kind(webhook.documents, "MutatingWebhookConfiguration"))
         webhook.injector.start()
+        # It had been away, and is asked again.
         webhook.until_it_acts()
 
 
