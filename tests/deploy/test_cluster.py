@@ -1,7 +1,6 @@
 """What a real API server stores of pods that come by the chart's webhook, and, where the server is of 1.36 or later, by its
 policy."""
 
-import copy
 import hashlib
 import json
 import re
@@ -11,8 +10,10 @@ import pytest
 
 import cluster as real
 from chart import of_kind
-from injector import NAMESPACE, Injector, Later, reachable, rendered
-from test_inject import LEFT, PODS, VALUES, inject, pod, sorted_env
+from cluster import Refused
+from injector import NAMESPACE, Later
+from installed import Installed, named, sidecar
+from test_inject import LEFT, PODS, inject, pod, sorted_env
 
 if not real.APISERVER or not real.ETCD:
     pytest.skip(
@@ -29,11 +30,6 @@ NATIVE = VERSION >= 29
 SYSTEM = "kube-system"
 
 
-def values(more):
-    """Without the helm's `mode`, which has the word of each test."""
-    return ",".join([VALUES.removeprefix("mode=webhook,"), more])
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     cluster = real.Cluster(tmp_path_factory.mktemp("cluster"))
@@ -47,72 +43,6 @@ def cluster(tmp_path_factory):
         yield cluster
     finally:
         cluster.end()
-
-
-class Way:
-    """One way into pods, installed: that of the chart with some values."""
-
-    def __init__(self, cluster, mode, more, folder):
-        documents = rendered(VERSION, mode, values(more))
-        # The settings are the same by both; only the webhook has a process.
-        self.injector = Injector(rendered(VERSION, "webhook", values(more)) if mode == "policy" else documents, folder)
-        if mode == "webhook":
-            documents = reachable(documents, self.injector.port)
-            self.injector.start()
-        self.cluster = cluster
-        try:
-            self._install(documents)
-        except BaseException:
-            self.injector.end()
-            raise
-
-    def _install(self, documents):
-        documents = [it for it in documents if self.cluster.has(it["apiVersion"])]
-        # Helm installs those when it is told to test.
-        self.documents = [it for it in documents if "helm.sh/hook" not in it["metadata"].get("annotations", {})]
-        self.tests = [it for it in documents if it not in self.documents]
-        self.cluster.apply(self.documents)
-
-    def until_it_acts(self):
-        """A server hears of its own objects a little later."""
-        probe = named(pod(), "probe", "shop")
-        self.cluster.soon(lambda: sidecar(self.cluster.create(probe, dry=True)))
-
-    def end(self):
-        self.injector.end()
-        self.cluster.delete([it for it in self.documents if it["apiVersion"].startswith("admissionregistration.k8s.io/")])
-        probe = named(pod(), "probe", "shop")
-        self.cluster.soon(lambda: is_without(self.cluster, probe))
-
-
-def is_without(cluster, probe):
-    try:
-        return sidecar(cluster.create(probe, dry=True)) is None
-    except real.Refused:
-        return False
-
-
-class Installed:
-    """The one way that there is for now."""
-
-    def __init__(self, cluster, folders):
-        self._cluster = cluster
-        self._folders = folders
-        self._what = None
-        self._way = None
-
-    def be(self, *what):
-        if what != self._what:
-            self.end()
-            self._way = Way(self._cluster, *what, self._folders.mktemp("way"))
-            self._what = what
-            self._way.until_it_acts()
-        return self._way
-
-    def end(self):
-        if self._way:
-            self._what = None
-            self._way.end()
 
 
 @pytest.fixture(scope="module")
@@ -133,26 +63,6 @@ def mode(request):
 def way(mode, installed):
     """Whatever goes wrong is an error, and not a pod without a sidecar."""
     return installed.be(mode, "injector.failurePolicy=Fail")
-
-
-_used = set()
-
-
-def named(manifest, name, namespace):
-    """The pod under a name that no other has."""
-    name = name.replace(" ", "-").replace("'", "").lower()
-    while name != "probe" and (namespace, name) in _used:
-        name += "x"
-    _used.add((namespace, name))
-    return {**manifest, "metadata": {**manifest["metadata"], "name": name, "namespace": namespace}}
-
-
-def sidecar(stored):
-    """The container, wherever it is."""
-    containers = stored["spec"]["containers"] + stored["spec"].get("initContainers", [])
-    ours = [it for it in containers if it["name"] == "pillion"]
-    assert len(ours) <= 1
-    return ours[0] if ours else None
 
 
 def essence(stored):
@@ -243,11 +153,13 @@ def test_a_pod_that_has_its_sidecar_is_not_changed_again(way, cluster):
     changed = cluster.patch(first, {"metadata": {"labels": {"changed": "yes"}}})
     assert changed["spec"] == first["spec"]
     # What is applied once more has been applied.
-    manifest = json.dumps(named(PODS["its own settings"], "applied", "shop"))
+    applied = named(PODS["its own settings"], "applied", "shop")
+    manifest = json.dumps(applied)
+    path = f"/api/v1/namespaces/shop/pods/{applied['metadata']['name']}"
     assert "created" in cluster.kubectl("apply", "--validate=false", "-f", "-", text=manifest)
-    before = cluster.get("/api/v1/namespaces/shop/pods/applied")
+    before = cluster.get(path)
     cluster.kubectl("apply", "--validate=false", "-f", "-", text=manifest)
-    assert cluster.get("/api/v1/namespaces/shop/pods/applied") == before
+    assert cluster.get(path) == before
     assert sidecar(before)
 
 
@@ -261,8 +173,8 @@ def test_the_chart_s_own_test_has_a_sidecar(way, cluster):
 def test_a_try_shows_what_would_be(way, cluster):
     tried = cluster.create(named(pod(), "tried", "shop"), dry=True)
     assert sidecar(tried)
-    with pytest.raises(real.Refused, match="404"):
-        cluster.get("/api/v1/namespaces/shop/pods/tried")
+    with pytest.raises(Refused, match="404"):
+        cluster.get(f"/api/v1/namespaces/shop/pods/{tried['metadata']['name']}")
 
 
 @pytest.fixture
@@ -284,7 +196,7 @@ def test_each_pod_has_a_token_of_its_own(webhook, cluster):
 
 def test_a_pod_that_asks_for_nonsense_is_told_so(webhook, cluster):
     wrong = named(pod(annotations={"pillion.dev/imgae": "i"}), "wrong", "shop")
-    with pytest.raises(real.Refused, match="did you mean `pillion.dev/image`") as refused:
+    with pytest.raises(Refused, match="did you mean `pillion.dev/image`") as refused:
         cluster.create(wrong)
     assert refused.value.status == 422
 
@@ -302,12 +214,12 @@ def test_what_a_later_webhook_adds_is_not_a_new_pod(webhook, cluster):
     try:
         configuration = later.configuration(ours)
         cluster.apply([configuration])
-        meshed = named(pod(labels={"later": "true"}), "meshed", "shop")
+        manifest = pod(labels={"later": "true"})
         has_mesh = lambda stored: [it["name"] for it in stored["spec"]["containers"]].count("mesh")
-        cluster.soon(lambda: has_mesh(cluster.create({**meshed, "metadata": {**meshed["metadata"], "name": "try"}}, dry=True)))
-        stored = cluster.create(meshed)
+        cluster.soon(lambda: has_mesh(cluster.create(named(manifest, "tried", "shop"), dry=True)))
+        stored = cluster.create(named(manifest, "meshed", "shop"))
         assert has_mesh(stored) == 1 and sidecar(stored)
-        first, again = webhook.injector.said("meshed")
+        first, again = webhook.injector.said(stored["metadata"]["name"])
         assert first == "injected" and "it has been seen to" in again
         cluster.delete([configuration])
     finally:
@@ -315,30 +227,21 @@ def test_what_a_later_webhook_adds_is_not_a_new_pod(webhook, cluster):
 
 
 @pytest.mark.parametrize("policy", ["Ignore", "Fail"])
-def test_without_an_injector_pods_come_alone_or_not_at_all(policy, webhook, cluster):
-    changed = copy.deepcopy(of_kind(webhook.documents, "MutatingWebhookConfiguration"))
-    for hook in changed[0]["webhooks"]:
-        hook["failurePolicy"] = policy
-    cluster.apply(changed)
-    webhook.injector.end()
-    probe = named(pod(), "probe", "shop")
+def test_without_an_injector_pods_come_alone_or_not_at_all(policy, installed, cluster):
+    way = installed.be("webhook", f"sidecar.tokenSecret=,injector.failurePolicy={policy}")
+    way.injector.end()
     try:
         if policy == "Fail":
-            cluster.soon(lambda: not is_without(cluster, probe))
-            with pytest.raises(real.Refused, match='failed calling webhook "namespace.pillion.dev"'):
+            with pytest.raises(Refused, match='failed calling webhook "namespace.pillion.dev"'):
                 cluster.create(named(pod(), "alone", "shop"))
         else:
-            cluster.soon(lambda: is_without(cluster, probe))
             assert sidecar(cluster.create(named(pod(), "alone", "shop"))) is None
         # Those that it does not ask about come in any case.
         assert sidecar(cluster.create(named(pod(labels=OUT), "out", "shop"))) is None
         for namespace in ("plain", SYSTEM):
             assert sidecar(cluster.create(named(pod(), "alone", namespace))) is None
     finally:
-        cluster.apply(of_kind(webhook.documents, "MutatingWebhookConfiguration"))
-        webhook.injector.start()
-        # It had been away, and is asked again.
-        webhook.until_it_acts()
+        installed.end()
 
 
 def test_the_injector_s_certificate_is_for_the_service(webhook):
