@@ -101,7 +101,7 @@ pub(super) fn read(pod: &Value, settings: &Settings) -> Result<Asked, Vec<Proble
         profile,
     };
     if !asked.profile.has_configuration() {
-        let hint = "name a `ConfigMap` or the URL of a central document, here or in the injector's settings";
+        let hint = "name a `ConfigMap` or the URL of a central document, here or for all pods: `config_map` or `source` of the injector's settings, `--config-map` or `--source`";
         let problem = Problem::new(
             annotation("config"),
             "is missing: the sidecar would have no configuration",

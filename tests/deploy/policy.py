@@ -1,7 +1,11 @@
-"""Evaluates a MutatingAdmissionPolicy as an API server does, for those that are too old to have it: conditions, then
-one change after the other, each on what the one before has made of the object."""
+"""Evaluates a MutatingAdmissionPolicy as an API server does: conditions, then one change after the other, each on what the
+one before has made of the object. Once by an emulation, which is not as strict about types and costs; once by an API
+server's own code, where there is a program of it."""
 
+import json
+import os
 import re
+import subprocess
 
 import celpy
 import jsonpatch
@@ -21,6 +25,7 @@ def quantity(text):
 
 FUNCTIONS = {
     "split": split,
+    "indexOf": lambda values, value: celtypes.IntType(values.index(value) if value in values else -1),
     "trim": lambda text: celtypes.StringType(text.strip()),
     "replace": lambda text, old, new: celtypes.StringType(text.replace(old, new)),
     "quantity": quantity,
@@ -29,9 +34,9 @@ FUNCTIONS = {
 }
 
 
-class Policy:
-    def __init__(self, manifest):
-        self.spec = manifest["spec"]
+class Emulated:
+    def __init__(self, documents):
+        self.spec = next(it for it in documents if it["kind"] == "MutatingAdmissionPolicy")["spec"]
         self.environment = celpy.Environment()
         self.programs = {}
 
@@ -63,6 +68,49 @@ class Policy:
             self.programs[expression] = program
         names = {"object": json_to_cel(pod), "variables": variables, "jsonpatch": celtypes.StringType("")}
         return self.programs[expression].evaluate(names)
+
+
+class Real:
+    """The program that PILLION_TEST_POLICY names."""
+
+    PROGRAM = os.environ.get("PILLION_TEST_POLICY")
+
+    def __init__(self, documents):
+        namespace = {"name": "shop", "labels": {"pillion.dev/injection": "enabled"}}
+        objects = [it for it in documents if it["kind"].startswith("MutatingAdmissionPolicy")]
+        for policy in objects:
+            # What is wrong is told, whatever a release would do about it.
+            if policy["kind"] == "MutatingAdmissionPolicy":
+                policy["spec"]["failurePolicy"] = "Fail"
+        self._process = subprocess.Popen(
+            [self.PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self._ask([*objects, {"apiVersion": "v1", "kind": "Namespace", "metadata": namespace}])
+
+    def mutate(self, pod):
+        """What becomes of the pod; `None` when it is left."""
+        self._ask(pod)
+        answer = json.loads(self._process.stdout.readline())
+        assert "error" not in answer, answer["error"]
+        mutated = answer["pod"]
+        # What the server's own type has in any case.
+        mutated.pop("status", None)
+        mutated["metadata"].pop("creationTimestamp", None)
+        for container in mutated["spec"]["containers"] + mutated["spec"].get("initContainers", []):
+            if not container["resources"]:
+                del container["resources"]
+        mutated = {"apiVersion": "v1", "kind": "Pod", **mutated}
+        return mutated if without_empty(mutated) != without_empty(pod) else None
+
+    def _ask(self, value):
+        self._process.stdin.write(json.dumps(value) + "\n")
+        self._process.stdin.flush()
+
+    def end(self):
+        # It ends with its input.
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
 
 
 def plain(value):

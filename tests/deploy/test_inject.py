@@ -11,7 +11,7 @@ import yaml
 
 from chart import of_kind, template
 from conftest import ROOT
-from policy import Policy, without_empty
+from policy import Emulated, Real, without_empty
 
 VERSIONS = ("1.29", "1.33", "1.37")
 PLAIN = {"containers": [{"name": "app", "image": "i"}]}
@@ -34,6 +34,7 @@ def env(**variables):
     return [{"name": name, "value": value} for name, value in variables.items()]
 
 
+MANY = {f"V{nth}": "x" for nth in range(70)}
 PODS = {
     "nothing else": pod(),
     "labels and annotations": pod(labels={"app": "chat"}, annotations={"note": "a"}),
@@ -54,6 +55,8 @@ PODS = {
     "another token": pod(annotations={"pillion.dev/token-secret": "mine/key"}),
     "a config map": pod(annotations={"pillion.dev/config": "routes/own.yaml"}),
     "another source": pod(annotations={"pillion.dev/config": "consul://c:8500/p"}),
+    "many variables": pod({"containers": [container(env=env(**MANY, HTTPS_PROXY="http://p:1", NO_PROXY=".svc"))]}),
+    "many containers": pod({"containers": [container(f"c{nth}", env=env(LOG="x")) for nth in range(34)]}),
 }
 LEFT = {
     "seen to": pod(annotations={"pillion.dev/status": "injected"}),
@@ -69,20 +72,53 @@ VALUES = (
 )
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory):
+OTHER_VALUES = (
+    "mode=webhook,sidecar.configMap=pillion,sidecar.tokenSecret=llm,sidecar.sdks={openai},sidecar.team=it's,"
+    "sidecar.audience=a\\\\b,sidecar.resources.cpuLimit=500m"
+)
+
+
+def injector_settings(values, folder):
     """The injector's, as the chart has them."""
-    documents = template("--set", VALUES, version="1.37.0")
+    documents = template("--set", values, version="1.37.0")
     maps = [it for it in of_kind(documents, "ConfigMap") if "injector.yaml" in it["data"]]
-    file = tmp_path_factory.mktemp("injector") / "injector.yaml"
+    file = folder / "injector.yaml"
     file.write_text(maps[0]["data"]["injector.yaml"])
     return file
 
 
 @pytest.fixture(scope="module")
-def policy():
-    documents = template("--set", VALUES.replace("webhook", "policy"), version="1.37.0")
-    return Policy(of_kind(documents, "MutatingAdmissionPolicy")[0])
+def settings(tmp_path_factory):
+    return injector_settings(VALUES, tmp_path_factory.mktemp("injector"))
+
+
+WAYS = {
+    "emulated": Emulated,
+    # Those that have a program of an API server's code are asked what it says as well.
+    **({"real": Real} if Real.PROGRAM else {}),
+}
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def policies(request):
+    """A policy as the chart has it with some values."""
+    made = {}
+
+    def of(values):
+        if values not in made:
+            documents = template("--set", values.replace("mode=webhook", "mode=policy"), version="1.37.0")
+            made[values] = WAYS[request.param](documents)
+        return made[values]
+
+    yield of
+    for policy in made.values():
+        if isinstance(policy, Real):
+            policy.end()
+
+
+@pytest.fixture
+def policy(policies):
+    return policies(VALUES)
 
 
 def inject(manifest, *args):
@@ -106,23 +142,40 @@ def test_the_policy_does_what_the_injector_does(name, settings, policy):
     assert yaml.safe_load(inject(injected, "--config", str(settings))) == injected
 
 
+@pytest.mark.parametrize("values", [OTHER_VALUES])
+def test_they_agree_whatever_the_values_are(values, policies, tmp_path):
+    settings = injector_settings(values, tmp_path)
+    for manifest in (PODS["nothing else"], PODS["an identity"]):
+        injected = yaml.safe_load(inject(manifest, "--config", str(settings)))
+        assert sorted_env(without_empty(injected)) == sorted_env(policies(values).mutate(manifest))
+
+
 @pytest.mark.parametrize("name", LEFT)
 def test_both_leave_alone_what_is_not_theirs(name, settings, policy):
     assert policy.mutate(LEFT[name]) is None
     assert yaml.safe_load(inject(LEFT[name], "--config", str(settings))) == LEFT[name]
 
 
+@pytest.fixture(scope="module")
+def injected(settings):
+    return {name: yaml.safe_load(inject(pod, "--config", str(settings))) for name, pod in PODS.items()}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_injected_pods_are_valid(version, injected, tmp_path):
+    file = tmp_path / "pods.yaml"
+    # By their names it tells what is wrong.
+    named = [{**pod, "metadata": {**pod["metadata"], "name": name.replace(" ", "-")}} for name, pod in injected.items()]
+    file.write_text(yaml.safe_dump_all(named))
+    done = subprocess.run(["kubernetes-validate", "--strict", "-k", version, str(file)], capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert said.count("passed") == len(PODS), said
+
+
 @pytest.mark.parametrize("name", PODS)
-def test_an_injected_pod_is_valid_and_has_what_it_had(name, settings, tmp_path):
-    text = inject(PODS[name], "--config", str(settings))
-    file = tmp_path / "pod.yaml"
-    file.write_text(text)
-    for version in VERSIONS:
-        done = subprocess.run(
-            ["kubernetes-validate", "--strict", "-k", version, str(file)], capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-    before, after = PODS[name], yaml.safe_load(text)
+def test_an_injected_pod_has_what_it_had(name, injected):
+    before, after = PODS[name], injected[name]
     for kind in ("labels", "annotations"):
         assert before["metadata"].get(kind, {}).items() <= after["metadata"][kind].items()
     for kind in ("containers", "initContainers", "volumes"):

@@ -80,3 +80,8 @@ profiles:
   operator: NotIn
   values: {{ toJson .Values.selection.excludedNamespaces }}
 {{- end -}}
+
+{{/* A text as an expression's own. */}}
+{{- define "pillion.cel" -}}
+'{{ . | toString | replace "\\" "\\\\" | replace "'" "\\'" | replace "\n" "\\n" }}'
+{{- end -}}
