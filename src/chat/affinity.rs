@@ -41,7 +41,7 @@ pub fn affinity(request: &Request, headers: &HeaderMap) -> Option<u64> {
     if let Some(named) = named(headers) {
         return Some(named);
     }
-    let members: Members<'_> = serde_json::from_slice(&request.body).ok()?;
+    let members: Members<'_> = serde_json::from_str(&request.body).ok()?;
     let said = |value: Option<&'_ RawValue>| {
         value
             .map(|value| value.get().to_owned())

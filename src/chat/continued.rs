@@ -13,7 +13,7 @@ const GO_ON: &str = "Your answer was cut off by a technical fault. Go on with it
 /// `request`, with what was said so far and the wish to go on behind its own turns. `None` where that
 /// cannot be asked: no other surface has turns, and a request of another shape is not ours to mend.
 pub fn continued(request: &Request, said: &str) -> Option<Request> {
-    let mut body: Map<String, Value> = serde_json::from_slice(&request.body).ok()?;
+    let mut body: Map<String, Value> = serde_json::from_str(&request.body).ok()?;
     let turns = [("assistant", said), ("user", GO_ON)];
     let list = match request.surface {
         Surface::Chat | Surface::Messages => body.get_mut("messages")?,
@@ -59,7 +59,7 @@ mod tests {
             let request = Request::read(surface, Bytes::from_static(body.as_bytes())).unwrap();
             let next = continued(&request, "so far").unwrap();
             assert!(next.stream);
-            let next: Value = serde_json::from_slice(&next.body).unwrap();
+            let next: Value = serde_json::from_str(&next.body).unwrap();
             let roles: Vec<&str> = next[turns]
                 .as_array()
                 .unwrap()

@@ -50,7 +50,7 @@ impl<'a> Look<'a> {
     pub fn at(request: &'a Request) -> Self {
         Self {
             request: Some(request),
-            ..Self::unread(&request.body)
+            ..Self::unread(request.body.as_bytes())
         }
     }
 
@@ -154,7 +154,7 @@ impl<'a> Look<'a> {
         let Some(request) = self.request else { return };
         let mut more = true;
         // The body has been walked before: nothing in it is wrong.
-        let walked = Cursor::new(request.text()).object(|cursor, key| {
+        let walked = Cursor::new(&request.body).object(|cursor, key| {
             if more && READ.iter().any(|name| key.says(name)) {
                 cursor.strings(|key, string| {
                     if more && !is_payload(string.raw()) {
@@ -170,7 +170,7 @@ impl<'a> Look<'a> {
 
     /// The text of the member at this path.
     fn member(&self, path: &[&str]) -> Option<Cow<'a, str>> {
-        let text = self.request?.text();
+        let text: &str = &self.request?.body;
         let mut found = None;
         walk(&mut Cursor::new(text), text, path, &mut found).ok()?;
         found

@@ -88,7 +88,7 @@ impl Reader {
             _ if self.part == Part::Next => Sink::Collect(Answer::default()),
             Surface::Responses => Sink::Responses(responses::Encoder::new(
                 shown,
-                responses::echo(request.text()),
+                responses::echo(&request.body),
             )),
             Surface::Messages => Sink::Messages(anthropic::surface::Encoder::new(shown)),
             Surface::Chat
@@ -230,7 +230,7 @@ impl Collector {
             .into_answer()
             .ok_or_else(|| Failure::new(Class::Broken, "the answer has no end"))?;
         let form = match reader.surface {
-            Surface::Responses => Form::Responses(Box::new(responses::echo(request.text()))),
+            Surface::Responses => Form::Responses(Box::new(responses::echo(&request.body))),
             Surface::Messages => Form::Messages,
             Surface::Chat
             | Surface::Completions

@@ -34,7 +34,7 @@ impl Meaning {
 }
 
 fn read(request: &Request) -> Result<Conversation, Unsupported> {
-    let text = request.text();
+    let text = &request.body;
     match request.surface {
         Surface::Chat => openai::read(text),
         Surface::Responses => {

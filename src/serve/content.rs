@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytestring::ByteString;
 use tokio::task::spawn_blocking;
 
 use super::private::AT_ONCE;
@@ -17,9 +17,9 @@ use crate::snapshot::{self, Route};
 /// A request that is to be looked into.
 pub(super) enum Subject {
     /// As providers get it, with what was taken out of it before.
-    Sent(Bytes, Option<Arc<Vault>>),
+    Sent(ByteString, Option<Arc<Vault>>),
     /// As it came, and what its route takes out of those that are sent.
-    Came(Bytes, Classes),
+    Came(ByteString, Classes),
 }
 
 /// Begins to look into a request, for `recorder`, where its route has content recorded.
@@ -75,12 +75,8 @@ impl Subject {
     /// `None` where it stops being JSON.
     fn transcript(&self, detectors: &Arc<Detectors>) -> Option<Transcript> {
         match self {
-            Self::Sent(body, vault) => {
-                let text = str::from_utf8(body).ok()?;
-                Transcript::of(detectors, text, vault.as_deref()).ok()
-            }
-            Self::Came(body, mask) => {
-                let text = str::from_utf8(body).ok()?;
+            Self::Sent(text, vault) => Transcript::of(detectors, text, vault.as_deref()).ok(),
+            Self::Came(text, mask) => {
                 if mask.is_empty() {
                     return Transcript::of(detectors, text, None).ok();
                 }

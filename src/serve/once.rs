@@ -57,7 +57,7 @@ pub(super) async fn answer(
         caller: Arc::clone(&asking.key.id),
         key: asked.key.clone(),
         surface,
-        body: asking.request.body.clone(),
+        body: asking.request.body.as_bytes().clone(),
         rules,
         dedupe,
     };

@@ -115,7 +115,7 @@ impl Call<'_> {
     fn prepare_vectors(&self, target: &Target, prepared: &mut Prepared) -> Result<(), Unsupported> {
         let embedder = Embedder::of(prepared.dialect, prepared.cloud, &target.model);
         let embedder = embedder.ok_or_else(unserved)?;
-        let wanted = embedding::read(self.request.text())?;
+        let wanted = embedding::read(&self.request.body)?;
         let (bodies, dropped) = embedder.bodies(&wanted, &target.model)?;
         let bodies = bodies
             .into_iter()

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use self::hosted::Hosted;
 use self::weight::Media;
@@ -29,8 +30,8 @@ use crate::wire::json::{Cursor, Invalid, Kind};
 )]
 pub struct Request {
     pub surface: Surface,
-    /// Valid UTF-8 and valid JSON: an object.
-    pub body: Bytes,
+    /// Valid JSON: an object.
+    pub body: ByteString,
     /// What the caller asked for in `model`.
     pub model: String,
     /// Where that string stands, with its quotes.
@@ -74,15 +75,8 @@ impl Request {
     /// [`GatewayError::Invalid`]: not UTF-8, not JSON, not an object, a field of a wrong type, no
     /// `model`, or `model` twice.
     pub fn read(surface: Surface, body: Bytes) -> Result<Self, GatewayError> {
-        let text = std::str::from_utf8(&body).map_err(|error| {
-            let at = error.valid_up_to();
-            invalid(
-                "invalid_json",
-                None,
-                format!("The request body is not UTF-8 (byte {at})."),
-            )
-        })?;
-        let facts = Facts::walk(surface, text)?;
+        let body = text(body)?;
+        let facts = Facts::walk(surface, &body)?;
         let (model, model_span) = facts.model.ok_or_else(|| missing("model"))?;
         if let Some(field) = required(surface).filter(|_| !facts.input) {
             return Err(missing(field));
@@ -107,7 +101,7 @@ impl Request {
     /// The same request with other words in some of its texts: `place` tells where in `body` is what stood
     /// elsewhere in its own. What is weighed are the words that came.
     #[must_use]
-    pub fn reworded(&self, body: Bytes, place: impl Fn(usize) -> usize) -> Self {
+    pub fn reworded(&self, body: String, place: impl Fn(usize) -> usize) -> Self {
         let moved = |span: &Range<usize>| place(span.start)..place(span.end);
         let usage = match &self.usage {
             UsageOption::Asked => UsageOption::Asked,
@@ -121,18 +115,26 @@ impl Request {
             UsageOption::Declined(span) => UsageOption::Declined(moved(span)),
         };
         Self {
-            body,
+            body: body.into(),
             model_span: moved(&self.model_span),
             usage,
             ..self.clone()
         }
     }
+}
 
-    /// The body as text.
-    pub fn text(&self) -> &str {
-        // It was checked when it was read, and bytes do not change.
-        std::str::from_utf8(&self.body).unwrap_or_default()
-    }
+fn text(body: Bytes) -> Result<ByteString, GatewayError> {
+    // Shared, to tell where it is none.
+    let came = body.clone();
+    ByteString::try_from(body).map_err(|_| {
+        let wrong = std::str::from_utf8(&came).err();
+        let at = wrong.map_or(0, |wrong| wrong.valid_up_to());
+        invalid(
+            "invalid_json",
+            None,
+            format!("The request body is not UTF-8 (byte {at})."),
+        )
+    })
 }
 
 #[expect(

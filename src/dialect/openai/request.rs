@@ -15,7 +15,7 @@ pub type Pieces = SmallVec<[Bytes; 5]>;
 /// `request` for the model that its target names. With `count`, a stream whose caller did not ask
 /// for usage is made to carry it; the decoder takes it out again.
 pub fn encode(request: &Request, model: &str, count: bool, thoughts: Thoughts) -> Pieces {
-    let body = &request.body;
+    let body = request.body.as_bytes();
     let mut edits: SmallVec<[(usize, usize, Bytes); 2]> = SmallVec::new();
     let span = &request.model_span;
     edits.push((span.start, span.end, quote(model).into()));
@@ -39,7 +39,7 @@ pub fn encode(request: &Request, model: &str, count: bool, thoughts: Thoughts) -
 
 /// The body in one piece, without what must not be in its history.
 fn cut(request: &Request, thoughts: Thoughts, others: &[(usize, usize, Bytes)]) -> Bytes {
-    let text = request.text();
+    let text = &request.body;
     let mut edits = Edits::default();
     // What the walk cannot read stays as it came: the provider will say what is wrong with it.
     if thoughts.edits(text, &mut edits).is_err() {
@@ -73,7 +73,7 @@ fn ask_for_usage(request: &Request) -> Option<(usize, usize, Bytes)> {
         )),
         UsageOption::Absent { null: None } => {
             // The body is an object with at least `model` in it, so a member may follow the last.
-            let close = request.body.iter().rposition(|&byte| byte == b'}')?;
+            let close = request.body.rfind('}')?;
             let text = b",\"stream_options\":{\"include_usage\":true}";
             Some((close, close, Bytes::from_static(text)))
         }

@@ -16,11 +16,11 @@ pub type Pieces = SmallVec<[Bytes; 5]>;
 
 /// `request` for the model that its target names.
 pub fn encode(request: &Request, model: &str) -> Pieces {
-    let body = &request.body;
+    let body = request.body.as_bytes();
     let model = (request.model_span.clone(), quote(model).into());
     let mut edits: SmallVec<[(Range<usize>, Bytes); 2]> = SmallVec::from_iter([model]);
     if thought::may_hold_seal(body) {
-        let sealed = sealed(request.text()).into_iter();
+        let sealed = sealed(&request.body).into_iter();
         edits.extend(sealed.map(|span| (span, Bytes::new())));
     }
     edits.sort_by_key(|(span, _)| span.start);

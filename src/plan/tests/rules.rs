@@ -69,7 +69,7 @@ impl Asked {
         let look = if read {
             Look::at(&request)
         } else {
-            Look::unread(&request.body)
+            Look::unread(request.body.as_bytes())
         };
         let by = Circumstances {
             key: &self.key,

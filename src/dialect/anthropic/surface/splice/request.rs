@@ -50,7 +50,7 @@ pub fn splice_request(
     to: Receiver<'_>,
     form: Form<'_>,
 ) -> Result<Spliced, Unsupported> {
-    let text = request.text();
+    let text = &request.body;
     let mut edits = Edits::default();
     let mut dropped = Dropped::new();
     let top = Object::read(&mut Cursor::new(text))?;
@@ -102,7 +102,7 @@ pub fn splice_request(
         }
     }
     Ok(Spliced {
-        pieces: edits.slices(&request.body),
+        pieces: edits.slices(request.body.as_bytes()),
         dropped,
     })
 }
