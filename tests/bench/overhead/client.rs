@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tower_service::Service as _;
 
 use crate::Error;
-use crate::process::{FIGURES, MASKED, PROSE};
+use crate::process::{FIGURES, MASKED, PROSE, PROSE_AS_IT_IS};
 
 /// What the applications' token is in every configuration made here.
 pub(crate) const TOKEN: &str = "sk-bench-0123456789abcdef0123456789abcdef";
@@ -124,7 +124,7 @@ pub(crate) fn request(model: &str, size: usize, stream: bool) -> Bytes {
         );
     };
     match model {
-        PROSE => return conversation(model, size, prose),
+        PROSE | PROSE_AS_IT_IS => return conversation(model, size, prose),
         FIGURES => return conversation(model, size, figures),
         _ => {}
     }

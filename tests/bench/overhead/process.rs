@@ -155,6 +155,9 @@ pub(crate) const PROSE: &str = "plain-1026";
 /// Another one, which is asked with figures in every sentence.
 pub(crate) const FIGURES: &str = "plain-1027";
 
+/// A model that is asked in prose, and whose route masks nothing.
+pub(crate) const PROSE_AS_IT_IS: &str = "plain-1028";
+
 /// Pillion with a key, two targets for each of `models`, and its record on.
 ///
 /// # Errors

@@ -26,11 +26,12 @@ const BEHIND: &str = process::BEHIND;
 const MASKED: &str = process::MASKED;
 const PROSE: &str = process::PROSE;
 const FIGURES: &str = process::FIGURES;
+const PROSE_AS_IT_IS: &str = process::PROSE_AS_IT_IS;
 const HOLD: &str = "hold";
 /// The same in Anthropic's dialect, for callers of OpenAI's: a kilobyte of text in sixteen events.
 const CLAUDE_PLAIN: &str = "claude-sonnet-4-5-stream-16-0-22";
 const CLAUDE_BURST: &str = "claude-sonnet-4-5-stream-640-0-64";
-const MODELS: [&str; 11] = [
+const MODELS: [&str; 12] = [
     PLAIN,
     PACED,
     BURST,
@@ -39,6 +40,7 @@ const MODELS: [&str; 11] = [
     MASKED,
     PROSE,
     FIGURES,
+    PROSE_AS_IT_IS,
     HOLD,
     CLAUDE_PLAIN,
     CLAUDE_BURST,
@@ -84,9 +86,10 @@ const fn added(name: &'static str, label: &'static str) -> Metric {
 
 static CPU_1K: Metric = metric("cpu_1k", "CPU per request of 1 KB", "µs");
 static CPU_20K: Metric = metric("cpu_20k", "CPU per request of 20 KB", "µs");
+static CPU_20K_PROSE_AS_IT_IS: Metric = metric("cpu_20k_prose", "the same in prose", "µs");
 static CPU_20K_PROSE: Metric = metric(
-    "cpu_20k_prose",
-    "masked: prose with ten values in 20 KB",
+    "cpu_20k_prose_masked",
+    "masked: that prose, ten values in it",
     "µs",
 );
 static CPU_20K_MASKED: Metric = metric("cpu_20k_masked", "masked: three values in each KB", "µs");
@@ -123,9 +126,13 @@ static READY_MIN: Metric = metric("ready_min", "time to ready, least", "ms");
 static READY_MEDIAN: Metric = metric("ready_median", "time to ready, median", "ms");
 static BINARY: Metric = metric("binary", "binary, as built", "KiB");
 
-static SCENARIOS: [Scenario; 13] = [
+static SCENARIOS: [Scenario; 14] = [
     plain(1024, 16, Some(&CPU_1K), Some([&RATE, &CORE]), None),
     plain(20 * 1024, 16, Some(&CPU_20K), None, None),
+    Scenario {
+        model: PROSE_AS_IT_IS,
+        ..plain(20 * 1024, 16, Some(&CPU_20K_PROSE_AS_IT_IS), None, None)
+    },
     Scenario {
         model: PROSE,
         ..plain(20 * 1024, 16, Some(&CPU_20K_PROSE), None, None)
