@@ -1,6 +1,6 @@
 //! Log lines: on stderr always, since stdout may carry audit records.
 //!
-//! For people on a terminal, JSON elsewhere. Every line is logged where the matter is decided, and
+//! For people on a terminal, of services JSON elsewhere. Every line is logged where the matter is decided, and
 //! never holds content or secrets. The environment is read by whoever calls [`init`].
 
 use std::any::Any;

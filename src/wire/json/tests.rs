@@ -211,7 +211,7 @@ fn a_string_ends_at_the_first_byte_that_ends_it() {
 fn quotes_as_serde_json_does() {
     let every: String = ('\0'..='\u{ff}').chain(['日', '𝄞', '\u{2028}']).collect();
     let mut texts: Vec<String> = every.chars().map(String::from).collect();
-    texts.extend(["".into(), "plain".into(), "ends with \\".into(), every]);
+    texts.extend([String::new(), "plain".into(), "ends with \\".into(), every]);
     for text in texts {
         assert_eq!(quote(&text), serde_json::to_string(&text).unwrap());
     }
