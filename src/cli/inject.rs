@@ -80,6 +80,11 @@ enum Output {
 }
 
 impl Inject {
+    /// Whether it serves API servers, and does not print manifests.
+    pub(super) fn is_service(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// # Errors
     /// Those of `out`, and of the system's source of randomness.
     pub(super) fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {

@@ -74,7 +74,13 @@ impl Cli {
             Command::Dev(dev) => dev.logged(),
             _ => "info",
         };
-        if let Err(problem) = start_log(usual) {
+        let is_service = match &self.command {
+            Command::Run(_) => true,
+            Command::Dev(dev) => dev.is_for_programs(),
+            Command::Inject(inject) => inject.is_service(),
+            _ => false,
+        };
+        if let Err(problem) = start_log(usual, is_service) {
             writeln!(io::stderr(), "pillion: {problem}")?;
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         }
@@ -120,17 +126,24 @@ fn fetch(place: &Place, env: &[(String, String)]) -> Result<CentralText, String>
     })
 }
 
-/// `usual` is what is logged unless `PILLION_LOG` says something else.
-fn start_log(usual: &str) -> Result<(), String> {
+/// `usual` is what is logged unless `PILLION_LOG` says something else. What no service says is read by people,
+/// also where it is in a file.
+fn start_log(usual: &str, is_service: bool) -> Result<(), String> {
     let format = match variable("PILLION_LOG_FORMAT") {
         Some(format) => {
             log::Format::try_new(&format).map_err(|error| format!("PILLION_LOG_FORMAT: {error}"))?
         }
-        None => log::Format::suited(),
+        None if is_service => log::Format::suited(),
+        None => log::Format::Human,
     };
     let filter = log::filter(variable("PILLION_LOG").as_deref().or(Some(usual)))
         .map_err(|error| format!("PILLION_LOG: {error}"))?;
-    log::init(format, filter).map_err(|error| error.to_string())
+    log::init(format, filter, may_colour()).map_err(|error| error.to_string())
+}
+
+/// Whether whoever sits at the terminal has nothing against colours: <https://no-color.org> (read 2026-11).
+fn may_colour() -> bool {
+    variable("NO_COLOR").is_none()
 }
 
 /// A variable of the environment that a command reads before there is any configuration.

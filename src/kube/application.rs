@@ -139,7 +139,10 @@ impl Container {
                 .flatten()
                 .find(|key| position(key).is_some())
             {
-                kept(key, "it must be a token that the sidecar knows");
+                kept(
+                    key,
+                    "it must be a token that the sidecar knows; a provider's key is to be taken out here",
+                );
             } else {
                 added.push(match token {
                     Token::Text(token) => json!({ "name": variables.key, "value": token }),

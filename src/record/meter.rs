@@ -59,10 +59,15 @@ pub(super) fn count(metrics: &Metrics, facts: &Facts, verdict: &Verdict<'_>) {
         count_stream_end(metrics, verdict.outcome);
     }
     let spent = facts.spent();
-    if facts.route.is_some() {
+    // What a provider was asked for by no route is told as one; what was answered here, or refused, is not.
+    let lately = match &facts.route {
+        Some(_) => Some(route.clone()),
+        None => (!facts.attempts.is_empty()).then_some(Label::Word("passthrough")),
+    };
+    if let Some(route) = lately {
         let provider = answering.as_ref().map(|(target, _)| &target.provider.name);
         let sample = Sample {
-            route: route.clone(),
+            route,
             provider: provider.into(),
             is_failed: matches!(verdict.outcome, Outcome::Error | Outcome::StreamBroken),
             is_switched,

@@ -72,6 +72,9 @@ struct Privacy {
     action: Option<String>,
 }
 
+/// What the name of a target that no route has ends with.
+const NO_MODEL: &str = "/-";
+
 /// What is between two parts of a line.
 const GAP: &str = "  ";
 
@@ -97,6 +100,8 @@ impl Row {
     fn asked(&self) -> Option<String> {
         let name = match (&self.route, &self.surface) {
             (Some(route), _) => route,
+            // A route may be called as a surface is; here there is none.
+            (None, _) if self.is_passed_on() => "passthrough",
             (None, Some(surface)) => surface,
             (None, None) => return None,
         };
@@ -104,6 +109,12 @@ impl Row {
             Some(rule) => format!("{} ({})", plain(name), plain(rule)),
             None => plain(name),
         })
+    }
+
+    /// Whether no route had the model, and a provider got what came.
+    fn is_passed_on(&self) -> bool {
+        let mut attempts = self.attempts.iter();
+        attempts.any(|attempt| attempt.target.ends_with(NO_MODEL))
     }
 
     /// Everybody who was tried, in order, each with what became of it.
@@ -125,7 +136,7 @@ impl Row {
 
     /// A target that no route has bears no model in its name; the record has it beside.
     fn named(&self, target: &str) -> String {
-        match (target.strip_suffix("/-"), &self.model) {
+        match (target.strip_suffix(NO_MODEL), &self.model) {
             (Some(provider), Some(model)) => format!("{provider}/{model}"),
             _ => target.to_owned(),
         }

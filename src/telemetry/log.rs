@@ -1,6 +1,6 @@
 //! Log lines: on stderr always, since stdout may carry audit records.
 //!
-//! For people on a terminal, JSON elsewhere. Every line is logged where the matter is decided, and
+//! For people on a terminal, of services JSON elsewhere. Every line is logged where the matter is decided, and
 //! never holds content or secrets. The environment is read by whoever calls [`init`].
 
 use std::any::Any;
@@ -61,14 +61,15 @@ pub fn filter(text: Option<&str>) -> Result<Targets, String> {
     }
 }
 
-/// From here on lines are written, also of panics. Once per process.
+/// From here on lines are written, also of panics; in colour where a terminal shows them, if they may be
+/// (`colour`). Once per process.
 ///
 /// # Errors
 /// When something logs already.
-pub fn init(format: Format, filter: Targets) -> Result<(), TryInitError> {
+pub fn init(format: Format, filter: Targets, colour: bool) -> Result<(), TryInitError> {
     let lines = fmt::layer()
         .with_writer(io::stderr)
-        .with_ansi(format == Format::Human && io::stderr().is_terminal())
+        .with_ansi(colour && format == Format::Human && io::stderr().is_terminal())
         // It would say so on stderr, and panic when that is what failed.
         .log_internal_errors(false);
     let lines = match format {

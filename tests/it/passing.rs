@@ -430,6 +430,15 @@ async fn what_no_surface_knows_goes_to_the_keys_own_provider_as_it_came() {
     let record = gateway.audit(answer.id()).await;
     assert_eq!(record.text("surface"), "passthrough");
     assert_eq!(record.outcome(), "ok");
+    // The page counts it, and not who was answered here.
+    let refused = gateway
+        .post("/v1/files", &[("authorization", "Bearer u")], body)
+        .await;
+    assert_eq!(refused.status, 401);
+    gateway.audit(refused.id()).await;
+    let lately = gateway.ask_admin("/api/series?by=route").await.json();
+    assert_eq!(lately["of_late"]["requests"], 1, "{lately}");
+    assert_eq!(lately["groups"][0]["name"], "passthrough", "{lately}");
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ export class Configuration {
       ['Version', version ?? 'none yet'],
       ['Live for', age_seconds === null ? '' : span(age_seconds)],
       ['Stale', stale ? 'yes: a newer one was refused, and this is the last good one' : version ? 'no' : ''],
-      ['Source', source?.url ?? 'a file of this machine'],
+      ['Source', source?.url ?? 'this machine, by a file or built in'],
       ['Document', source ? [source.version === null ? '' : `version ${source.version}`, source.document].filter(Boolean).join(', ') : ''],
       ['Came from', source?.from ?? ''],
       ['Source heard', source ? `${span(source.age_seconds)} ago` : ''],

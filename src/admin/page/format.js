@@ -73,3 +73,6 @@ export const date = (time) => days.format(new Date(time));
 
 /** A word of the record as people say it: `rate_limited` is `rate limited`. */
 export const words = (name) => String(name).replaceAll('_', ' ');
+
+/** The name of a target; one that no route has, to which a request was passed on as it came, is its provider. */
+export const named = (target) => target.replace(/\/-$/, '');

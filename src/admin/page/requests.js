@@ -2,7 +2,7 @@
 // one, which keys move; the one that is open is shown by `detail.js`.
 
 import { attribute, by, el, keyed, state, text } from './dom.js';
-import { clock, count, millis, money, tick, words } from './format.js';
+import { clock, count, millis, money, named, tick, words } from './format.js';
 import { lane, round } from './waterfall.js';
 
 const KEPT = 400;
@@ -137,7 +137,7 @@ export class Requests {
     const [, stands, route, target, fall, first, total, used, cost] = row.children;
     state(stands.firstChild, outcome(request));
     text(route, request.route ?? '–');
-    text(target, request.target ?? request.attempts.at(-1)?.target ?? '–');
+    text(target, named(request.target ?? request.attempts.at(-1)?.target ?? '–'));
     lane(fall.firstChild, request.attempts, this.#scale);
     text(first, millis(request.first_token_ms));
     text(total, millis(request.total_ms));

@@ -62,8 +62,10 @@ export function routes({ routes, targets, ready, now }) {
     row.hidden ? quiet(body, row.hidden) : one(body, row, known, secrets, now));
 }
 
-/** More routes than these are not all shown: those whose first target nobody has asked are counted instead. */
+/** More routes than these are not all shown: those whose first target nobody has asked are counted instead, so that
+ * the requests below stay near. The first few are shown until somebody asks. */
 const MOST = 12;
+const FEW = 4;
 
 const asked = (target) =>
   target && (target.in_flight || target.last_failure || target.first_token_ms.expected !== null || target.answer_ms.expected !== null);
@@ -71,8 +73,7 @@ const asked = (target) =>
 function shown(all, known) {
   if (all.length <= MOST) return all;
   const busy = new Set(all.filter(({ targets }) => targets[0]?.some((id) => asked(known.get(id)))));
-  for (const route of all) if (busy.size < MOST) busy.add(route);
-  return all.filter((route) => busy.has(route));
+  return busy.size ? all.filter((route) => busy.has(route)) : all.slice(0, FEW);
 }
 
 function quiet(body, hidden) {

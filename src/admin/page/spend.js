@@ -1,7 +1,7 @@
 // What was spent since the start, by route and target, and how the budgets stand.
 
 import { by, el, keyed, text } from './dom.js';
-import { count, money, share, span } from './format.js';
+import { count, money, named, share, span } from './format.js';
 
 const PERIODS = { day: 'a day', month: 'a month' };
 
@@ -54,7 +54,7 @@ function rows(table, spent) {
   const make = () => el('tr', {}, el('td'), el('th', { scope: 'row', class: 'id' }), ...['n', 'n', 'n'].map((name) => el('td', { class: name })));
   const key = ({ route, target, currency }) => [route, target, currency].join('\n');
   keyed(table.tBodies[0], spent, key, make, (node, row) => {
-    const cells = [row.route, row.target, count(row.requests), `${count(row.prompt)} → ${count(row.completion)}`, row.cost === null ? 'no price' : money(row.cost, row.currency, 4)];
+    const cells = [row.route === '-' ? '–' : row.route, named(row.target), count(row.requests), `${count(row.prompt)} → ${count(row.completion)}`, row.cost === null ? 'no price' : money(row.cost, row.currency, 4)];
     cells.forEach((value, place) => text(node.children[place], value));
   });
 }

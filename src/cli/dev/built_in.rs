@@ -108,7 +108,10 @@ fn find(
         return None;
     }
     let base_url = match &vendor.base_url {
-        BaseUrl::Said(variable) => known(variable).or_else(|| lacks(key, variable, notes))?,
+        BaseUrl::Said(variable) => {
+            let url = known(variable).or_else(|| lacks(key, variable, notes))?;
+            checked(&url, key, variable, notes)?
+        }
         BaseUrl::Usual(usual, elsewhere) => {
             let said = elsewhere
                 .as_ref()
@@ -121,7 +124,7 @@ fn find(
                     ));
                     (*usual).to_owned()
                 }
-                Some((it, url)) => with_path(&url, it.path),
+                Some((it, url)) => with_path(&checked(&url, key, it.variable, notes)?, it.path),
                 None => (*usual).to_owned(),
             }
         }
@@ -149,6 +152,19 @@ fn find(
 
 fn lacks(key: &str, variable: &str, notes: &mut Vec<String>) -> Option<String> {
     notes.push(format!("{key} is not used: {variable} is not set."));
+    None
+}
+
+/// The URL that a variable holds. Where it is none, its provider is not guessed at: the key is not used.
+fn checked(url: &str, key: &str, variable: &str, notes: &mut Vec<String>) -> Option<String> {
+    let url = url.trim();
+    let uri = url.parse::<http::Uri>();
+    if uri.is_ok_and(|it| matches!(it.scheme_str(), Some("http" | "https"))) {
+        return Some(url.to_owned());
+    }
+    notes.push(format!(
+        "{key} is not used: what {variable} holds is no URL, which begins with https:// or http://."
+    ));
     None
 }
 

@@ -70,7 +70,7 @@ fn parse(text: &str, outside: &dyn Fn(&str) -> Option<String>) -> Result<Variabl
         let name = exported.unwrap_or(name).trim();
         if !is_name(name) {
             return Err(wrong(
-                "what stands before `=` is no variable's name (letters, digits and `_`)",
+                "what stands before `=` is no variable's name (letters, digits, `_`, `.` and `-`)",
             ));
         }
         let (value, behind) = value_of(value).map_err(wrong)?;
@@ -96,11 +96,8 @@ fn parse(text: &str, outside: &dyn Fn(&str) -> Option<String>) -> Result<Variabl
 }
 
 fn is_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    let begins = bytes
-        .next()
-        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-    begins && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    let is_part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    !name.is_empty() && name.bytes().all(is_part)
 }
 
 enum Value {
@@ -232,7 +229,7 @@ mod tests {
 
     #[test]
     fn lines_follow_each_other() {
-        let text = "# mine\n\nA=1\r\nB=\"x\ny\" # two\nC=${A}${B}\nA=2\nD='z'";
+        let text = "# mine\n\nlog.level-2=x\nA=1\r\nB=\"x\ny\" # two\nC=${A}${B}\nA=2\nD='z'";
         let variables = read(text).unwrap();
         let variables: Vec<_> = variables
             .iter()
@@ -240,7 +237,13 @@ mod tests {
             .collect();
         assert_eq!(
             variables,
-            [("B", "x\ny"), ("C", "1x\ny"), ("A", "2"), ("D", "z")]
+            [
+                ("log.level-2", "x"),
+                ("B", "x\ny"),
+                ("C", "1x\ny"),
+                ("A", "2"),
+                ("D", "z")
+            ]
         );
     }
 
@@ -248,8 +251,8 @@ mod tests {
     fn what_is_wrong_is_said_by_its_line_and_without_its_text() {
         for (text, line, why) in [
             ("A=1\ncanary\n", 2, "is no `NAME=value`"),
-            ("\n# x\nca-nary=1", 3, "no variable's name"),
-            ("1A=canary", 1, "no variable's name"),
+            ("\n# x\nca/nary=1", 3, "no variable's name"),
+            ("ca nary=1", 1, "no variable's name"),
             ("=canary", 1, "no variable's name"),
             ("A=\"x\ny\"\nB='canary", 3, "a `'` that is not closed"),
             ("A=\"canary\\", 1, "a `\"` that is not closed"),

@@ -10,9 +10,11 @@ mod local;
 mod vendors;
 mod welcome;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -24,17 +26,21 @@ use self::vendors::VENDORS;
 use self::welcome::Welcome;
 use super::application::{Application, Token, has_keys};
 use super::run::{flags, refuse, serve};
-use super::{BAD_CONFIGURATION, keys, variable};
+use super::{BAD_CONFIGURATION, FAILED, keys, may_colour};
 use crate::app::{Addresses, Console, Next, Options, Start};
-use crate::config::{self, Document, Format, Sources};
+use crate::config::{self, Document, Format, Problem, Sources};
+use crate::kube::{EXEMPT, PROXIES};
 use crate::record::{Output, Style};
 use crate::snapshot::Snapshot;
 
 /// Where `dev` looks for keys besides the environment.
 const DOTENV: &str = ".env";
 
-/// The default of `listen`.
+/// The defaults of `listen` and `admin`.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4100);
+const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4101);
+/// Any that is free.
+const FREE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Run a proxy for development: no file needed, simulated providers unless a real key is found.
 ///
@@ -49,6 +55,9 @@ const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALH
 ///
 /// Every request is a line: when, which route, whom it was sent to and what came of that, how long,
 /// how many tokens, what it cost.
+///
+/// Where the usual ports are taken, as by another `dev`, the page gets one that is free, and with
+/// `-- CMD…` the proxy does, too.
 ///
 /// With `-- CMD…` the application is started once the proxy is ready, with OPENAI_BASE_URL,
 /// OPENAI_API_KEY, ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY in its environment and without the
@@ -99,6 +108,11 @@ impl Dev {
         }
     }
 
+    /// Whether programs read what is logged.
+    pub(super) fn is_for_programs(&self) -> bool {
+        self.json
+    }
+
     pub(super) fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
         let (mut sources, from_file) =
             match sources(flags(self.listen, self.admin), self.env_file.as_deref()) {
@@ -127,15 +141,26 @@ impl Dev {
             (start, token, Vec::new())
         } else {
             let token = said.map_or_else(|| keys::new_token().map(Token::Said), Ok)?;
-            let about = make(&mut sources, token.text(), self.listen)?;
+            let (about, asked) = make(&mut sources, token.text(), self.listen)?;
             welcome.about = Some(about);
+            if let Some((_, names)) = &mut welcome.taken {
+                names.retain(|name| asked.contains(name) || is_general(name));
+            }
             let keys = VENDORS.iter().flat_map(|vendor| vendor.keys);
             (Start::of(&sources), Some(token), keys.copied().collect())
         };
-        let start = match start {
+        let start = match start.and_then(|start| self.placed(start, &mut sources)) {
             Ok(start) => start,
             Err(problems) => return Ok(refuse(&problems)),
         };
+        let listen = start.process().listen;
+        if is_taken(listen) {
+            tracing::error!(
+                "cannot listen on {listen}: the address is already in use, perhaps by another `pillion dev`; \
+                 `--listen 127.0.0.1:0` takes a port that is free"
+            );
+            return Ok(ExitCode::from(FAILED));
+        }
         let application = (!self.command.is_empty()).then(|| Application {
             words: self.command.clone(),
             env: sources.env.clone(),
@@ -165,14 +190,29 @@ impl Dev {
         said.map(|()| code)
     }
 
+    /// With ports that are free in the place of usual ones that are taken, where nobody is told of those by
+    /// anyone but us.
+    fn placed(&self, start: Start, sources: &mut Sources) -> Result<Start, Vec<Problem>> {
+        let process = start.process();
+        let is_told = !self.command.is_empty();
+        let listen = is_told
+            .then(|| instead(process.listen, LISTEN, self.listen, &is_taken))
+            .flatten();
+        let admin = instead(process.admin, ADMIN, self.admin, &is_taken);
+        if listen.or(admin).is_none() {
+            return Ok(start);
+        }
+        sources.flags.extend(flags(listen, admin));
+        Start::of(sources)
+    }
+
     fn options(&self) -> Options {
         let (output, is_terminal) = if self.command.is_empty() {
             (Output::Stdout, io::stdout().is_terminal())
         } else {
             (Output::Stderr, io::stderr().is_terminal())
         };
-        // <https://no-color.org> (read 2026-11)
-        let colour = is_terminal && variable("NO_COLOR").is_none();
+        let colour = is_terminal && may_colour();
         let style = || Style {
             colour,
             zone: TimeZone::system(),
@@ -217,13 +257,22 @@ fn sources(
         None => return Ok((sources, None)),
     };
     let variables = dotenv::read(file, &|name| sources.variable(name))?;
-    let taken = sources.beside(variables);
+    let is_said = |(_, value): &(String, String)| !value.is_empty();
+    let taken = sources.beside(variables.into_iter().filter(is_said).collect());
     Ok((sources, Some((file.to_owned(), taken))))
 }
 
-/// Makes the configuration, and returns what it is about.
-fn make(sources: &mut Sources, token: &str, listen: Option<SocketAddr>) -> io::Result<String> {
-    let known = |name: &str| sources.variable(name).filter(|value| !value.is_empty());
+/// Makes the configuration, and returns what it is about, and which variables were asked for.
+fn make(
+    sources: &mut Sources,
+    token: &str,
+    listen: Option<SocketAddr>,
+) -> io::Result<(String, BTreeSet<String>)> {
+    let asked = RefCell::new(BTreeSet::new());
+    let known = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        sources.variable(name).filter(|value| !value.is_empty())
+    };
     let listen = listen.or_else(|| known("PILLION_LISTEN")?.parse().ok());
     let local = local::ask(&known, &sources.env)?;
     let made = built_in(token, &known, local, listen.unwrap_or(LISTEN))?;
@@ -231,7 +280,28 @@ fn make(sources: &mut Sources, token: &str, listen: Option<SocketAddr>) -> io::R
         tracing::warn!("{note}");
     }
     sources.document = text(made.yaml);
-    Ok(made.about)
+    Ok((made.about, asked.into_inner()))
+}
+
+/// Whether a variable is read whatever the providers are.
+fn is_general(name: &str) -> bool {
+    name.starts_with("PILLION_") || PROXIES.contains(&name) || EXEMPT.contains(&name)
+}
+
+/// Another address than `at`, where that is the usual one, nobody has said it, and it is taken.
+fn instead(
+    at: SocketAddr,
+    usual: SocketAddr,
+    said: Option<SocketAddr>,
+    is_taken: &dyn Fn(SocketAddr) -> bool,
+) -> Option<SocketAddr> {
+    (at == usual && said.is_none() && is_taken(usual)).then_some(FREE)
+}
+
+/// Whether somebody listens there.
+fn is_taken(address: SocketAddr) -> bool {
+    let bound = TcpListener::bind(address);
+    bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
 }
 
 fn text(text: String) -> Document {
@@ -242,4 +312,36 @@ fn text(text: String) -> Document {
 fn wrong(why: &str) -> ExitCode {
     tracing::error!("{why}");
     ExitCode::from(BAD_CONFIGURATION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usual_port_that_is_taken_gives_way_and_one_that_was_said_does_not() {
+        let other = SocketAddr::from(([127, 0, 0, 1], 4200));
+        for (at, said, taken, expected) in [
+            (LISTEN, None, &[LISTEN][..], Some(FREE)),
+            (LISTEN, None, &[ADMIN], None),
+            (LISTEN, Some(LISTEN), &[LISTEN], None),
+            (other, None, &[LISTEN, other], None),
+        ] {
+            let is_taken = |address: SocketAddr| taken.contains(&address);
+            assert_eq!(
+                instead(at, LISTEN, said, &is_taken),
+                expected,
+                "{at} {said:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_is_taken_while_somebody_listens_there() {
+        let listener = TcpListener::bind(FREE).unwrap();
+        let address = listener.local_addr().unwrap();
+        assert!(is_taken(address));
+        drop(listener);
+        assert!(!is_taken(address));
+    }
 }

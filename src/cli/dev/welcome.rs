@@ -91,7 +91,7 @@ What goes on: {} in a browser{}. Ready and metrics: /readyz, /metrics there. Ctr
             if names.is_empty() {
                 writeln!(
                     out,
-                    "Nothing was taken from {file}: the environment has all of it.\n"
+                    "Nothing was taken from {file}: it has no variable that is looked for, or the environment has it too.\n"
                 )?;
             } else {
                 writeln!(out, "Taken from {file}: {}.\n", names.join(", "))?;

@@ -77,6 +77,8 @@ fn what_a_container_sets_stays_and_is_told() {
     );
     assert_eq!(warnings.len(), 3, "{warnings:?}");
     assert!(warnings[0].contains("container `app` sets OPENAI_BASE_URL itself"));
+    // Most who come here have a provider's key there.
+    assert!(warnings[1].contains("a provider's key is to be taken out here"));
 }
 
 #[test]

@@ -84,6 +84,10 @@ fn each_outcome_is_told_plainly() {
             "passthrough  openai/gpt-image-1 ok  1.31 s",
         ),
         (
+            json!({ "route": null, "attempts": [tried("openai/-", "ok", Some(200))], "model": "gpt-of-tomorrow" }),
+            "passthrough  openai/gpt-of-tomorrow ok  1.31 s",
+        ),
+        (
             json!({ "attempts": [gpt()], "rule": "long", "dropped": ["seed", "logit_bias"],
                 "privacy": { "found": { "email": 2, "ip": 1 }, "action": "mask" } }),
             "chat (long)  openai/gpt-5-mini ok  1.31 s  not passed on: seed, logit_bias; mask: email 2, ip 1",

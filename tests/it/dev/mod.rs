@@ -132,6 +132,32 @@ async fn what_was_exported_for_an_application_is_no_provider() {
 }
 
 #[tokio::test]
+async fn of_a_file_of_variables_only_what_is_used_is_told() {
+    let dotenv = "DATABASE_URL=postgres://x\nc2stY2FuYXJ5==\nOPENAI_API_KEY=\nANTHROPIC_API_KEY=sk-ant\nPILLION_TOKEN=t\n";
+    let dev = Process::dev(folder(&[(".env", dotenv)]), &[], &[]);
+    let line = dev.out_line("aken from .env").await;
+    assert_eq!(line, "Taken from .env: ANTHROPIC_API_KEY, PILLION_TOKEN.");
+    let dev = Process::dev(folder(&[(".env", "DATABASE_URL=x\n")]), &[], &[]);
+    dev.out_line("Nothing was taken from .env").await;
+}
+
+#[tokio::test]
+async fn who_finds_the_port_taken_is_told_what_to_do_in_words_for_people() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = other.local_addr().unwrap().to_string();
+    let ports = ["dev", "--listen", &at, "--admin", "127.0.0.1:0"];
+    let mut dev = Process::start(Folder::new(), &ports, &[]);
+    assert_eq!(dev.code().await, 1);
+    let said = dev.err();
+    let why =
+        format!("ERROR pillion::cli::dev: cannot listen on {at}: the address is already in use");
+    assert!(
+        said.contains(&why) && said.contains("`--listen 127.0.0.1:0`"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn a_file_of_variables_that_cannot_be_read_is_refused_by_its_line() {
     for (files, more, why) in [
         (

@@ -131,6 +131,25 @@ test('keys go through the requests, and the token opens what is known of one', {
   assert.deepEqual(refused, []);
 });
 
+test('many routes do not push the requests away', { skip }, async () => {
+  const context = await browser.newContext({ viewport: { width: 390, height: 844 } });
+  const many = await context.newPage();
+  many.setDefaultTimeout(PATIENCE);
+  await many.route('**/api/routes', async (route) => {
+    const response = await route.fetch();
+    const told = await response.json();
+    const more = Array.from({ length: 20 }, (_, n) => ({ ...told.routes[0], route: `more-${n}`, targets: [[`north/m${n}`]] }));
+    await route.fulfill({ response, json: { ...told, routes: [...told.routes, ...more] } });
+  });
+  await many.goto(`http://127.0.0.1:${pillion.ports.admin}/`);
+  const quiet = many.locator('#routes .empty', { hasText: '20 more routes that nobody has asked yet' });
+  await quiet.waitFor();
+  assert.deepEqual(await many.locator('#routes tr.route th').allTextContents(), ['chat', 'slow']);
+  const { width } = await quiet.boundingBox();
+  assert.ok(width > 200, `in one line on a telephone, too: ${width}`);
+  await context.close();
+});
+
 test('it is of use in the dark, on a telephone, and when the sidecar has gone', { skip }, async () => {
   const dark = await open({ viewport: { width: 1280, height: 900 }, colorScheme: 'dark' });
   await row(dark, 3).waitFor();

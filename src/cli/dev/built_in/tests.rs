@@ -172,6 +172,20 @@ fn what_cannot_be_used_is_said_and_never_shown() {
             ],
             "AZURE_OPENAI_DEPLOYMENT is not set",
         ),
+        (
+            &[
+                ("OPENAI_API_KEY", "sk"),
+                ("OPENAI_BASE_URL", "canary.internal/v1"),
+            ],
+            "OPENAI_API_KEY is not used: what OPENAI_BASE_URL holds is no URL",
+        ),
+        (
+            &[
+                ("AZURE_OPENAI_API_KEY", "canary"),
+                ("AZURE_OPENAI_ENDPOINT", "my canary"),
+            ],
+            "what AZURE_OPENAI_ENDPOINT holds is no URL",
+        ),
     ] {
         let (snapshot, built_in) = made(variables, None);
         let said = built_in.notes.join("\n") + &built_in.about + &built_in.yaml;
