@@ -61,9 +61,13 @@ impl Application {
 
 fn code(status: ExitStatus) -> u8 {
     use std::os::unix::process::ExitStatusExt as _;
-    let signal = || status.signal().map(|signal| 128 + signal);
-    let code = status.code().or_else(signal).unwrap_or(1);
-    u8::try_from(code).unwrap_or(1)
+    let code = || u8::try_from(status.code()?).ok();
+    status.signal().map(code_of).or_else(code).unwrap_or(1)
+}
+
+/// What a shell tells of one that a signal has ended.
+pub(super) fn code_of(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(1)
 }
 
 /// Whether ours is the group of processes that the terminal's keys signal.

@@ -43,18 +43,22 @@ impl Signals {
         })
     }
 
-    /// Waits for `first`; `None` when told to end before it has come. A SIGHUP asks for it `again`.
+    /// Waits for `first`. A SIGHUP asks for it `again`.
+    ///
+    /// # Errors
+    /// By what we were told to end before it has come.
     pub(super) async fn until_first<T>(
         &mut self,
         mut first: oneshot::Receiver<T>,
         again: &Notify,
-    ) -> Option<T> {
+    ) -> Result<T, Signal> {
         loop {
             tokio::select! {
-                first = &mut first => return first.ok(),
+                // Where nobody is left who would tell, it is over, too.
+                first = &mut first => return first.map_err(|_| Signal::SIGTERM),
                 _ = self.hangup.recv() => again.notify_one(),
-                _ = self.terminate.recv() => return None,
-                _ = self.interrupt.recv() => return None,
+                _ = self.terminate.recv() => return Err(Signal::SIGTERM),
+                _ = self.interrupt.recv() => return Err(Signal::SIGINT),
             }
         }
     }

@@ -64,6 +64,8 @@ const PROBES: usize = 256;
 pub struct Options {
     /// As a native sidecar: when we are told to end, the application has ended.
     pub native: bool,
+    /// Whether `ready` is to start an application: where it never came to that, nothing has gone well.
+    pub beside: bool,
     pub console: Console,
 }
 
@@ -197,9 +199,13 @@ pub async fn run(
             core.follow(*bootstrap, place, Arc::clone(&reloader), Arc::clone(&again))?;
         }
     }
-    let Some(first) = signals.until_first(first, &again).await else {
-        tracing::info!("ended before there was a configuration");
-        return Ok(ExitCode::SUCCESS);
+    let first = match signals.until_first(first, &again).await {
+        Ok(first) => first,
+        Err(signal) => {
+            tracing::info!("ended before there was a configuration");
+            let failed = options.beside.then(|| application::code_of(signal as i32));
+            return Ok(failed.map_or(ExitCode::SUCCESS, ExitCode::from));
+        }
     };
     let First { process, live } = first;
     let Core {

@@ -73,6 +73,7 @@ impl Run {
         let mut sources = Sources::from_process(document, flags);
         let mut options = Options {
             native: self.native,
+            beside: !self.command.is_empty(),
             ..Options::default()
         };
         let mut start = match Start::of(&sources) {

@@ -52,9 +52,7 @@ impl Post {
         clients: &Clients,
     ) -> Result<Self, &'static str> {
         let (secure, mut url, query) = collector.url.web()?;
-        if let Some(path) = load.path().filter(|path| !url.ends_with(path)) {
-            url = format!("{}{path}", url.trim_end_matches('/'));
-        }
+        url = load.address(url);
         if let Some(query) = query {
             url = format!("{url}?{query}");
         }
@@ -122,7 +120,8 @@ impl Post {
                 None => errand.bearer(token),
             };
         }
-        let reply = errand.run(&client).await;
+        // However much it says, its status tells what became of the batch.
+        let reply = errand.beginning(&client).await;
         let reply = reply.map_err(|undone| format!("it {undone}"))?;
         let now = SystemTime::now();
         Ok(judge(
@@ -136,6 +135,15 @@ impl Post {
 }
 
 impl Load {
+    /// The whole of a collector's URL, which may be written with its path or without.
+    fn address(self, url: String) -> String {
+        let base = url.trim_end_matches('/');
+        match self.path() {
+            Some(path) if !base.ends_with(path) => format!("{base}{path}"),
+            Some(_) | None => url,
+        }
+    }
+
     /// Where OTLP has it, behind the URL of the collector.
     fn path(self) -> Option<&'static str> {
         match self {
@@ -156,4 +164,27 @@ fn compressed(body: &[u8]) -> Result<Vec<u8>, Unread> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     let written = encoder.write_all(body).and_then(|()| encoder.finish());
     written.map_err(|error| Unread::new(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_the_protocol_is_there_once() {
+        for (load, written, expected) in [
+            (Load::Spans, "http://h:4318", "http://h:4318/v1/traces"),
+            (Load::Spans, "http://h/otlp/", "http://h/otlp/v1/traces"),
+            (Load::Spans, "http://h/v1/traces", "http://h/v1/traces"),
+            (Load::Spans, "http://h/v1/traces/", "http://h/v1/traces/"),
+            (
+                Load::Logs,
+                "http://h/v1/traces",
+                "http://h/v1/traces/v1/logs",
+            ),
+            (Load::Lines, "http://h/records/", "http://h/records/"),
+        ] {
+            assert_eq!(load.address(written.to_owned()), expected);
+        }
+    }
 }

@@ -293,9 +293,24 @@ fn amount(money: Money) -> String {
     text[..short.max(cents)].to_owned()
 }
 
-/// A caller's own text may be in a record, and a terminal does what its control characters say.
+/// A caller's own text may be in a record, and a terminal does what its control characters say; others
+/// begin a line, or have what follows read the other way round.
 fn plain(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let shown = |c: char| {
+        let is_layout = matches!(
+            c,
+            '\u{061c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        );
+        if c.is_control() || is_layout {
+            '\u{fffd}'
+        } else {
+            c
+        }
+    };
     text.chars().map(shown).collect()
 }
 

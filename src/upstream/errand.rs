@@ -38,7 +38,7 @@ pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
-    /// Whether its end was told, by a length or by its framing: else it may have been cut.
+    /// Whether all of it was read, and its end told by a length or by its framing: else it may have been cut.
     pub whole: bool,
 }
 
@@ -114,6 +114,18 @@ impl<'a> Errand<'a> {
     /// # Errors
     /// There is none, or it is too long.
     pub async fn run(self, client: &Client) -> Result<Reply, Undone> {
+        self.answer(client, false).await
+    }
+
+    /// The same, and of an answer that is too long its beginning.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn beginning(self, client: &Client) -> Result<Reply, Undone> {
+        self.answer(client, true).await
+    }
+
+    async fn answer(self, client: &Client, is_cut: bool) -> Result<Reply, Undone> {
         let (limit, patience) = (self.limit, self.patience);
         let answer = async {
             let mut opened = self.begin(client).await?;
@@ -121,9 +133,14 @@ impl<'a> Errand<'a> {
             while let Some(chunk) = opened.next().await? {
                 body.extend_from_slice(&chunk);
                 if body.len() > limit {
-                    return Err(Undone::TooLong);
+                    break;
                 }
             }
+            let is_long = body.len() > limit;
+            if is_long && !is_cut {
+                return Err(Undone::TooLong);
+            }
+            body.truncate(limit);
             let Opened {
                 status,
                 headers,
@@ -131,7 +148,7 @@ impl<'a> Errand<'a> {
                 ..
             } = opened;
             Ok(Reply {
-                whole: tells_its_end(version, &headers),
+                whole: !is_long && tells_its_end(version, &headers),
                 status,
                 headers,
                 body: body.freeze(),

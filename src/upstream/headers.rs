@@ -49,14 +49,14 @@ pub(super) fn judged(came: &HeaderMap, openai: bool) -> HeaderMap {
     headers.insert(header::ACCEPT_ENCODING, IDENTITY);
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::USER_AGENT, AGENT);
-    for name in ["openai-beta", "traceparent"] {
-        if let Some(value) = came.get(name).filter(|_| openai || name != "openai-beta") {
-            headers.insert(name, value.clone());
-        }
+    if let Some(value) = came.get("openai-beta").filter(|_| openai) {
+        headers.insert("openai-beta", value.clone());
     }
-    // A list, in whatever headers.
-    for value in came.get_all("tracestate") {
-        headers.append("tracestate", value.clone());
+    // The one is a list, in whatever headers; and who says the other twice has said nothing.
+    for name in ["traceparent", "tracestate"] {
+        for value in came.get_all(name) {
+            headers.append(name, value.clone());
+        }
     }
     headers
 }
@@ -169,6 +169,22 @@ mod tests {
                 )
             })
             .collect()
+    }
+
+    #[test]
+    fn what_tracers_say_goes_on_as_it_came() {
+        let came = headers(&[
+            ("traceparent", "00-a-b-01"),
+            ("traceparent", "00-c-d-01"),
+            ("tracestate", "a=1"),
+            ("tracestate", "b=2"),
+        ]);
+        let sent = judged(&came, false);
+        for name in ["traceparent", "tracestate"] {
+            let values =
+                |headers: &HeaderMap| -> Vec<_> { headers.get_all(name).iter().cloned().collect() };
+            assert_eq!(values(&sent), values(&came));
+        }
     }
 
     #[test]

@@ -220,6 +220,7 @@ impl Dev {
         Options {
             // Whoever ends it by hand has no traffic to lead away first.
             native: true,
+            beside: !self.command.is_empty(),
             console: Console {
                 readable: (!self.json).then(style),
                 output,

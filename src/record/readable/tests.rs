@@ -120,6 +120,12 @@ fn a_callers_text_does_not_command_the_terminal() {
     let told = told(&members, &PLAIN);
     assert!(!told.chars().any(char::is_control), "{told:?}");
     assert!(told.contains("openai/�]0;x�gpt��"), "{told}");
+    // Nor does it turn what follows around, or begin a line.
+    for layout in ['\u{202e}', '\u{2067}', '\u{200f}', '\u{2028}'] {
+        let members = json!({ "rule": format!("a{layout}b") });
+        let told = self::told(&members, &PLAIN);
+        assert!(told.contains("chat (a\u{fffd}b)"), "{told:?}");
+    }
 }
 
 #[test]

@@ -102,6 +102,24 @@ async fn without_a_proxy_there_is_no_application() {
     assert!(!mark.exists());
 }
 
+#[tokio::test]
+async fn an_application_that_was_never_started_has_not_gone_well() {
+    let source = "admin: 127.0.0.1:0\nsource: { url: \"http://127.0.0.1:1/central.yaml\" }\n";
+    for (signal, more, code) in [
+        ("TERM", &["--", "touch", "started"][..], 128 + 15),
+        ("INT", &["--", "touch", "started"], 128 + 2),
+        ("TERM", &[], 0),
+    ] {
+        let folder = folder(&[("pillion.yaml", source)]);
+        let arguments = [&["run", "--config", "pillion.yaml"], more].concat();
+        let mut run = Process::start(folder, &arguments, &[("PILLION_TOKEN", "mine")]);
+        run.err_line("following a central document").await;
+        run.signal(signal);
+        assert_eq!(run.code().await, code, "{signal}");
+        assert!(!run.folder.file("started").exists());
+    }
+}
+
 /// `pillion run` on free ports, with these `keys`.
 fn run(upstream: &Upstream, keys: &str, more: &[&str], env: &[(&str, &str)]) -> Process {
     let text = format!(

@@ -107,6 +107,26 @@ async fn what_a_collector_refuses_is_lost_and_counted() {
 }
 
 #[tokio::test]
+async fn however_much_a_collector_says_its_status_holds() {
+    let collector = Collector::new().await;
+    let (gateway, _first) = telling(&collector.keys("10ms")).await;
+    let much = "x".repeat(100_000);
+    for (number, (status, metric)) in [
+        (200, "pillion_spans_sent_total"),
+        (404, "pillion_spans_dropped_total{reason=\"refused\"}"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        collector.answers(Reply::error(status, &much, None, &much));
+        ask_often(&gateway, 1).await;
+        let line = format!("{metric} 2");
+        gateway.until_metric(&line, |told| told == line).await;
+        assert_eq!(collector.server.hits(), number + 1);
+    }
+}
+
+#[tokio::test]
 async fn a_batch_that_is_too_large_is_sent_in_parts() {
     let kept: Arc<Mutex<usize>> = Arc::default();
     let keeps = Arc::clone(&kept);
