@@ -9,11 +9,15 @@ mod traces;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
+use super::id::RequestId;
 use super::*;
-use crate::outcome::Failure;
-use crate::snapshot::{BaseUrl, Kind, Provider};
+use crate::chat::{Surface, Usage};
+use crate::outcome::{Class, Failure};
+use crate::privacy::Said;
+use crate::snapshot::{BaseUrl, Key, Kind, Provider, Route, Target};
+use crate::trace::Trace;
 
 pub(super) fn target(provider: &str, model: &str) -> Arc<Target> {
     let id = format!("{provider}/{model}");
