@@ -268,21 +268,27 @@ const AUDIT: &[Key] = &[
     key("otlp", Table(COLLECTOR), Optional, "Where records are sent as logs of OTLP, over HTTP and as JSON."),
 ];
 
+// What all collectors have in common, of records and of spans.
+const AUTH_OF_COLLECTOR: Key = key("auth", Table(COLLECTOR_AUTH), Optional, "Who this sidecar is to the collector: a token, or a certificate.");
+const CA_OF_COLLECTOR: Key = key("ca", File, Optional, "A PEM file of authorities trusted beside the system's.");
+const HEADERS_OF_COLLECTOR: Key = key("headers", Map { name: "header", of: &PrivateText }, Optional, "Headers sent beside our own; none that carries a credential.");
+const GZIP_OF_COLLECTOR: Key = key("gzip", Bool, Default("false"), "Whether what is sent is compressed.");
+
 const COLLECTOR: &[Key] = &[
     key("url", SourceUrl, Required, "Such as `https://audit.internal/records`; of OTLP what `/v1/logs` follows."),
-    key("auth", Table(COLLECTOR_AUTH), Optional, "Who this sidecar is to the collector: a token, or a certificate."),
-    key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
-    key("headers", Map { name: "header", of: &PrivateText }, Optional, "Headers sent beside our own; none that carries a credential."),
-    key("gzip", Bool, Default("false"), "Whether what is sent is compressed."),
+    AUTH_OF_COLLECTOR,
+    CA_OF_COLLECTOR,
+    HEADERS_OF_COLLECTOR,
+    GZIP_OF_COLLECTOR,
     key("every", SPAN, Default("1s"), "How long records are gathered that are sent together; 500 of them go at once."),
 ];
 
 const TRACES: &[Key] = &[
     key("url", SourceUrl, Required, "What `/v1/traces` follows, such as `http://otel-collector.internal:4318`."),
-    key("auth", Table(COLLECTOR_AUTH), Optional, "Who this sidecar is to the collector: a token, or a certificate."),
-    key("ca", File, Optional, "A PEM file of authorities trusted beside the system's."),
-    key("headers", Map { name: "header", of: &PrivateText }, Optional, "Headers sent beside our own; none that carries a credential."),
-    key("gzip", Bool, Default("false"), "Whether what is sent is compressed."),
+    AUTH_OF_COLLECTOR,
+    CA_OF_COLLECTOR,
+    HEADERS_OF_COLLECTOR,
+    GZIP_OF_COLLECTOR,
     key("every", SPAN, Default("5s"), "How long spans are gathered that are sent together; those of 512 requests go at once."),
     key("sample", Percent, Default("100%"), "Of the requests whose caller sends no `traceparent`, so many are told; of the others those that the caller keeps."),
 ];
