@@ -342,27 +342,9 @@ async fn who_we_are_is_shown_and_is_seen_nowhere() {
 
 #[tokio::test]
 async fn a_real_collector_takes_the_logs() {
-    let rotel = Program {
-        variable: "PILLION_TEST_ROTEL",
-        names: &["rotel-agent"],
-        version: "--version",
+    let Some(peer) = Peer::collector(["blackhole"]).await else {
+        return;
     };
-    let Some(rotel) = rotel.find() else { return };
-    let peer = Peer::start(rotel, |ports, _| {
-        let [http, grpc, ..] = ports;
-        [
-            "start",
-            "--otlp-http-endpoint",
-            &format!("127.0.0.1:{http}"),
-            "--otlp-grpc-endpoint",
-            &format!("127.0.0.1:{grpc}"),
-            "--exporter",
-            "blackhole",
-        ]
-        .map(str::to_owned)
-        .into()
-    })
-    .await;
     let first = provider().await;
     for gzip in [false, true] {
         let url = peer.address();

@@ -35,6 +35,13 @@ pub(crate) struct Peer {
     pub(crate) folder: Folder,
 }
 
+/// A real collector of OTLP.
+const ROTEL: Program = Program {
+    variable: "PILLION_TEST_ROTEL",
+    names: &["rotel-agent"],
+    version: "--version",
+};
+
 impl Program {
     /// `None` where no such program is installed, which is said on stderr.
     pub(crate) fn find(&self) -> Option<String> {
@@ -88,6 +95,25 @@ impl Peer {
             peer.child = run(&peer.program, &(peer.arguments)(&peer.ports, &peer.folder));
         }
         panic!("{} does not start", peer.program);
+    }
+
+    /// A collector of OTLP that does with what it takes what `exporter` says. `None` where none is installed.
+    pub(crate) async fn collector<const N: usize>(exporter: [&str; N]) -> Option<Self> {
+        let rotel = ROTEL.find()?;
+        let exporter = exporter.map(str::to_owned);
+        let peer = Self::start(rotel, move |[http, grpc, ..], _| {
+            let takes = [
+                "start",
+                "--otlp-http-endpoint",
+                &format!("127.0.0.1:{http}"),
+                "--otlp-grpc-endpoint",
+                &format!("127.0.0.1:{grpc}"),
+                "--exporter",
+            ];
+            let takes = takes.map(str::to_owned);
+            takes.into_iter().chain(exporter.clone()).collect()
+        });
+        Some(peer.await)
     }
 
     /// Where it accepts connections.

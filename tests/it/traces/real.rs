@@ -5,42 +5,27 @@ use std::io::Read as _;
 use flate2::read::GzDecoder;
 use memchr::memmem::find;
 
-use crate::support::{Peer, Program};
+use crate::support::Peer;
 
 use super::*;
 
 #[tokio::test]
 async fn a_real_collector_reads_the_spans_of_a_request_with_a_fallback() {
-    let rotel = Program {
-        variable: "PILLION_TEST_ROTEL",
-        names: &["rotel-agent"],
-        version: "--version",
-    };
-    let Some(rotel) = rotel.find() else { return };
     for gzip in [false, true] {
         let behind = Upstream::always(Reply::status(200)).await;
         let exported = behind.root_url();
-        let peer = Peer::start(rotel.clone(), move |ports, _| {
-            let [http, grpc, ..] = ports;
-            [
-                "start",
-                "--otlp-http-endpoint",
-                &format!("127.0.0.1:{http}"),
-                "--otlp-grpc-endpoint",
-                &format!("127.0.0.1:{grpc}"),
-                "--exporter",
-                "otlp",
-                "--otlp-exporter-endpoint",
-                &exported,
-                "--otlp-exporter-protocol",
-                "http",
-                "--otlp-exporter-compression",
-                "none",
-            ]
-            .map(str::to_owned)
-            .into()
-        })
-        .await;
+        let sends_on = [
+            "otlp",
+            "--otlp-exporter-endpoint",
+            exported.as_str(),
+            "--otlp-exporter-protocol",
+            "http",
+            "--otlp-exporter-compression",
+            "none",
+        ];
+        let Some(peer) = Peer::collector(sends_on).await else {
+            return;
+        };
         let first = Upstream::always(Reply::error(503, "overloaded", None, "later")).await;
         let second = Upstream::always(Reply::json(plain("Hello!"))).await;
         let address = peer.address();
