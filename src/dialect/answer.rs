@@ -37,6 +37,17 @@ pub enum Part {
     Next,
 }
 
+/// Whether streams can be read in our own words, so that one goes on with another. Claude's in Amazon's
+/// frames are only passed on, and so are Responses.
+pub fn can_go_on(surface: Surface, dialect: Dialect, cloud: Cloud) -> bool {
+    let chats = matches!(
+        surface,
+        Surface::Chat | Surface::Messages | Surface::Responses
+    );
+    let framed = dialect == Dialect::AnthropicInCloud && cloud == Cloud::Bedrock;
+    chats && dialect != Dialect::Responses && !framed
+}
+
 impl Reader {
     /// Whether caller and target speak the same.
     pub fn is_same(&self) -> bool {
@@ -45,7 +56,7 @@ impl Reader {
 
     /// For a streamed answer.
     pub fn decoder(self, request: &Request) -> Decoder {
-        if self.part != Part::Whole && self.can_be_resumed() {
+        if self.part != Part::Whole && can_go_on(self.surface, self.dialect, self.cloud) {
             return self.translated(request);
         }
         let model = (!self.expose_model).then(|| Arc::clone(&self.shown.model));
@@ -103,17 +114,6 @@ impl Reader {
             Part::First => translation.resumable(),
             Part::Whole | Part::Next => translation,
         }))
-    }
-
-    /// Whether the stream can be read in our own words. Claude's in Amazon's frames is only passed on,
-    /// and so are Responses.
-    fn can_be_resumed(&self) -> bool {
-        let chats = matches!(
-            self.surface,
-            Surface::Chat | Surface::Messages | Surface::Responses
-        );
-        let framed = self.dialect == Dialect::AnthropicInCloud && self.cloud == Cloud::Bedrock;
-        chats && self.dialect != Dialect::Responses && !framed
     }
 
     /// For a plain caller's answer that comes as a stream.

@@ -91,7 +91,7 @@ impl Resumption {
         let answered = timeout_at(broken.end, broken.cut.run_until_cancelled(asking)).await;
         let next = match answered {
             Ok(Some(Ok(Answered::Streaming(streaming, running)))) => Some((streaming, running)),
-            // Asked for a stream, a plain answer has no text to go on with; who is late is given up.
+            // Only a stream goes on with another; who is late is given up.
             Ok(Some(Ok(Answered::Whole(_)) | Err(_)) | None) | Err(_) => None,
         };
         (recorder, next)

@@ -11,6 +11,7 @@ use super::credentials::Credential;
 use super::send::Call;
 use super::{headers, sign};
 use crate::chat::{EmbeddingRequest, Surface, Unsupported, embedding};
+use crate::dialect::answer::{Part, can_go_on};
 use crate::dialect::anthropic::surface::cloud_betas;
 use crate::dialect::embed::Embedder;
 use crate::dialect::request::{Cloud, Manner, Pieces, encode, unserved};
@@ -43,6 +44,9 @@ impl Call<'_> {
         let surface = request.surface;
         let dialect = target.dialect(surface).ok_or_else(unserved)?;
         let cloud = cloud(&target.provider.kind);
+        if self.part == Part::Next && !can_go_on(surface, dialect, cloud) {
+            return Err(unserved());
+        }
         let ask = match surface {
             Surface::CountTokens => Ask::Count,
             Surface::Embeddings => Ask::Vectors,

@@ -165,7 +165,12 @@ impl<'a> Call<'a> {
             .exchange(client, request, end, |head| running.head(head))
             .await?;
         let status = response.status();
-        let sent = if is_json(response.headers()) || reader.is_same() && !self.request.stream {
+        let sent = if self.part == Part::Next && is_json(response.headers()) {
+            Err(Failure::new(
+                Class::Broken,
+                "a whole answer, where a stream was to go on",
+            ))
+        } else if is_json(response.headers()) || reader.is_same() && !self.request.stream {
             self.whole(reader, response, end, running).await
         } else if self.request.stream {
             self.stream(reader, response, end, running).await

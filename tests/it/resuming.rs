@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::fixture::{ask_stream, role, streamed, text};
+use crate::support::fixture::{ask_stream, plain, role, streamed, text};
 use crate::support::kind::KINDS;
 use crate::support::reply::End;
 use crate::support::surface::SURFACES;
@@ -110,6 +110,44 @@ async fn when_nobody_goes_on_the_break_is_told() {
         assert_eq!(record.outcome(), "stream_broken", "{what}");
         assert_eq!(record.classes().len(), 2, "{what}");
     }
+}
+
+#[tokio::test]
+async fn who_cannot_go_on_is_not_asked() {
+    let unread = [
+        (Surface::Responses, Kind::OpenAi),
+        (Surface::Messages, Kind::BedrockClaude),
+    ];
+    let stage = Stage::of_takes(unread.len(), &[Kind::Gemini], &KINDS, CONTINUE).await;
+    stage.cast(Kind::Gemini, Act::does(breaks_off));
+    for (surface, backup) in unread {
+        stage.cast(backup, Act::Says(Script::text(&["and the second."])));
+        stage.next_take();
+        let ask = surface.asking(&stage.pair(Kind::Gemini, backup), true);
+        let (answer, record) = stage.ask(surface, &ask.to_string()).await;
+        let told = surface.read(&answer, true);
+        let what = format!("{surface:?}: {} {}", record.0, answer.text());
+        assert_eq!(told.error.as_deref(), Some("stream_broken"), "{what}");
+        assert_eq!(record.classes().len(), 1, "{what}");
+        assert_eq!(stage.upstream(backup).hits(), 0, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_answer_goes_on_with_nothing_and_the_next_is_asked() {
+    let first = Upstream::always(breaks_off(Wire::Chat, true)).await;
+    let second = Upstream::always(Reply::json(plain("All of it."))).await;
+    let third = Upstream::always(Reply::sse(streamed(&["and the ", "second."]))).await;
+    let config = Config::of(&[&first, &second, &third]).knob("on_break: continue");
+    let gateway = Gateway::start(config).await;
+    let answer = gateway.chat(&ask_stream()).await;
+    let records = gateway.records(|_| true, 1).await;
+    let record = &records[0];
+    let told = Surface::Chat.read(&answer, true);
+    assert_eq!(told.error, None, "{}", answer.text());
+    assert_eq!(told.text, "The first half, and the second.");
+    assert_eq!(record.classes(), ["reset", "broken", "ok"], "{}", record.0);
+    assert_eq!(record.outcome(), "ok", "{}", record.0);
 }
 
 #[tokio::test]
