@@ -101,8 +101,9 @@ fn domain(text: &str, start: usize) -> Option<usize> {
             break;
         }
         labels += 1;
-        if labels > 1 && is_top(name) {
-            end = Some(label + name.len());
+        let top = name.len() - glued(name);
+        if labels > 1 && is_top(&name[..top]) {
+            end = Some(label + top);
         }
         if !matches!(c, Some('.' | '\u{3002}')) {
             break;
@@ -111,6 +112,14 @@ fn domain(text: &str, start: usize) -> Option<usize> {
         label = at;
     }
     end
+}
+
+/// How much of the end of a label is a number that nobody set apart from it, as behind the first column of
+/// `name@example.com77011234567`: more digits than versions and machines have.
+fn glued(label: &str) -> usize {
+    const FEWEST: usize = 5;
+    let digits = label.len() - label.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    if digits < FEWEST { 0 } else { digits }
 }
 
 /// Whether a name may be that of a top-level domain.

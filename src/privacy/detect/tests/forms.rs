@@ -43,6 +43,8 @@ fn e_mail() {
             &[],
         ),
         ("Жду (ivan@mail.kz)", &["email: ivan@mail.kz"]),
+        ("ivan@mail.kz870112 345", &["email: ivan@mail.kz"]),
+        ("react@18.rc1, a@web.node0042", &[]),
     ]);
 }
 
