@@ -76,12 +76,15 @@ impl Standing {
         let bucket = self
             .instance
             .as_ref()
-            .map_or(99, |name| bucket(name, &rollout.salt));
-        bucket < u64::from(rollout.percent.hundredths())
+            .map_or(LAST, |name| bucket(name, &rollout.salt));
+        bucket < u64::from(rollout.percent.parts())
     }
 }
 
-/// 0 to 99. SHA-256, so that it is the same in every release and on every machine.
+/// The bucket that only the whole holds.
+const LAST: u64 = Percent::PARTS as u64 - 1;
+
+/// 0 to [`LAST`]. SHA-256, so that it is the same in every release and on every machine.
 fn bucket(instance: &str, salt: &str) -> u64 {
     let mut hash = digest::Context::new(&digest::SHA256);
     hash.update(salt.as_bytes());
@@ -90,7 +93,9 @@ fn bucket(instance: &str, salt: &str) -> u64 {
     hash.update(instance.as_bytes());
     let hash = hash.finish();
     let first = hash.as_ref().first_chunk().copied().unwrap_or_default();
-    u64::from_be_bytes(first) % 100
+    let first = u64::from_be_bytes(first);
+    // Whole percents first.
+    first % 100 * 100 + first / 100 % 100
 }
 
 impl fmt::Display for Stay {
@@ -121,8 +126,7 @@ impl fmt::Display for Stay {
                 }
                 write!(
                     f,
-                    " is for {} % of the instances as yet, and this is none of them",
-                    percent.hundredths()
+                    " is for {percent} of the instances as yet, and this is none of them"
                 )
             }
         }

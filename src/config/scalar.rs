@@ -98,7 +98,18 @@ pub(super) fn size(text: &str) -> Option<u64> {
 }
 
 pub(super) fn percent(text: &str) -> Option<Percent> {
-    Percent::try_new(text.strip_suffix('%')?.parse().ok()?)
+    let number = text.strip_suffix('%')?;
+    let (percents, places) = number.split_once('.').unwrap_or((number, "0"));
+    let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !are_digits(percents) || !are_digits(places) {
+        return None;
+    }
+    let hundredths = match places.len() {
+        1 => places.parse::<u16>().ok()? * 10,
+        2 => places.parse().ok()?,
+        _ => return None,
+    };
+    Percent::try_of(percents.parse().ok()?, hundredths)
 }
 
 pub(super) fn date(text: &str) -> Option<Timestamp> {
@@ -271,7 +282,14 @@ mod tests {
             ("300%", false),
             ("40", false),
             ("-1%", false),
-            ("1.5%", false),
+            ("+1%", false),
+            ("1.5%", true),
+            ("0.05%", true),
+            ("0.005%", false),
+            ("100.0%", true),
+            ("100.01%", false),
+            ("1.%", false),
+            (".5%", false),
         ] {
             assert_eq!(percent(text).is_some(), fits, "{text}");
         }

@@ -80,7 +80,7 @@ fn of(shape: &Shape) -> Value {
             { "type": "integer", "minimum": 1 },
             pattern("^0*[1-9][0-9]*(B|[kK]B|[MG]B|[KMG]iB)?$"),
         ] }),
-        Shape::Percent => pattern("^0*(100|[0-9]{1,2})%$"),
+        Shape::Percent => pattern(r"^0*(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)%$"),
         Shape::Date => pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
         Shape::Address => pattern("^([0-9.]+|\\[[0-9A-Fa-f:.%]+\\]):[0-9]{1,5}$"),
         Shape::Url => pattern("^https?://[^@?#]+$"),

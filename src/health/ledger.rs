@@ -33,7 +33,7 @@ impl Ledger {
     /// Whether less than its share has been sent for nothing so far.
     pub(super) fn affords(&mut self, share: Percent, now: Instant) -> bool {
         self.decay(now);
-        self.hedged < self.sent * f64::from(share.hundredths()) / 100.0
+        self.hedged < self.sent * f64::from(share.parts()) / f64::from(Percent::PARTS)
     }
 
     pub(super) fn spend(&mut self, tokens: u64, now: Instant) {

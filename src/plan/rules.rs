@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Weekday;
 
 use crate::chat::{Look, Request, drawn};
-use crate::snapshot::{Condition, Fact, Hours, Identity, Key, Rule, Wanted, short};
+use crate::snapshot::{Condition, Fact, Hours, Identity, Key, Percent, Rule, Wanted, short};
 
 /// What was found in a request of personal data.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -120,8 +120,8 @@ fn holds(condition: &Condition, by: &Circumstances<'_>) -> bool {
         Condition::Share { percent, salt } => {
             let conversation = by.look.conversation(by.headers).to_be_bytes();
             let drawn = drawn([salt.as_bytes(), &conversation[..]]);
-            // From 0 to below 100; who is below a share is below every larger one.
-            (u128::from(drawn) * 100) >> 64 < u128::from(percent.hundredths())
+            // Who is below a share is below every larger one.
+            (u128::from(drawn) * u128::from(Percent::PARTS)) >> 64 < u128::from(percent.parts())
         }
     }
 }

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::rules::{is_between, is_in, is_wanted};
-use crate::snapshot::{Condition, Fact, Rule};
+use crate::snapshot::{Condition, Fact, Percent, Rule};
 
 /// A provider's count of a prompt and our estimate of it may differ by this much, either way.
 const MARGIN: u64 = 2;
@@ -106,9 +106,9 @@ fn holds(condition: &Condition, told: &Told<'_>) -> Option<bool> {
                 .any(|class| told.found.iter().any(|found| *found == **class))
                 .then_some(true)
         }
-        Condition::Share { percent, .. } => match percent.hundredths() {
-            0 => Some(false),
-            100 => Some(true),
+        Condition::Share { percent, .. } => match *percent {
+            Percent::ZERO => Some(false),
+            Percent::ALL => Some(true),
             _ => None,
         },
         Condition::Tools(_)

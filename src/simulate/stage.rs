@@ -12,6 +12,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::behaviour::{Behaviour, Fault, FaultClass};
+use crate::snapshot::Percent;
 
 /// The entry of `models` that stands for every other name.
 const ANY_MODEL: &str = "*";
@@ -75,7 +76,7 @@ impl Part {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         match next.script.next() {
             Some(class) => (class, None),
-            None => by_chance(&self.behaviour.fail, next.rng.u8(0..100)),
+            None => by_chance(&self.behaviour.fail, next.rng.u16(..Percent::PARTS)),
         }
     }
 
@@ -84,11 +85,11 @@ impl Part {
     }
 }
 
-/// The fault whose part of the line from 0 to 99 holds `draw`, or none.
-fn by_chance(faults: &[Fault], draw: u8) -> (FaultClass, Option<Duration>) {
+/// The fault whose part of the line below [`Percent::PARTS`] holds `draw`, or none.
+fn by_chance(faults: &[Fault], draw: u16) -> (FaultClass, Option<Duration>) {
     let mut end = 0_u32;
     for fault in faults {
-        end += u32::from(fault.share.hundredths());
+        end += u32::from(fault.share.parts());
         if u32::from(draw) < end {
             return (fault.class, fault.wait);
         }
@@ -99,7 +100,6 @@ fn by_chance(faults: &[Fault], draw: u8) -> (FaultClass, Option<Duration>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::Percent;
 
     fn fault(class: FaultClass, share: u8) -> Fault {
         Fault {
@@ -117,11 +117,11 @@ mod tests {
         ];
         for (draw, class) in [
             (0, FaultClass::RateLimited),
-            (9, FaultClass::RateLimited),
-            (10, FaultClass::Reset),
-            (14, FaultClass::Reset),
-            (15, FaultClass::Ok),
-            (99, FaultClass::Ok),
+            (999, FaultClass::RateLimited),
+            (1000, FaultClass::Reset),
+            (1499, FaultClass::Reset),
+            (1500, FaultClass::Ok),
+            (9999, FaultClass::Ok),
         ] {
             assert_eq!(by_chance(&faults, draw).0, class, "{draw}");
         }

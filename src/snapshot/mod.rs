@@ -6,6 +6,7 @@
 //! Never here: I/O, secrets (a [`Reference`] names one), or anything that changes with traffic.
 
 mod base_url;
+mod percent;
 mod privacy;
 mod residency;
 mod route;
@@ -26,11 +27,10 @@ use crate::privacy::Detectors;
 use crate::secret::{Reference, StorePlaces};
 
 pub use self::base_url::BaseUrl;
+pub use self::percent::Percent;
 pub use self::privacy::{Content, Privacy, Unscannable};
 pub use self::residency::Residency;
-pub use self::route::{
-    Hedge, Member, OnBreak, OnUnsupported, Percent, Place, Route, Select, Timeouts,
-};
+pub use self::route::{Hedge, Member, OnBreak, OnUnsupported, Place, Route, Select, Timeouts};
 pub use self::rule::{Condition, Fact, Hours, Rule, TAG, Wanted, short};
 pub use self::target::{Abilities, Kind, Provider, Target};
 

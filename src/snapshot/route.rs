@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Content, Privacy, Rule, Target};
+use super::{Content, Percent, Privacy, Rule, Target};
 use crate::health;
 use crate::limit::Terms;
 
@@ -50,7 +50,9 @@ pub struct Hedge {
 
 impl Hedge {
     /// `hedge: on`.
-    pub const ON: Self = Self { spend: Percent(5) };
+    pub const ON: Self = Self {
+        spend: Percent::of_parts(500),
+    };
 }
 
 /// What becomes of an answer that breaks off when some of it has gone out.
@@ -87,7 +89,7 @@ impl Route {
             privacy: Privacy::default(),
             content: Content::Nothing,
             timeouts: Timeouts::INTERACTIVE,
-            reserve: Percent(40),
+            reserve: Percent::of_parts(4000),
             max_attempts: 4,
             expose_model: false,
             warm: false,
@@ -174,25 +176,4 @@ impl Timeouts {
         idle: Duration::from_secs(15),
         stream: Duration::from_mins(10),
     };
-}
-
-/// A whole number of hundredths, 0 to 100.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Percent(u8);
-
-impl Percent {
-    pub const ZERO: Self = Self(0);
-
-    pub fn try_new(hundredths: u8) -> Option<Self> {
-        (hundredths <= 100).then_some(Self(hundredths))
-    }
-
-    pub fn hundredths(self) -> u8 {
-        self.0
-    }
-
-    /// This share of `span`.
-    pub fn of(self, span: Duration) -> Duration {
-        span * u32::from(self.0) / 100
-    }
 }

@@ -140,7 +140,7 @@ impl fmt::Display for Condition {
             },
             Self::Caller { fact, wanted } => write!(f, "{}: {}", fact.name(), wanted.join(" or ")),
             Self::Time(hours) => hours.fmt(f),
-            Self::Share { percent, .. } => write!(f, "share: {}%", percent.hundredths()),
+            Self::Share { percent, .. } => write!(f, "share: {percent}"),
         }
     }
 }

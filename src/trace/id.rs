@@ -26,7 +26,7 @@ impl TraceId {
     /// Whether it is one of so many.
     pub(super) fn is_of(self, share: Percent) -> bool {
         let drawn = self.0.get() & ((1 << CHANCE) - 1);
-        drawn * 100 < u128::from(share.hundredths()) << CHANCE
+        drawn * u128::from(Percent::PARTS) < u128::from(share.parts()) << CHANCE
     }
 }
 

@@ -53,7 +53,7 @@ async fn a_new_version_goes_to_its_share_first() {
     let waits = fleet.iter().filter_map(|one| one.detail().waits);
     assert_eq!(waits.clone().count(), names.len() - first);
     for why in waits {
-        assert!(why.contains("version 2 is for 50 %"), "{why}");
+        assert!(why.contains("version 2 is for 50%"), "{why}");
     }
     assert!(fleet.iter().all(|one| one.detail().refused.is_none()));
     // Who has it keeps it when the share is made smaller, and has no more right to another text.
@@ -104,7 +104,7 @@ async fn who_starts_fresh_outside_of_the_share_takes_what_it_had_if_it_had_any()
     assert!(with.detail().waits.unwrap().contains("version 2"));
     assert_eq!(with.detail().early, None);
     assert_eq!(without.cast.all(), ["v2 0%"]);
-    let early = "version 2 is for 0 % of the instances as yet, and this is none of them";
+    let early = "version 2 is for 0% of the instances as yet, and this is none of them";
     assert_eq!(without.detail().early.as_deref(), Some(early));
     assert_eq!(without.detail().waits, None);
     assert_eq!(has_it.cast.all(), ["v2 0%"]);

@@ -8,6 +8,7 @@ use crate::config::node::Table;
 use crate::config::path::Path;
 use crate::config::problem::Report;
 use crate::simulate::{Behaviour, Fault, FaultClass, Feature, SimulatedProvider, ToolCall};
+use crate::snapshot::Percent;
 
 /// Instead of a function's name: the first one offered.
 const ANY_TOOL: &str = "*";
@@ -78,8 +79,8 @@ fn simulated(name: &str, table: &Table, report: &mut Report) -> SimulatedProvide
 fn behaviour(table: &Table, report: &mut Report) -> Behaviour {
     let owned = |text: std::sync::Arc<str>| text.as_ref().to_owned();
     let fail: Vec<_> = table.tables("fail").filter_map(fault).collect();
-    let shares = fail.iter().map(|fault| u32::from(fault.share.hundredths()));
-    if shares.sum::<u32>() > 100 {
+    let shares = fail.iter().map(|fault| u32::from(fault.share.parts()));
+    if shares.sum::<u32>() > Percent::PARTS.into() {
         report.problem(&table.at("fail"), "has shares of more than `100%` together");
     }
     let default = Behaviour::default();

@@ -102,7 +102,7 @@ fn takes_all_of(before: &Rule, rule: &Rule) -> bool {
         Condition::Share { percent, .. } => Some(*percent),
         _ => None,
     });
-    if before.when.is_empty() || shares.any(|percent| percent.hundredths() < 100) {
+    if before.when.is_empty() || shares.any(|percent| percent < Percent::ALL) {
         return false;
     }
     let told = |rule: &Rule| -> BTreeSet<String> {

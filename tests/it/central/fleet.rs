@@ -12,7 +12,7 @@ async fn who_has_nothing_else_takes_what_is_for_others_first_and_says_so() {
     let config = following(&centre, &format!(", report: \"{reports}\""));
     let gateway = Gateway::begin(&config, Folder::new()).await.serving().await;
     until_answered(&gateway, "one").await;
-    let early = "version 3 is for 0 % of the instances as yet";
+    let early = "version 3 is for 0% of the instances as yet";
     let told = until_from(&gateway, "source").await;
     assert!(says(&told["config"]["source"]["early"], early), "{told}");
     until_logged(&gateway, early).await;

@@ -20,7 +20,10 @@ fn a_release_says_when_and_for_whom() {
     let release = loaded(&led("", all)).release;
     assert_eq!(release.rollback, Rollback::Any);
     let rollout = release.rollout.unwrap();
-    assert_eq!((rollout.percent.hundredths(), &*rollout.salt), (5, "a"));
+    assert_eq!(
+        (rollout.percent.to_string(), &*rollout.salt),
+        ("5%".to_owned(), "a")
+    );
     // A file that follows nothing may be a central document that is tried out.
     let alone = loaded(&small_with("version: 3\n"));
     assert_eq!(alone.release, Release::default());

@@ -101,11 +101,11 @@ fn spans_go_nowhere_or_to_a_collector_that_can_be_reached_so() {
     let traces = |keys: &str| loaded(&small_with(keys)).process.traces;
     assert_eq!(traces(""), None);
     let usual = traces("traces: { url: \"http://o:4318\" }\n").unwrap();
-    assert_eq!(usual.sample.hundredths(), 100);
+    assert_eq!(usual.sample, Percent::ALL);
     assert_eq!(usual.collector.every, Duration::from_secs(5));
     let keys = "traces: { url: \"https://o/otlp\", auth: { token_file: /t, header: X-Key }, ca: /ca, headers: { x-tenant: a }, gzip: true, every: 1s, sample: 5% }\n";
     let traces = traces(keys).unwrap();
-    assert_eq!(traces.sample.hundredths(), 5);
+    assert_eq!(traces.sample.to_string(), "5%");
     let collector = traces.collector;
     assert_eq!(collector.auth, Auth::Token { file: "/t".into() });
     assert_eq!(collector.token_header.as_ref().unwrap(), "x-key");
