@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 use super::run::{refuse, runtime, started};
 use super::{FAILED, keys};
@@ -18,6 +18,7 @@ use crate::kube::{PodToken, Settings};
 /// Give pods the sidecar: as an admission webhook, or with -f in manifests of any workload, which are
 /// printed.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").args(["files", "tls_cert"]).required(true)))]
 pub(super) struct Inject {
     /// A manifest in YAML or JSON, of one or more objects; `-` is stdin. May be repeated
     #[arg(short = 'f', long = "filename", value_name = "FILE")]
@@ -37,16 +38,16 @@ pub(super) struct Inject {
     #[arg(
         long,
         value_name = "FILE",
-        required_unless_present = "files",
-        conflicts_with = "files"
+        conflicts_with = "files",
+        requires = "tls_key"
     )]
     tls_cert: Option<PathBuf>,
     /// The key of that certificate, in PEM
     #[arg(
         long,
         value_name = "FILE",
-        required_unless_present = "files",
-        conflicts_with = "files"
+        conflicts_with = "files",
+        requires = "tls_cert"
     )]
     tls_key: Option<PathBuf>,
     /// Settings of the injector: YAML, TOML or JSON, by extension. The flags below go before it
