@@ -4,11 +4,9 @@
 use std::time::Duration;
 
 use super::{CALLS, Fleet, is_joined, joined, long, more_scripts};
-use crate::support::twice::{CHAT, FIRST_TRY, Held, RETRY, held, is_free, sent};
+use crate::support::twice::{CHAT, FIRST_TRY, Held, PATIENCE, RETRY, held, is_free, sent};
 use crate::support::{Config, Gate, Upstream, soon};
 
-/// The caller's own patience.
-const PATIENCE: (&str, &str) = ("x-stainless-read-timeout", "1");
 /// The calls whose window is open.
 const WINDOWS: &str = "pillion:once:*:window";
 
