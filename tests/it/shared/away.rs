@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{CALLS, Fleet, is_joined, is_up, long};
+use super::{CALLS, Fleet, is_joined, long};
 use crate::support::fixture::{ask, plain};
+use crate::support::redis::is_up;
 use crate::support::twice::{CHAT, Held, KEY, both, held, is_free, sent};
 use crate::support::{Config, Gate, Reply, Upstream, soon};
 

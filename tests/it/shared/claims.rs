@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{CALLS, Fleet, is_joined, is_up, long, more_scripts, scripts};
+use super::{CALLS, Fleet, is_joined, long, more_scripts, scripts};
+use crate::support::redis::is_up;
 use crate::support::twice::{CHAT, Held, KEY, both, held, is_free, sent};
 use crate::support::{Config, Gate, Gateway, Redis, Upstream, soon};
 

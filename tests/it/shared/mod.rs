@@ -12,6 +12,7 @@ mod unkeyed;
 
 use std::time::Duration;
 
+use crate::support::redis::is_up;
 use crate::support::twice::is_free;
 use crate::support::{Answer, Config, Gateway, Redis, soon};
 
@@ -36,11 +37,6 @@ impl Fleet {
         is_up(&two, true).await;
         Some(Self { redis, one, two })
     }
-}
-
-async fn is_up(gateway: &Gateway, up: bool) {
-    let line = format!("pillion_shared_state_up {}", u8::from(up));
-    gateway.until_metric(&line, |told| told == line).await;
 }
 
 /// Waits until so many have joined: in this way, or, if they looked when it had just ended, by replay.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{CALLS, is_up};
+use super::CALLS;
 use crate::support::fixture::{ask, plain};
+use crate::support::redis::is_up;
 use crate::support::tls::behind_tls;
 use crate::support::twice::{CHAT, KEY};
 use crate::support::{Config, Gateway, Redis, Reply, Upstream, soon};
