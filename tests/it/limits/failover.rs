@@ -9,9 +9,10 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::fleet::{is_up, tells};
+use super::fleet::tells;
 use super::{ask, priced};
 use crate::support::fixture::plain;
+use crate::support::redis::is_up;
 use crate::support::{Gateway, Redis, Reply, Upstream, soon};
 
 #[tokio::test]

@@ -4,12 +4,8 @@ use std::time::Duration;
 
 use super::{ask, is_refused, number, priced, spend};
 use crate::support::fixture::plain;
+use crate::support::redis::is_up;
 use crate::support::{Config, Gateway, Redis, Reply, Upstream, pillion, soon};
-
-pub(super) async fn is_up(gateway: &Gateway, up: bool) {
-    let line = format!("pillion_shared_state_up {}", u8::from(up));
-    gateway.until_metric(&line, |told| told == line).await;
-}
 
 /// So many processes that share; each has said that it is there.
 pub(super) async fn fleet(config: &Config, redis: &Redis, count: usize) -> Vec<Gateway> {

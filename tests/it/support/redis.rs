@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::{Folder, Program, soon};
+use super::{Folder, Gateway, Program, soon};
 
 const LOOK: Duration = Duration::from_millis(5);
 const PROGRAM: Program = Program {
@@ -231,4 +231,10 @@ fn run(program: &str, port: u16, password: Option<&str>, folder: &Folder) -> Chi
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command.spawn().unwrap()
+}
+
+/// Waits until the gateway tells that the Redis which it shares is there, or is away.
+pub(crate) async fn is_up(gateway: &Gateway, up: bool) {
+    let line = format!("pillion_shared_state_up {}", u8::from(up));
+    gateway.until_metric(&line, |told| told == line).await;
 }

@@ -9,6 +9,8 @@ pub(crate) const CHAT: &str = "/v1/chat/completions";
 pub(crate) const KEY: (&str, &str) = ("idempotency-key", "order-1");
 pub(crate) const FIRST_TRY: (&str, &str) = ("x-stainless-retry-count", "0");
 pub(crate) const RETRY: (&str, &str) = ("x-stainless-retry-count", "1");
+/// The caller's own patience, which is shorter than the route's.
+pub(crate) const PATIENCE: (&str, &str) = ("x-stainless-read-timeout", "1");
 
 /// A provider that holds an answer back, and the request that it holds it from.
 pub(crate) struct Held {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Gateway, soon};
+use super::Gateway;
+use crate::support::soon;
 
 impl Gateway {
     /// What is told of this sample: its name, with its labels if it has any.
