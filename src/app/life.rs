@@ -16,6 +16,7 @@ use super::reload::Reloader;
 use crate::admin::Status;
 use crate::config::Process;
 use crate::listen::Phase;
+use crate::once::Calls;
 use crate::record::Records;
 use crate::tasks::Tasks;
 
@@ -143,6 +144,7 @@ pub(super) struct Drain<'a> {
     pub(super) status: &'a Status,
     pub(super) phase: &'a watch::Sender<Phase>,
     pub(super) connections: &'a Tasks,
+    pub(super) calls: &'a Calls,
     pub(super) cut: &'a CancellationToken,
 }
 
@@ -155,7 +157,9 @@ impl Drain<'_> {
         self.status.draining();
         let limit = Instant::now() + self.process.drain;
         let finished = async {
-            if !self.is_alone {
+            if self.is_alone {
+                self.calls.desert();
+            } else {
                 sleep(self.process.lame_duck).await;
             }
             self.phase.send_replace(Phase::Draining);

@@ -289,6 +289,7 @@ pub async fn run(
         status: &status,
         phase: &phase,
         connections: &connections,
+        calls: &gateway.calls,
         cut: &cut,
     };
     let until = drain.run(&mut signals).await;

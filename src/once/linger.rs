@@ -48,8 +48,8 @@ impl Lingering {
 impl Calls {
     /// Goes on with a call that its last caller has left, so that the next one finds it.
     pub(super) fn linger(&self, call: Arc<Call>) {
-        // A process that ends has no next one, and a runtime that is gone runs nothing.
-        if self.all.cut.is_cancelled() || Handle::try_current().is_err() {
+        // Where nobody comes again there is no next one, and a runtime that is gone runs nothing.
+        if self.all.deserted.is_cancelled() || Handle::try_current().is_err() {
             return;
         }
         let Some(waiter) = Waiter::lingering(Arc::clone(&call), Instant::now()) else {
@@ -78,7 +78,7 @@ impl Calls {
                 () = work => {}
                 () = sleep(LONGEST) => {}
                 () = go.cancelled() => {}
-                () = calls.all.cut.cancelled() => {}
+                () = calls.all.deserted.cancelled() => {}
             }
             lock(&calls.all.lingering).end(number);
         });

@@ -61,6 +61,8 @@ struct All {
     tasks: Tasks,
     /// Cancelled when what still runs must end now.
     cut: CancellationToken,
+    /// Cancelled when nobody comes again; with `cut`, too.
+    deserted: CancellationToken,
 }
 
 /// What a request comes to.
@@ -100,9 +102,15 @@ impl Calls {
                 room: Room::new(tape::TOGETHER),
                 next: AtomicU64::new(0),
                 tasks,
+                deserted: cut.child_token(),
                 cut,
             }),
         }
+    }
+
+    /// The application has ended: calls that linger for its next try go now.
+    pub fn desert(&self) {
+        self.all.deserted.cancel();
     }
 
     /// Finds the call that this request is, or registers it as a new one.

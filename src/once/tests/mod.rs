@@ -287,6 +287,23 @@ async fn of_too_many_that_linger_the_oldest_goes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_nobody_comes_again_nothing_lingers_and_who_waits_is_answered() {
+    let scene = Scene::new();
+    let (left, before) = scene.first(&[], keyed("left before", "a"));
+    let (leaves, behind) = scene.first(&[], keyed("leaves behind", "a"));
+    let (stays, answering) = scene.first(&[], keyed("stays", "a"));
+    drop(left);
+    assert_eq!(scene.counts(), (3, 1));
+    scene.calls.desert();
+    drop(leaves);
+    assert!(answering.send(Answers::Plain("yes".into())).is_ok());
+    assert_eq!(all(shared(stays).await).await, "yes");
+    scene.tasks.idle().await;
+    assert!(before.is_closed() && behind.is_closed());
+    assert_eq!(scene.counts(), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_is_kept_for_ten_minutes_for_the_same_request() {
     let scene = Scene::new();
     let (waiter, answering) = scene.first(&[], keyed("k", "a"));
