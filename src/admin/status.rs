@@ -43,6 +43,8 @@ struct Config {
     live: Option<Live>,
     /// Why the newest configuration is not the live one.
     refused: Option<String>,
+    /// The keys of the live one that say otherwise than what the process began with.
+    restart: Vec<&'static str>,
 }
 
 #[derive(Debug)]
@@ -81,6 +83,9 @@ struct ConfigDetail {
     /// Whether there is a newer one, which was refused.
     stale: bool,
     refused: Option<String>,
+    /// The keys whose new values take effect at a restart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    restart: Vec<&'static str>,
     /// Of the central document, where there is to be one.
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<SourceDetail>,
@@ -124,6 +129,7 @@ impl Status {
                 since: now,
             }),
             refused: None,
+            restart: Vec::new(),
         };
         let version = [(names::VERSION, (&snapshot.version).into())];
         self.metrics.config_version.clear();
@@ -131,6 +137,12 @@ impl Status {
         // Providers that are gone have no age.
         self.metrics.secret_age_seconds.clear();
         self.metrics.secret_usable.clear();
+    }
+
+    /// What the live configuration says of these keys takes effect at a restart.
+    pub fn config_waits(&self, keys: Vec<&'static str>) {
+        let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
+        config.restart = keys;
     }
 
     /// A newer configuration was refused; the live one stays. The message is shown to anyone who
@@ -204,6 +216,7 @@ impl Status {
                 age_seconds: live.map(|live| live.age(now).as_secs()),
                 stale: refused.is_some(),
                 refused,
+                restart: config.restart.clone(),
                 source: (self.following.as_ref()).map(|following| following.detail(now)),
             },
             secrets: live.map(|live| live.unreadable(state)).unwrap_or_default(),

@@ -201,6 +201,7 @@ impl Reloader {
         self.read_secrets(&snapshot);
         // On a thread aside, which may wait; what was read before is not waited for.
         Handle::current().block_on(self.keyring.read_once(super::FIRST_READ));
+        let mut restart = Vec::new();
         let first = match &mut state.stage {
             Stage::Waiting(_) => {
                 let (publisher, live) = Live::new(Arc::clone(&snapshot));
@@ -221,10 +222,10 @@ impl Reloader {
                 if before.version == snapshot.version && !self.status.is_stale() {
                     return;
                 }
-                if process != serving.process {
-                    tracing::warn!(
-                        "settings of the process have changed; they take effect at a restart"
-                    );
+                restart = process.differs(&serving.process);
+                if !restart.is_empty() {
+                    let keys = restart.join(", ");
+                    tracing::warn!(%keys, "settings have changed that take effect at a restart");
                 }
                 serving.publisher.publish(Arc::clone(&snapshot));
                 state.past.push(Arc::downgrade(&before));
@@ -242,6 +243,7 @@ impl Reloader {
         }
         self.status
             .config_applied(&snapshot, effective, Instant::now());
+        self.status.config_waits(restart);
         tracing::info!(version = %snapshot.version, "the configuration is live");
         if let Some((waiting, first)) = first {
             // Whoever waited may have been told to end.

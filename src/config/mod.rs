@@ -108,6 +108,46 @@ pub struct Process {
     pub simulate: Vec<SimulatedProvider>,
 }
 
+impl Process {
+    /// The keys that say otherwise than in `other`.
+    pub fn differs(&self, other: &Self) -> Vec<&'static str> {
+        let Self {
+            listen,
+            admin,
+            workers,
+            drain,
+            lame_duck,
+            h2c,
+            concurrency,
+            queue,
+            connections,
+            shared_state,
+            cache_dir,
+            audit,
+            traces,
+            simulate,
+        } = self;
+        let all = [
+            ("listen", *listen != other.listen),
+            ("admin", *admin != other.admin),
+            ("workers", *workers != other.workers),
+            ("drain", *drain != other.drain),
+            ("lame_duck", *lame_duck != other.lame_duck),
+            ("h2c", *h2c != other.h2c),
+            ("concurrency", *concurrency != other.concurrency),
+            ("queue", *queue != other.queue),
+            ("connections", *connections != other.connections),
+            ("shared_state", *shared_state != other.shared_state),
+            ("cache_dir", *cache_dir != other.cache_dir),
+            ("audit", *audit != other.audit),
+            ("traces", *traces != other.traces),
+            ("simulate", *simulate != other.simulate),
+        ];
+        let differ = all.into_iter().filter(|(_, differs)| *differs);
+        differ.map(|(key, _)| key).collect()
+    }
+}
+
 /// Where audit records go: to one of them at least.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditConfig {

@@ -156,3 +156,32 @@ async fn a_new_configuration_is_taken_and_a_broken_one_is_not() {
     assert_eq!(routes["new"]["targets"][0], "first/m", "{shown}");
     assert!(routes["broken"].is_null(), "what is shown is what is live");
 }
+
+#[tokio::test]
+async fn what_takes_effect_at_a_restart_is_told() {
+    let first = Upstream::always(Reply::json(plain("Hello!"))).await;
+    let gateway = Gateway::start(Config::of(&[&first])).await;
+    let ready = async || gateway.ask_admin("/readyz").await.json()["config"].clone();
+    assert!(ready().await.get("restart").is_none());
+    let file = gateway.folder.file("pillion.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let more = "traces: { url: http://127.0.0.1:1 }\ndrain: 11s\n";
+    std::fs::write(&file, more.to_owned() + &text).unwrap();
+    gateway.signal("HUP");
+    soon("what it began with is told to stay", async {
+        while ready().await["restart"] != serde_json::json!(["drain", "traces"]) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    let log = gateway.log();
+    assert!(log.contains("drain, traces"), "{log}");
+    std::fs::write(&file, text).unwrap();
+    gateway.signal("HUP");
+    soon("and told no more when it is as it was", async {
+        while ready().await.get("restart").is_some() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}

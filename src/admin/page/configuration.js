@@ -26,12 +26,13 @@ export class Configuration {
   /** `ready` each time, `config` when it has changed. */
   draw({ ready, config }) {
     if (!ready) return;
-    const { version, age_seconds, stale, source } = ready.config;
+    const { version, age_seconds, stale, source, restart } = ready.config;
     text(by('configuration-note'), version ? `${version}${stale ? ', stale' : ''}` : 'none yet');
     const facts = [
       ['Version', version ?? 'none yet'],
       ['Live for', age_seconds === null ? '' : span(age_seconds)],
       ['Stale', stale ? 'yes: a newer one was refused, and this is the last good one' : version ? 'no' : ''],
+      ['At a restart', restart ? `${restart.join(', ')}: as before until then` : ''],
       ['Source', source?.url ?? 'this machine, by a file or built in'],
       ['Document', source ? [source.version === null ? '' : `version ${source.version}`, source.document].filter(Boolean).join(', ') : ''],
       ['Came from', source?.from ?? ''],
