@@ -242,7 +242,9 @@ async fn who_leaves_gives_back_what_nobody_answered_and_pays_what_was_begun() {
     let begun = Reply::sse(streamed(&["Hel", "lo!"])).pause_after(2, &gate);
     let upstream = Upstream::script([silent, begun, Reply::status(500)]).await;
     let gateway = Gateway::start(priced(&upstream, "budget: { amount: 0.1, per: day }")).await;
-    sent(&gateway, &KEY, &bounded()).await.leave().await;
+    let first = sent(&gateway, &KEY, &bounded()).await;
+    upstream.request(0).await;
+    first.leave().await;
     gateway
         .records(|record| record.outcome() == "cancelled", 1)
         .await;

@@ -113,7 +113,9 @@ async fn race(loses_redis: bool) {
     let passed = came.passed.load(Ordering::Relaxed);
     eprintln!("{processes} processes, {requests} requests for {fit}: {came:?}");
     assert!(passed * 100 <= fit * 101, "{passed} of {fit}");
-    assert!(passed * 100 >= fit * 99, "{passed} of {fit}");
+    // What a process told when Redis was lost, and was not acknowledged, counts twice.
+    let twice = if loses_redis { gateways.len() } else { 0 };
+    assert!((passed + twice) * 100 >= fit * 99, "{passed} of {fit}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -123,6 +123,10 @@ pub(super) async fn play() {
                 }
                 let targets = format!("targets: [\"{id}.1/m\", \"{id}.2/m\"]");
                 let limits = match row.fault {
+                    // Pauses of chance come to a second and a half at most.
+                    Fault::Wait(..) if row.classes.len() > 2 => {
+                        "timeout: 3500ms, first_token: 1400ms, answer: 1400ms"
+                    }
                     Fault::Wait(..) | Fault::Token(_) => {
                         "timeout: 1500ms, first_token: 1400ms, answer: 1400ms"
                     }
