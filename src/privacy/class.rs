@@ -70,6 +70,11 @@ impl Classes {
         Self(self.0 | other.0)
     }
 
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Whether both hold one.
     pub fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -77,6 +82,10 @@ impl Classes {
 
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Class> {
+        (0..MOST).map(Class).filter(move |class| self.has(*class))
     }
 }
 
@@ -93,6 +102,14 @@ pub struct Found(BTreeMap<Class, u64>);
 impl Found {
     pub(super) fn add(&mut self, class: Class) {
         *self.0.entry(class).or_default() += 1;
+    }
+
+    /// Takes in what was found of other classes.
+    pub fn and(mut self, other: Self) -> Self {
+        for (class, count) in other.0 {
+            *self.0.entry(class).or_default() += count;
+        }
+        self
     }
 
     pub fn count(&self, class: Class) -> u64 {

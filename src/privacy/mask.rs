@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::again::Again;
 use super::class::{Classes, Found};
-use super::detect::{Detectors, Hit, resolve};
+use super::detect::{Detectors, Hit, present, resolve};
 use super::keys::Unscannable;
 use super::splice::{Moved, Splice, spliced};
 use super::vault::Vault;
@@ -114,6 +114,15 @@ impl Survey {
             }
         }
         found
+    }
+
+    /// Which of `classes` are in it, each as if it alone were asked for: what two detectors take for theirs is of
+    /// both.
+    pub fn present(&self, classes: Classes) -> Classes {
+        let each = self.texts.iter();
+        each.fold(Classes::NONE, |all, seen| {
+            all.and(present(&seen.hits, classes))
+        })
     }
 
     /// What could not be looked at: it may hold anything.

@@ -43,7 +43,10 @@ struct Seen {
 
 /// What is in a request, of what its route asks for.
 pub(crate) struct Inspected {
+    /// What is masked, blocked and observed, each as if nobody asked for the rest.
     found: privacy::Found,
+    /// For rules, of which each asks for its own classes.
+    present: Classes,
     unscannable: Vec<Unscannable>,
 }
 
@@ -110,15 +113,14 @@ impl Private {
         request: &Request,
         deadline: Instant,
     ) -> Result<(), GatewayError> {
-        let Privacy { mask, .. } = self.privacy;
-        let asked = self.privacy.asked();
+        let privacy = self.privacy;
         let seen = if request.body.len() <= AT_ONCE {
             // One that fails is one that has not seen.
-            let look = || see(&self.detectors, request, asked, mask);
+            let look = || see(&self.detectors, request, &privacy);
             catch_unwind(AssertUnwindSafe(look)).ok().flatten()
         } else {
             let (detectors, request) = (Arc::clone(&self.detectors), request.clone());
-            let look = spawn_blocking(move || see(&detectors, &request, asked, mask));
+            let look = spawn_blocking(move || see(&detectors, &request, &privacy));
             let end = deadline.min(Instant::now() + LONGEST);
             // Late, or it panicked.
             timeout_at(end, look)
@@ -220,20 +222,33 @@ impl Inspected {
         request: &Request,
     ) -> Option<Self> {
         let survey = Survey::read(detectors, &request.body).ok()?;
-        Some(Self::of(&survey, privacy.asked()))
+        Some(Self::of(&survey, privacy))
     }
 
-    fn of(survey: &Survey, asked: Classes) -> Self {
+    fn of(survey: &Survey, privacy: &Privacy) -> Self {
+        let Privacy {
+            observe,
+            mask,
+            block,
+            told,
+            ..
+        } = *privacy;
+        let only_told = told.without(observe.and(mask).and(block));
+        let each = [mask, block, observe, only_told].into_iter();
+        let each = each.filter(|classes| !classes.is_empty());
         Self {
-            found: survey.found(asked),
+            found: each.fold(privacy::Found::default(), |all, classes| {
+                all.and(survey.found(classes))
+            }),
+            present: survey.present(told),
             unscannable: survey.unscannable().to_vec(),
         }
     }
 
     /// For rules.
     pub(crate) fn told(&self, detectors: &Detectors) -> plan::Found {
-        let names = self.found.iter();
-        let names = names.map(|(class, _)| detectors.name(class).into());
+        let names = self.present.iter();
+        let names = names.map(|class| detectors.name(class).into());
         plan::Found {
             classes: names.collect(),
             unscannable: !self.unscannable.is_empty(),
@@ -288,10 +303,10 @@ fn unreadable(privacy: &Privacy, ruled: bool) -> bool {
 }
 
 /// `None` where the body is no JSON, which none of ours is.
-fn see(detectors: &Detectors, request: &Request, asked: Classes, mask: Classes) -> Option<Seen> {
-    let text = &request.body;
+fn see(detectors: &Detectors, request: &Request, privacy: &Privacy) -> Option<Seen> {
+    let (text, mask) = (&request.body, privacy.mask);
     let survey = Survey::read(detectors, text).ok()?;
-    let inspected = Inspected::of(&survey, asked);
+    let inspected = Inspected::of(&survey, privacy);
     let masked = if inspected.found.classes().meets(mask) {
         let privacy::Masked {
             body, moved, vault, ..
@@ -319,6 +334,7 @@ fn refused(what: &str) -> GatewayError {
 mod tests {
     use super::*;
     use crate::config::{Format, Sources, load};
+    use crate::privacy::Class;
     use crate::snapshot::{Callers, Snapshot};
 
     fn snapshot() -> Snapshot {
@@ -363,6 +379,10 @@ routes: { chat: { targets: [a/m], privacy: { mask: [email] } } }
     #[test]
     fn a_masked_request_is_the_one_that_its_body_is() {
         let detectors = Detectors::default();
+        let all = Privacy {
+            mask: Classes::ALL,
+            ..Privacy::default()
+        };
         let texts =
             r#""messages":[{"role":"user","content":"anna@mail.kz, \u0438 boris@mail.kz"}]"#;
         let asks = r#""metadata":{"a":"boris@mail.kz","b":"anna@mail.kz"}"#;
@@ -380,7 +400,7 @@ routes: { chat: { targets: [a/m], privacy: { mask: [email] } } }
                 format!(r#"{{{texts},"stream_options":{options},"model":"m",{asks}}}"#),
             ] {
                 let request = Request::read(Surface::Chat, body.into()).unwrap();
-                let seen = see(&detectors, &request, Classes::ALL, Classes::ALL).unwrap();
+                let seen = see(&detectors, &request, &all).unwrap();
                 let (masked, _) = seen.masked.unwrap();
                 let mut read =
                     Request::read(Surface::Chat, masked.body.as_bytes().clone()).unwrap();
@@ -389,6 +409,49 @@ routes: { chat: { targets: [a/m], privacy: { mask: [email] } } }
                 read.tokens = request.tokens;
                 assert_eq!(format!("{masked:?}"), format!("{read:?}"));
             }
+        }
+    }
+
+    #[test]
+    fn each_purpose_looks_as_if_it_were_alone() {
+        let detectors = Detectors::default();
+        // Of both classes.
+        let body =
+            r#"{"model":"m","messages":[{"role":"user","content":"договор № 900101300017"}]}"#;
+        let request = Request::read(Surface::Chat, body.into()).unwrap();
+        let [contract, iin] = [Class::CONTRACT, Class::IIN].map(|class| Classes::NONE.with(class));
+        let seen = |privacy: &Privacy| see(&detectors, &request, privacy).unwrap();
+        let names = |found: &[(Arc<str>, u64)]| -> Vec<String> {
+            found.iter().map(|(name, _)| name.to_string()).collect()
+        };
+        for observe in [Classes::NONE, iin] {
+            let masks = Privacy {
+                mask: contract,
+                observe,
+                ..Privacy::default()
+            };
+            let one = seen(&masks);
+            let (masked, _) = one.masked.unwrap();
+            assert!(masked.body.contains("[CONTRACT_1]"), "{}", masked.body);
+            let decision = one.inspected.decide(&detectors, &masks, false);
+            assert_eq!(decision.action, Some("mask"));
+            let all = names(&decision.found);
+            assert_eq!(all.contains(&"iin".to_owned()), !observe.is_empty());
+            assert!(all.contains(&"contract".to_owned()), "{all:?}");
+            let blocks = Privacy {
+                block: contract,
+                observe,
+                ..Privacy::default()
+            };
+            let decision = seen(&blocks).inspected.decide(&detectors, &blocks, false);
+            assert!(decision.refusal.is_some());
+            let rules = Privacy {
+                told: contract.and(iin),
+                observe,
+                ..Privacy::default()
+            };
+            let told = seen(&rules).inspected.told(&detectors).classes;
+            assert_eq!(told, ["iin".into(), "contract".into()]);
         }
     }
 }

@@ -209,31 +209,7 @@ fn digits(look: &mut Look<'_>, cluster: &mut Cluster, at: usize) -> usize {
 /// What is left of `hits` where only `classes` are asked for: none lies over another, in order. Of two
 /// that do, the surer one gives its class to both, then the longer one.
 pub(super) fn resolve(hits: &[Hit], classes: Classes) -> Vec<Hit> {
-    // A number that has the checksum of another class is no telephone number.
-    let mut sure: Vec<&Range<usize>> = hits
-        .iter()
-        .filter(|hit| {
-            hit.certainty == Certainty::Checked
-                || hit.certainty == Certainty::Formed
-                    && matches!(hit.class, Class::IP | Class::EMAIL)
-        })
-        .map(|hit| &hit.span)
-        .collect();
-    sure.sort_by_key(|span| (span.end, span.start));
-    let is_taken = |hit: &Hit| {
-        hit.class == Class::PHONE && hit.certainty < Certainty::Checked && {
-            let at = sure.partition_point(|span| span.end <= hit.span.start);
-            sure[at..]
-                .iter()
-                .take(4)
-                .any(|span| overlap(span, &hit.span))
-        }
-    };
-    let mut asked: Vec<Hit> = hits
-        .iter()
-        .filter(|hit| classes.has(hit.class) && !is_taken(hit))
-        .cloned()
-        .collect();
+    let mut asked: Vec<Hit> = asked(hits, classes).cloned().collect();
     asked.sort_by_key(|hit| (hit.span.start, hit.span.end, hit.class));
     let mut kept: Vec<Hit> = Vec::with_capacity(asked.len());
     for hit in asked {
@@ -250,6 +226,37 @@ pub(super) fn resolve(hits: &[Hit], classes: Classes) -> Vec<Hit> {
         }
     }
     kept
+}
+
+/// Which of `classes` there are, each as if it alone were asked for.
+pub(super) fn present(hits: &[Hit], classes: Classes) -> Classes {
+    asked(hits, classes).map(|hit| hit.class).collect()
+}
+
+/// Those of `classes`, but for what only looks like a telephone number.
+fn asked(hits: &[Hit], classes: Classes) -> impl Iterator<Item = &Hit> {
+    // A number that has the checksum of another class is no telephone number.
+    let mut sure: Vec<&Range<usize>> = hits
+        .iter()
+        .filter(|hit| {
+            hit.certainty == Certainty::Checked
+                || hit.certainty == Certainty::Formed
+                    && matches!(hit.class, Class::IP | Class::EMAIL)
+        })
+        .map(|hit| &hit.span)
+        .collect();
+    sure.sort_by_key(|span| (span.end, span.start));
+    let is_taken = move |hit: &Hit| {
+        hit.class == Class::PHONE && hit.certainty < Certainty::Checked && {
+            let at = sure.partition_point(|span| span.end <= hit.span.start);
+            sure[at..]
+                .iter()
+                .take(4)
+                .any(|span| overlap(span, &hit.span))
+        }
+    };
+    let asked = hits.iter();
+    asked.filter(move |hit| classes.has(hit.class) && !is_taken(hit))
 }
 
 fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
