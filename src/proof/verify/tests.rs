@@ -153,6 +153,21 @@ fn a_torn_last_line_is_a_note() {
 }
 
 #[test]
+fn what_lies_behind_a_line_without_end_is_looked_at() {
+    let long = " ".repeat(70 << 20) + "\n";
+    let good = pod("pod-1", 4);
+    let changed = good[3].replace("pod-1", "pod-2");
+    let text = good[..3].concat() + &long + &changed;
+    let report = verified(&[("f", text)]);
+    assert!(!report.ok);
+    let found: Vec<_> = (report.problems.iter())
+        .map(|problem| (problem.line, problem.what))
+        .collect();
+    let expected = [(Some(4), Fault::Unsealed), (Some(5), Fault::Changed)];
+    assert_eq!(found, expected, "{:?}", report.notes);
+}
+
+#[test]
 fn a_segment_that_is_missing_is_named_by_what_follows_it() {
     let one = pod("pod-1", 9);
     let (a, b, c) = (one[..3].concat(), one[3..6].concat(), one[6..].concat());
