@@ -19,6 +19,23 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// More tokens than any answer takes.
+    pub const MOST: u64 = 1 << 40;
+
+    /// Without numbers that nobody can have counted.
+    #[must_use]
+    pub fn believed(self) -> Self {
+        let count = |said: Option<u64>| said.filter(|tokens| *tokens < Self::MOST);
+        Self {
+            prompt: count(self.prompt),
+            cached: count(self.cached),
+            cache_write: count(self.cache_write),
+            reasoning: count(self.reasoning),
+            completion: count(self.completion),
+            ..self
+        }
+    }
+
     /// Of two answers together.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {

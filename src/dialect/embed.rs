@@ -82,7 +82,9 @@ impl Embedder {
                 let mut tokens = Some(0);
                 for answer in answers {
                     let one = bedrock::embeddings::read_one(answer)?;
-                    tokens = tokens.zip(one.tokens).map(|(sum, more)| sum + more);
+                    tokens = tokens
+                        .zip(one.tokens)
+                        .map(|(sum, more)| u64::saturating_add(sum, more));
                     made.push(one.vector);
                 }
                 list(&made, request, model, tokens)?

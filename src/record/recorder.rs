@@ -14,6 +14,7 @@ use super::receipt::{Owed, Receipt};
 use super::running::Ticket;
 use super::{Records, used};
 use crate::chat::{Surface, Usage};
+use crate::error::GatewayError;
 use crate::limit::{Hold, Shown};
 use crate::outcome::Class;
 use crate::privacy::Said;
@@ -136,6 +137,7 @@ impl Recorder {
 
     /// What the provider counted; the last word holds. A usage that says nothing is none.
     pub fn usage(&mut self, usage: Usage) {
+        let usage = usage.believed();
         if usage.is_known() {
             self.facts.usage = Some(usage);
         }
@@ -260,8 +262,14 @@ impl Drop for Recorder {
         if !self.finished {
             self.settle();
             let ending = self.ending.as_deref();
+            // Who is told of a fault of ours has not left.
+            let end = if std::thread::panicking() {
+                End::Failed(&GatewayError::Internal)
+            } else {
+                End::Cancelled
+            };
             self.records
-                .write(&mut self.facts, End::Cancelled, ending, self.owed.take());
+                .write(&mut self.facts, end, ending, self.owed.take());
         }
     }
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use memchr::memchr_iter;
 
 use super::quick;
+use crate::chat::Usage;
 use crate::wire::json::{Cursor, Invalid, Kind, Text};
 
 /// What every record begins with.
@@ -223,16 +224,21 @@ fn tokens(text: &str, cursor: &mut Cursor<'_>) -> Result<Option<Tokens>, Invalid
         cursor.skip()?;
         return Ok(None);
     }
+    // What no provider can have counted is in no sum.
+    let count = |cursor: &mut Cursor<'_>| {
+        let said = cursor.integer_or_skip()?;
+        Ok::<_, Invalid>(said.filter(|tokens| *tokens < Usage::MOST))
+    };
     let mut tokens = Tokens::default();
     cursor.object(|cursor, key| {
         match key.raw() {
-            "prompt" => tokens.prompt = cursor.integer_or_skip()?,
-            "cached" => tokens.cached = cursor.integer_or_skip()?,
-            "cache_write" => tokens.cache_write = cursor.integer_or_skip()?,
-            "reasoning" => tokens.reasoning = cursor.integer_or_skip()?,
-            "completion" => tokens.completion = cursor.integer_or_skip()?,
-            "audio_input" => tokens.audio_input = cursor.integer_or_skip()?,
-            "audio_output" => tokens.audio_output = cursor.integer_or_skip()?,
+            "prompt" => tokens.prompt = count(cursor)?,
+            "cached" => tokens.cached = count(cursor)?,
+            "cache_write" => tokens.cache_write = count(cursor)?,
+            "reasoning" => tokens.reasoning = count(cursor)?,
+            "completion" => tokens.completion = count(cursor)?,
+            "audio_input" => tokens.audio_input = count(cursor)?,
+            "audio_output" => tokens.audio_output = count(cursor)?,
             "estimated" => tokens.estimated = truth(text, cursor)?.unwrap_or_default(),
             _ => {}
         }

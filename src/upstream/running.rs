@@ -73,7 +73,7 @@ impl Running {
     /// The answer is whole; for `held` of the time its caller was waited for. The record is told when
     /// it is finished.
     pub fn answered(self, usage: Usage, held: Duration) {
-        self.permit.answered(usage, held, Instant::now());
+        self.permit.answered(usage.believed(), held, Instant::now());
     }
 
     /// There is none, or it broke off.

@@ -143,3 +143,26 @@ async fn sound_costs_what_its_tokens_cost() {
     let record = told(&gateway, &ask()).await;
     assert_eq!(record.0["usage"].get("audio_input"), None);
 }
+
+#[tokio::test]
+async fn tokens_that_nobody_can_have_counted_are_estimated() {
+    let most = u64::MAX.to_string();
+    let absurd = |text: String| {
+        text.replace("\"prompt_tokens\":9", &format!("\"prompt_tokens\":{most}"))
+            .replace(
+                "\"completion_tokens\":3",
+                &format!("\"completion_tokens\":{most}"),
+            )
+    };
+    let (whole, stream) = (absurd(plain("Hello!")), absurd(streamed(&["Hel", "lo!"])));
+    assert!(whole.contains(&most) && stream.contains(&most));
+    let first = Upstream::script([Reply::json(whole), Reply::sse(stream)]).await;
+    let gateway = Gateway::start(Config::of(&[&first]).root(PRICE)).await;
+    for body in [ask(), ask_stream()] {
+        let record = told(&gateway, &body).await;
+        assert_eq!(record.outcome(), "ok", "{}", record.0);
+        let usage = &record.0["usage"];
+        assert_eq!(usage["estimated"], true, "{}", record.0);
+        assert!(usage["prompt"].as_u64().is_some_and(|tokens| tokens < 1000));
+    }
+}

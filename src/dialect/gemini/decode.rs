@@ -363,7 +363,8 @@ fn usage(counts: &UsageMetadata) -> Usage {
 fn sound(details: Option<&[ModalityTokenCount]>) -> Option<NonZeroU32> {
     let sound = details?.iter();
     let sound = sound.filter(|of| of.modality.as_deref() == Some("AUDIO"));
-    Usage::sound(sound.filter_map(|of| of.token_count).sum())
+    let counts = sound.filter_map(|of| of.token_count);
+    Usage::sound(counts.fold(0, u64::saturating_add))
 }
 
 /// JSON without the white space between its tokens.

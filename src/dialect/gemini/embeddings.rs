@@ -196,7 +196,7 @@ pub fn answer(
             let counts = read
                 .iter()
                 .map(|answer| answer.usage_metadata.as_ref()?.prompt_token_count);
-            wanted.tokens = counts.sum();
+            wanted.tokens = sum(counts);
             let made = read.iter().flat_map(|answer| &answer.embeddings);
             vectors::list(made.map(|one| one.values), wanted)
         }
@@ -208,7 +208,7 @@ pub fn answer(
                 let count = one.embeddings.statistics.as_ref()?.token_count?;
                 whole(count)
             });
-            wanted.tokens = counts.sum();
+            wanted.tokens = sum(counts);
             vectors::list(made.map(|one| one.embeddings.values), wanted)
         }
     }
@@ -221,4 +221,9 @@ fn whole(count: f64) -> Option<u64> {
         .contains(&count)
         .then(|| format!("{count}").parse().ok())
         .flatten()
+}
+
+/// Of as many as there are; unknown where one of them is.
+fn sum(mut counts: impl Iterator<Item = Option<u64>>) -> Option<u64> {
+    counts.try_fold(0, |sum: u64, count| Some(sum.saturating_add(count?)))
 }

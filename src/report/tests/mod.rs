@@ -243,6 +243,21 @@ fn a_name_does_not_steer_the_terminal_nor_break_a_line_of_values() {
 }
 
 #[test]
+fn tokens_that_nobody_can_have_counted_are_in_no_sum() {
+    let absurd = json!({"prompt": u64::MAX, "completion": u64::MAX, "estimated": false});
+    let lines = [
+        record(&json!({ "usage": absurd, "cost": null })),
+        record(&json!({})),
+    ];
+    let told = told(&[By::Route], &lines);
+    let tokens = &told["rows"][0]["tokens"];
+    assert_eq!(
+        (&tokens["prompt"], &tokens["completion"]),
+        (&json!(1000), &json!(100))
+    );
+}
+
+#[test]
 fn the_sums_are_those_of_the_lines_whatever_the_groups() {
     let mut rng = fastrand::Rng::with_seed(7);
     let mut lines = Vec::new();

@@ -47,9 +47,10 @@ impl Tally {
 
     /// The same in our words: the prompt is all of it, whatever the cache did with it.
     pub(super) fn usage(&self) -> Usage {
-        let beside = self.cache_creation.unwrap_or(0) + self.cache_read.unwrap_or(0);
+        let created = self.cache_creation.unwrap_or(0);
+        let beside = created.saturating_add(self.cache_read.unwrap_or(0));
         Usage {
-            prompt: self.input.map(|input| input + beside),
+            prompt: self.input.map(|input| input.saturating_add(beside)),
             cached: self.cache_read,
             cache_write: self.cache_creation,
             reasoning: self.thinking,
