@@ -95,16 +95,19 @@ impl<'a> Look<'a> {
 
     fn format(&self) -> Option<Format> {
         *self.format.get_or_init(|| {
-            let path: &[&str] = match self.surface() {
-                Surface::Chat => &["response_format", "type"],
-                Surface::Responses => &["text", "format", "type"],
-                Surface::Messages | Surface::CountTokens => &["output_config", "format", "type"],
+            let said = match self.surface() {
+                Surface::Chat => self.member(&["response_format", "type"]),
+                Surface::Responses => self.member(&["text", "format", "type"]),
+                // The second is what it was called before.
+                Surface::Messages | Surface::CountTokens => self
+                    .member(&["output_config", "format", "type"])
+                    .or_else(|| self.member(&["output_format", "type"])),
                 Surface::Completions
                 | Surface::Embeddings
                 | Surface::Models
-                | Surface::Passthrough => return None,
+                | Surface::Passthrough => None,
             };
-            match &*self.member(path)? {
+            match &*said? {
                 "json_schema" => Some(Format::Schema),
                 "json_object" => Some(Format::Object),
                 _ => None,
@@ -281,6 +284,11 @@ mod tests {
             (
                 Surface::Messages,
                 r#","max_tokens":9,"output_config":{"format":{"type":"json_schema"}}"#,
+                true,
+            ),
+            (
+                Surface::Messages,
+                r#","max_tokens":9,"output_format":{"type":"json_schema"}"#,
                 true,
             ),
         ] {

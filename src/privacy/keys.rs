@@ -34,10 +34,11 @@ impl Unscannable {
 /// Members that show, play, or point to something outside of the request.
 pub(super) fn medium(key: &str) -> Option<Unscannable> {
     Some(match key {
-        "image_url" => Unscannable::Image,
-        "input_audio" => Unscannable::Audio,
-        "video_url" => Unscannable::Video,
-        "file_data" | "file_id" | "file_url" | "file_ids" | "vector_store_ids" => Unscannable::File,
+        "image_url" | "image" | "images" => Unscannable::Image,
+        "input_audio" | "audio_url" => Unscannable::Audio,
+        "video_url" | "video" => Unscannable::Video,
+        "file_data" | "file_id" | "file_url" | "file_uri" | "file_ids" | "document_url"
+        | "vector_store_ids" => Unscannable::File,
         "previous_response_id" | "conversation" | "container" => Unscannable::State,
         _ => return None,
     })

@@ -154,6 +154,9 @@ impl<'a, 'v> Walk<'a, 'v> {
                 self.number(key, span, zone);
             }
             Kind::Object => {
+                if zone == Zone::Frame && key == Some("input") && self.is_reference(cursor)? {
+                    self.unscannable.push(Unscannable::State);
+                }
                 cursor.object(|cursor, name| {
                     if zone == Zone::Content || self.to == To::Record {
                         self.key(name);
@@ -193,8 +196,9 @@ impl<'a, 'v> Walk<'a, 'v> {
             | (Zone::Frame, "arguments" | "metadata" | "action" | "variables" | "input_examples") => {
                 Zone::Content
             }
-            (Zone::Frame, "input") | (Zone::Schema, "default" | "examples")
-                if kind == Kind::Object =>
+            (Zone::Frame, "input") if kind == Kind::Object => Zone::Content,
+            (Zone::Schema, "default" | "example" | "examples" | "enum" | "const")
+                if matches!(kind, Kind::Object | Kind::Array) =>
             {
                 Zone::Content
             }
@@ -234,6 +238,22 @@ impl<'a, 'v> Walk<'a, 'v> {
         // Who speaks is no name of a tool.
         let named = zone == Zone::Frame && key == "name" && of == Some("messages");
         self.value(cursor, (!named).then_some(key), zone)
+    }
+
+    /// Whether an item of what is asked is no more than the id of one that the provider keeps.
+    fn is_reference(&self, cursor: &mut Cursor<'a>) -> Result<bool, Invalid> {
+        let mut ahead = Cursor::at(self.text, cursor.position());
+        let (mut named, mut says) = (false, false);
+        ahead.object(|ahead, key| {
+            let is_null = ahead.kind()? == Kind::Null;
+            if key.says("id") {
+                named = !is_null;
+            } else if key.says("type") || key.says("role") || key.says("content") {
+                says |= !is_null;
+            }
+            ahead.skip().map(|_| ())
+        })?;
+        Ok(named && !says)
     }
 
     fn key(&mut self, key: Text<'a>) {

@@ -7,12 +7,10 @@ use crate::privacy::Class;
 pub(in crate::privacy) fn normal(class: Class, text: &str) -> String {
     let visible = text.chars().filter(|c| !is_invisible(*c));
     match class {
+        // `anna%40mail.kz` is of a URL, where the other form would mean something else, and the other way round.
         Class::EMAIL => {
             let mut plain = String::with_capacity(text.len());
             plain.extend(visible.map(|c| small(narrow(c))).filter(|c| !is_blank(*c)));
-            if plain.contains('%') {
-                plain = plain.replace("%40", "@");
-            }
             plain
         }
         Class::PHONE => phone(text),

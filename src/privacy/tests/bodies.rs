@@ -118,7 +118,8 @@ fn the_applications_own_data_is_masked_with_its_keys() {
                 "function": {"name": "f", "arguments": rows.to_string()}}]},
             {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": rows}]}],
             "tools": [{"name": "f", "input_examples": [{"name": mail}], "input_schema": {
-                "type": "object", "properties": {"a@b.kz": {"default": {"name": mail}}}}}],
+                "type": "object", "properties": {"a@b.kz": {"default": {"name": mail}}, "l": {"examples": [{"name": mail, "id": [mail]}],
+                "enum": [mail], "const": {"status": mail}, "default": [{"type": mail}]}}}}],
             "prompt": {"id": "p", "variables": {"name": mail, "of": {"type": "input_text", "text": mail}}}})
     };
     becomes(&body(&rows, "a@b.kz"), &body(&masked_rows, "[EMAIL_1]"));
@@ -289,6 +290,26 @@ fn what_cannot_be_looked_at_is_told() {
             Unscannable::Video,
         ),
         (
+            json!({"type": "audio_url", "audio_url": {"url": "https://a.example/b"}}),
+            Unscannable::Audio,
+        ),
+        (
+            json!({"type": "document_url", "document_url": "https://a.example/b"}),
+            Unscannable::File,
+        ),
+        (
+            json!({"type": "image", "image": "https://a.example/b.png"}),
+            Unscannable::Image,
+        ),
+        (
+            json!({"type": "video", "video": ["https://a.example/b"]}),
+            Unscannable::Video,
+        ),
+        (
+            json!({"type": "media", "file_uri": "gs://a/b"}),
+            Unscannable::File,
+        ),
+        (
             json!({"type": "image_generation_call", "result": data}),
             Unscannable::Data,
         ),
@@ -367,4 +388,31 @@ fn what_is_no_json_is_refused() {
     for body in ["", "{", "{\"a\":}", "{} x"] {
         assert!(Survey::read(&detectors, body).is_err(), "{body}");
     }
+}
+
+#[test]
+fn an_item_that_is_only_named_is_kept_by_its_provider() {
+    for (item, is_kept) in [
+        (json!({"id": "msg_1"}), true),
+        (json!({"id": "msg_1", "type": null}), true),
+        (json!({"id": "msg_1", "type": "item_reference"}), true),
+        (
+            json!({"id": "msg_1", "role": "user", "content": "a"}),
+            false,
+        ),
+        (json!({"role": "user", "content": "a"}), false),
+    ] {
+        let body = json!({"model": "m", "input": [item]}).to_string();
+        let (.., survey, _) = mask_body(&body);
+        let expected: &[Unscannable] = if is_kept { &[Unscannable::State] } else { &[] };
+        assert_eq!(survey.unscannable(), expected, "{body}");
+    }
+}
+
+#[test]
+fn an_address_in_a_url_comes_back_as_it_stood_there() {
+    let body = json!({"messages": [{"content": "?to=anna%40mail.kz or anna@mail.kz"}]}).to_string();
+    let (out, _, masked) = mask_body(&body);
+    assert!(out.contains("?to=[EMAIL_1] or [EMAIL_2]"), "{out}");
+    assert_eq!(masked.vault.restore_body(&out).unwrap().unwrap(), body);
 }
