@@ -25,7 +25,8 @@
 //!
 //! What is not found: names of persons, since a list or a pattern takes every second capital letter for
 //! one, and a model that does better does not fit into a sidecar; an address without a street or a flat;
-//! e-mail addresses in words (`name at example dot com`); numbers in words; keys of the API's own objects
+//! e-mail addresses in words (`name at example dot com`); numbers in words; a value that is cut in two by the end of a
+//! message, or of a part of one; keys of the API's own objects
 //! and of schemas; texts within images, files and sound, which [`Unscannable`] names.
 //!
 #![doc = include_str!("FIGURES.md")]
