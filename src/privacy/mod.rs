@@ -37,6 +37,7 @@ mod detect;
 mod frames;
 mod keys;
 mod mask;
+mod nesting;
 mod placeholder;
 mod said;
 mod splice;

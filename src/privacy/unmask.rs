@@ -2,8 +2,12 @@
 //! placeholder anywhere.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
+use super::nesting::Nesting;
 use super::placeholder::{self, Reading};
 use super::splice::spliced;
 use super::vault::Vault;
@@ -26,8 +30,9 @@ impl Vault {
             return Cow::Borrowed(text);
         }
         let mut out = String::with_capacity(text.len());
-        let kept = self.put_back(text, form, &mut out);
-        out.push_str(&text[kept..]);
+        let times = usize::from(form == Form::Json);
+        let certain = self.put_back(text, &mut out, |_| times);
+        out.push_str(&text[certain.end..]);
         Cow::Owned(out)
     }
 
@@ -43,29 +48,35 @@ impl Vault {
         Ok(spliced(body, &walked.splices))
     }
 
-    /// Writes what is certain of `text`. Returns where the rest starts, which may be the beginning of
-    /// a placeholder.
-    fn put_back(&self, text: &str, form: Form, out: &mut String) -> usize {
+    /// Writes what is certain of `text`. Returns what of it is behind the last value; the rest may be the beginning
+    /// of a placeholder. `escaped` is shown what stands before a value, and says how often that is escaped.
+    fn put_back(
+        &self,
+        text: &str,
+        out: &mut String,
+        mut escaped: impl FnMut(&str) -> usize,
+    ) -> Range<usize> {
         let (mut done, mut at) = (0, 0);
         while let Some(place) = placeholder::next(text, at) {
             match placeholder::read(text, place, |name| self.begins(name)) {
                 Reading::Begun => {
                     out.push_str(&text[done..place]);
-                    return place;
+                    return done..place;
                 }
                 Reading::Nothing { next } => at = next.max(place + 1),
                 Reading::Whole { start, end, name } => {
                     at = end;
                     if let Some(value) = self.value(&name) {
-                        out.push_str(&text[done..start]);
-                        write(value, form, out);
+                        let before = &text[done..start];
+                        out.push_str(before);
+                        write(value, escaped(before), out);
                         done = end;
                     }
                 }
             }
         }
         out.push_str(&text[done..]);
-        text.len()
+        done..text.len()
     }
 }
 
@@ -85,14 +96,14 @@ impl walk::Visit for PutBack<'_> {
     }
 }
 
-fn write(value: &str, form: Form, out: &mut String) {
-    match form {
-        Form::Text => out.push_str(value),
-        Form::Json => {
-            let quoted = zeroize::Zeroizing::new(json::quote(value));
-            out.push_str(&quoted[1..quoted.len() - 1]);
-        }
-    }
+/// Writes a value that is escaped so often.
+fn write(value: &str, times: usize, out: &mut String) {
+    let Some(times) = times.checked_sub(1) else {
+        out.push_str(value);
+        return;
+    };
+    let quoted = Zeroizing::new(json::quote(value));
+    write(&quoted[1..quoted.len() - 1], times, out);
 }
 
 /// One text of an answer that comes in pieces: a choice's content, a call's arguments.
@@ -101,7 +112,7 @@ fn write(value: &str, form: Form, out: &mut String) {
 #[derive(Debug)]
 pub struct Unmask {
     vault: Arc<Vault>,
-    form: Form,
+    nesting: Nesting,
     held: String,
 }
 
@@ -109,7 +120,7 @@ impl Unmask {
     pub fn new(vault: Arc<Vault>, form: Form) -> Self {
         Self {
             vault,
-            form,
+            nesting: Nesting::of(form),
             held: String::new(),
         }
     }
@@ -118,11 +129,19 @@ impl Unmask {
     pub fn push(&mut self, piece: &str, out: &mut String) {
         if self.vault.is_empty() || self.held.is_empty() && placeholder::next(piece, 0).is_none() {
             out.push_str(piece);
+            self.nesting.take(piece);
             return;
         }
         self.held.push_str(piece);
-        let kept = self.vault.put_back(&self.held, self.form, out);
-        self.held.drain(..kept);
+        let nesting = &mut self.nesting;
+        let certain = self.vault.put_back(&self.held, out, |before| {
+            nesting.take(before);
+            let depth = nesting.depth();
+            nesting.pass();
+            depth
+        });
+        self.nesting.take(&self.held[certain.clone()]);
+        self.held.drain(..certain.end);
     }
 
     /// Whether something is held back.

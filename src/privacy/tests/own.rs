@@ -100,3 +100,29 @@ fn only_what_is_asked_for_is_taken_out() {
     assert_eq!(out, "a@b.kz, [PHONE_1]");
     assert_eq!(mask(&detectors, text, Classes::NONE, &mut vault), None);
 }
+
+#[test]
+fn within_json_a_value_is_escaped_as_often_whether_it_streams_or_not() {
+    let detectors = Detectors::new([("quoted", r#"Q"[^"]*"Q"#)]).unwrap();
+    let mut vault = Vault::default();
+    mask(&detectors, r#"Q"a\b"Q"#, Classes::ALL, &mut vault).unwrap();
+    let vault = Arc::new(vault);
+    let nested = |text: &str| serde_json::Value::from(text).to_string();
+    let flat = r#"{"t":"[QUOTED_1], \"[QUOTED_1]\""}"#.to_owned();
+    let once = format!(r#"{{"cmd":{},"then":"[QUOTED_1]"}}"#, nested(&flat));
+    let twice = format!(r#"{{"run":{}}}"#, nested(&once));
+    for arguments in [flat, once, twice] {
+        let body = format!(r#"{{"arguments":{}}}"#, nested(&arguments));
+        let whole = vault.restore_body(&body).unwrap().unwrap();
+        let whole: serde_json::Value = serde_json::from_str(&whole).unwrap();
+        let whole = whole["arguments"].as_str().unwrap();
+        assert!(!whole.contains("QUOTED_1"), "{whole}");
+        for form in [Form::Json, Form::Text] {
+            for cut in (0..=arguments.len()).filter(|at| arguments.is_char_boundary(*at)) {
+                let (one, two) = arguments.split_at(cut);
+                let out = streamed(&vault, form, [one, two]);
+                assert_eq!(out, whole, "{form:?}, cut at {cut}");
+            }
+        }
+    }
+}
