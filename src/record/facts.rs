@@ -16,7 +16,7 @@ use super::spent::Part;
 use crate::chat::{Surface, Usage};
 use crate::error::GatewayError;
 use crate::outcome::{Class, Failure};
-use crate::snapshot::{Key, Route, Target};
+use crate::snapshot::{Key, Residency, Route, Target};
 use crate::trace::{SpanId, Trace};
 
 /// The longest id of a provider's that is kept, in bytes; theirs are under 64.
@@ -219,6 +219,8 @@ pub(super) struct Facts {
     pub(super) broken: Vec<Part>,
     /// What was found of personal data, where somebody looked, and what was done about it.
     pub(super) privacy: Option<Box<Privacy>>,
+    /// Where it has to stay, if that is demanded.
+    pub(super) residency: Option<Box<Residency>>,
     /// Where the route has its requests' content recorded.
     pub(super) content: Option<Box<Content>>,
     /// Fields that the answering target was not told.
@@ -246,6 +248,7 @@ impl Facts {
             said: 0,
             broken: Vec::new(),
             privacy: None,
+            residency: None,
             content: None,
             dropped: Vec::new(),
             version: None,

@@ -4,6 +4,7 @@
 //! Written by serde straight into the line's bytes.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use super::facts::{Attempt, AttemptLog, Facts, Verdict};
 use crate::chat::{Surface, Usage};
 use crate::outcome::Class;
 use crate::privacy::MaskedText;
-use crate::snapshot::{Identity, Key, Target};
+use crate::snapshot::{Identity, Key, Residency, Target};
 use crate::trace::TraceId;
 
 /// Where most lines fit without growing.
@@ -72,6 +73,7 @@ struct Line<'a> {
     cost: Option<String>,
     currency: Option<String>,
     privacy: Option<PrivacyLine<'a>>,
+    residency: Option<ResidencyLine<'a>>,
     dropped: Option<&'a [Cow<'static, str>]>,
     content: Option<ContentLine<'a>>,
     config_version: Option<&'a str>,
@@ -129,6 +131,8 @@ impl<'a> Line<'a> {
                 found: Counted(&privacy.found),
                 action: privacy.action,
             }),
+            residency: (facts.residency.as_deref())
+                .map(|demanded| ResidencyLine::new(demanded, &facts.attempts)),
             dropped: Some(&*facts.dropped).filter(|dropped| !dropped.is_empty()),
             content: held.map(ContentLine::new),
             config_version: facts.version.as_deref(),
@@ -141,6 +145,28 @@ struct PrivacyLine<'a> {
     found: Counted<'a>,
     /// Null where nothing was found.
     action: Option<&'static str>,
+}
+
+/// Where a request had to stay, and where those are who were asked.
+#[derive(Serialize)]
+struct ResidencyLine<'a> {
+    demanded: Vec<&'a str>,
+    /// What each provider says of itself.
+    providers: BTreeMap<String, Vec<String>>,
+}
+
+impl<'a> ResidencyLine<'a> {
+    fn new(demanded: &'a Residency, attempts: &[AttemptLog]) -> Self {
+        let asked = attempts.iter().map(|log| {
+            let provider = &log.lock().target.provider;
+            let places = provider.residency.iter().map(|place| place.to_string());
+            (provider.name.to_string(), places.collect())
+        });
+        Self {
+            demanded: demanded.places().collect(),
+            providers: asked.collect(),
+        }
+    }
 }
 
 /// The content of an exchange, masked.

@@ -18,7 +18,7 @@ use crate::error::GatewayError;
 use crate::limit::{Hold, Shown};
 use crate::outcome::Class;
 use crate::privacy::Said;
-use crate::snapshot::{Key, Route, Target};
+use crate::snapshot::{Key, Residency, Route, Target};
 use crate::telemetry::metrics::InFlight;
 use crate::trace::{Mark, Trace};
 
@@ -167,6 +167,12 @@ impl Recorder {
     /// What was found of personal data, by class, and what was done about it.
     pub fn privacy(&mut self, found: Vec<(Arc<str>, u64)>, action: Option<&'static str>) {
         self.facts.privacy = Some(Box::new(Privacy { found, action }));
+    }
+
+    /// Where the request has to stay.
+    pub fn residency(&mut self, demanded: &Residency) {
+        let demanded = demanded.places().next().map(|_| demanded.clone());
+        self.facts.residency = demanded.map(Box::new);
     }
 
     /// What is looked into of the exchange is to be in the record.

@@ -58,8 +58,8 @@ pub(super) fn read(text: &str) -> Result<Row<'_>> {
             24 => row.cost = plain(value)?,
             25 => row.currency = plain(value)?,
             26 => row.found = found(value)?,
-            30 => row.seq = read_as(value)?,
-            32 => row.hash = plain(value)?,
+            31 => row.seq = read_as(value)?,
+            33 => row.hash = plain(value)?,
             _ => {}
         }
     }

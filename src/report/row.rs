@@ -104,7 +104,7 @@ pub fn line(text: &[u8]) -> Line<'_> {
 }
 
 /// The members of a record, in the order in which they are written.
-pub(super) const MEMBERS: [&str; 33] = [
+pub(super) const MEMBERS: [&str; 34] = [
     "kind",
     "time",
     "id",
@@ -132,6 +132,7 @@ pub(super) const MEMBERS: [&str; 33] = [
     "cost",
     "currency",
     "privacy",
+    "residency",
     "dropped",
     "content",
     "config_version",
@@ -191,8 +192,8 @@ fn read(text: &str) -> Result<Row<'_>, Invalid> {
             Some(24) => row.cost = plain(cursor)?,
             Some(25) => row.currency = plain(cursor)?,
             Some(26) => row.found = found(text, cursor)?,
-            Some(30) => row.seq = cursor.integer_or_skip()?,
-            Some(32) => row.hash = plain(cursor)?,
+            Some(31) => row.seq = cursor.integer_or_skip()?,
+            Some(33) => row.hash = plain(cursor)?,
             _ => {}
         }
         Ok::<(), Invalid>(())

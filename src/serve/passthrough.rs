@@ -105,6 +105,7 @@ async fn send(
     body: Bytes,
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
+    recorder.residency(residency);
     if !residency.admits(&target.provider) {
         let why = residency.excludes(&target.id);
         return Err(GatewayError::NoEligibleTarget { why, wait: None });

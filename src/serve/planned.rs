@@ -96,6 +96,7 @@ impl Planned {
         };
         let under = caller.snapshot.under(caller.key, Some(&route));
         let budgeted = limit::budget_of(&under).is_some();
+        recorder.residency(&ruled.residency);
         let plan = ruled.plan(gateway, &route, &look, budgeted, &selection)?;
         let residency = ruled.residency;
         recorder.plan(plan.targets());

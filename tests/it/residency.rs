@@ -80,11 +80,15 @@ async fn nobody_outside_is_asked_first_or_as_a_fallback() {
             let two = two(order, [fails().await, says("outside").await], &[demand]).await;
             let answer = two.gateway.chat(&ask()).await;
             let (plan, tried, rule) = record(&two.gateway, &answer).await;
+            let told = two.gateway.audit(answer.id()).await.0["residency"].clone();
             if demand == NOTHING {
                 assert_eq!(answer.status, 200, "{}", answer.text());
                 assert!(two.outside.hits() > 0);
+                assert!(told.is_null(), "{told}");
                 continue;
             }
+            let proof = json!({ "demanded": ["kz"], "providers": { "inside": ["kz"] } });
+            assert_eq!(told, proof);
             assert_eq!(answer.status, 502, "{}", answer.text());
             assert_eq!(plan, json!(["inside/model-inside"]));
             assert!(!tried.is_empty() && tried.iter().all(|it| it == "inside/model-inside"));

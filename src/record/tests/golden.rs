@@ -65,7 +65,7 @@ fn an_answer_by_the_second_target_is_a_line() {
             r#""status":200,"outcome":"ok","reason":null,"target":"claude/haiku","provider":"claude","model":"haiku","#,
             r#""first_token_ms":400,"total_ms":900,"#,
             r#""usage":{"prompt":12,"cached":0,"cache_write":null,"reasoning":null,"completion":7,"estimated":false},"#,
-            r#""cost":null,"currency":null,"privacy":null,"dropped":null,"content":null,"#,
+            r#""cost":null,"currency":null,"privacy":null,"residency":null,"dropped":null,"content":null,"#,
             r#""config_version":"0123456789ab"}"#,
         )
     );
@@ -95,7 +95,7 @@ fn a_request_without_an_answer_is_a_line() {
             r#""reason":"no first token in time","billed":null,"upstream_id":null,"start_ms":3}],"#,
             r#""status":504,"outcome":"error","reason":"timeout","target":null,"provider":null,"model":null,"#,
             r#""first_token_ms":null,"total_ms":804,"usage":null,"#,
-            r#""cost":null,"currency":null,"privacy":null,"dropped":null,"content":null,"#,
+            r#""cost":null,"currency":null,"privacy":null,"residency":null,"dropped":null,"content":null,"#,
             r#""config_version":"0123456789ab"}"#,
         )
     );
@@ -135,7 +135,7 @@ fn a_broken_stream_and_a_cancelled_one_keep_who_answered() {
             concat!(
                 r#""target":"openai/gpt-5","provider":"openai","model":"gpt-5","#,
                 r#""first_token_ms":100,"total_ms":500,"usage":null,"#,
-                r#""cost":null,"currency":null,"privacy":null,"dropped":null,"content":null,"#,
+                r#""cost":null,"currency":null,"privacy":null,"residency":null,"dropped":null,"content":null,"#,
                 r#""config_version":"0123456789ab"}"#,
             )
         );
@@ -161,7 +161,7 @@ fn what_is_not_known_is_null() {
             r#""surface":null,"stream":null,"plan":null,"attempts":[],"#,
             r#""status":401,"outcome":"error","reason":"invalid_api_key","#,
             r#""target":null,"provider":null,"model":null,"first_token_ms":null,"total_ms":0,"#,
-            r#""usage":null,"cost":null,"currency":null,"privacy":null,"dropped":null,"content":null,"#,
+            r#""usage":null,"cost":null,"currency":null,"privacy":null,"residency":null,"dropped":null,"content":null,"#,
             r#""config_version":null}"#,
         )
     );

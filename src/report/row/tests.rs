@@ -68,7 +68,8 @@ const WRITTEN: &str = concat!(
     r#"{"target":"claude/haiku","class":"ok","status":200,"ms":849,"first_token_ms":349,"reason":null,"billed":true,"upstream_id":"x"}],"#,
     r#""status":200,"outcome":"error","reason":"timeout","target":"claude/haiku","provider":"claude","model":"haiku","#,
     r#""first_token_ms":null,"total_ms":900,"usage":{"prompt":12,"cached":0,"cache_write":null,"reasoning":3,"completion":7,"estimated":true},"#,
-    r#""cost":"0.000123","currency":"USD","privacy":{"found":{"iin":2},"action":"mask"},"dropped":["seed"],"#,
+    r#""cost":"0.000123","currency":"USD","privacy":{"found":{"iin":2},"action":"mask"},"#,
+    r#""residency":{"demanded":["kz"],"providers":{"openai":[],"claude":["eu","kz"]}},"dropped":["seed"],"#,
     r#""content":{"request":"{\"model\":\"a\",\"b\":[{}]},\"config_version\":","answer":null,"cut":false},"#,
     r#""config_version":"v","seq":7,"prev":null,"hash":"00"}"#,
 );
@@ -79,6 +80,7 @@ fn what_is_as_we_write_it_is_read_quickly_and_as_any_other_json() {
     let nulls = WRITTEN
         .replace(r#"{"prompt":12,"cached":0,"cache_write":null,"reasoning":3,"completion":7,"estimated":true}"#, "null")
         .replace(r#"{"found":{"iin":2},"action":"mask"}"#, "null")
+        .replace(r#"{"demanded":["kz"],"providers":{"openai":[],"claude":["eu","kz"]}}"#, "null")
         .replace(r#"["seed"]"#, "null")
         .replace(r#"{"request":"{\"model\":\"a\",\"b\":[{}]},\"config_version\":","answer":null,"cut":false}"#, "null")
         .replace(r#""0.000123""#, "null");

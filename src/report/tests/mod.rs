@@ -22,7 +22,7 @@ fn record(other: &Value) -> String {
         "status": 200, "outcome": "ok", "reason": null, "target": "a/m", "provider": "a", "model": "m",
         "first_token_ms": 310, "total_ms": 810,
         "usage": {"prompt": 1000, "cached": 200, "cache_write": null, "reasoning": null, "completion": 100, "estimated": false},
-        "cost": "0.0021", "currency": "USD", "privacy": null, "dropped": null, "content": null, "config_version": "v", "seq": 1, "prev": null, "hash": null
+        "cost": "0.0021", "currency": "USD", "privacy": null, "residency": null, "dropped": null, "content": null, "config_version": "v", "seq": 1, "prev": null, "hash": null
     });
     for (key, value) in other.as_object().unwrap() {
         record[key] = value.clone();
