@@ -1,6 +1,7 @@
 //! What is noted beside an audit file, in `FILE.heads`: one JSON object a line.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,29 @@ pub enum What {
         seq: u64,
         hash: Digest,
     },
+}
+
+/// For an operator's log.
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head { seq, .. } => write!(f, "the chain has come to number {seq}"),
+            Self::Gap { after, lost, why } => {
+                write!(f, "{lost} records behind number {after} are missing: {why}")
+            }
+            Self::Torn { bytes, seq, .. } => {
+                write!(f, "the beginning of a line, {bytes} bytes, was cut off")?;
+                match seq {
+                    Some(seq) => write!(f, " behind number {seq}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Anew { why } => write!(f, "a chain begins anew: {why}"),
+            Self::Removed { segment, seq, .. } => {
+                write!(f, "{segment}, which ended with number {seq}, was removed")
+            }
+        }
+    }
 }
 
 /// Why a head is noted.

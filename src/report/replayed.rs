@@ -107,7 +107,10 @@ pub fn replayed(replayed: &Replayed, out: &mut impl Write) -> io::Result<()> {
     }
     grid.write(out)?;
     writeln!(out)?;
-    let currency = replayed.currency.as_deref().unwrap_or_default();
+    let cost = match replayed.currency.as_deref() {
+        Some(currency) => format!("{} {currency}", money(&replayed.cost)),
+        None => "nothing known".into(),
+    };
     let spent: Vec<_> = (replayed.spent.iter())
         .map(|(currency, cost)| format!("{} {currency}", money(cost)))
         .collect();
@@ -118,10 +121,9 @@ pub fn replayed(replayed: &Replayed, out: &mut impl Write) -> io::Result<()> {
     };
     writeln!(
         out,
-        "{} of {} records planned: {} {currency} by the new prices, {spent} as it was",
+        "{} of {} records planned: {cost} by the new prices, {spent} as it was",
         count(replayed.planned),
         count(replayed.records),
-        money(&replayed.cost),
     )?;
     let mut said = replayed.lines.notes();
     for (why, records) in &replayed.refused {

@@ -139,7 +139,7 @@ impl FileSink {
             policy,
         };
         for what in resumed.notes {
-            tracing::warn!(path = %sink.policy.path.display(), ?what, "the audit file was not left whole");
+            tracing::warn!(path = %sink.policy.path.display(), %what, "the audit file was not left whole");
             sink.notes.note(what);
         }
         sink.note_head(Why::Start);
