@@ -164,10 +164,14 @@ fn malformed(pod: &Value) -> Vec<Problem> {
     for list in ["containers", "initContainers", "volumes"] {
         expect(spec.key(list), Value::is_array, "a list");
     }
-    for (at, _) in each(pod, "containers").chain(each(pod, "initContainers")) {
-        expect(at.clone(), Value::is_object, "an object");
+    let containers = || each(pod, "containers").chain(each(pod, "initContainers"));
+    for (at, _) in containers() {
         expect(at.key("env"), Value::is_array, "a list");
     }
+    // An item that is empty (`-`) is nothing to add to, other than a member.
+    let items = containers().chain(each(pod, "volumes"));
+    let odd = items.filter(|(_, item)| !item.is_object());
+    problems.extend(odd.map(|(at, _)| Problem::new(at, "is not an object")));
     problems
 }
 

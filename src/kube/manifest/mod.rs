@@ -173,10 +173,12 @@ impl Document {
                 warnings,
                 token_in_pod,
             }) => {
-                if patch.apply(pod) {
-                    self.changed = true;
-                    done.pods += 1;
+                if !patch.apply(pod) {
+                    problems.push(about("has a place where the sidecar does not fit".to_owned()));
+                    return;
                 }
+                self.changed = true;
+                done.pods += 1;
                 done.warnings.extend(warnings.into_iter().map(about));
                 if token_in_pod {
                     let message = "holds a new token in clear: name a secret by `pillion.dev/token-secret` for a manifest that is kept";

@@ -187,8 +187,64 @@ fn what_is_in_the_way_is_told() {
             "metadata.annotations: is not an object",
         ),
         ("/spec", json!(null), "spec: is missing"),
+        (
+            "/spec/containers/-",
+            json!(null),
+            "spec.containers[1]: is not an object",
+        ),
+        (
+            "/spec/initContainers",
+            json!([null]),
+            "spec.initContainers[0]: is not an object",
+        ),
     ] {
         let told = refused(&with(path, value));
         assert!(told.contains(said), "{told}");
+    }
+}
+
+/// Each place in a value, itself included.
+fn places(value: &Value, at: &Pointer, all: &mut Vec<Pointer>) {
+    all.push(at.clone());
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                places(value, &at.key(name), all);
+            }
+        }
+        Value::Array(items) => {
+            for (nth, value) in items.iter().enumerate() {
+                places(value, &at.index(nth), all);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn a_pod_of_any_shape_is_refused_or_its_patch_fits() {
+    let proxy = json!([{ "name": "HTTP_PROXY", "value": "p" }, { "name": "NO_PROXY", "value": "a" }]);
+    let ports = json!([{ "name": "http", "containerPort": 80 }]);
+    let pod = json!({
+        "metadata": { "labels": { "app": "a" }, "annotations": { "pillion.dev/containers": "app,first" } },
+        "spec": {
+            "containers": [{ "name": "app", "env": proxy, "ports": ports }],
+            "initContainers": [{ "name": "first", "env": proxy }],
+            "volumes": [{ "name": "data", "emptyDir": {} }],
+            "os": { "name": "linux" },
+        },
+    });
+    let mut all = Vec::new();
+    places(&pod, &Pointer::root(), &mut all);
+    for at in &all {
+        for other in [json!(null), json!(1), json!("x"), json!([]), json!({}), json!([null])] {
+            let mut pod = pod.clone();
+            *pod.pointer_mut(at.as_str()).unwrap() = other;
+            for settings in [settings(), classic()] {
+                if let Ok(Decision::Inject { patch, .. }) = inject(&pod, &settings, &token()) {
+                    assert!(patch.apply(&mut pod.clone()), "{pod}");
+                }
+            }
+        }
     }
 }
