@@ -175,6 +175,14 @@ fn malformed(pod: &Value) -> Vec<Problem> {
     problems
 }
 
+/// The containers that run while the sidecar does: not the init containers that have ended before a classic one
+/// starts.
+fn beside(pod: &Value, native: bool) -> impl Iterator<Item = (Pointer, &Value)> {
+    let init = each(pod, "initContainers");
+    let init = init.filter(move |(_, it)| native || it["restartPolicy"] == "Always");
+    each(pod, "containers").chain(init)
+}
+
 /// What of the pod stands in the sidecar's way.
 fn conflicts(pod: &Value, asked: &Asked) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -187,7 +195,7 @@ fn conflicts(pod: &Value, asked: &Asked) -> Vec<Problem> {
             ));
         }
     }
-    for (at, container) in each(pod, "containers") {
+    for (at, container) in beside(pod, asked.native) {
         let ports = container["ports"]
             .as_array()
             .map(Vec::as_slice)

@@ -138,6 +138,10 @@ fn some_pods_are_left() {
         assert_eq!(left(&pod), why, "{path}");
     }
     injected(&with("/spec/hostNetwork", json!(false)));
+    injected(&with(
+        "/spec/nodeSelector",
+        json!({ "kubernetes.io/os": "linux" }),
+    ));
 }
 
 #[test]
@@ -201,6 +205,23 @@ fn what_is_in_the_way_is_told() {
         let told = refused(&with(path, value));
         assert!(told.contains(said), "{told}");
     }
+}
+
+#[test]
+fn a_port_is_in_the_way_of_what_runs_beside_it() {
+    let ends = json!([{ "name": "first", "ports": [{ "containerPort": 4100 }] }]);
+    let mut stays = ends.clone();
+    stays[0]["restartPolicy"] = "Always".into();
+    let [ends, stays] = [ends, stays].map(|init| with("/spec/initContainers", init));
+    let said = "spec.initContainers[0].ports[0]: is a port of the sidecar's";
+    for told in [
+        refused(&ends),
+        refused(&stays),
+        refused_with(&stays, &classic()),
+    ] {
+        assert!(told.starts_with(said), "{told}");
+    }
+    injected_with(&ends, &classic());
 }
 
 /// Each place in a value, itself included.
