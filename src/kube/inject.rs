@@ -144,7 +144,13 @@ fn left(pod: &Value) -> Option<Leave> {
     if pod["spec"]["hostNetwork"] == true {
         return Some(Leave::HostNetwork);
     }
-    (text(&["spec", "os", "name"]) == Some("windows")).then_some(Leave::Windows)
+    let system: [&[&str]; 3] = [
+        &["spec", "os", "name"],
+        &["spec", "nodeSelector", "kubernetes.io/os"],
+        &["spec", "nodeSelector", "beta.kubernetes.io/os"],
+    ];
+    let is_windows = system.iter().any(|path| text(path) == Some("windows"));
+    is_windows.then_some(Leave::Windows)
 }
 
 /// Where something has another shape than what is to be added there.

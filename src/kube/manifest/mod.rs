@@ -174,7 +174,9 @@ impl Document {
                 token_in_pod,
             }) => {
                 if !patch.apply(pod) {
-                    problems.push(about("has a place where the sidecar does not fit".to_owned()));
+                    problems.push(about(
+                        "has a place where the sidecar does not fit".to_owned(),
+                    ));
                     return;
                 }
                 self.changed = true;

@@ -114,6 +114,11 @@ fn some_pods_are_left() {
         ("/spec/hostNetwork", json!(true), Leave::HostNetwork),
         ("/spec/os", json!({ "name": "windows" }), Leave::Windows),
         (
+            "/spec/nodeSelector",
+            json!({ "kubernetes.io/os": "windows" }),
+            Leave::Windows,
+        ),
+        (
             "/spec/containers/-",
             json!({ "name": "pillion" }),
             Leave::HasContainer,
@@ -244,7 +249,8 @@ fn places(value: &Value, at: &Pointer, all: &mut Vec<Pointer>) {
 
 #[test]
 fn a_pod_of_any_shape_is_refused_or_its_patch_fits() {
-    let proxy = json!([{ "name": "HTTP_PROXY", "value": "p" }, { "name": "NO_PROXY", "value": "a" }]);
+    let proxy =
+        json!([{ "name": "HTTP_PROXY", "value": "p" }, { "name": "NO_PROXY", "value": "a" }]);
     let ports = json!([{ "name": "http", "containerPort": 80 }]);
     let pod = json!({
         "metadata": { "labels": { "app": "a" }, "annotations": { "pillion.dev/containers": "app,first" } },
@@ -258,7 +264,14 @@ fn a_pod_of_any_shape_is_refused_or_its_patch_fits() {
     let mut all = Vec::new();
     places(&pod, &Pointer::root(), &mut all);
     for at in &all {
-        for other in [json!(null), json!(1), json!("x"), json!([]), json!({}), json!([null])] {
+        for other in [
+            json!(null),
+            json!(1),
+            json!("x"),
+            json!([]),
+            json!({}),
+            json!([null]),
+        ] {
             let mut pod = pod.clone();
             *pod.pointer_mut(at.as_str()).unwrap() = other;
             for settings in [settings(), classic()] {

@@ -90,7 +90,10 @@ fn nothing_is_printed_of_what_is_wrong() {
     );
     let (code, _, said) = inject(&[], "");
     assert_eq!(code, 2, "{said}");
-    assert!(said.contains("--filename <FILE>|--tls-cert <FILE>"), "{said}");
+    assert!(
+        said.contains("--filename <FILE>|--tls-cert <FILE>"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
