@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::names::{ANNOTATIONS, INJECT, LABELS, PREFIX};
+use super::names::{ANNOTATIONS, DONE, INJECT, LABELS, PREFIX, STATUS};
 use super::quantity::Quantity;
 use super::settings::{Entry, Native, Profile, Sdk, Settings, Usual, source, text};
 use super::{Pointer, Problem};
@@ -50,6 +50,12 @@ pub(super) fn read(pod: &Value, settings: &Settings) -> Result<Asked, Vec<Proble
         let at = Pointer::root().keys(&["metadata", LABELED, INJECT]);
         let problem = Problem::new(at, format!("`{word}` is neither `true` nor `false`"));
         reader.problems.push(problem);
+    }
+    // Of one that has been seen to, nothing is read.
+    if let Some(word) = of(pod, ANNOTATED, STATUS) {
+        let message = format!("`{word}` is not `{DONE}`, which the injector sets");
+        let problem = Problem::new(annotation("status"), message);
+        reader.problems.push(problem.hinting("take it out"));
     }
     let mut profile = settings.usual.clone();
     if let Some(named) = reader.read("profile", |name| known_profile(settings, name)) {

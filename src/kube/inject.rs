@@ -126,7 +126,7 @@ pub fn inject(
 
 fn left(pod: &Value) -> Option<Leave> {
     let text = |path: &[&str]| Pointer::root().keys(path).of(pod).and_then(Value::as_str);
-    if text(&["metadata", "annotations", STATUS]).is_some() {
+    if text(&["metadata", "annotations", STATUS]) == Some(DONE) {
         return Some(Leave::Injected);
     }
     if is_opted_out(pod) {

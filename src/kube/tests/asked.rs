@@ -73,6 +73,12 @@ fn what_is_wrong_is_refused_with_what_was_meant() {
             "false",
             "is not an annotation of ours; it is a label",
         ),
+        ("status", "", "`` is not `injected`"),
+        (
+            "status",
+            "pending",
+            "metadata.annotations[pillion.dev/status]: `pending` is not `injected`, which the injector sets; take it out",
+        ),
         (
             "cpu-request",
             "fast",
