@@ -68,6 +68,8 @@ impl fmt::Display for Note {
 #[derive(Debug, Default)]
 pub struct Injected {
     pub pods: usize,
+    /// Pods that stay as they are.
+    pub left: usize,
     pub warnings: Vec<Note>,
 }
 
@@ -98,8 +100,12 @@ impl Manifest {
             let Some(value) = &document.value else {
                 continue;
             };
-            for found in pods(value) {
-                document.inject(&found, settings, &mint()?, &mut done, &mut problems);
+            let pods = pods(value);
+            for found in &pods.elsewhere {
+                done.warnings.push(document.unknown(found));
+            }
+            for found in &pods.found {
+                document.inject(found, settings, &mint()?, &mut done, &mut problems);
             }
         }
         Ok(if problems.is_empty() {
@@ -141,6 +147,18 @@ impl Manifest {
 }
 
 impl Document {
+    /// About an object that has templates of pods where only its own controller looks for them.
+    fn unknown(&self, found: &Found) -> Note {
+        let name = name(self.value.as_ref().unwrap_or(&Value::Null), &found.owner);
+        Note {
+            at: position(&self.positions, &found.pod),
+            path: found.pod.to_string(),
+            message: format!(
+                "{name} is left: it has its pods elsewhere than at spec.template; the webhook sees them when they are made"
+            ),
+        }
+    }
+
     fn inject(
         &mut self,
         found: &Found,
@@ -164,10 +182,12 @@ impl Document {
             return;
         };
         match inject(pod, settings, token) {
-            Ok(Decision::Leave(why)) if why.is_surprising() => {
-                done.warnings.push(about(format!("gets no sidecar: {why}")));
+            Ok(Decision::Leave(why)) => {
+                done.left += 1;
+                if why.is_surprising() {
+                    done.warnings.push(about(format!("gets no sidecar: {why}")));
+                }
             }
-            Ok(Decision::Leave(_)) => {}
             Ok(Decision::Inject {
                 patch,
                 warnings,

@@ -349,6 +349,32 @@ fn every_kind_of_workload_has_its_place() {
 }
 
 #[test]
+fn an_object_whose_pods_are_elsewhere_is_left_and_told() {
+    let text = "apiVersion: batch.volcano.sh/v1alpha1
+kind: Job
+metadata: { name: train }
+spec:
+  tasks:
+  - template: { spec: { containers: [{ name: a }] } }
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: { name: chat }
+spec:
+  template:
+    metadata: { labels: { pillion.dev/inject: \"false\" } }
+    spec: { containers: [{ name: a }] }
+";
+    let mut manifest = Manifest::read(text).unwrap();
+    let done = injected(&mut manifest).unwrap();
+    assert_eq!((done.pods, done.left), (0, 1));
+    let said = done.warnings[0].to_string();
+    let expected = "6:5: spec.tasks[0].template: Job train is left: it has its pods elsewhere";
+    assert!(said.starts_with(expected), "{said}");
+    assert_eq!(manifest.write(Format::Yaml), text);
+}
+
+#[test]
 fn problems_are_told_with_their_place_and_nothing_is_to_be_used_then() {
     let text = MANIFEST
         .replace("      labels: { app: chat }", "      annotations:\n        pillion.dev/memory-limit: lots\n        pillion.dev/imgae: x")
