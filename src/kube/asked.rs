@@ -70,7 +70,7 @@ pub(super) fn read(pod: &Value, settings: &Settings) -> Result<Asked, Vec<Proble
     reader.set(
         &mut profile.resources.memory_limit,
         "memory-limit",
-        Quantity::try_new,
+        Quantity::memory_limit,
     );
     reader.set(&mut profile.sdks, "env-sdks", sdks);
     reader.set(&mut profile.native, "native-sidecar", |word| {
