@@ -1,7 +1,9 @@
 //! What an injector was told: how the sidecar is to be, where no annotation of the pod says otherwise.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
+use std::path::Path;
 
 use super::quantity::Quantity;
 use crate::source::SourceUrl;
@@ -90,6 +92,9 @@ pub enum Usual {
     Value,
 }
 
+/// How the files end that a sidecar reads: it knows their format by that.
+const FORMATS: &[&str] = &["yaml", "yml", "toml", "json"];
+
 /// Major and minor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KubernetesVersion(u32, u32);
@@ -144,8 +149,8 @@ impl Entry {
     ///
     /// # Errors
     /// It is neither, for the operator.
-    pub fn try_new(text: &str, usual: Usual) -> Result<Self, String> {
-        let usual = usual.key();
+    pub fn try_new(text: &str, of: Usual) -> Result<Self, String> {
+        let usual = of.key();
         let (name, key) = text.split_once('/').unwrap_or((text, usual));
         let is_name = !name.is_empty()
             && name.len() <= 253
@@ -162,6 +167,16 @@ impl Entry {
         if !is_name || !is_key {
             return Err(format!(
                 "`{text}` is not `NAME/KEY`, nor a `NAME` for the key `{usual}`"
+            ));
+        }
+        let extension = Path::new(key).extension().and_then(OsStr::to_str);
+        let is_known = FORMATS
+            .iter()
+            .any(|known| extension.is_some_and(|it| it.eq_ignore_ascii_case(known)));
+        if matches!(of, Usual::Config) && !is_known {
+            return Err(format!(
+                "`{key}` has none of the extensions .{}",
+                FORMATS.join(", .")
             ));
         }
         Ok(Self {
@@ -316,6 +331,19 @@ mod tests {
             });
             assert_eq!(read, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_configuration_has_a_format() {
+        for key in ["c", "c/a.yaml", "c/a.yml", "c/b.c.TOML", "c/a.json"] {
+            assert!(Entry::try_new(key, Usual::Config).is_ok(), "{key}");
+        }
+        for key in ["c/prod.conf", "c/pillion", "c/.yaml", "c/a.yaml.bak"] {
+            let why = Entry::try_new(key, Usual::Config).unwrap_err();
+            let said = "has none of the extensions .yaml, .yml, .toml, .json";
+            assert!(why.ends_with(said), "{why}");
+        }
+        assert!(Entry::try_new("c/prod.conf", Usual::Ca).is_ok());
     }
 
     #[test]

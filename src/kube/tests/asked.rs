@@ -103,6 +103,11 @@ fn what_is_wrong_is_refused_with_what_was_meant() {
         ("config", "A", "`A` is not `NAME/KEY`"),
         (
             "config",
+            "cm/prod.conf",
+            "`prod.conf` has none of the extensions .yaml,",
+        ),
+        (
+            "config",
             "redis://:canary@r/0/k",
             "names a user or holds a password",
         ),
