@@ -263,16 +263,22 @@ pub fn source(url: &str) -> Result<String, String> {
     Ok(url.to_owned())
 }
 
+/// The most of a [`text`], in bytes.
+const LONGEST: usize = 1024;
+
 /// Text for an image, a team and the like: one word.
 ///
 /// # Errors
 /// It is none, for the operator.
 pub fn text(text: &str) -> Result<String, String> {
-    if text.is_empty()
-        || text.len() > 1024
-        || text.chars().any(|c| c.is_whitespace() || c.is_control())
-    {
-        return Err("is empty or has white space in it".to_owned());
+    if text.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("has white space or a control character in it".to_owned());
+    }
+    if text.len() > LONGEST {
+        return Err(format!("is longer than {LONGEST} bytes"));
     }
     Ok(text.to_owned())
 }
@@ -331,6 +337,20 @@ mod tests {
             });
             assert_eq!(read, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_that_is_none_is_told_why() {
+        let long = "é".repeat(LONGEST / 2 + 1);
+        for (wrong, why) in [
+            ("", "is empty"),
+            ("a b", "has white space or a control character in it"),
+            ("a\u{7}", "has white space or a control character in it"),
+            (&long, "is longer than 1024 bytes"),
+        ] {
+            assert_eq!(text(wrong).unwrap_err(), why);
+        }
+        assert!(text(&long[2..]).is_ok());
     }
 
     #[test]

@@ -86,7 +86,7 @@ fn what_is_wrong_is_refused_with_what_was_meant() {
         ),
         ("memory-limit", "0", "`0` is not an amount"),
         ("memory-limit", "128m", "`128m` of memory is too little"),
-        ("image", "a b", "is empty or has white space"),
+        ("image", "a b", "has white space or a control"),
         (
             "env-sdks",
             "openai,gemini",
