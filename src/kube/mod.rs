@@ -12,6 +12,7 @@ mod admission;
 mod application;
 mod asked;
 mod inject;
+mod json;
 pub mod manifest;
 pub mod names;
 mod patch;

@@ -1,7 +1,7 @@
 //! Manifests: texts of one or more objects, in YAML or JSON.
 //!
-//! An object that is not changed keeps its text to the byte, comments included. Of one that is, the value is
-//! written anew. Never here: files.
+//! An object that is not changed keeps its text to the byte, comments included, where that is in the format that is
+//! asked for. Of any other the value is written. Never here: files.
 
 mod read;
 mod scalar;
@@ -29,6 +29,8 @@ pub struct Manifest {
 #[derive(Debug)]
 struct Document {
     text: String,
+    /// Of the text.
+    format: Format,
     /// `None` where the text is empty or a comment.
     value: Option<Value>,
     /// Of each member and each item.
@@ -119,19 +121,21 @@ impl Manifest {
     pub fn write(&self, format: Format) -> String {
         let mut out = String::new();
         for (nth, document) in self.documents.iter().enumerate() {
+            let is_kept = !document.changed && document.format == format;
             match (format, &document.value) {
+                (Format::Json, None) => continue,
+                (Format::Json, Some(_)) if is_kept => out.push_str(&document.text),
                 (Format::Json, Some(value)) => {
                     out.push_str(&serde_json::to_string_pretty(value).unwrap_or_default());
                 }
-                (Format::Json, None) => continue,
-                (Format::Yaml, Some(value)) if document.changed => {
+                (Format::Yaml, Some(value)) if !is_kept => {
                     if nth > 0 || document.text.starts_with("---") {
                         out.push_str("---\n");
                     }
                     write::yaml(value, &mut out);
                 }
                 (Format::Yaml, _) => {
-                    // What was JSON before has no line of its own to begin at.
+                    // After `...` a document may begin without it.
                     if nth > 0 && !document.text.starts_with("---") {
                         out.push_str("---\n");
                     }

@@ -244,6 +244,7 @@ fn what_is_no_manifest_is_told_with_its_place() {
     for (text, said) in [
         ("a: [1, 2\nb: 3\n", "is not YAML"),
         ("a: 1\na: 2\n", "2:1: a: is written twice"),
+        ("{\"a\": 1,\n\"a\": 2}\n", "2:1: a: is written twice"),
         ("a: !Ref b\n", "1:"),
         ("a: &a [*a]\n", "is an alias of something that holds it"),
         ("? [a]\n: 1\n", "has a key that is not text"),
@@ -326,6 +327,23 @@ fn workloads_are_injected_and_the_rest_keeps_its_text() {
 
     let json = manifest.write(Format::Json);
     assert_eq!(values(&json), values(&once));
+}
+
+#[test]
+fn json_is_kept_as_json() {
+    let map = "{\n\t\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\",\n\t\"number\": 1.10, \"t\": \"\\ud83d\\ude00\" }";
+    let pod =
+        json!({ "apiVersion": "v1", "kind": "Pod", "spec": { "containers": [{ "name": "app" }] } });
+    let mut manifest = Manifest::read(&format!(" {map}\n{pod}\n")).unwrap();
+    assert_eq!(injected(&mut manifest).unwrap().pods, 1);
+    let json = manifest.write(Format::Json);
+    assert!(json.starts_with(&format!("{map}\n{{\n")), "{json}");
+    let yaml = manifest.write(Format::Yaml);
+    assert!(
+        yaml.starts_with("apiVersion: v1\nkind: ConfigMap\nnumber: 1.1\n"),
+        "{yaml}"
+    );
+    assert_eq!(values(&json), values(&yaml));
 }
 
 #[test]
