@@ -21,7 +21,7 @@ use super::StartError;
 use super::life::{LOOK, Signals};
 use crate::body::{self, Body};
 use crate::config;
-use crate::kube::{self, Mint, Settings};
+use crate::kube::{self, Mint, Room, Settings};
 use crate::listen::{self, Connections, Peer, Phase};
 use crate::live::{Live, Publisher};
 use crate::stamp::Stamp;
@@ -68,8 +68,10 @@ impl Webhook {
         let is_ready = Arc::new(AtomicBool::new(true));
         let (tasks_of_requests, says_ready, mint) =
             (tasks.clone(), Arc::clone(&is_ready), self.mint);
+        let room = Arc::new(Room::default());
         let service = move |request: Request<Incoming>, peer: Peer| {
             let (tasks, is_ready) = (tasks_of_requests.clone(), Arc::clone(&says_ready));
+            let room = Arc::clone(&room);
             let settings = settings.current();
             async move {
                 if peer.crowded {
@@ -79,7 +81,7 @@ impl Webhook {
                     return refusal(StatusCode::BAD_REQUEST, "not well-formed HTTP\n");
                 }
                 let is_ready = is_ready.load(Ordering::Relaxed);
-                kube::respond(request, &settings, mint, is_ready, &tasks).await
+                kube::respond(request, &settings, mint, is_ready, &room, &tasks).await
             }
         };
         tasks.spawn(listen::serve_tls(

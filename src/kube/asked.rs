@@ -28,6 +28,9 @@ pub(super) fn is_opted_out(pod: &Value) -> bool {
 const LABELED: &str = "labels";
 const ANNOTATED: &str = "annotations";
 
+/// The most of an annotation of ours, in bytes: the names of as many containers as a pod may have.
+const LONGEST: usize = 16 << 10;
+
 /// Of the service, where no label of ours names it, in this order.
 const SERVICES: &[&str] = &["app.kubernetes.io/name", "app"];
 
@@ -221,7 +224,12 @@ impl Reader<'_> {
         meaning: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
         let value = of(self.pod, ANNOTATED, &format!("{PREFIX}{name}"))?;
-        match meaning(value.trim()) {
+        let meant = if value.len() > LONGEST {
+            Err(format!("is longer than {LONGEST} bytes"))
+        } else {
+            meaning(value.trim())
+        };
+        match meant {
             Ok(meant) => Some(meant),
             Err(why) => {
                 self.problems.push(Problem::new(annotation(name), why));

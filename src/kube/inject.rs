@@ -11,6 +11,9 @@ use super::patch::{Draft, Patch};
 use super::settings::Settings;
 use super::{PodToken, Pointer, Problem, each, sidecar};
 
+/// Many times what a node runs. What is added to a container is many times what an empty one is written in.
+const MOST_CONTAINERS: usize = 256;
+
 /// What becomes of a pod.
 #[derive(Debug)]
 pub enum Decision {
@@ -175,6 +178,10 @@ fn malformed(pod: &Value) -> Vec<Problem> {
         expect(at.key("env"), Value::is_array, "a list");
     }
     // An item that is empty (`-`) is nothing to add to, other than a member.
+    if containers().nth(MOST_CONTAINERS).is_some() {
+        let message = format!("has more than {MOST_CONTAINERS} containers");
+        problems.push(Problem::new(spec, message));
+    }
     let items = containers().chain(each(pod, "volumes"));
     let odd = items.filter(|(_, item)| !item.is_object());
     problems.extend(odd.map(|(at, _)| Problem::new(at, "is not an object")));

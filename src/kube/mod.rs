@@ -37,7 +37,7 @@ pub use settings::{
     text,
 };
 pub use sidecar::FIXED;
-pub use webhook::{Mint, respond};
+pub use webhook::{Mint, Room, respond};
 pub use workload::{Found, Pods, pods};
 
 /// The token of one pod, and its hash.
