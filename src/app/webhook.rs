@@ -27,8 +27,10 @@ use crate::live::{Live, Publisher};
 use crate::stamp::Stamp;
 use crate::tasks::Tasks;
 
-/// API servers keep a few connections each.
+/// API servers keep a few connections each, and one more for each review at a time.
 const CONNECTIONS: usize = 1024;
+/// API servers go on to TLS, and to their request, at once.
+const HEAD: Duration = Duration::from_secs(2);
 /// After the order to end, connections are accepted for so long: API servers learn late that we are gone.
 const LAME_DUCK: Duration = Duration::from_secs(3);
 /// What runs then has this long; an answer takes milliseconds.
@@ -87,8 +89,11 @@ impl Webhook {
         tasks.spawn(listen::serve_tls(
             listener,
             identity,
-            listen::Settings::default(),
-            Connections::at_most(CONNECTIONS),
+            listen::Settings {
+                head: HEAD,
+                ..listen::Settings::default()
+            },
+            Connections::giving_way(CONNECTIONS),
             tasks.clone(),
             serving,
             service,
