@@ -21,14 +21,16 @@ use super::StartError;
 use super::life::{LOOK, Signals};
 use crate::body::{self, Body};
 use crate::config;
-use crate::kube::{self, Mint, Settings};
+use crate::kube::{self, Mint, Room, Settings};
 use crate::listen::{self, Connections, Peer, Phase};
 use crate::live::{Live, Publisher};
 use crate::stamp::Stamp;
 use crate::tasks::Tasks;
 
-/// API servers keep a few connections each.
+/// API servers keep a few connections each, and one more for each review at a time.
 const CONNECTIONS: usize = 1024;
+/// API servers go on to TLS, and to their request, at once.
+const HEAD: Duration = Duration::from_secs(2);
 /// After the order to end, connections are accepted for so long: API servers learn late that we are gone.
 const LAME_DUCK: Duration = Duration::from_secs(3);
 /// What runs then has this long; an answer takes milliseconds.
@@ -68,8 +70,10 @@ impl Webhook {
         let is_ready = Arc::new(AtomicBool::new(true));
         let (tasks_of_requests, says_ready, mint) =
             (tasks.clone(), Arc::clone(&is_ready), self.mint);
+        let room = Arc::new(Room::default());
         let service = move |request: Request<Incoming>, peer: Peer| {
             let (tasks, is_ready) = (tasks_of_requests.clone(), Arc::clone(&says_ready));
+            let room = Arc::clone(&room);
             let settings = settings.current();
             async move {
                 if peer.crowded {
@@ -79,14 +83,17 @@ impl Webhook {
                     return refusal(StatusCode::BAD_REQUEST, "not well-formed HTTP\n");
                 }
                 let is_ready = is_ready.load(Ordering::Relaxed);
-                kube::respond(request, &settings, mint, is_ready, &tasks).await
+                kube::respond(request, &settings, mint, is_ready, &room, &tasks).await
             }
         };
         tasks.spawn(listen::serve_tls(
             listener,
             identity,
-            listen::Settings::default(),
-            Connections::at_most(CONNECTIONS),
+            listen::Settings {
+                head: HEAD,
+                ..listen::Settings::default()
+            },
+            Connections::giving_way(CONNECTIONS),
             tasks.clone(),
             serving,
             service,

@@ -160,7 +160,16 @@ fn offline(
                 for warning in injected.warnings {
                     tracing::warn!("{name}:{warning}");
                 }
-                tracing::info!(pods = injected.pods, "{name}: injected");
+                match (injected.pods, injected.left) {
+                    (0, 0) => tracing::warn!(
+                        "{name}: nothing was injected: it has no place for a sidecar"
+                    ),
+                    (0, left) => tracing::warn!(
+                        left,
+                        "{name}: nothing was injected: its pods are left as they are"
+                    ),
+                    (pods, _) => tracing::info!(pods, "{name}: injected"),
+                }
                 if !printed.is_empty() && format == Format::Yaml {
                     printed.push_str("---\n");
                 }

@@ -104,7 +104,7 @@ fn profile(
     );
     set(
         &mut resources.memory_limit,
-        meant(table, "memory_limit", Quantity::try_new, report),
+        meant(table, "memory_limit", Quantity::memory_limit, report),
     );
     set_some(
         &mut resources.cpu_limit,

@@ -4,14 +4,24 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::inject::{Decision, inject};
+use super::json::Tree;
 use super::settings::Settings;
 use super::{PodToken, Problem};
 
-/// The largest review that is read: an object has 3 MiB at most, and comes with its surroundings.
-pub(super) const MOST: usize = 8 << 20;
+/// The largest review that is read, in bytes: an API server takes requests of 3 MiB, and keeps objects of half
+/// of that.
+pub(super) const MOST: usize = 3 << 20;
+
+/// The values in a pod; one with ten containers that have a hundred variables each has 7000, with what the API
+/// server notes of them.
+const VALUES: usize = 30_000;
+
+/// The most of a refusal, in bytes.
+const LONGEST_REFUSAL: usize = 4096;
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
@@ -21,15 +31,16 @@ const LONGEST_WARNING: usize = 256;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Review {
+struct Review<'a> {
     api_version: String,
     kind: String,
-    request: Option<Request>,
+    #[serde(borrow)]
+    request: Option<Request<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Request {
+struct Request<'a> {
     uid: String,
     kind: Kind,
     #[serde(default)]
@@ -37,8 +48,9 @@ struct Request {
     operation: String,
     #[serde(default)]
     namespace: String,
-    #[serde(default)]
-    object: Value,
+    /// Read only where it is to be decided about; others are not, such as `oldObject`.
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -68,7 +80,7 @@ pub(super) enum Outcome {
 /// # Errors
 /// It is no review, for who sent it.
 pub(super) fn answer(body: &[u8], settings: &Settings, token: &PodToken) -> Result<Answer, String> {
-    let review: Review =
+    let review: Review<'_> =
         serde_json::from_slice(body).map_err(|error| format!("the body is no {KIND}: {error}"))?;
     if review.kind != KIND || review.api_version != API_VERSION {
         let (version, kind) = (review.api_version, review.kind);
@@ -80,20 +92,21 @@ pub(super) fn answer(body: &[u8], settings: &Settings, token: &PodToken) -> Resu
     if request.uid.is_empty() {
         return Err("the request has no uid".to_owned());
     }
-    let metadata = &request.object["metadata"];
-    let name = ["name", "generateName"];
-    let name = name
-        .iter()
-        .find_map(|name| metadata[*name].as_str().filter(|it| !it.is_empty()));
-    let pod = name.unwrap_or_default().to_owned();
     let mut response = json!({ "uid": request.uid, "allowed": true });
+    let mut pod = String::new();
     let outcome = match other_than_a_new_pod(&request) {
         Some(what) => {
             let why = format!("it is {what}, and only new pods are seen to");
-            response["warnings"] = json!([warning(&format!("pillion: {why}"))]);
+            response["warnings"] = json!([cut(&format!("pillion: {why}"), LONGEST_WARNING)]);
             Outcome::Left(why)
         }
-        None => decide(&request.object, settings, token, &mut response),
+        None => match object(request.object) {
+            Ok(object) => {
+                pod = name(&object);
+                decide(&object, settings, token, &mut response)
+            }
+            Err(why) => refuse(&why, &mut response),
+        },
     };
     Ok(Answer {
         review: json!({ "apiVersion": API_VERSION, "kind": KIND, "response": response }),
@@ -103,7 +116,21 @@ pub(super) fn answer(body: &[u8], settings: &Settings, token: &PodToken) -> Resu
     })
 }
 
-fn other_than_a_new_pod(request: &Request) -> Option<String> {
+fn object(raw: Option<&RawValue>) -> Result<Value, String> {
+    let text = raw.map_or("null", RawValue::get);
+    let read = serde_json::from_str::<Tree<VALUES>>(text);
+    read.map(|Tree(object)| object)
+        .map_err(|error| format!("the pod cannot be read: {error}"))
+}
+
+/// By its name, or by how it will begin.
+fn name(pod: &Value) -> String {
+    let names = ["name", "generateName"].map(|name| pod["metadata"][name].as_str());
+    let name = names.into_iter().flatten().find(|name| !name.is_empty());
+    name.unwrap_or_default().to_owned()
+}
+
+fn other_than_a_new_pod(request: &Request<'_>) -> Option<String> {
     let Kind { group, kind } = &request.kind;
     if kind != "Pod" || !group.is_empty() || !request.sub_resource.is_empty() {
         let part = if request.sub_resource.is_empty() {
@@ -124,7 +151,8 @@ fn decide(pod: &Value, settings: &Settings, token: &PodToken, response: &mut Val
             let patch = patch.to_json().to_string();
             response["patchType"] = "JSONPatch".into();
             response["patch"] = STANDARD.encode(patch).into();
-            let warnings = warnings.iter().map(|it| warning(&format!("pillion: {it}")));
+            let warnings = warnings.iter();
+            let warnings = warnings.map(|it| cut(&format!("pillion: {it}"), LONGEST_WARNING));
             let warnings: Vec<_> = warnings.collect();
             if !warnings.is_empty() {
                 response["warnings"] = warnings.into();
@@ -134,26 +162,31 @@ fn decide(pod: &Value, settings: &Settings, token: &PodToken, response: &mut Val
         Ok(Decision::Leave(why)) => {
             if why.is_surprising() {
                 let text = format!("pillion: this pod gets no sidecar: {why}");
-                response["warnings"] = json!([warning(&text)]);
+                response["warnings"] = json!([cut(&text, LONGEST_WARNING)]);
             }
             Outcome::Left(why.to_string())
         }
         Err(problems) => {
             let said: Vec<_> = problems.iter().map(Problem::to_string).collect();
-            let said = said.join("; ");
-            response["allowed"] = false.into();
-            response["status"] = json!({
-                "code": 422,
-                "reason": "Invalid",
-                "message": format!("pillion cannot be injected: {said}"),
-            });
-            Outcome::Refused(said)
+            refuse(&said.join("; "), response)
         }
     }
 }
 
-fn warning(text: &str) -> String {
-    let mut end = text.len().min(LONGEST_WARNING);
+fn refuse(why: &str, response: &mut Value) -> Outcome {
+    let why = cut(why, LONGEST_REFUSAL);
+    response["allowed"] = false.into();
+    response["status"] = json!({
+        "code": 422,
+        "reason": "Invalid",
+        "message": format!("pillion cannot be injected: {why}"),
+    });
+    Outcome::Refused(why)
+}
+
+/// No more of a text than so many bytes.
+fn cut(text: &str, most: usize) -> String {
+    let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

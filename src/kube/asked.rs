@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::names::{ANNOTATIONS, INJECT, LABELS, PREFIX};
+use super::names::{ANNOTATIONS, DONE, INJECT, LABELS, PREFIX, STATUS};
 use super::quantity::Quantity;
 use super::settings::{Entry, Native, Profile, Sdk, Settings, Usual, source, text};
 use super::{Pointer, Problem};
@@ -28,6 +28,9 @@ pub(super) fn is_opted_out(pod: &Value) -> bool {
 const LABELED: &str = "labels";
 const ANNOTATED: &str = "annotations";
 
+/// The most of an annotation of ours, in bytes: the names of as many containers as a pod may have.
+const LONGEST: usize = 16 << 10;
+
 /// Of the service, where no label of ours names it, in this order.
 const SERVICES: &[&str] = &["app.kubernetes.io/name", "app"];
 
@@ -51,6 +54,12 @@ pub(super) fn read(pod: &Value, settings: &Settings) -> Result<Asked, Vec<Proble
         let problem = Problem::new(at, format!("`{word}` is neither `true` nor `false`"));
         reader.problems.push(problem);
     }
+    // Of one that has been seen to, nothing is read.
+    if let Some(word) = of(pod, ANNOTATED, STATUS) {
+        let message = format!("`{word}` is not `{DONE}`, which the injector sets");
+        let problem = Problem::new(annotation("status"), message);
+        reader.problems.push(problem.hinting("take it out"));
+    }
     let mut profile = settings.usual.clone();
     if let Some(named) = reader.read("profile", |name| known_profile(settings, name)) {
         profile = named;
@@ -64,7 +73,7 @@ pub(super) fn read(pod: &Value, settings: &Settings) -> Result<Asked, Vec<Proble
     reader.set(
         &mut profile.resources.memory_limit,
         "memory-limit",
-        Quantity::try_new,
+        Quantity::memory_limit,
     );
     reader.set(&mut profile.sdks, "env-sdks", sdks);
     reader.set(&mut profile.native, "native-sidecar", |word| {
@@ -215,7 +224,12 @@ impl Reader<'_> {
         meaning: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
         let value = of(self.pod, ANNOTATED, &format!("{PREFIX}{name}"))?;
-        match meaning(value.trim()) {
+        let meant = if value.len() > LONGEST {
+            Err(format!("is longer than {LONGEST} bytes"))
+        } else {
+            meaning(value.trim())
+        };
+        match meant {
             Ok(meant) => Some(meant),
             Err(why) => {
                 self.problems.push(Problem::new(annotation(name), why));

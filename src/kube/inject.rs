@@ -11,6 +11,9 @@ use super::patch::{Draft, Patch};
 use super::settings::Settings;
 use super::{PodToken, Pointer, Problem, each, sidecar};
 
+/// Many times what a node runs. What is added to a container is many times what an empty one is written in.
+const MOST_CONTAINERS: usize = 256;
+
 /// What becomes of a pod.
 #[derive(Debug)]
 pub enum Decision {
@@ -126,7 +129,7 @@ pub fn inject(
 
 fn left(pod: &Value) -> Option<Leave> {
     let text = |path: &[&str]| Pointer::root().keys(path).of(pod).and_then(Value::as_str);
-    if text(&["metadata", "annotations", STATUS]).is_some() {
+    if text(&["metadata", "annotations", STATUS]) == Some(DONE) {
         return Some(Leave::Injected);
     }
     if is_opted_out(pod) {
@@ -144,7 +147,13 @@ fn left(pod: &Value) -> Option<Leave> {
     if pod["spec"]["hostNetwork"] == true {
         return Some(Leave::HostNetwork);
     }
-    (text(&["spec", "os", "name"]) == Some("windows")).then_some(Leave::Windows)
+    let system: [&[&str]; 3] = [
+        &["spec", "os", "name"],
+        &["spec", "nodeSelector", "kubernetes.io/os"],
+        &["spec", "nodeSelector", "beta.kubernetes.io/os"],
+    ];
+    let is_windows = system.iter().any(|path| text(path) == Some("windows"));
+    is_windows.then_some(Leave::Windows)
 }
 
 /// Where something has another shape than what is to be added there.
@@ -164,11 +173,27 @@ fn malformed(pod: &Value) -> Vec<Problem> {
     for list in ["containers", "initContainers", "volumes"] {
         expect(spec.key(list), Value::is_array, "a list");
     }
-    for (at, _) in each(pod, "containers").chain(each(pod, "initContainers")) {
-        expect(at.clone(), Value::is_object, "an object");
+    let containers = || each(pod, "containers").chain(each(pod, "initContainers"));
+    for (at, _) in containers() {
         expect(at.key("env"), Value::is_array, "a list");
     }
+    // An item that is empty (`-`) is nothing to add to, other than a member.
+    if containers().nth(MOST_CONTAINERS).is_some() {
+        let message = format!("has more than {MOST_CONTAINERS} containers");
+        problems.push(Problem::new(spec, message));
+    }
+    let items = containers().chain(each(pod, "volumes"));
+    let odd = items.filter(|(_, item)| !item.is_object());
+    problems.extend(odd.map(|(at, _)| Problem::new(at, "is not an object")));
     problems
+}
+
+/// The containers that run while the sidecar does: not the init containers that have ended before a classic one
+/// starts.
+fn beside(pod: &Value, native: bool) -> impl Iterator<Item = (Pointer, &Value)> {
+    let init = each(pod, "initContainers");
+    let init = init.filter(move |(_, it)| native || it["restartPolicy"] == "Always");
+    each(pod, "containers").chain(init)
 }
 
 /// What of the pod stands in the sidecar's way.
@@ -183,7 +208,7 @@ fn conflicts(pod: &Value, asked: &Asked) -> Vec<Problem> {
             ));
         }
     }
-    for (at, container) in each(pod, "containers") {
+    for (at, container) in beside(pod, asked.native) {
         let ports = container["ports"]
             .as_array()
             .map(Vec::as_slice)

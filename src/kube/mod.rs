@@ -12,6 +12,7 @@ mod admission;
 mod application;
 mod asked;
 mod inject;
+mod json;
 pub mod manifest;
 pub mod names;
 mod patch;
@@ -36,8 +37,8 @@ pub use settings::{
     text,
 };
 pub use sidecar::FIXED;
-pub use webhook::{Mint, respond};
-pub use workload::{Found, pods};
+pub use webhook::{Mint, Room, respond};
+pub use workload::{Found, Pods, pods};
 
 /// The token of one pod, and its hash.
 #[derive(Clone)]

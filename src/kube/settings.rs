@@ -1,7 +1,9 @@
 //! What an injector was told: how the sidecar is to be, where no annotation of the pod says otherwise.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
+use std::path::Path;
 
 use super::quantity::Quantity;
 use crate::source::SourceUrl;
@@ -90,6 +92,9 @@ pub enum Usual {
     Value,
 }
 
+/// How the files end that a sidecar reads: it knows their format by that.
+const FORMATS: &[&str] = &["yaml", "yml", "toml", "json"];
+
 /// Major and minor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KubernetesVersion(u32, u32);
@@ -144,8 +149,8 @@ impl Entry {
     ///
     /// # Errors
     /// It is neither, for the operator.
-    pub fn try_new(text: &str, usual: Usual) -> Result<Self, String> {
-        let usual = usual.key();
+    pub fn try_new(text: &str, of: Usual) -> Result<Self, String> {
+        let usual = of.key();
         let (name, key) = text.split_once('/').unwrap_or((text, usual));
         let is_name = !name.is_empty()
             && name.len() <= 253
@@ -162,6 +167,16 @@ impl Entry {
         if !is_name || !is_key {
             return Err(format!(
                 "`{text}` is not `NAME/KEY`, nor a `NAME` for the key `{usual}`"
+            ));
+        }
+        let extension = Path::new(key).extension().and_then(OsStr::to_str);
+        let is_known = FORMATS
+            .iter()
+            .any(|known| extension.is_some_and(|it| it.eq_ignore_ascii_case(known)));
+        if matches!(of, Usual::Config) && !is_known {
+            return Err(format!(
+                "`{key}` has none of the extensions .{}",
+                FORMATS.join(", .")
             ));
         }
         Ok(Self {
@@ -248,16 +263,22 @@ pub fn source(url: &str) -> Result<String, String> {
     Ok(url.to_owned())
 }
 
+/// The most of a [`text`], in bytes.
+const LONGEST: usize = 1024;
+
 /// Text for an image, a team and the like: one word.
 ///
 /// # Errors
 /// It is none, for the operator.
 pub fn text(text: &str) -> Result<String, String> {
-    if text.is_empty()
-        || text.len() > 1024
-        || text.chars().any(|c| c.is_whitespace() || c.is_control())
-    {
-        return Err("is empty or has white space in it".to_owned());
+    if text.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("has white space or a control character in it".to_owned());
+    }
+    if text.len() > LONGEST {
+        return Err(format!("is longer than {LONGEST} bytes"));
     }
     Ok(text.to_owned())
 }
@@ -316,6 +337,33 @@ mod tests {
             });
             assert_eq!(read, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_that_is_none_is_told_why() {
+        let long = "é".repeat(LONGEST / 2 + 1);
+        for (wrong, why) in [
+            ("", "is empty"),
+            ("a b", "has white space or a control character in it"),
+            ("a\u{7}", "has white space or a control character in it"),
+            (&long, "is longer than 1024 bytes"),
+        ] {
+            assert_eq!(text(wrong).unwrap_err(), why);
+        }
+        assert!(text(&long[2..]).is_ok());
+    }
+
+    #[test]
+    fn a_configuration_has_a_format() {
+        for key in ["c", "c/a.yaml", "c/a.yml", "c/b.c.TOML", "c/a.json"] {
+            assert!(Entry::try_new(key, Usual::Config).is_ok(), "{key}");
+        }
+        for key in ["c/prod.conf", "c/pillion", "c/.yaml", "c/a.yaml.bak"] {
+            let why = Entry::try_new(key, Usual::Config).unwrap_err();
+            let said = "has none of the extensions .yaml, .yml, .toml, .json";
+            assert!(why.ends_with(said), "{why}");
+        }
+        assert!(Entry::try_new("c/prod.conf", Usual::Ca).is_ok());
     }
 
     #[test]

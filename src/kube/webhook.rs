@@ -1,12 +1,16 @@
 //! The webhook: one request of the API server in, one answer out. It waits for nothing but the request's
-//! own body.
+//! own body, and for room to read it.
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 use super::PodToken;
 use super::admission::{self, Answer, Outcome};
@@ -19,12 +23,45 @@ pub type Mint = fn() -> io::Result<PodToken>;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
+/// A review of a pod as there are many, in bytes.
+const ORDINARY: usize = 64 << 10;
+/// An API server has all of a review before it asks, and waits for five seconds or so.
+const LONGEST_READ: Duration = Duration::from_secs(2);
+
+/// What reviews may take of memory at once. Those that find no room wait; ordinary ones do not wait for large ones.
+pub struct Room {
+    ordinary: Semaphore,
+    large: Semaphore,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            ordinary: Semaphore::new(64),
+            large: Semaphore::new(2),
+        }
+    }
+}
+
+impl Room {
+    /// For a body that may be so large. `None` never comes to be: nobody closes it.
+    async fn take(&self, most: usize) -> Option<SemaphorePermit<'_>> {
+        let kind = if most > ORDINARY {
+            &self.large
+        } else {
+            &self.ordinary
+        };
+        kind.acquire().await.ok()
+    }
+}
+
 /// `ready` is what `/readyz` tells: false from the moment that the process is told to end.
 pub async fn respond<B>(
     request: Request<B>,
     settings: &Settings,
     mint: Mint,
     ready: bool,
+    room: &Room,
     tasks: &Tasks,
 ) -> Response<Body>
 where
@@ -52,14 +89,19 @@ where
             _ => text(StatusCode::OK, "ok\n"),
         };
     }
-    let body = match body::read(&head.headers, sent, admission::MOST, tasks).await {
-        Ok(body) => body,
-        Err(ReadError::Refused(error)) => {
+    // One that does not say how large it is may be as large as any.
+    let most = sent.size_hint().upper().unwrap_or(u64::MAX);
+    let _room = room.take(usize::try_from(most).unwrap_or(usize::MAX)).await;
+    let read = body::read(&head.headers, sent, admission::MOST, tasks);
+    let body = match timeout(LONGEST_READ, read).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(ReadError::Refused(error))) => {
             let (status, ..) = error.wire();
             return last(text(status, format!("{error}\n")));
         }
+        Err(_) => return last(text(StatusCode::REQUEST_TIMEOUT, "too slow\n")),
         // Nobody is left to be told.
-        Err(ReadError::Gone) => return last(text(StatusCode::BAD_REQUEST, "no body\n")),
+        Ok(Err(ReadError::Gone)) => return last(text(StatusCode::BAD_REQUEST, "no body\n")),
     };
     review(&body, settings, mint)
 }

@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::crowd::{self, Open};
+use super::crowd::{self, Busy, Open};
 use super::guard::Guard;
 use super::paced::Paced;
 use super::scan::Why;
@@ -93,7 +93,7 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Spawner
 pub(super) async fn run<IO, S, F>(
     stream: IO,
     addr: SocketAddr,
-    open: Open,
+    open: Arc<Open>,
     mut settings: Settings,
     protocol: Protocol,
     phase: watch::Receiver<Phase>,
@@ -109,9 +109,16 @@ pub(super) async fn run<IO, S, F>(
         settings.write = settings.write.min(crowd::SHORT);
     }
     let longest = crowded.then_some(crowd::LONGEST);
+    let given_up = async {
+        tokio::select! {
+            () = passed(longest) => {}
+            () = open.given_way() => {}
+        }
+    };
     let seen = Arc::new(Seen::default());
     let guard = Guard::new(stream, Arc::clone(&seen), settings.head, settings.write);
     let io = TokioIo::new(guard);
+    let working = Arc::clone(&open);
     let service = service_fn(move |request: Request<Incoming>| {
         let version = request.version();
         let last = seen.next_request().filter(|_| version < Version::HTTP_2);
@@ -131,6 +138,7 @@ pub(super) async fn run<IO, S, F>(
             version,
             last.is_some() || crowded,
             Arc::clone(&seen),
+            Busy::on(&working),
         )
     });
     match protocol {
@@ -140,7 +148,7 @@ pub(super) async fn run<IO, S, F>(
                 connection,
                 http1::Connection::graceful_shutdown,
                 phase,
-                longest,
+                given_up,
             )
             .await;
         }
@@ -151,7 +159,7 @@ pub(super) async fn run<IO, S, F>(
                 connection.as_mut(),
                 auto::Connection::graceful_shutdown,
                 phase,
-                longest,
+                given_up,
             )
             .await;
         }
@@ -159,12 +167,12 @@ pub(super) async fn run<IO, S, F>(
 }
 
 /// Polls a connection to its end, and tells it to `close` once the listener drains: at once when
-/// it is idle, else after the request that runs. Drops it when all is over, and after `longest`.
+/// it is idle, else after the request that runs. Drops it when all is over, and when it is `given_up`.
 async fn until_drained<C, E>(
     mut connection: Pin<&mut C>,
     close: impl FnOnce(Pin<&mut C>),
     mut phase: watch::Receiver<Phase>,
-    longest: Option<Duration>,
+    given_up: impl Future<Output = ()>,
 ) where
     C: Future<Output = Result<(), E>>,
     E: fmt::Display,
@@ -172,7 +180,7 @@ async fn until_drained<C, E>(
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
-        () = passed(longest) => return,
+        () = given_up => return,
         () = drained(&mut phase) => {
             close(connection.as_mut());
             tokio::select! {
@@ -201,6 +209,7 @@ async fn answer(
     version: Version,
     last: bool,
     seen: Arc<Seen>,
+    busy: Option<Busy>,
 ) -> Result<Response<Paced>, Infallible> {
     let mut response = caught(service).await.unwrap_or_else(|Panicked| {
         tracing::error!("a request panicked");
@@ -213,7 +222,7 @@ async fn answer(
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let seen = (version < Version::HTTP_2).then_some(seen);
-    Ok(response.map(|body| Paced::new(body, seen)))
+    Ok(response.map(|body| Paced::new(body, seen, busy)))
 }
 
 struct Panicked;

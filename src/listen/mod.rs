@@ -26,6 +26,7 @@ pub mod tls;
 use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -146,7 +147,11 @@ pub async fn serve_tls<S, F>(
         let (protocol, draining, service) = (protocol.clone(), draining.clone(), service.clone());
         let greeting = TlsAcceptor::from(identity.current()).accept(stream);
         tasks.spawn(async move {
-            match timeout(settings.head, greeting).await {
+            let greeted = tokio::select! {
+                greeted = timeout(settings.head, greeting) => greeted,
+                () = open.given_way() => return,
+            };
+            match greeted {
                 Ok(Ok(stream)) => {
                     connection::run(stream, addr, open, settings, protocol, draining, service)
                         .await;
@@ -164,7 +169,7 @@ async fn accept(
     listener: TcpListener,
     connections: Connections,
     mut phase: watch::Receiver<Phase>,
-    run: impl Fn(TcpStream, SocketAddr, Open),
+    run: impl Fn(TcpStream, SocketAddr, Arc<Open>),
 ) {
     let mut trouble = Trouble::default();
     loop {

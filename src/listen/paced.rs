@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use super::crowd::Busy;
 use super::seen::Seen;
 use crate::body::{Body, BoxError};
 
@@ -17,11 +18,17 @@ pub(super) struct Paced {
     body: Body,
     /// `None` where the protocol has a flow control of its own.
     seen: Option<Arc<Seen>>,
+    /// Until the answer has been taken.
+    _busy: Option<Busy>,
 }
 
 impl Paced {
-    pub(super) fn new(body: Body, seen: Option<Arc<Seen>>) -> Self {
-        Self { body, seen }
+    pub(super) fn new(body: Body, seen: Option<Arc<Seen>>, busy: Option<Busy>) -> Self {
+        Self {
+            body,
+            seen,
+            _busy: busy,
+        }
     }
 }
 

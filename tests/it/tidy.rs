@@ -54,6 +54,7 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
             "kube/application.rs",
             "kube/asked.rs",
             "kube/inject.rs",
+            "kube/json.rs",
             "kube/manifest",
             "kube/patch.rs",
             "kube/quantity.rs",

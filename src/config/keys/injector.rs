@@ -35,7 +35,7 @@ const ENVIRONMENT: Key = key("environment", Text, Optional, "The environment of 
 const CPU_REQUEST: Key = key("cpu_request", AMOUNT, Optional, "`10m` when absent.");
 const CPU_LIMIT: Key = key("cpu_limit", AMOUNT, Optional, "None when absent.");
 const MEMORY_REQUEST: Key = key("memory_request", AMOUNT, Optional, "`24Mi` when absent.");
-const MEMORY_LIMIT: Key = key("memory_limit", AMOUNT, Optional, "`128Mi` when absent.");
+const MEMORY_LIMIT: Key = key("memory_limit", AMOUNT, Optional, "`128Mi` when absent; `16Mi` at least.");
 const ENV: Key = key("env", Map { name: "variable", of: &AnyOf(&[PrivateText, Table(FROM_SECRET)]) }, Optional, "More variables of the sidecar: a text, or `{ secret: NAME/KEY }`.");
 
 const FROM_SECRET: &[Key] = &[

@@ -1,7 +1,7 @@
 //! Manifests: texts of one or more objects, in YAML or JSON.
 //!
-//! An object that is not changed keeps its text to the byte, comments included. Of one that is, the value is
-//! written anew. Never here: files.
+//! An object that is not changed keeps its text to the byte, comments included, where that is in the format that is
+//! asked for. Of any other the value is written. Never here: files.
 
 mod read;
 mod scalar;
@@ -29,6 +29,8 @@ pub struct Manifest {
 #[derive(Debug)]
 struct Document {
     text: String,
+    /// Of the text.
+    format: Format,
     /// `None` where the text is empty or a comment.
     value: Option<Value>,
     /// Of each member and each item.
@@ -68,6 +70,8 @@ impl fmt::Display for Note {
 #[derive(Debug, Default)]
 pub struct Injected {
     pub pods: usize,
+    /// Pods that stay as they are.
+    pub left: usize,
     pub warnings: Vec<Note>,
 }
 
@@ -98,8 +102,12 @@ impl Manifest {
             let Some(value) = &document.value else {
                 continue;
             };
-            for found in pods(value) {
-                document.inject(&found, settings, &mint()?, &mut done, &mut problems);
+            let pods = pods(value);
+            for found in &pods.elsewhere {
+                done.warnings.push(document.unknown(found));
+            }
+            for found in &pods.found {
+                document.inject(found, settings, &mint()?, &mut done, &mut problems);
             }
         }
         Ok(if problems.is_empty() {
@@ -113,19 +121,21 @@ impl Manifest {
     pub fn write(&self, format: Format) -> String {
         let mut out = String::new();
         for (nth, document) in self.documents.iter().enumerate() {
+            let is_kept = !document.changed && document.format == format;
             match (format, &document.value) {
+                (Format::Json, None) => continue,
+                (Format::Json, Some(_)) if is_kept => out.push_str(&document.text),
                 (Format::Json, Some(value)) => {
                     out.push_str(&serde_json::to_string_pretty(value).unwrap_or_default());
                 }
-                (Format::Json, None) => continue,
-                (Format::Yaml, Some(value)) if document.changed => {
+                (Format::Yaml, Some(value)) if !is_kept => {
                     if nth > 0 || document.text.starts_with("---") {
                         out.push_str("---\n");
                     }
                     write::yaml(value, &mut out);
                 }
                 (Format::Yaml, _) => {
-                    // What was JSON before has no line of its own to begin at.
+                    // After `...` a document may begin without it.
                     if nth > 0 && !document.text.starts_with("---") {
                         out.push_str("---\n");
                     }
@@ -141,6 +151,18 @@ impl Manifest {
 }
 
 impl Document {
+    /// About an object that has templates of pods where only its own controller looks for them.
+    fn unknown(&self, found: &Found) -> Note {
+        let name = name(self.value.as_ref().unwrap_or(&Value::Null), &found.owner);
+        Note {
+            at: position(&self.positions, &found.pod),
+            path: found.pod.to_string(),
+            message: format!(
+                "{name} is left: it has its pods elsewhere than at spec.template; the webhook sees them when they are made"
+            ),
+        }
+    }
+
     fn inject(
         &mut self,
         found: &Found,
@@ -164,19 +186,25 @@ impl Document {
             return;
         };
         match inject(pod, settings, token) {
-            Ok(Decision::Leave(why)) if why.is_surprising() => {
-                done.warnings.push(about(format!("gets no sidecar: {why}")));
+            Ok(Decision::Leave(why)) => {
+                done.left += 1;
+                if why.is_surprising() {
+                    done.warnings.push(about(format!("gets no sidecar: {why}")));
+                }
             }
-            Ok(Decision::Leave(_)) => {}
             Ok(Decision::Inject {
                 patch,
                 warnings,
                 token_in_pod,
             }) => {
-                if patch.apply(pod) {
-                    self.changed = true;
-                    done.pods += 1;
+                if !patch.apply(pod) {
+                    problems.push(about(
+                        "has a place where the sidecar does not fit".to_owned(),
+                    ));
+                    return;
                 }
+                self.changed = true;
+                done.pods += 1;
                 done.warnings.extend(warnings.into_iter().map(about));
                 if token_in_pod {
                     let message = "holds a new token in clear: name a secret by `pillion.dev/token-secret` for a manifest that is kept";

@@ -9,8 +9,9 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, Tag};
 use serde_json::{Map, Value};
 
 use super::scalar::plain;
-use super::{Document, Note, Position};
+use super::{Document, Format, Note, Position};
 use crate::kube::Pointer;
+use crate::kube::json::Tree;
 
 /// Levels of maps and lists; a workload has about fifteen.
 const DEEPEST: usize = 100;
@@ -18,20 +19,27 @@ const DEEPEST: usize = 100;
 const MOST: usize = 500_000;
 
 /// Objects in JSON, one after the other. `None` where it is none: JSON is YAML, but not all of it to every
-/// parser.
+/// parser. What is wrong with it is told as of YAML, with its place.
 pub(super) fn json(text: &str) -> Option<Vec<Document>> {
     if !text.trim_start().starts_with(['{', '[']) {
         return None;
     }
-    let objects = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    let read = objects.collect::<Result<Vec<_>, _>>().ok()?;
-    let document = |value: Value| Document {
-        text: format!("{value:#}\n"),
-        value: Some(value),
-        positions: BTreeMap::new(),
-        changed: false,
-    };
-    Some(read.into_iter().map(document).collect())
+    let mut objects = serde_json::Deserializer::from_str(text).into_iter::<Tree<MOST>>();
+    let mut read = Vec::new();
+    let mut from = 0;
+    while let Some(object) = objects.next() {
+        let Tree(value) = object.ok()?;
+        let end = objects.byte_offset();
+        read.push(Document {
+            text: text.get(from..end)?.trim_start().to_owned(),
+            format: Format::Json,
+            value: Some(value),
+            positions: BTreeMap::new(),
+            changed: false,
+        });
+        from = end;
+    }
+    Some(read)
 }
 
 /// # Errors
@@ -68,6 +76,7 @@ pub(super) fn yaml(text: &str) -> Result<Vec<Document>, Note> {
     }
     let documents = found.into_iter().map(|(_, value, positions)| Document {
         text: texts.next().unwrap_or_default().to_owned(),
+        format: Format::Yaml,
         value,
         positions,
         changed: false,

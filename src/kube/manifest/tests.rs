@@ -244,6 +244,7 @@ fn what_is_no_manifest_is_told_with_its_place() {
     for (text, said) in [
         ("a: [1, 2\nb: 3\n", "is not YAML"),
         ("a: 1\na: 2\n", "2:1: a: is written twice"),
+        ("{\"a\": 1,\n\"a\": 2}\n", "2:1: a: is written twice"),
         ("a: !Ref b\n", "1:"),
         ("a: &a [*a]\n", "is an alias of something that holds it"),
         ("? [a]\n: 1\n", "has a key that is not text"),
@@ -329,6 +330,23 @@ fn workloads_are_injected_and_the_rest_keeps_its_text() {
 }
 
 #[test]
+fn json_is_kept_as_json() {
+    let map = "{\n\t\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\",\n\t\"number\": 1.10, \"t\": \"\\ud83d\\ude00\" }";
+    let pod =
+        json!({ "apiVersion": "v1", "kind": "Pod", "spec": { "containers": [{ "name": "app" }] } });
+    let mut manifest = Manifest::read(&format!(" {map}\n{pod}\n")).unwrap();
+    assert_eq!(injected(&mut manifest).unwrap().pods, 1);
+    let json = manifest.write(Format::Json);
+    assert!(json.starts_with(&format!("{map}\n{{\n")), "{json}");
+    let yaml = manifest.write(Format::Yaml);
+    assert!(
+        yaml.starts_with("apiVersion: v1\nkind: ConfigMap\nnumber: 1.1\n"),
+        "{yaml}"
+    );
+    assert_eq!(values(&json), values(&yaml));
+}
+
+#[test]
 fn every_kind_of_workload_has_its_place() {
     let template =
         json!({ "spec": { "containers": [{ "name": "app" }], "restartPolicy": "Never" } });
@@ -346,6 +364,32 @@ fn every_kind_of_workload_has_its_place() {
             assert_eq!(list.pointer(at), Some(&json!("pillion")), "{at}");
         }
     }
+}
+
+#[test]
+fn an_object_whose_pods_are_elsewhere_is_left_and_told() {
+    let text = "apiVersion: batch.volcano.sh/v1alpha1
+kind: Job
+metadata: { name: train }
+spec:
+  tasks:
+  - template: { spec: { containers: [{ name: a }] } }
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: { name: chat }
+spec:
+  template:
+    metadata: { labels: { pillion.dev/inject: \"false\" } }
+    spec: { containers: [{ name: a }] }
+";
+    let mut manifest = Manifest::read(text).unwrap();
+    let done = injected(&mut manifest).unwrap();
+    assert_eq!((done.pods, done.left), (0, 1));
+    let said = done.warnings[0].to_string();
+    let expected = "6:5: spec.tasks[0].template: Job train is left: it has its pods elsewhere";
+    assert!(said.starts_with(expected), "{said}");
+    assert_eq!(manifest.write(Format::Yaml), text);
 }
 
 #[test]

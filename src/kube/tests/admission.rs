@@ -106,6 +106,37 @@ fn other_objects_and_operations_are_let_pass() {
 }
 
 #[test]
+fn what_is_made_to_take_memory_is_refused() {
+    let many = |count| Value::Array(vec![json!({}); count]);
+    let long = "a,b".repeat(10_000);
+    for (pod, said) in [
+        (
+            with("/spec/tolerations", many(30_000)),
+            "has too many values",
+        ),
+        (
+            with("/spec/containers", many(257)),
+            "spec: has more than 256 containers",
+        ),
+        (annotated("containers", &long), "is longer than 16384 bytes"),
+        (
+            annotated(&long, "x"),
+            "metadata.annotations[pillion.dev/a,b",
+        ),
+    ] {
+        let (response, outcome) = answered(&review(&pod));
+        assert!(matches!(outcome, Outcome::Refused(_)));
+        assert_eq!(response["allowed"], false);
+        let message = response["status"]["message"].as_str().unwrap();
+        assert!(message.len() < 4200, "{}", message.len());
+        assert!(message.contains(said), "{message}");
+    }
+    let mut old = review(&pod());
+    old["request"]["oldObject"] = many(30_000);
+    assert_eq!(answered(&old).1, Outcome::Injected);
+}
+
+#[test]
 fn what_is_no_review_is_told() {
     let mut old = review(&pod());
     old["apiVersion"] = "admission.k8s.io/v1beta1".into();

@@ -73,13 +73,20 @@ fn what_is_wrong_is_refused_with_what_was_meant() {
             "false",
             "is not an annotation of ours; it is a label",
         ),
+        ("status", "", "`` is not `injected`"),
+        (
+            "status",
+            "pending",
+            "metadata.annotations[pillion.dev/status]: `pending` is not `injected`, which the injector sets; take it out",
+        ),
         (
             "cpu-request",
             "fast",
             "metadata.annotations[pillion.dev/cpu-request]: `fast` is not an amount",
         ),
         ("memory-limit", "0", "`0` is not an amount"),
-        ("image", "a b", "is empty or has white space"),
+        ("memory-limit", "128m", "`128m` of memory is too little"),
+        ("image", "a b", "has white space or a control"),
         (
             "env-sdks",
             "openai,gemini",
@@ -94,6 +101,11 @@ fn what_is_wrong_is_refused_with_what_was_meant() {
         ),
         ("token-secret", "a/b/c", "`a/b/c` is not `NAME/KEY`"),
         ("config", "A", "`A` is not `NAME/KEY`"),
+        (
+            "config",
+            "cm/prod.conf",
+            "`prod.conf` has none of the extensions .yaml,",
+        ),
         (
             "config",
             "redis://:canary@r/0/k",

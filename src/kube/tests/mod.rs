@@ -5,6 +5,7 @@ mod application;
 mod asked;
 mod pods;
 mod sidecar;
+mod webhook;
 
 use serde_json::{Value, json};
 

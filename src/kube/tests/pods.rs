@@ -114,6 +114,11 @@ fn some_pods_are_left() {
         ("/spec/hostNetwork", json!(true), Leave::HostNetwork),
         ("/spec/os", json!({ "name": "windows" }), Leave::Windows),
         (
+            "/spec/nodeSelector",
+            json!({ "kubernetes.io/os": "windows" }),
+            Leave::Windows,
+        ),
+        (
             "/spec/containers/-",
             json!({ "name": "pillion" }),
             Leave::HasContainer,
@@ -138,6 +143,10 @@ fn some_pods_are_left() {
         assert_eq!(left(&pod), why, "{path}");
     }
     injected(&with("/spec/hostNetwork", json!(false)));
+    injected(&with(
+        "/spec/nodeSelector",
+        json!({ "kubernetes.io/os": "linux" }),
+    ));
 }
 
 #[test]
@@ -187,8 +196,89 @@ fn what_is_in_the_way_is_told() {
             "metadata.annotations: is not an object",
         ),
         ("/spec", json!(null), "spec: is missing"),
+        (
+            "/spec/containers/-",
+            json!(null),
+            "spec.containers[1]: is not an object",
+        ),
+        (
+            "/spec/initContainers",
+            json!([null]),
+            "spec.initContainers[0]: is not an object",
+        ),
     ] {
         let told = refused(&with(path, value));
         assert!(told.contains(said), "{told}");
+    }
+}
+
+#[test]
+fn a_port_is_in_the_way_of_what_runs_beside_it() {
+    let ends = json!([{ "name": "first", "ports": [{ "containerPort": 4100 }] }]);
+    let mut stays = ends.clone();
+    stays[0]["restartPolicy"] = "Always".into();
+    let [ends, stays] = [ends, stays].map(|init| with("/spec/initContainers", init));
+    let said = "spec.initContainers[0].ports[0]: is a port of the sidecar's";
+    for told in [
+        refused(&ends),
+        refused(&stays),
+        refused_with(&stays, &classic()),
+    ] {
+        assert!(told.starts_with(said), "{told}");
+    }
+    injected_with(&ends, &classic());
+}
+
+/// Each place in a value, itself included.
+fn places(value: &Value, at: &Pointer, all: &mut Vec<Pointer>) {
+    all.push(at.clone());
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                places(value, &at.key(name), all);
+            }
+        }
+        Value::Array(items) => {
+            for (nth, value) in items.iter().enumerate() {
+                places(value, &at.index(nth), all);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn a_pod_of_any_shape_is_refused_or_its_patch_fits() {
+    let proxy =
+        json!([{ "name": "HTTP_PROXY", "value": "p" }, { "name": "NO_PROXY", "value": "a" }]);
+    let ports = json!([{ "name": "http", "containerPort": 80 }]);
+    let pod = json!({
+        "metadata": { "labels": { "app": "a" }, "annotations": { "pillion.dev/containers": "app,first" } },
+        "spec": {
+            "containers": [{ "name": "app", "env": proxy, "ports": ports }],
+            "initContainers": [{ "name": "first", "env": proxy }],
+            "volumes": [{ "name": "data", "emptyDir": {} }],
+            "os": { "name": "linux" },
+        },
+    });
+    let mut all = Vec::new();
+    places(&pod, &Pointer::root(), &mut all);
+    for at in &all {
+        for other in [
+            json!(null),
+            json!(1),
+            json!("x"),
+            json!([]),
+            json!({}),
+            json!([null]),
+        ] {
+            let mut pod = pod.clone();
+            *pod.pointer_mut(at.as_str()).unwrap() = other;
+            for settings in [settings(), classic()] {
+                if let Ok(Decision::Inject { patch, .. }) = inject(&pod, &settings, &token()) {
+                    assert!(patch.apply(&mut pod.clone()), "{pod}");
+                }
+            }
+        }
     }
 }

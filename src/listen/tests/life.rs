@@ -171,3 +171,48 @@ async fn a_connection_too_many_is_answered_once_and_closed() {
     drop(first);
     soon(async { while statuses(&server.talk(get("/")).await) != [200] {} }).await;
 }
+
+#[tokio::test]
+async fn who_only_holds_a_connection_keeps_nobody_out() {
+    let server = Server::of(Settings::default(), Connections::giving_way(1));
+    let mut silent = server.connect().await;
+    let mut busy = server.connect().await;
+    busy.send(get("/wait")).await;
+    soon(server.flags.begun.notified()).await;
+    assert_eq!(silent.rest().await, "");
+    assert_eq!(statuses(&server.talk(LAST).await), [503]);
+    server.flags.release.notify_one();
+    busy.until("waited").await;
+    soon(async { while statuses(&server.talk(LAST).await) != [200] {} }).await;
+    assert_eq!(busy.rest().await, "");
+}
+
+#[tokio::test]
+async fn who_does_not_go_on_to_tls_keeps_nobody_out() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let identity = tls::identity(chain.as_bytes(), key.as_bytes()).unwrap();
+    let (_identities, identity) = Live::new(Arc::new(identity));
+    let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (_phase, serving) = watch::channel(Phase::Serving);
+    let tasks = Tasks::default();
+    let patient = Settings {
+        head: Duration::from_hours(1),
+        ..Settings::default()
+    };
+    let service = |_, _| async { Response::new(full("")) };
+    let one = Connections::giving_way(1);
+    tasks.spawn(serve_tls(
+        listener,
+        identity,
+        patient,
+        one,
+        tasks.clone(),
+        serving,
+        service,
+    ));
+    let mut silent = Client(TcpStream::connect(addr).await.unwrap());
+    let _next = TcpStream::connect(addr).await.unwrap();
+    assert_eq!(silent.rest().await, "");
+}

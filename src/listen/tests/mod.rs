@@ -142,6 +142,10 @@ impl Server {
 
     /// With room for so many connections.
     fn crowded(settings: Settings, most: usize) -> Self {
+        Self::of(settings, Connections::at_most(most))
+    }
+
+    fn of(settings: Settings, connections: Connections) -> Self {
         let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
         let addr = listener.local_addr().unwrap();
         let (phase, listening) = watch::channel(Phase::Serving);
@@ -151,7 +155,6 @@ impl Server {
             let (tasks, flags) = (tasks.clone(), Arc::clone(&flags));
             move |request, peer| toy(request, peer, tasks.clone(), Arc::clone(&flags))
         };
-        let connections = Connections::at_most(most);
         let serving = serve(
             listener,
             settings,

@@ -64,8 +64,23 @@ fn a_manifest_is_injected_once() {
     ] {
         assert!(printed.contains(part), "{part} is missing in {printed}");
     }
-    let (code, again, _) = inject(&["--config", SETTINGS, "-f", "-"], &printed);
+    let (code, again, said) = inject(&["--config", SETTINGS, "-f", "-"], &printed);
     assert_eq!((code, again), (0, printed));
+    assert!(
+        said.contains("WARN") && said.contains("nothing was injected"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_manifest_without_pods_is_printed_and_told() {
+    let text = "kind: ConfigMap\napiVersion: v1\n";
+    let (code, printed, said) = inject(&["--config", SETTINGS, "-f", "-"], text);
+    assert_eq!((code, printed.as_str()), (0, text));
+    assert!(
+        said.contains("WARN") && said.contains("nothing was injected"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -119,7 +119,7 @@ async fn an_api_server_gets_a_patch_with_a_token_for_each_pod() {
         ("POST", "/readyz", "{}", 405),
         ("POST", "/elsewhere", "{}", 404),
         ("POST", "/inject", "{", 400),
-        ("POST", "/inject", &"x".repeat(9 << 20), 413),
+        ("POST", "/inject", &"x".repeat((3 << 20) + 1), 413),
     ] {
         let answer = webhook
             .ask(&webhook.identity, method, path, body)
