@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from chart import CHART, OTHERS, of_kind, template
+from conftest import ROOT
 
 VERSIONS = ("1.29.0", "1.33.0", "1.37.0")
 VALUES = sorted((CHART / "ci").glob("*-values.yaml"))
@@ -94,7 +95,28 @@ def test_a_pod_comes_by_one_way_at_most(mode):
         assert not [way for way in ways if selects(way["objectSelector"], labels)], "it would wait for itself"
 
 
+@pytest.mark.parametrize("form", ["chart", "file"])
+def test_only_pods_that_have_a_sidecar_reach_the_providers(form):
+    documents = template("--set", "providerNetworkPolicy.enabled=true")
+    if form == "file":
+        documents = list(yaml.safe_load_all((ROOT / "deploy/kubernetes/networkpolicy.yaml").read_text()))
+    policies = [it["spec"] for it in of_kind(documents, "NetworkPolicy") if "injector" not in it["metadata"]["name"]]
+    for labels, reached in [
+        # By its namespace's label it did not have to ask.
+        ({"app": "chat", "pillion.dev/injected": "true"}, True),
+        ({"pillion.dev/inject": "true", "pillion.dev/injected": "true"}, True),
+        ({"pillion.dev/inject": "true"}, False),
+        ({"app": "chat"}, False),
+    ]:
+        rules = [rule for it in policies if selects(it["podSelector"], labels) for rule in it["egress"]]
+        blocks = [peer["ipBlock"]["cidr"] for rule in rules for peer in rule["to"] if "ipBlock" in peer]
+        assert ("0.0.0.0/0" in blocks) == reached, labels
+        assert "10.0.0.0/8" in blocks
+
+
 def selects(selector, labels):
+    if not selector.get("matchLabels", {}).items() <= labels.items():
+        return False
     operators = {"In": lambda value, values: value in values, "NotIn": lambda value, values: value not in values}
-    rules = selector["matchExpressions"]
+    rules = selector.get("matchExpressions", [])
     return all(operators[rule["operator"]](labels.get(rule["key"]), rule["values"]) for rule in rules)
