@@ -95,12 +95,17 @@ def test_a_pod_comes_by_one_way_at_most(mode):
         assert not [way for way in ways if selects(way["objectSelector"], labels)], "it would wait for itself"
 
 
-@pytest.mark.parametrize("form", ["chart", "file"])
-def test_only_pods_that_have_a_sidecar_reach_the_providers(form):
-    documents = template("--set", "providerNetworkPolicy.enabled=true")
-    if form == "file":
+@pytest.fixture(params=["chart", "file"])
+def policies(request):
+    """For the pods of a namespace."""
+    if request.param == "file":
         documents = list(yaml.safe_load_all((ROOT / "deploy/kubernetes/networkpolicy.yaml").read_text()))
-    policies = [it["spec"] for it in of_kind(documents, "NetworkPolicy") if "injector" not in it["metadata"]["name"]]
+    else:
+        documents = template("--set", "providerNetworkPolicy.enabled=true,injector.networkPolicy=false")
+    return [it["spec"] for it in of_kind(documents, "NetworkPolicy")]
+
+
+def test_only_pods_that_have_a_sidecar_reach_the_providers(policies):
     for labels, reached in [
         # By its namespace's label it did not have to ask.
         ({"app": "chat", "pillion.dev/injected": "true"}, True),
@@ -109,9 +114,18 @@ def test_only_pods_that_have_a_sidecar_reach_the_providers(form):
         ({"app": "chat"}, False),
     ]:
         rules = [rule for it in policies if selects(it["podSelector"], labels) for rule in it["egress"]]
-        blocks = [peer["ipBlock"]["cidr"] for rule in rules for peer in rule["to"] if "ipBlock" in peer]
-        assert ("0.0.0.0/0" in blocks) == reached, labels
-        assert "10.0.0.0/8" in blocks
+        assert ("0.0.0.0/0" in blocks(rules)) == reached, labels
+
+
+def test_all_pods_reach_names_and_what_is_inside(policies):
+    names, inside = next(it["egress"] for it in policies if it["podSelector"] == {})
+    assert "169.254.20.10/32" in blocks([names])
+    assert {port["port"] for port in names["ports"]} == {53}
+    assert {"10.0.0.0/8", "100.64.0.0/10", "fc00::/7"} <= blocks([inside])
+
+
+def blocks(rules):
+    return {peer["ipBlock"]["cidr"] for rule in rules for peer in rule["to"] if "ipBlock" in peer}
 
 
 def selects(selector, labels):
