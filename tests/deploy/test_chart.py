@@ -1,4 +1,5 @@
 import base64
+import ipaddress
 import itertools
 import subprocess
 
@@ -113,19 +114,28 @@ def test_only_pods_that_have_a_sidecar_reach_the_providers(policies):
         ({"pillion.dev/inject": "true"}, False),
         ({"app": "chat"}, False),
     ]:
-        rules = [rule for it in policies if selects(it["podSelector"], labels) for rule in it["egress"]]
-        assert ("0.0.0.0/0" in blocks(rules)) == reached, labels
+        for provider in ("8.8.8.8", "2606:4700::1"):
+            assert reaches(policies, labels, provider, 443) == reached, labels
+            assert not reaches(policies, labels, provider, 53)
 
 
-def test_all_pods_reach_names_and_what_is_inside(policies):
-    names, inside = next(it["egress"] for it in policies if it["podSelector"] == {})
-    assert "169.254.20.10/32" in blocks([names])
-    assert {port["port"] for port in names["ports"]} == {53}
-    assert {"10.0.0.0/8", "100.64.0.0/10", "fc00::/7"} <= blocks([inside])
+def test_all_pods_reach_names_and_what_is_inside_but_not_their_machines_metadata(policies):
+    for labels in ({}, {"pillion.dev/injected": "true"}):
+        for inside in ("10.1.2.3", "192.168.0.1", "100.64.1.1", "fd00::10"):
+            assert reaches(policies, labels, inside, 8080), inside
+        assert reaches(policies, labels, "169.254.20.10", 53)
+        assert not reaches(policies, labels, "169.254.20.10", 8080)
+        for metadata in ("169.254.169.254", "fd00:ec2::254"):
+            assert not reaches(policies, labels, metadata, 443), metadata
 
 
-def blocks(rules):
-    return {peer["ipBlock"]["cidr"] for rule in rules for peer in rule["to"] if "ipBlock" in peer}
+def reaches(policies, labels, address, port):
+    """Whether one of the policies lets such a pod out there."""
+    rules = [rule for it in policies if selects(it["podSelector"], labels) for rule in it["egress"]]
+    open_to = [rule for rule in rules if port in [it["port"] for it in rule.get("ports", [{"port": port}])]]
+    blocks = [peer["ipBlock"] for rule in open_to for peer in rule["to"] if "ipBlock" in peer]
+    within = lambda block: ipaddress.ip_address(address) in ipaddress.ip_network(block)
+    return any(within(it["cidr"]) and not any(map(within, it.get("except", []))) for it in blocks)
 
 
 def selects(selector, labels):
