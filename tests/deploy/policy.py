@@ -21,7 +21,7 @@ QUANTITY = re.compile(r"([0-9.]+)([A-Za-z]*)")
 
 
 def quantity(text):
-    units = {"": 1, "m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 1e3, "M": 1e6, "G": 1e9}
+    units = {"": 1, "m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 1e3, "M": 1e6, "G": 1e9}
     number, unit = QUANTITY.fullmatch(text).groups()
     return celtypes.DoubleType(float(number) * units[unit])
 

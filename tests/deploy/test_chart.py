@@ -50,11 +50,45 @@ def test_what_is_rendered_is_valid_where_it_is_to_be_used(values, version, tmp_p
         (["--set", "mode=policy,sidecar.tokenSecret=a/b"], "needs Kubernetes 1.36 or later"),
         (["--kube-version", "1.37.0", "--set", "mode=policy"], "sidecar.tokenSecret (NAME/KEY) is needed"),
         (["--set", "sidecar.tokenSecret=UPPER/x"], "tokenSecret"),
+        # What the injector would not start with.
+        *(
+            (["--set-string", value], "/" + value.split("=")[0].replace(".", "/"))
+            for value in [
+                "sidecar.resources.cpuRequest=",
+                "sidecar.resources.cpuRequest=0m",
+                "sidecar.resources.memoryRequest=24mb",
+                "sidecar.resources.memoryLimit=128m",
+                "sidecar.team=a b",
+                "sidecar.environment=a b",
+                "sidecar.audience=a b",
+                "sidecar.source=foo:bar",
+                "sidecar.source=https://u:p@h/x",
+                "sidecar.source=redis://:p@h/0/x",
+                "sidecar.configMap=a/..",
+                "sidecar.env.PILLION_LISTEN=0.0.0.0:1",
+                "sidecar.env.KEY.secret=",
+                "profiles.batch.memory_limit=lots",
+                "profiles.batch.env.PILLION_ADMIN=x",
+                "image.repository=a b",
+            ]
+        ),
+        (["--set", "sidecar.env.1A=x"], "1A"),
+        (["--set", "profiles.batch.memory_limt=1Gi"], "memory_limt"),
     ],
 )
 def test_values_that_are_wrong_are_refused_with_a_reason(args, said):
     error = template(*args)
     assert isinstance(error, str) and said in error
+
+
+@pytest.mark.parametrize("amount", ["1", "1.5", ".5", "1e3", "500m", "+2", "100u"])
+def test_amounts_are_kubernetes_own(amount):
+    assert isinstance(template("--set-string", f"sidecar.resources.cpuLimit={amount}"), list)
+
+
+@pytest.mark.parametrize("amount", ["1Ti", "128Mi", "134217728", "1e9", "0.5G"])
+def test_amounts_of_memory_are_kubernetes_own(amount):
+    assert isinstance(template("--set-string", f"sidecar.resources.memoryLimit={amount}"), list)
 
 
 def test_a_certificate_is_for_the_service_and_trusted_by_the_webhook(tmp_path):

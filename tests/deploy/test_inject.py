@@ -9,7 +9,7 @@ import subprocess
 import pytest
 import yaml
 
-from chart import of_kind, template
+from chart import CHART, of_kind, template
 from conftest import ROOT
 from policy import Emulated, Real, Refused, without_empty
 
@@ -101,8 +101,8 @@ WRONG = [
         for name, value, said in [
             ("containers", "app, aa", ": the pod has no container `aa`"),
             ("containers", " ,", " is empty"),
-            ("memory-limit", "lots", ": `lots` is no amount above zero"),
-            ("memory-limit", "0", ": `0` is no amount above zero"),
+            ("memory-limit", "lots", ": `lots` is no amount of 16Mi"),
+            ("memory-limit", "0", ": `0` is no amount of 16Mi"),
             ("cpu-request", "-1", ": `-1` is no amount above zero"),
             ("config", "a/b/c", " is neither NAME/KEY"),
             ("config", "ftp://a/b", " is neither NAME/KEY"),
@@ -141,9 +141,9 @@ OTHER_VALUES = (
 )
 
 
-def injector_settings(values, folder):
+def injector_settings(values, folder, *more):
     """The injector's, as the chart has them."""
-    documents = template("--set", values, version="1.37.0")
+    documents = template("--set", values, *more, version="1.37.0")
     maps = [it for it in of_kind(documents, "ConfigMap") if "injector.yaml" in it["data"]]
     file = folder / "injector.yaml"
     file.write_text(maps[0]["data"]["injector.yaml"])
@@ -255,6 +255,12 @@ def test_a_pod_without_a_configuration_is_refused_by_both(policies, tmp_path):
     # Of its own it may have one, and the sidecar's variables may say where it is.
     assert policies(values).mutate(PODS["a config map"])
     assert policies(f"{values},sidecar.env.PILLION_CONFIG=/c.yaml").mutate(PODS["nothing else"])
+
+
+@pytest.mark.parametrize("values", [it for it in sorted((CHART / "ci").glob("*.yaml")) if "policy" not in it.name], ids=lambda it: it.stem)
+def test_the_injector_takes_what_the_chart_makes_of_its_values(values, tmp_path):
+    settings = injector_settings("mode=webhook", tmp_path, "--values", str(values))
+    assert yaml.safe_load(inject(PODS["a config map"], "--config", str(settings)))
 
 
 @pytest.mark.parametrize("name", LEFT)
