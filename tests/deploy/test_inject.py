@@ -9,7 +9,7 @@ import subprocess
 import pytest
 import yaml
 
-from chart import CHART, of_kind, template
+from chart import CHART, notes_of, of_kind, template
 from conftest import ROOT
 from policy import Emulated, Real, Refused, without_empty
 
@@ -255,6 +255,39 @@ def test_a_pod_without_a_configuration_is_refused_by_both(policies, tmp_path):
     # Of its own it may have one, and the sidecar's variables may say where it is.
     assert policies(values).mutate(PODS["a config map"])
     assert policies(f"{values},sidecar.env.PILLION_CONFIG=/c.yaml").mutate(PODS["nothing else"])
+
+
+@pytest.mark.parametrize(
+    ("values", "needed"),
+    [
+        ("mode=webhook", set()),
+        (OTHER_VALUES, set()),
+        (VALUES, {"authorities", "redis"}),
+        ("mode=webhook,sidecar.source=https://config.internal/prod.yaml,sidecar.configMap=own", {"own"}),
+    ],
+)
+def test_the_chart_s_own_test_needs_nothing_that_its_notes_do_not_name(values, needed, policies, tmp_path):
+    settings = injector_settings(values, tmp_path)
+    tests = [it for it in template("--set", values) if "helm.sh/hook" in it["metadata"].get("annotations", {})]
+    own = {it["metadata"]["name"] for it in of_kind(tests, "ConfigMap")}
+    manifest = of_kind(tests, "Pod")[0]
+    pods = [yaml.safe_load(inject(manifest, "--config", str(settings)))]
+    if "tokenSecret" in values:
+        # In the namespace that the policies of these tests are for.
+        manifest["metadata"]["namespace"] = "shop"
+        pods.append(policies(values).mutate(manifest))
+    notes = " ".join(notes_of(values).split("helm test")[1].split())
+    for made in pods:
+        maps = {volume["configMap"]["name"] for volume in made["spec"]["volumes"] if "configMap" in volume}
+        variables = [it for kind in ("containers", "initContainers") for one in made["spec"][kind] for it in one["env"]]
+        secrets = {it["valueFrom"]["secretKeyRef"]["name"] for it in variables if "secretKeyRef" in it.get("valueFrom", {})}
+        assert (maps | secrets) - own == needed
+    assert all(f" {name}" in notes for name in needed)
+    for config in of_kind(tests, "ConfigMap"):
+        file = tmp_path / "pillion.yaml"
+        file.write_text(config["data"]["pillion.yaml"])
+        said = subprocess.run([os.environ["PILLION_BIN"], "validate", str(file)], capture_output=True, text=True)
+        assert said.returncode == 0, said.stderr
 
 
 @pytest.mark.parametrize("values", [it for it in sorted((CHART / "ci").glob("*.yaml")) if "policy" not in it.name], ids=lambda it: it.stem)
