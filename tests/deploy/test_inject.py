@@ -345,6 +345,8 @@ def test_the_component_is_the_injector_s_sidecar(settings, tmp_path):
         subprocess.run(["kubernetes-validate", "--strict", "-k", version, str(file)], check=True, capture_output=True)
     ours = deployment["spec"]["template"]["spec"]["initContainers"][0]
     before = yaml.safe_load((ROOT / "deploy/kustomize/example/deployment.yaml").read_text())
+    said = asked(before, "--config-map", "pillion/pillion.yaml", "--token-secret", "llm/token").stderr
+    assert "WARN" not in said, said
     after = yaml.safe_load(
         inject(before, "--image", ours["image"], "--config-map", "pillion/pillion.yaml", "--token-secret", "llm/token")
     )
