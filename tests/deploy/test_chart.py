@@ -65,6 +65,7 @@ def test_what_is_rendered_is_valid_where_it_is_to_be_used(values, version, tmp_p
                 "sidecar.source=https://u:p@h/x",
                 "sidecar.source=redis://:p@h/0/x",
                 "sidecar.configMap=a/..",
+                "sidecar.configMap=a/pillion.conf",
                 "sidecar.env.PILLION_LISTEN=0.0.0.0:1",
                 "sidecar.env.KEY.secret=",
                 "profiles.batch.memory_limit=lots",

@@ -241,6 +241,26 @@ def test_both_refuse_what_is_wrong(wrong, said, settings, policy):
     assert "canary" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pod(annotations={"pillion.dev/status": "done"}),
+        pod(annotations={"pillion.dev/memory-limit": "128m"}),
+        pod(annotations={"pillion.dev/config": "routes/own.conf"}),
+        pod({**PLAIN, "initContainers": [container("proxy", restartPolicy="Always", ports=[{"containerPort": 4101}])]}),
+    ],
+)
+def test_the_policy_refuses_what_no_sidecar_could_live_with(wrong, policy):
+    with pytest.raises(Refused):
+        policy.mutate(wrong)
+
+
+@pytest.mark.parametrize("label", ["kubernetes.io/os", "beta.kubernetes.io/os"])
+def test_the_policy_leaves_a_pod_for_nodes_of_windows(label, policy):
+    assert policy.mutate(pod({**PLAIN, "nodeSelector": {label: "windows"}})) is None
+    assert policy.mutate(pod({**PLAIN, "nodeSelector": {label: "linux"}}))
+
+
 @pytest.mark.parametrize("wrong", [wrong for wrong, _ in WRONG])
 def test_by_a_policy_that_ignores_errors_what_is_wrong_is_left_as_it_is(wrong, policies):
     assert policies(f"{VALUES},injector.failurePolicy=Ignore").mutate(wrong) is None
