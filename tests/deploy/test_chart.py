@@ -68,12 +68,14 @@ def test_what_is_rendered_is_valid_where_it_is_to_be_used(values, version, tmp_p
                 "sidecar.configMap=a/pillion.conf",
                 "sidecar.env.PILLION_LISTEN=0.0.0.0:1",
                 "sidecar.env.KEY.secret=",
+                "sidecar.env.KEY=",
                 "profiles.batch.memory_limit=lots",
                 "profiles.batch.env.PILLION_ADMIN=x",
                 "image.repository=a b",
             ]
         ),
         (["--set", "sidecar.env.1A=x"], "1A"),
+        (["--set-json", 'profiles={"a ": {}}'], "'a '"),
         (["--set", "profiles.batch.memory_limt=1Gi"], "memory_limt"),
     ],
 )
