@@ -30,7 +30,7 @@ pub(super) struct Inject {
     #[arg(
         long,
         value_name = "ADDRESS",
-        default_value = "0.0.0.0:8443",
+        default_value = "[::]:8443",
         conflicts_with = "files"
     )]
     listen: SocketAddr,

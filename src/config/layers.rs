@@ -85,7 +85,7 @@ pub(super) fn defaults(in_kubernetes: bool) -> Layer {
     let mut layer = Layer::default();
     if in_kubernetes {
         // The kubelet's probes and the scraper come from outside of the pod.
-        layer.set("admin", "default", "0.0.0.0:4101");
+        layer.set("admin", "default", "[::]:4101");
     }
     layer
 }

@@ -35,8 +35,8 @@ pub const ANNOTATIONS: &[&str] = &[
 pub const CONTAINER: &str = "pillion";
 /// Where applications connect.
 pub const LISTEN: &str = "127.0.0.1:4100";
-/// Where probes and metrics are: the kubelet comes from outside of the pod.
-pub const ADMIN: &str = "0.0.0.0:4101";
+/// Where probes and metrics are: the kubelet comes from outside of the pod, by the family of its addresses.
+pub const ADMIN: &str = "[::]:4101";
 pub const ADMIN_PORT: u16 = 4101;
 /// What [`ADMIN_PORT`] is called, for a `PodMonitor`.
 pub const ADMIN_PORT_NAME: &str = "pillion-admin";

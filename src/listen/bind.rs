@@ -20,15 +20,23 @@ pub struct BindError {
     source: io::Error,
 }
 
-/// Listens on `address`; port 0 is any that is free.
+/// Listens on `address`; port 0 is any that is free. `[::]` is every address of the machine's: IPv4's too, and those
+/// alone where the system has no IPv6.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    listen(address).map_err(|source| BindError { address, source })
+    listen(address, TcpSocket::new_v6).map_err(|source| BindError { address, source })
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(
+    mut address: SocketAddr,
+    ipv6: impl FnOnce() -> io::Result<TcpSocket>,
+) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => ipv6().or_else(|_| {
+            address.set_ip(Ipv4Addr::UNSPECIFIED.into());
+            TcpSocket::new_v4()
+        }),
+        SocketAddr::V6(_) => ipv6(),
     }?;
     socket.set_reuseaddr(true)?;
     // A connection has what its listener has. A system that refuses only holds more.
@@ -71,6 +79,8 @@ impl Error for BindError {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpStream;
+
     use super::*;
 
     #[tokio::test]
@@ -80,6 +90,26 @@ mod tests {
         let error = bind(address).unwrap_err().to_string();
         assert!(error.contains(&address.to_string()), "{error}");
         assert!(error.contains("already in use"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn every_address_is_of_both_families_or_of_the_one_that_there_is() {
+        let every: SocketAddr = (Ipv6Addr::UNSPECIFIED, 0).into();
+        let without = || Err(io::Error::from_raw_os_error(97)); // EAFNOSUPPORT
+        let both = listen(every, TcpSocket::new_v6).unwrap();
+        let one = listen(every, without).unwrap();
+        assert!(one.local_addr().unwrap().is_ipv4());
+        for listener in [&both, &one] {
+            let port = listener.local_addr().unwrap().port();
+            let client = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
+            let (client, accepted) = tokio::join!(client, listener.accept());
+            assert_eq!(
+                client.unwrap().local_addr().unwrap().port(),
+                accepted.unwrap().1.port()
+            );
+        }
+        // Another address of a family that is not there cannot be had.
+        assert!(listen((Ipv6Addr::LOCALHOST, 0).into(), without).is_err());
     }
 
     #[tokio::test]

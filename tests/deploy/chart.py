@@ -19,5 +19,12 @@ def template(*args, version="1.33.0"):
     return [document for document in yaml.safe_load_all(done.stdout) if document]
 
 
+def notes_of(values):
+    """What is said to who has installed it."""
+    command = ["helm", "install", "llm", str(CHART), "--namespace", "platform", "--dry-run=client", "--set", values]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.split("NOTES:\n")[1]
+
+
 def of_kind(documents, kind):
     return [document for document in documents if document["kind"] == kind]

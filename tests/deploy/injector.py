@@ -41,7 +41,7 @@ class Injector:
         places = {
             "/etc/pillion/tls/": f"{self.folder}/",
             "/etc/pillion/settings/": f"{self.folder}/",
-            "0.0.0.0:8443": f"127.0.0.1:{self.port}",
+            "[::]:8443": f"127.0.0.1:{self.port}",
         }
         args = container["args"]
         for there, here in places.items():

@@ -17,21 +17,41 @@ def split(text, separator):
     return celtypes.ListType([celtypes.StringType(part) for part in text.split(separator)])
 
 
+QUANTITY = re.compile(r"([0-9.]+)([A-Za-z]*)")
+
+
 def quantity(text):
-    units = {"": 1, "m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 1e3, "M": 1e6, "G": 1e9}
-    number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", text).groups()
+    units = {"": 1, "m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 1e3, "M": 1e6, "G": 1e9}
+    number, unit = QUANTITY.fullmatch(text).groups()
     return celtypes.DoubleType(float(number) * units[unit])
+
+
+def find(text, pattern):
+    found = re.search(pattern, text)
+    return celtypes.StringType(found.group() if found else "")
+
+
+def last_index(values, value):
+    return celtypes.IntType(max((nth for nth, it in enumerate(values) if it == value), default=-1))
 
 
 FUNCTIONS = {
     "split": split,
     "indexOf": lambda values, value: celtypes.IntType(values.index(value) if value in values else -1),
+    "lastIndexOf": last_index,
+    "join": lambda values, separator: celtypes.StringType(separator.join(values)),
+    "find": find,
     "trim": lambda text: celtypes.StringType(text.strip()),
     "replace": lambda text, old, new: celtypes.StringType(text.replace(old, new)),
     "quantity": quantity,
+    "isQuantity": lambda text: celtypes.BoolType(bool(QUANTITY.fullmatch(text))),
     "isGreaterThan": lambda one, other: celtypes.BoolType(one > other),
     "escapeKey": lambda _, key: celtypes.StringType(key.replace("~", "~0").replace("/", "~1")),
 }
+
+
+class Refused(Exception):
+    """The pod is not made, and why."""
 
 
 class Emulated:
@@ -41,10 +61,19 @@ class Emulated:
         self.programs = {}
 
     def mutate(self, pod):
-        """What becomes of the pod; `None` when a condition does not hold."""
+        """What becomes of the pod; `None` when it is left: a condition does not hold, or fails and is ignored."""
+        wrong = []
         for condition in self.spec["matchConditions"]:
-            if not self._value(condition["expression"], pod, {}):
-                return None
+            assert "variables" not in condition["expression"], "a server does not take such a policy"
+            try:
+                if not self._value(condition["expression"], pod, {}):
+                    return None
+            except celpy.CELEvalError as error:
+                wrong.append(str(error))
+        if wrong and self.spec["failurePolicy"] == "Fail":
+            raise Refused("; ".join(wrong))
+        if wrong:
+            return None
         for mutation in self.spec["mutations"]:
             assert mutation["patchType"] == "JSONPatch"
             patch = self._value(mutation["jsonPatch"]["expression"], pod, self._variables(pod))
@@ -78,10 +107,6 @@ class Real:
     def __init__(self, documents):
         namespace = {"name": "shop", "labels": {"pillion.dev/injection": "enabled"}}
         objects = [it for it in documents if it["kind"].startswith("MutatingAdmissionPolicy")]
-        for policy in objects:
-            # What is wrong is told, whatever a release would do about it.
-            if policy["kind"] == "MutatingAdmissionPolicy":
-                policy["spec"]["failurePolicy"] = "Fail"
         self._process = subprocess.Popen(
             [self.PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -91,7 +116,8 @@ class Real:
         """What becomes of the pod; `None` when it is left."""
         self._ask(pod)
         answer = json.loads(self._process.stdout.readline())
-        assert "error" not in answer, answer["error"]
+        if "error" in answer:
+            raise Refused(answer["error"])
         mutated = answer["pod"]
         # What the server's own type has in any case.
         mutated.pop("status", None)

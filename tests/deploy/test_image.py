@@ -12,6 +12,7 @@ import threading
 import time
 
 import pytest
+import yaml
 
 from conftest import ROOT
 from pillion import PATIENCE, free_port
@@ -96,6 +97,14 @@ def test_the_image_is_one_small_static_binary(image, rootfs):
     labels = about["Labels"]
     for name in ("title", "description", "licenses", "version", "revision", "created"):
         assert labels[f"org.opencontainers.image.{name}"], name
+
+
+def test_a_volume_for_what_it_keeps_is_its_user_s(rootfs):
+    # Engines give a new volume the owner of the folder that it is mounted at.
+    owners = {path: os.stat(f"{rootfs}/{path}").st_uid for path in ("var", "var/lib", "var/lib/pillion")}
+    assert owners == {"var": 0, "var/lib": 0, "var/lib/pillion": 65532}
+    compose = yaml.safe_load((ROOT / "deploy/compose/compose.yaml").read_text())
+    assert "state:/var/lib/pillion" in compose["services"]["pillion"]["volumes"]
 
 
 def test_what_it_is_made_of_is_listed(rootfs):

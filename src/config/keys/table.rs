@@ -15,7 +15,7 @@ use super::rules::RULE;
 /// The configuration as a whole.
 pub(in crate::config) static ROOT: &[Key] = &[
     key("listen", Address, Default("127.0.0.1:4100"), "Where applications connect."),
-    key("admin", Address, Default("127.0.0.1:4101"), "Probes, metrics and the page; 0.0.0.0:4101 inside Kubernetes."),
+    key("admin", Address, Default("127.0.0.1:4101"), "Probes, metrics and the page; [::]:4101 inside Kubernetes, which is of IPv4 too."),
     key("admin_token", Reference, Optional, "Where the token is by which others than this machine are told of `/api`, and everybody of a single request: `env:NAME`, `file:/path` or `STORE:path#field`."),
     key("identity", Table(IDENTITY), Optional, "Where this instance runs; written into every record."),
     key("source", Table(SOURCE), Optional, "Where the central document is, which says all the rest; what this file may say beside it, that document's `local_overrides` names."),

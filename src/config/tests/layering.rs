@@ -113,7 +113,7 @@ fn inside_kubernetes_probes_come_from_outside_the_pod() {
     let mut sources = small_with("");
     assert_eq!(loaded(&sources).process.admin.to_string(), "127.0.0.1:4101");
     sources.in_kubernetes = true;
-    assert_eq!(loaded(&sources).process.admin.to_string(), "0.0.0.0:4101");
+    assert_eq!(loaded(&sources).process.admin.to_string(), "[::]:4101");
     let mut sources = small_with("admin: 127.0.0.1:9\n");
     sources.in_kubernetes = true;
     assert_eq!(loaded(&sources).process.admin.to_string(), "127.0.0.1:9");

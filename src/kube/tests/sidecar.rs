@@ -25,7 +25,7 @@ fn the_sidecar_is_this() {
             field("POD_IP", "status.podIP"),
             field("NODE_NAME", "spec.nodeName"),
             field("POD_SERVICE_ACCOUNT", "spec.serviceAccountName"),
-            { "name": "PILLION_ADMIN", "value": "0.0.0.0:4101" },
+            { "name": "PILLION_ADMIN", "value": "[::]:4101" },
             { "name": "PILLION_CACHE_DIR", "value": "/var/lib/pillion" },
             { "name": "PILLION_IDENTITY__ENVIRONMENT", "value": "prod" },
             { "name": "PILLION_IDENTITY__INSTANCE", "value": "$POD_NAME" },

@@ -85,3 +85,31 @@ profiles:
 {{- define "pillion.cel" -}}
 '{{ . | toString | replace "\\" "\\\\" | replace "'" "\\'" | replace "\n" "\\n" }}'
 {{- end -}}
+
+{{/* What an annotation of ours says, by its name; a list, which is empty where there is none. For conditions, which have no
+variables. */}}
+{{- define "pillion.asked" -}}
+(has(object.metadata.annotations) && 'pillion.dev/{{ . }}' in object.metadata.annotations ? [object.metadata.annotations['pillion.dev/{{ . }}'].trim()] : [])
+{{- end -}}
+
+{{/* The same where nothing is wrong with it, or what is usual, an expression: (list NAME USUAL). */}}
+{{- define "pillion.said" -}}
+'pillion.dev/{{ first . }}' in variables.annotations ? variables.annotations['pillion.dev/{{ first . }}'].trim() : {{ last . }}
+{{- end -}}
+
+{{/* An error that says what is wrong, an expression: there is no other way to say it. By `failurePolicy` it refuses the pod,
+or leaves it as it is. */}}
+{{- define "pillion.refuse" -}}
+{'': false}[{{ . }}]
+{{- end -}}
+
+{{/* A mutation that adds a variable to those that are told, but for some: `variable` and `unless`, of `it`. */}}
+{{- define "pillion.tell" -}}
+- patchType: JSONPatch
+  jsonPatch:
+    expression: >-
+      variables.told.filter(it, !it.env.exists(e, e.name in {{ toJson .unless | replace "\"" "'" }}))
+      .map(it, size(it.env) == 0
+      ? JSONPatch{op: 'add', path: it.at, value: [{{ .variable }}]}
+      : JSONPatch{op: 'add', path: it.at + '/-', value: {{ .variable }}})
+{{- end -}}
