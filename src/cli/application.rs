@@ -23,6 +23,9 @@ const NOT_RUN: u8 = 126;
 const NO_TOKEN: &str = "there is no token for the application: give one by --token-file FILE or PILLION_TOKEN, or \
                         have a key with `hash: pod` in the configuration, which gets a new one at each start";
 
+/// What a service manager tells the service that it has started, which is us.
+const SERVICE: &[&str] = &["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
+
 /// Where the token of an application is from.
 pub(super) enum Token {
     /// Somebody said it.
@@ -154,7 +157,8 @@ impl Application {
         let secrets = secrets.filter_map(|provider| provider.secret.as_ref());
         let secrets = secrets.chain(&snapshot.admin_token);
         let secrets = secrets.filter_map(|secret| secret.variable());
-        for name in ours.chain(secrets).chain(self.keys.iter().copied()) {
+        let not_its_own = self.keys.iter().chain(SERVICE).copied();
+        for name in ours.chain(secrets).chain(not_its_own) {
             command.env_remove(name);
         }
         for variables in [OPENAI, ANTHROPIC] {
@@ -246,6 +250,7 @@ allow_anonymous: true";
             ("PILLION_TOKEN", "t"),
             ("PILLION_SHARED_STATE", "redis://:p@h"),
             ("HOME", "/home/me"),
+            ("NOTIFY_SOCKET", "/run/systemd/notify"),
         ]);
         let command = application.command(at("127.0.0.1:4100"), "token", &loaded.snapshot);
         let expected = [
@@ -254,12 +259,15 @@ allow_anonymous: true";
             ("ANTHROPIC_BASE_URL", Some("http://127.0.0.1:4100")),
             ("GEMINI_API_KEY", None),
             ("GOOGLE_DOCUMENT", None),
+            ("NOTIFY_SOCKET", None),
             ("OPENAI_API_KEY", Some("token")),
             ("OPENAI_BASE_URL", Some("http://127.0.0.1:4100/v1")),
             ("PAGE", None),
             ("PILLION_SHARED_STATE", None),
             ("PILLION_TOKEN", None),
             ("TEAM_KEY", None),
+            ("WATCHDOG_PID", None),
+            ("WATCHDOG_USEC", None),
         ];
         assert_eq!(changes(&command), BTreeMap::from(expected));
     }
