@@ -128,7 +128,7 @@ impl Dev {
             page: self.ui,
             ..Welcome::default()
         };
-        let (start, token, keys) = if let Some(file) = self.config.clone() {
+        let (start, token) = if let Some(file) = self.config.clone() {
             sources.document = Document::File(file);
             let (start, token) = match (Start::of(&sources), said) {
                 (Ok(start), None) if has_keys(&start) => {
@@ -138,7 +138,7 @@ impl Dev {
                 (Ok(start), None) => (Ok(start), Some(Token::any())),
                 (start, said) => (start, said),
             };
-            (start, token, Vec::new())
+            (start, token)
         } else {
             let token = said.map_or_else(|| keys::new_token().map(Token::Said), Ok)?;
             let (about, asked) = make(&mut sources, token.text(), self.listen)?;
@@ -146,8 +146,7 @@ impl Dev {
             if let Some((_, names)) = &mut welcome.taken {
                 names.retain(|name| asked.contains(name) || is_general(name));
             }
-            let keys = VENDORS.iter().flat_map(|vendor| vendor.keys);
-            (Start::of(&sources), Some(token), keys.copied().collect())
+            (Start::of(&sources), Some(token))
         };
         let start = match start.and_then(|start| self.placed(start, &mut sources)) {
             Ok(start) => start,
@@ -164,7 +163,7 @@ impl Dev {
         let application = (!self.command.is_empty()).then(|| Application {
             words: self.command.clone(),
             env: sources.env.clone(),
-            keys,
+            keys: VENDORS.iter().flat_map(|it| it.keys).copied().collect(),
         });
         let options = self.options();
         let mut said = Ok(());

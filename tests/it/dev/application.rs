@@ -47,6 +47,22 @@ async fn an_application_is_told_of_us_alone_and_its_code_is_ours() {
 }
 
 #[tokio::test]
+async fn a_configuration_of_ones_own_gives_the_application_no_key_either() {
+    let config = "allow_anonymous: true\nproviders: { p: { kind: openai-compatible, base_url: \"http://127.0.0.1:9/v1\" } }\n\
+                  routes: { chat: { targets: [p/m] } }\n";
+    let arguments = ["--config", "dev.yaml", "--", "env"];
+    let env = [
+        ("GEMINI_API_KEY", "canary"),
+        ("KEPT", "kept"),
+        ("NOTIFY_SOCKET", "/nowhere/canary"),
+    ];
+    let mut dev = Process::dev(folder(&[("dev.yaml", config)]), &arguments, &env);
+    dev.out_line("KEPT=kept").await;
+    assert_eq!(dev.code().await, 0);
+    assert!(!dev.out().contains("canary"), "{}", dev.out());
+}
+
+#[tokio::test]
 async fn signals_are_the_applications_and_so_is_what_they_end_with() {
     for (script, signal, code) in [
         ("echo up; exec sleep 1000", "TERM", 128 + 15),
