@@ -66,6 +66,9 @@ pub struct Options {
     pub native: bool,
     /// Whether `ready` is to start an application: where it never came to that, nothing has gone well.
     pub beside: bool,
+    /// Whether somebody has started it at a terminal, and it ends where that is closed. A service is told by the
+    /// same signal to look at its files again.
+    pub by_hand: bool,
     pub console: Console,
 }
 
@@ -169,7 +172,7 @@ pub async fn run(
     options: Options,
     ready: &mut dyn FnMut(Addresses, &Snapshot) -> Next,
 ) -> Result<ExitCode, StartError> {
-    let mut signals = life::Signals::new().map_err(StartError::Signals)?;
+    let mut signals = life::Signals::new(&options).map_err(StartError::Signals)?;
     let core = Core::new(&start, &sources.env);
     let admin_listener = listen::bind(start.process().admin).map_err(StartError::Bind)?;
     // As it is, not as it was asked for: port 0 is any that is free.

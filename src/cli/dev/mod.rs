@@ -63,6 +63,8 @@ const FREE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOS
 /// OPENAI_API_KEY, ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY in its environment and without the
 /// providers' keys. Signals are passed on to it, the proxy ends with it, and its exit code is ours.
 /// The proxy then writes to stderr alone.
+///
+/// Ctrl-C ends it, and so does a terminal that is closed, but under `nohup`.
 #[expect(
     clippy::doc_markdown,
     reason = "it is the command's help, which shows marks as they are"
@@ -219,6 +221,7 @@ impl Dev {
         Options {
             // Whoever ends it by hand has no traffic to lead away first.
             native: true,
+            by_hand: true,
             beside: !self.command.is_empty(),
             console: Console {
                 readable: (!self.json).then(style),

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use super::process::{Process, folder};
 use super::{answering, chat};
-use crate::support::{Folder, Upstream};
+use crate::support::{Folder, Upstream, program};
 
 /// Tells what it was told, and ends with 7 when its input does.
 const TELLS: &str = "env | grep -e ^OPENAI -e ^ANTHROPIC; cat; exit 7";
@@ -67,6 +67,10 @@ async fn signals_are_the_applications_and_so_is_what_they_end_with() {
     for (script, signal, code) in [
         ("echo up; exec sleep 1000", "TERM", 128 + 15),
         ("echo up; exec sleep 1000", "INT", 128 + 2),
+        ("echo up; exec sleep 1000", "HUP", 128 + 1),
+        ("echo up; exec sleep 1000", "QUIT", 128 + 3),
+        ("echo up; exec sleep 1000", "USR1", 128 + 10),
+        ("echo up; exec sleep 1000", "USR2", 128 + 12),
         (
             "trap 'kill $!; exit 9' TERM; sleep 1000 & echo up; wait",
             "TERM",
@@ -78,9 +82,32 @@ async fn signals_are_the_applications_and_so_is_what_they_end_with() {
         dev.signal(signal);
         assert_eq!(dev.code().await, code, "{script}: {signal}");
     }
+    // A sidecar has no other use for one, either.
+    let upstream = Upstream::choosing(answering).await;
+    let waits = ["--", "sh", "-c", "echo up; exec sleep 1000"];
+    for (signal, code) in [("HUP", 128 + 1), ("USR1", 128 + 10)] {
+        let mut run = run(&upstream, "allow_anonymous: true", &waits, &[]);
+        run.out_line("up").await;
+        run.signal(signal);
+        assert_eq!(run.code().await, code, "{signal}");
+    }
     // One that ends itself.
     let mut dev = Process::dev(Folder::new(), &["--", "sh", "-c", "kill -9 $$"], &[]);
     assert_eq!(dev.code().await, 128 + 9);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn under_nohup_a_closed_terminal_ends_nobody() {
+    let inner = format!(
+        "trap '' HUP; exec '{}' dev --listen 127.0.0.1:0 --admin 127.0.0.1:0 -- sh -c 'echo up; exec sleep 1000'",
+        program().display()
+    );
+    let mut dev = Process::dev(Folder::new(), &["--", "sh", "-c", &inner], &[]);
+    dev.out_line("up").await;
+    dev.signal("HUP");
+    dev.signal("TERM");
+    assert_eq!(dev.code().await, 128 + 15);
 }
 
 #[tokio::test]
