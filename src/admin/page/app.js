@@ -114,7 +114,7 @@ function identity(said) {
 
 /** What to do where there is no request to be seen. */
 function empty(all) {
-  const listen = known.config?.config?.listen ?? '127.0.0.1:4100';
+  const listen = known.activity?.listen ?? '127.0.0.1:4100';
   const route = known.routes?.routes[0]?.route ?? 'a-route';
   const lines = all
     ? [el('p', {}, 'None of them is like that.')]

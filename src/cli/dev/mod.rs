@@ -14,7 +14,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,10 +25,10 @@ use self::built_in::built_in;
 use self::vendors::VENDORS;
 use self::welcome::Welcome;
 use super::application::{Application, Token, has_keys};
-use super::run::{flags, refuse, serve};
+use super::run::{flags, refuse, runtime, started};
 use super::{BAD_CONFIGURATION, FAILED, keys, may_colour};
-use crate::app::{Addresses, Console, Next, Options, Start};
-use crate::config::{self, Document, Format, Problem, Sources};
+use crate::app::{self, Addresses, Console, Next, Options, Start, StartError, Yielding};
+use crate::config::{self, Document, Format, Process, Sources};
 use crate::kube::{EXEMPT, PROXIES};
 use crate::record::{Output, Style};
 use crate::snapshot::Snapshot;
@@ -39,8 +39,6 @@ const DOTENV: &str = ".env";
 /// The defaults of `listen` and `admin`.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4100);
 const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4101);
-/// Any that is free.
-const FREE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Run a proxy for development: no file needed, simulated providers unless a real key is found.
 ///
@@ -150,24 +148,17 @@ impl Dev {
             }
             (Start::of(&sources), Some(token))
         };
-        let start = match start.and_then(|start| self.placed(start, &mut sources)) {
+        let start = match start {
             Ok(start) => start,
             Err(problems) => return Ok(refuse(&problems)),
         };
-        let listen = start.process().listen;
-        if is_taken(listen) {
-            tracing::error!(
-                "cannot listen on {listen}: the address is already in use, perhaps by another `pillion dev`; \
-                 `--listen 127.0.0.1:0` takes a port that is free"
-            );
-            return Ok(ExitCode::from(FAILED));
-        }
         let application = (!self.command.is_empty()).then(|| Application {
             words: self.command.clone(),
             env: sources.env.clone(),
             keys: VENDORS.iter().flat_map(|it| it.keys).copied().collect(),
         });
-        let options = self.options();
+        let listen = start.process().listen;
+        let options = self.options(start.process());
         let mut said = Ok(());
         let mut ready = |at: Addresses, snapshot: &Snapshot| {
             let good = token.as_ref().filter(|token| token.opens(snapshot));
@@ -187,27 +178,24 @@ impl Dev {
                 Some(application) => application.start(at, snapshot, token.as_ref()),
             }
         };
-        let code = serve(start, sources, options, &mut ready)?;
+        let runtime = runtime(start.process().workers)?;
+        let ended = runtime.block_on(app::run(start, sources, options, &mut ready));
+        runtime.shutdown_background();
+        if let Err(StartError::Bind(error)) = &ended
+            && error.is_taken()
+        {
+            let at = error.address();
+            let flag = if at == listen { "listen" } else { "admin" };
+            tracing::error!(
+                "{error}, perhaps by another `pillion dev`; `--{flag} 127.0.0.1:0` takes a port that is free"
+            );
+            return Ok(ExitCode::from(FAILED));
+        }
+        let code = started(ended);
         said.map(|()| code)
     }
 
-    /// With ports that are free in the place of usual ones that are taken, where nobody is told of those by
-    /// anyone but us.
-    fn placed(&self, start: Start, sources: &mut Sources) -> Result<Start, Vec<Problem>> {
-        let process = start.process();
-        let is_told = !self.command.is_empty();
-        let listen = is_told
-            .then(|| instead(process.listen, LISTEN, self.listen, &is_taken))
-            .flatten();
-        let admin = instead(process.admin, ADMIN, self.admin, &is_taken);
-        if listen.or(admin).is_none() {
-            return Ok(start);
-        }
-        sources.flags.extend(flags(listen, admin));
-        Start::of(sources)
-    }
-
-    fn options(&self) -> Options {
+    fn options(&self, process: &Process) -> Options {
         let (output, is_terminal) = if self.command.is_empty() {
             (Output::Stdout, io::stdout().is_terminal())
         } else {
@@ -223,6 +211,11 @@ impl Dev {
             native: true,
             by_hand: true,
             beside: !self.command.is_empty(),
+            yielding: Yielding {
+                // Only an application that we start is told of the port by us.
+                listen: !self.command.is_empty() && is_usual(process.listen, LISTEN, self.listen),
+                admin: is_usual(process.admin, ADMIN, self.admin),
+            },
             console: Console {
                 readable: (!self.json).then(style),
                 output,
@@ -291,20 +284,9 @@ fn is_general(name: &str) -> bool {
     name.starts_with("PILLION_") || PROXIES.contains(&name) || EXEMPT.contains(&name)
 }
 
-/// Another address than `at`, where that is the usual one, nobody has said it, and it is taken.
-fn instead(
-    at: SocketAddr,
-    usual: SocketAddr,
-    said: Option<SocketAddr>,
-    is_taken: &dyn Fn(SocketAddr) -> bool,
-) -> Option<SocketAddr> {
-    (at == usual && said.is_none() && is_taken(usual)).then_some(FREE)
-}
-
-/// Whether somebody listens there.
-fn is_taken(address: SocketAddr) -> bool {
-    let bound = TcpListener::bind(address);
-    bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+/// Whether `at` is the usual address, and nobody has said it.
+fn is_usual(at: SocketAddr, usual: SocketAddr, said: Option<SocketAddr>) -> bool {
+    at == usual && said.is_none()
 }
 
 fn text(text: String) -> Document {
@@ -315,36 +297,4 @@ fn text(text: String) -> Document {
 fn wrong(why: &str) -> ExitCode {
     tracing::error!("{why}");
     ExitCode::from(BAD_CONFIGURATION)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_usual_port_that_is_taken_gives_way_and_one_that_was_said_does_not() {
-        let other = SocketAddr::from(([127, 0, 0, 1], 4200));
-        for (at, said, taken, expected) in [
-            (LISTEN, None, &[LISTEN][..], Some(FREE)),
-            (LISTEN, None, &[ADMIN], None),
-            (LISTEN, Some(LISTEN), &[LISTEN], None),
-            (other, None, &[LISTEN, other], None),
-        ] {
-            let is_taken = |address: SocketAddr| taken.contains(&address);
-            assert_eq!(
-                instead(at, LISTEN, said, &is_taken),
-                expected,
-                "{at} {said:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_address_is_taken_while_somebody_listens_there() {
-        let listener = TcpListener::bind(FREE).unwrap();
-        let address = listener.local_addr().unwrap();
-        assert!(is_taken(address));
-        drop(listener);
-        assert!(!is_taken(address));
-    }
 }

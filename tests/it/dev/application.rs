@@ -1,5 +1,6 @@
 //! `-- CMD…`: what the application is told, and how both end.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 
 use super::process::{Process, folder};
@@ -143,6 +144,28 @@ async fn without_a_proxy_there_is_no_application() {
     assert_eq!(dev.code().await, 1);
     assert!(dev.err().contains("cannot listen"), "{}", dev.err());
     assert!(!mark.exists());
+}
+
+#[tokio::test]
+async fn several_at_once_have_a_port_each() {
+    // Whoever has the usual ports, they or others.
+    let mut all: Vec<_> = (0..6)
+        .map(|_| {
+            let words = ["dev", "--", "sh", "-c", TELLS];
+            Process::start(Folder::new(), &words, &[])
+        })
+        .collect();
+    let mut ports = BTreeSet::new();
+    for dev in &all {
+        let (at, token) = dev.told().await;
+        assert_eq!(chat(at, &token, "chat").await.status, 200);
+        ports.insert(at);
+    }
+    assert_eq!(ports.len(), all.len());
+    for dev in &mut all {
+        dev.close_stdin();
+        assert_eq!(dev.code().await, 7);
+    }
 }
 
 #[tokio::test]
