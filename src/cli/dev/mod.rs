@@ -252,7 +252,10 @@ fn sources(
         None if Path::new(DOTENV).is_file() => Path::new(DOTENV),
         None => return Ok((sources, None)),
     };
-    let variables = dotenv::read(file, &|name| sources.variable(name))?;
+    let (variables, wrong) = dotenv::read(file, &|name| sources.variable(name))?;
+    for line in wrong {
+        tracing::warn!("{line}");
+    }
     let is_said = |(_, value): &(String, String)| !value.is_empty();
     let taken = sources.beside(variables.into_iter().filter(is_said).collect());
     Ok((sources, Some((file.to_owned(), taken))))
