@@ -21,14 +21,14 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::tz::TimeZone;
 
-use self::built_in::built_in;
+use self::built_in::{BuiltIn, built_in};
 use self::vendors::VENDORS;
 use self::welcome::Welcome;
 use super::application::{Application, Token, has_keys};
 use super::run::{flags, refuse, runtime, started};
 use super::{BAD_CONFIGURATION, FAILED, keys, may_colour};
 use crate::app::{self, Addresses, Console, Next, Options, Start, StartError, Yielding};
-use crate::config::{self, Document, Format, Process, Sources};
+use crate::config::{self, Document, Format, Loaded, Problem, Process, Sources};
 use crate::kube::{EXEMPT, PROXIES};
 use crate::record::{Output, Style};
 use crate::snapshot::Snapshot;
@@ -141,12 +141,14 @@ impl Dev {
             (start, token)
         } else {
             let token = said.map_or_else(|| keys::new_token().map(Token::Said), Ok)?;
-            let (about, asked) = make(&mut sources, token.text(), self.listen)?;
-            welcome.about = Some(about);
+            let (made, asked) = make(&mut sources, token.text(), self.listen)?;
             if let Some((_, names)) = &mut welcome.taken {
                 names.retain(|name| asked.contains(name) || is_general(name));
             }
-            (Start::of(&sources), Some(token))
+            let start = Start::of(&sources);
+            let start = start.map_err(|problems| made.told(problems));
+            welcome.about = Some(made.about);
+            (start, Some(token))
         };
         let start = match start {
             Ok(start) => start,
@@ -225,15 +227,18 @@ impl Dev {
 }
 
 /// The configuration for which no file is needed, under the environment and `.env`, for the command of
-/// another name. It has yet to be read.
-pub(super) fn without_file(token: &str) -> io::Result<Result<Sources, String>> {
+/// another name, and what it says.
+pub(super) fn without_file(token: &str) -> io::Result<Result<(Sources, Read), String>> {
     let (mut sources, _) = match sources(Vec::new(), None) {
         Ok(found) => found,
         Err(why) => return Ok(Err(why)),
     };
-    make(&mut sources, token, None)?;
-    Ok(Ok(sources))
+    let (made, _) = make(&mut sources, token, None)?;
+    let read = config::load(&sources).map_err(|problems| made.told(problems));
+    Ok(Ok((sources, read)))
 }
+
+type Read = Result<Loaded, Vec<Problem>>;
 
 /// Names of variables, and the file that they are from.
 type Taken = (PathBuf, Vec<String>);
@@ -261,12 +266,12 @@ fn sources(
     Ok((sources, Some((file.to_owned(), taken))))
 }
 
-/// Makes the configuration, and returns what it is about, and which variables were asked for.
+/// Makes the configuration for `sources`, and returns it, and which variables were asked for.
 fn make(
     sources: &mut Sources,
     token: &str,
     listen: Option<SocketAddr>,
-) -> io::Result<(String, BTreeSet<String>)> {
+) -> io::Result<(BuiltIn, BTreeSet<String>)> {
     let asked = RefCell::new(BTreeSet::new());
     let known = |name: &str| {
         asked.borrow_mut().insert(name.to_owned());
@@ -274,12 +279,12 @@ fn make(
     };
     let listen = listen.or_else(|| known("PILLION_LISTEN")?.parse().ok());
     let local = local::ask(&known, &sources.env)?;
-    let made = built_in(token, &known, local, listen.unwrap_or(LISTEN))?;
+    let mut made = built_in(token, &known, local, listen.unwrap_or(LISTEN))?;
     for note in &made.notes {
         tracing::warn!("{note}");
     }
-    sources.document = text(made.yaml);
-    Ok((made.about, asked.into_inner()))
+    sources.document = text(std::mem::take(&mut made.yaml));
+    Ok((made, asked.into_inner()))
 }
 
 /// Whether a variable is read whatever the providers are.

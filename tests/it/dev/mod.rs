@@ -127,7 +127,7 @@ async fn what_was_exported_for_an_application_is_no_provider() {
         ("OPENAI_BASE_URL", "http://127.0.0.1:4100/v1"),
     ];
     let dev = Process::dev(Folder::new(), &[], &env);
-    dev.out_line("No provider's key was found").await;
+    dev.out_line("No provider can be used by the keys that were found").await;
     dev.err_line("it holds a token of Pillion's own").await;
     assert!(!dev.err().contains("canary"));
 }
