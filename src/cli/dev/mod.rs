@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use jiff::tz::TimeZone;
 
 use self::built_in::{BuiltIn, built_in};
@@ -32,6 +33,7 @@ use crate::config::{self, Document, Format, Loaded, Problem, Process, Sources};
 use crate::kube::{EXEMPT, PROXIES};
 use crate::record::{Output, Style};
 use crate::snapshot::Snapshot;
+use crate::telemetry::log;
 
 /// Where `dev` looks for keys besides the environment.
 const DOTENV: &str = ".env";
@@ -82,7 +84,7 @@ pub(super) struct Dev {
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
     /// The token that the application sends; else PILLION_TOKEN; a new random one when absent
-    #[arg(long, conflicts_with_all = ["config", "token_file"])]
+    #[arg(long, conflicts_with_all = ["config", "token_file"], value_parser = NonEmptyStringValueParser::new())]
     token: Option<String>,
     /// A file with the token that the application sends
     #[arg(long, value_name = "FILE")]
@@ -90,7 +92,7 @@ pub(super) struct Dev {
     /// Open the page of what goes on in the browser
     #[arg(long)]
     ui: bool,
-    /// Requests as JSON lines, which are audit records
+    /// Requests as JSON lines, which are audit records; beside CMD all that the proxy says is JSON
     #[arg(long)]
     json: bool,
     /// The application to start, with its arguments
@@ -103,14 +105,21 @@ impl Dev {
     /// the rest the lines of requests tell. Nobody is warned of a configuration that is not theirs.
     pub(super) fn logged(&self) -> &'static str {
         match self.config {
-            Some(_) => "warn,pillion::app::reload=info,pillion::simulate=error",
-            None => "warn,pillion::config=error,pillion::simulate=error",
+            Some(_) => {
+                "warn,pillion::cli::dev=info,pillion::app::reload=info,pillion::simulate=error"
+            }
+            None => "warn,pillion::cli::dev=info,pillion::config=error,pillion::simulate=error",
         }
     }
 
-    /// Whether programs read what is logged.
-    pub(super) fn is_for_programs(&self) -> bool {
-        self.json
+    /// How log lines look unless `PILLION_LOG_FORMAT` says something else.
+    pub(super) fn log_format(&self) -> log::Format {
+        match (self.json, self.command.is_empty()) {
+            (false, _) => log::Format::Human,
+            (true, true) => log::Format::suited(),
+            // Records are between them.
+            (true, false) => log::Format::Json,
+        }
     }
 
     pub(super) fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
@@ -169,6 +178,10 @@ impl Dev {
                 // Who reads JSON lines on stdout reads nothing else there.
                 None if self.json => welcome.write(&mut io::stderr(), at, snapshot, text),
                 None => welcome.write(out, at, snapshot, text),
+                Some(_) if self.json => {
+                    welcome.log(at);
+                    Ok(())
+                }
                 // stdout is the application's.
                 Some(application) => welcome.write_short(&mut io::stderr(), at, &application.words),
             };

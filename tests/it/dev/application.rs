@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 
+use serde_json::Value;
+
 use super::process::{Process, folder};
 use super::{answering, chat};
 use crate::support::{Folder, Upstream, program};
@@ -61,6 +63,24 @@ async fn a_configuration_of_ones_own_gives_the_application_no_key_either() {
     dev.out_line("KEPT=kept").await;
     assert_eq!(dev.code().await, 0);
     assert!(!dev.out().contains("canary"), "{}", dev.out());
+}
+
+#[tokio::test]
+async fn for_programs_all_that_is_ours_is_json() {
+    let arguments = ["--json", "--", "sh", "-c", TELLS];
+    let env = [("AZURE_OPENAI_API_KEY", "canary")];
+    let mut dev = Process::dev(Folder::new(), &arguments, &env);
+    let (at, token) = dev.told().await;
+    assert_eq!(chat(at, &token, "chat").await.status, 200);
+    dev.close_stdin();
+    assert_eq!(dev.code().await, 7);
+    let said = dev.err();
+    let is_object = |line| serde_json::from_str::<serde_json::Map<_, Value>>(line).is_ok();
+    assert!(said.lines().all(is_object), "{said}");
+    let listen = format!("\"listen\":\"{at}\"");
+    for part in [&listen, "AZURE_OPENAI_API_KEY is not used", "pillion.audit"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }
 
 #[tokio::test]

@@ -127,7 +127,8 @@ async fn what_was_exported_for_an_application_is_no_provider() {
         ("OPENAI_BASE_URL", "http://127.0.0.1:4100/v1"),
     ];
     let dev = Process::dev(Folder::new(), &[], &env);
-    dev.out_line("No provider can be used by the keys that were found").await;
+    dev.out_line("No provider can be used by the keys that were found")
+        .await;
     dev.err_line("it holds a token of Pillion's own").await;
     assert!(!dev.err().contains("canary"));
 }
@@ -159,7 +160,7 @@ async fn who_finds_the_port_taken_is_told_what_to_do_in_words_for_people() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_read_is_refused() {
+async fn a_file_that_cannot_be_read_is_refused_and_so_is_a_token_that_is_none() {
     for (more, why) in [
         (["--env-file", "none.env"], "none.env cannot be read"),
         (
@@ -171,6 +172,8 @@ async fn a_file_that_cannot_be_read_is_refused() {
         assert_eq!(dev.code().await, 78, "{why}");
         assert!(dev.err().contains(why), "{}", dev.err());
     }
+    let mut dev = Process::dev(Folder::new(), &["--token", ""], &[]);
+    assert_eq!(dev.code().await, 2, "nobody would be let in");
 }
 
 #[tokio::test]
