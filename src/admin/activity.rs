@@ -47,6 +47,8 @@ pub(super) struct Activity {
     /// When the process was started: another one counts anew.
     pub(super) started: String,
     pub(super) now: String,
+    /// Where applications connect, once they can.
+    pub(super) listen: Option<String>,
     /// How many run, also those that are not told.
     pub(super) running_count: usize,
     /// The newest first.

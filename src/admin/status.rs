@@ -1,5 +1,6 @@
 //! What the process is doing, for those who ask from outside.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -29,7 +30,8 @@ use crate::telemetry::{Metrics, Row, names};
 pub struct Status {
     metrics: Arc<Metrics>,
     started: Timestamp,
-    listening: AtomicBool,
+    /// Where applications connect, once they can.
+    listen: OnceLock<SocketAddr>,
     draining: AtomicBool,
     config: RwLock<Config>,
     /// Where there is a central document.
@@ -103,7 +105,7 @@ impl Status {
         Self {
             metrics,
             started: Timestamp::now(),
-            listening: AtomicBool::new(false),
+            listen: OnceLock::new(),
             draining: AtomicBool::new(false),
             config: RwLock::default(),
             following: None,
@@ -183,6 +185,7 @@ impl Status {
         Activity {
             started: format!("{:.3}", self.started),
             now: format!("{:.3}", Timestamp::now()),
+            listen: self.listen.get().map(ToString::to_string),
             running_count,
             running,
             next,
@@ -190,9 +193,10 @@ impl Status {
         }
     }
 
-    /// Applications can connect.
-    pub fn listener_up(&self) {
-        self.listening.store(true, Ordering::Release);
+    /// Applications can connect, here: not always where the configuration has it.
+    pub fn listener_up(&self, listen: SocketAddr) {
+        // Told once in a life.
+        let _ = self.listen.set(listen);
     }
 
     /// The process is about to end: no new traffic, please. There is no way back.
@@ -204,7 +208,7 @@ impl Status {
     pub(super) fn readiness(&self, state: &AdminState, now: Instant) -> Readiness {
         let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
         let draining = self.draining.load(Ordering::Acquire);
-        let listening = self.listening.load(Ordering::Acquire);
+        let listening = self.listen.get().is_some();
         let live = config.live.as_ref();
         let refused = self.refused(&config);
         let records = self.records.get();

@@ -99,7 +99,7 @@ fn it_is_ready_from_configuration_and_listener_until_it_drains() {
         "draining": false,
     });
     assert_eq!(ready(&state), (S::SERVICE_UNAVAILABLE, nothing));
-    state.status.listener_up();
+    state.status.listener_up("127.0.0.1:4100".parse().unwrap());
     assert_eq!(ready(&state).0, S::SERVICE_UNAVAILABLE);
     state.status.config_refused("routes: none");
     assert_eq!(ready(&state).0, S::SERVICE_UNAVAILABLE);
@@ -141,7 +141,7 @@ fn a_listener_without_a_configuration_is_not_ready_nor_the_reverse() {
         .status
         .config_applied(&snapshot, effective(), Instant::now());
     assert_eq!(get(&state, "/startupz").0, StatusCode::SERVICE_UNAVAILABLE);
-    state.status.listener_up();
+    state.status.listener_up("127.0.0.1:4100".parse().unwrap());
     assert_eq!(get(&state, "/startupz").0, StatusCode::OK);
 }
 
@@ -155,7 +155,7 @@ fn an_unreadable_secret_is_told_and_does_not_make_it_unready() {
     state
         .status
         .config_applied(&snapshot, effective(), Instant::now());
-    state.status.listener_up();
+    state.status.listener_up("127.0.0.1:4100".parse().unwrap());
     let (status, detail) = ready(&state);
     assert_eq!(status, StatusCode::OK);
     assert_eq!(

@@ -44,10 +44,11 @@ impl Application {
         }
     }
 
-    /// Passes a signal on that we were told to end by.
+    /// Passes a signal on that was sent to us.
     pub(super) fn pass(&self, signal: Signal) {
-        // An interrupt from the terminal went to all of its foreground's processes, and so to this one.
-        if signal == Signal::SIGINT && is_in_foreground() {
+        // What a key of the terminal has sent went to all of its foreground's processes, and so to this one.
+        let is_key = matches!(signal, Signal::SIGINT | Signal::SIGQUIT);
+        if is_key && is_in_foreground() {
             return;
         }
         let id = self.0.id().and_then(|id| i32::try_from(id).ok());

@@ -1,7 +1,9 @@
 //! How the process lives and ends: signals, lame duck, drain.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -11,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::Options;
 use super::application::Next;
 use super::reload::Reloader;
 use crate::admin::Status;
@@ -29,22 +32,73 @@ pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The signals that mean something to us.
 #[derive(Debug)]
 pub(super) struct Signals {
-    hangup: unix::Signal,
-    terminate: unix::Signal,
-    interrupt: unix::Signal,
+    caught: Vec<(Signal, unix::Signal)>,
+    hangup: Hangup,
+}
+
+/// What a SIGHUP says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hangup {
+    /// To a service, by custom: look at the files again.
+    Reload,
+    /// To what somebody has started by hand: the terminal is gone.
+    End,
 }
 
 impl Signals {
-    /// From here on a signal is ours to answer: before anything slow begins, since it may come early.
-    pub(super) fn new() -> io::Result<Self> {
+    /// Those of a service. From here on a signal is ours to answer: before anything slow begins, since it may
+    /// come early.
+    pub(super) fn of_service() -> io::Result<Self> {
+        let signals = [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT];
+        Self::catch(Hangup::Reload, &signals)
+    }
+
+    /// Those of a process with these options.
+    pub(super) fn new(options: &Options) -> io::Result<Self> {
+        if !options.beside && !options.by_hand {
+            return Self::of_service();
+        }
+        let mut signals = vec![Signal::SIGTERM, Signal::SIGINT];
+        // Where it is ignored, as under `nohup`, it stays so, for the application too.
+        if !is_ignored(Signal::SIGHUP) {
+            signals.push(Signal::SIGHUP);
+        }
+        if options.beside {
+            // They would end us and leave the application.
+            signals.extend([Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2]);
+        }
+        Self::catch(Hangup::End, &signals)
+    }
+
+    fn catch(hangup: Hangup, signals: &[Signal]) -> io::Result<Self> {
+        let caught = signals.iter().map(|it| {
+            let kind = SignalKind::from_raw(*it as i32);
+            signal(kind).map(|stream| (*it, stream))
+        });
         Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
+            caught: caught.collect::<io::Result<_>>()?,
+            hangup,
         })
     }
 
-    /// Waits for `first`. A SIGHUP asks for it `again`.
+    /// The next that comes. Cancel-safe.
+    async fn next(&mut self) -> Signal {
+        poll_fn(|cx| {
+            for (signal, stream) in &mut self.caught {
+                if stream.poll_recv(cx).is_ready() {
+                    return Poll::Ready(*signal);
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn is_reload(&self, signal: Signal) -> bool {
+        signal == Signal::SIGHUP && self.hangup == Hangup::Reload
+    }
+
+    /// Waits for `first`. Who is told to reload asks for it `again`.
     ///
     /// # Errors
     /// By what we were told to end before it has come.
@@ -54,23 +108,36 @@ impl Signals {
         again: &Notify,
     ) -> Result<T, Signal> {
         loop {
-            tokio::select! {
+            let signal = tokio::select! {
                 // Where nobody is left who would tell, it is over, too.
                 first = &mut first => return first.map_err(|_| Signal::SIGTERM),
-                _ = self.hangup.recv() => again.notify_one(),
-                _ = self.terminate.recv() => return Err(Signal::SIGTERM),
-                _ = self.interrupt.recv() => return Err(Signal::SIGINT),
+                signal = self.next() => signal,
+            };
+            if !self.is_reload(signal) {
+                return Err(signal);
             }
+            again.notify_one();
         }
     }
 
-    /// Told to end, either way.
+    /// Told to end, whichever way.
     pub(super) async fn end(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+        loop {
+            let signal = self.next().await;
+            let is_for_others = matches!(signal, Signal::SIGUSR1 | Signal::SIGUSR2);
+            if !is_for_others && !self.is_reload(signal) {
+                return;
+            }
         }
     }
+}
+
+/// Whether whoever has started us wants this signal to be ignored, as far as the system tells.
+fn is_ignored(signal: Signal) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    ignored.is_some_and(|bits| bits >> (signal as i32 - 1) & 1 == 1)
 }
 
 /// Serves: looks at the files and listens to signals until one says that it is over. Beside an application
@@ -89,11 +156,6 @@ pub(super) async fn until_told_to_end(
     let mut next_look = Instant::now() + LOOK;
     let mut looking = aside(reloader, Reloader::look);
     loop {
-        let Signals {
-            hangup,
-            terminate,
-            interrupt,
-        } = signals;
         let ended = async {
             match &mut application {
                 Some(application) => application.ended().await,
@@ -102,15 +164,7 @@ pub(super) async fn until_told_to_end(
         };
         let told = tokio::select! {
             code = ended => return code,
-            _ = terminate.recv() => Signal::SIGTERM,
-            _ = interrupt.recv() => Signal::SIGINT,
-            _ = hangup.recv() => {
-                records.reopen();
-                if reloader.asks_first() {
-                    aside(reloader, Reloader::reload);
-                }
-                continue;
-            }
+            signal = signals.next() => signal,
             () = sleep_until(next_look) => {
                 if looking.is_finished() {
                     looking = aside(reloader, Reloader::look);
@@ -121,6 +175,12 @@ pub(super) async fn until_told_to_end(
         };
         match &application {
             Some(application) => application.pass(told),
+            None if signals.is_reload(told) => {
+                records.reopen();
+                if reloader.asks_first() {
+                    aside(reloader, Reloader::reload);
+                }
+            }
             None => return 0,
         }
     }

@@ -66,7 +66,18 @@ pub struct Options {
     pub native: bool,
     /// Whether `ready` is to start an application: where it never came to that, nothing has gone well.
     pub beside: bool,
+    /// Whether somebody has started it at a terminal, and it ends where that is closed. A service is told by the
+    /// same signal to look at its files again.
+    pub by_hand: bool,
+    pub yielding: Yielding,
     pub console: Console,
+}
+
+/// Whose port gives way to any that is free, where somebody has it already: nobody knows of it but by us.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Yielding {
+    pub listen: bool,
+    pub admin: bool,
 }
 
 /// What is to be seen on the process's own output.
@@ -169,9 +180,9 @@ pub async fn run(
     options: Options,
     ready: &mut dyn FnMut(Addresses, &Snapshot) -> Next,
 ) -> Result<ExitCode, StartError> {
-    let mut signals = life::Signals::new().map_err(StartError::Signals)?;
+    let mut signals = life::Signals::new(&options).map_err(StartError::Signals)?;
     let core = Core::new(&start, &sources.env);
-    let admin_listener = listen::bind(start.process().admin).map_err(StartError::Bind)?;
+    let admin_listener = bind(start.process().admin, options.yielding.admin)?;
     // As it is, not as it was asked for: port 0 is any that is free.
     let admin = (admin_listener.local_addr()).unwrap_or(start.process().admin);
     core.serve_admin(admin_listener);
@@ -230,7 +241,7 @@ pub async fn run(
         &upstream.clients,
     )?;
     status.records(records.clone());
-    let listener = listen::bind(process.listen).map_err(StartError::Bind)?;
+    let listener = bind(process.listen, options.yielding.listen)?;
     let at = Addresses {
         listen: listener.local_addr().unwrap_or(process.listen),
         admin,
@@ -276,7 +287,7 @@ pub async fn run(
         &background,
     );
     background.spawn(keep_warm(live.clone(), upstream));
-    status.listener_up();
+    status.listener_up(at.listen);
     tracing::info!(listen = %at.listen, admin = %at.admin, version = %live.current().version, "serving");
     service::ready(at);
     let next = ready(at, &live.current());
@@ -305,6 +316,16 @@ pub async fn run(
     life::last_report(&reporting).await;
     tracing::info!("ended");
     Ok(ExitCode::from(exit))
+}
+
+/// Takes an address at once and for good: to ask first whether it is free would be to lose it to whoever asks
+/// at the same time.
+fn bind(address: SocketAddr, yields: bool) -> Result<TcpListener, StartError> {
+    match listen::bind(address) {
+        Err(error) if yields && error.is_taken() => listen::bind((address.ip(), 0).into()),
+        bound => bound,
+    }
+    .map_err(StartError::Bind)
 }
 
 /// Takes connections of applications from now on.

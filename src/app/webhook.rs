@@ -56,7 +56,7 @@ impl Webhook {
     /// # Errors
     /// The address, the certificate or the key cannot be had; nothing has been served.
     pub async fn run(self) -> Result<ExitCode, StartError> {
-        let mut signals = Signals::new().map_err(StartError::Signals)?;
+        let mut signals = Signals::of_service().map_err(StartError::Signals)?;
         // Before they are read: a change meanwhile is found by the next look.
         let stamp = self.settings_file.as_deref().and_then(Stamp::at);
         let pair = Pair::read(&self.certificate, &self.key).map_err(StartError::Certificate)?;

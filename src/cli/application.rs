@@ -23,6 +23,9 @@ const NOT_RUN: u8 = 126;
 const NO_TOKEN: &str = "there is no token for the application: give one by --token-file FILE or PILLION_TOKEN, or \
                         have a key with `hash: pod` in the configuration, which gets a new one at each start";
 
+/// What a service manager tells the service that it has started, which is us.
+const SERVICE: &[&str] = &["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
+
 /// Where the token of an application is from.
 pub(super) enum Token {
     /// Somebody said it.
@@ -154,7 +157,8 @@ impl Application {
         let secrets = secrets.filter_map(|provider| provider.secret.as_ref());
         let secrets = secrets.chain(&snapshot.admin_token);
         let secrets = secrets.filter_map(|secret| secret.variable());
-        for name in ours.chain(secrets).chain(self.keys.iter().copied()) {
+        let not_its_own = self.keys.iter().chain(SERVICE).copied();
+        for name in ours.chain(secrets).chain(not_its_own) {
             command.env_remove(name);
         }
         for variables in [OPENAI, ANTHROPIC] {
@@ -167,9 +171,15 @@ impl Application {
         }
         let set = |name: &str| self.env.iter().find(|(known, _)| known == name);
         if PROXIES.iter().any(|name| set(name).is_some()) {
+            // Of two that are set the clients take one, and not all of them the same. So what is set is made
+            // longer, and one that is not stays so, lest it goes before the other.
+            let is_said = |name: &str| set(name).is_some_and(|(_, value)| !value.is_empty());
+            let is_any = EXEMPT.iter().any(|name| is_said(name));
             for name in EXEMPT {
                 let exempt = set(name).map_or("", |(_, value)| value.as_str());
-                if let Some(exempt) = with_loopback(exempt) {
+                if is_any && !is_said(name) {
+                    command.env_remove(name);
+                } else if let Some(exempt) = with_loopback(exempt) {
                     command.env(name, exempt);
                 }
             }
@@ -240,6 +250,7 @@ allow_anonymous: true";
             ("PILLION_TOKEN", "t"),
             ("PILLION_SHARED_STATE", "redis://:p@h"),
             ("HOME", "/home/me"),
+            ("NOTIFY_SOCKET", "/run/systemd/notify"),
         ]);
         let command = application.command(at("127.0.0.1:4100"), "token", &loaded.snapshot);
         let expected = [
@@ -248,25 +259,53 @@ allow_anonymous: true";
             ("ANTHROPIC_BASE_URL", Some("http://127.0.0.1:4100")),
             ("GEMINI_API_KEY", None),
             ("GOOGLE_DOCUMENT", None),
+            ("NOTIFY_SOCKET", None),
             ("OPENAI_API_KEY", Some("token")),
             ("OPENAI_BASE_URL", Some("http://127.0.0.1:4100/v1")),
             ("PAGE", None),
             ("PILLION_SHARED_STATE", None),
             ("PILLION_TOKEN", None),
             ("TEAM_KEY", None),
+            ("WATCHDOG_PID", None),
+            ("WATCHDOG_USEC", None),
         ];
         assert_eq!(changes(&command), BTreeMap::from(expected));
     }
 
     #[test]
     fn a_proxy_is_not_asked_for_loopback() {
-        let application = application(&[("HTTPS_PROXY", "http://proxy"), ("NO_PROXY", ".svc")]);
         let snapshot = Snapshot::of(Callers::Anyone(Key::named("any").into()));
-        let command = application.command(at("0.0.0.0:80"), "token", &snapshot);
-        let changes = changes(&command);
-        assert_eq!(changes["NO_PROXY"], Some(".svc,127.0.0.1,localhost,::1"));
-        assert_eq!(changes["no_proxy"], Some("127.0.0.1,localhost,::1"));
-        assert_eq!(changes["OPENAI_BASE_URL"], Some("http://127.0.0.1:80/v1"));
+        let proxy = ("HTTPS_PROXY", "http://proxy");
+        let (all, more) = ("127.0.0.1,localhost,::1", ".svc,127.0.0.1,localhost,::1");
+        // What a variable is afterwards: empty where it is not set.
+        for (env, upper, lower) in [
+            (&[proxy][..], all, all),
+            (&[proxy, ("NO_PROXY", ".svc")], more, ""),
+            (&[proxy, ("no_proxy", ".svc")], "", more),
+            (&[proxy, ("NO_PROXY", ".svc"), ("no_proxy", "")], more, ""),
+            (&[proxy, ("NO_PROXY", ""), ("no_proxy", "")], all, all),
+            (&[proxy, ("NO_PROXY", ".svc"), ("no_proxy", "*")], more, "*"),
+            (&[("NO_PROXY", ".svc")], ".svc", ""),
+        ] {
+            let command = application(env).command(at("0.0.0.0:80"), "token", &snapshot);
+            let changes = changes(&command);
+            let before = |name: &str| env.iter().find(|(known, _)| *known == name);
+            let after = |name: &str| match changes.get(name) {
+                Some(change) => change.unwrap_or_default(),
+                None => before(name).map_or("", |(_, value)| *value),
+            };
+            assert_eq!(
+                (after("NO_PROXY"), after("no_proxy")),
+                (upper, lower),
+                "{env:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_listens_everywhere_is_called_here() {
+        assert_eq!(base("0.0.0.0:80".parse().unwrap()), "http://127.0.0.1:80");
+        assert_eq!(base("[::]:80".parse().unwrap()), "http://[::1]:80");
     }
 
     #[test]

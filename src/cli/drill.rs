@@ -102,17 +102,21 @@ impl Drill {
         let token = keys::new_token()?;
         let config = self.config.clone();
         let config = config.or_else(|| variable("PILLION_CONFIG").map(PathBuf::from));
-        let sources = match config {
-            Some(file) => Sources::from_process(Document::File(file), Vec::new()),
+        let (sources, loaded) = match config {
+            Some(file) => {
+                let sources = Sources::from_process(Document::File(file), Vec::new());
+                let loaded = config::load(&sources);
+                (sources, loaded)
+            }
             None => match dev::without_file(&token)? {
-                Ok(sources) => sources,
+                Ok(found) => found,
                 Err(why) => {
                     tracing::error!("{why}");
                     return Ok(ExitCode::from(BAD_CONFIGURATION));
                 }
             },
         };
-        let loaded = match config::load(&sources) {
+        let loaded = match loaded {
             Ok(loaded) => loaded,
             Err(problems) => return Ok(refuse(&problems)),
         };

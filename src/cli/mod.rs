@@ -74,13 +74,14 @@ impl Cli {
             Command::Dev(dev) => dev.logged(),
             _ => "info",
         };
-        let is_service = match &self.command {
-            Command::Run(_) => true,
-            Command::Dev(dev) => dev.is_for_programs(),
-            Command::Inject(inject) => inject.is_service(),
-            _ => false,
+        // What no service says is read by people, also where it is in a file.
+        let format = match &self.command {
+            Command::Run(_) => log::Format::suited(),
+            Command::Dev(dev) => dev.log_format(),
+            Command::Inject(inject) if inject.is_service() => log::Format::suited(),
+            _ => log::Format::Human,
         };
-        if let Err(problem) = start_log(usual, is_service) {
+        if let Err(problem) = start_log(usual, format) {
             writeln!(io::stderr(), "pillion: {problem}")?;
             return Ok(ExitCode::from(BAD_CONFIGURATION));
         }
@@ -126,15 +127,13 @@ fn fetch(place: &Place, env: &[(String, String)]) -> Result<CentralText, String>
     })
 }
 
-/// `usual` is what is logged unless `PILLION_LOG` says something else. What no service says is read by people,
-/// also where it is in a file.
-fn start_log(usual: &str, is_service: bool) -> Result<(), String> {
+/// What is logged, and how, unless `PILLION_LOG` and `PILLION_LOG_FORMAT` say something else.
+fn start_log(usual: &str, format: log::Format) -> Result<(), String> {
     let format = match variable("PILLION_LOG_FORMAT") {
         Some(format) => {
             log::Format::try_new(&format).map_err(|error| format!("PILLION_LOG_FORMAT: {error}"))?
         }
-        None if is_service => log::Format::suited(),
-        None => log::Format::Human,
+        None => format,
     };
     let filter = log::filter(variable("PILLION_LOG").as_deref().or(Some(usual)))
         .map_err(|error| format!("PILLION_LOG: {error}"))?;

@@ -20,6 +20,17 @@ pub struct BindError {
     source: io::Error,
 }
 
+impl BindError {
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether somebody else has it.
+    pub fn is_taken(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AddrInUse
+    }
+}
+
 /// Listens on `address`; port 0 is any that is free. `[::]` is every address of the machine's: IPv4's too, and those
 /// alone where the system has no IPv6.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {

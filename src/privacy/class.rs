@@ -105,6 +105,7 @@ impl Found {
     }
 
     /// Takes in what was found of other classes.
+    #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         for (class, count) in other.0 {
             *self.0.entry(class).or_default() += count;

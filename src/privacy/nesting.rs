@@ -121,13 +121,12 @@ impl Json {
                 self.string = None;
                 return;
             }
-            (Escape::None, c) => c,
             (Escape::Begun, 'u') => {
                 self.escape = Escape::Number(0, 0);
                 return;
             }
             (Escape::Begun, 'b' | 'f' | 'n' | 'r' | 't') => ' ',
-            (Escape::Begun, c) => c,
+            (Escape::None | Escape::Begun, c) => c,
             (Escape::Number(digits, number), c) => {
                 let number = number << 4 | c.to_digit(16).unwrap_or_default();
                 if digits < 3 {

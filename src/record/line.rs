@@ -159,7 +159,7 @@ impl<'a> ResidencyLine<'a> {
     fn new(demanded: &'a Residency, attempts: &[AttemptLog]) -> Self {
         let asked = attempts.iter().map(|log| {
             let provider = &log.lock().target.provider;
-            let places = provider.residency.iter().map(|place| place.to_string());
+            let places = provider.residency.iter().map(ToString::to_string);
             (provider.name.to_string(), places.collect())
         });
         Self {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::StatusCode;
+
 use super::facts::{AttemptLog, Facts, Outcome, Verdict};
 use crate::chat::Usage;
 use crate::outcome::Class;
@@ -69,7 +71,7 @@ pub(super) fn count(metrics: &Metrics, facts: &Facts, verdict: &Verdict<'_>) {
         let sample = Sample {
             route,
             provider: provider.into(),
-            is_failed: matches!(verdict.outcome, Outcome::Error | Outcome::StreamBroken),
+            is_failed: is_failed(verdict.outcome, verdict.status),
             is_switched,
             first_token: facts.first_token_after(),
             cost: spent.cost.zip(spent.currency.clone()),
@@ -88,6 +90,16 @@ pub(super) fn count(metrics: &Metrics, facts: &Facts, verdict: &Verdict<'_>) {
             (names::CURRENCY, currency.into()),
         ];
         metrics.cost.get_or_create(&labels).inc_by(cost.about());
+    }
+}
+
+/// Whether what was asked was not done: what a caller has asked wrongly, or too often, is no failure. So do the
+/// dashboards of `deploy` count.
+fn is_failed(outcome: Outcome, status: Option<StatusCode>) -> bool {
+    match outcome {
+        Outcome::Error => status.is_some_and(|status| status.is_server_error()),
+        Outcome::StreamBroken => true,
+        Outcome::Ok | Outcome::Cancelled => false,
     }
 }
 
@@ -143,6 +155,31 @@ fn count_tokens(metrics: &Metrics, usage: Usage, route: &Label, target: &Label) 
                     (names::KIND, kind.into()),
                 ])
                 .inc_by(tokens);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_caller_has_asked_wrongly_is_no_failure() {
+        for (outcome, status, expected) in [
+            (Outcome::Ok, 200, false),
+            (Outcome::Error, 400, false),
+            (Outcome::Error, 401, false),
+            (Outcome::Error, 429, false),
+            (Outcome::Error, 502, true),
+            (Outcome::StreamBroken, 200, true),
+            (Outcome::Cancelled, 200, false),
+        ] {
+            let status = StatusCode::from_u16(status).ok();
+            assert_eq!(
+                is_failed(outcome, status),
+                expected,
+                "{outcome:?} {status:?}"
+            );
         }
     }
 }

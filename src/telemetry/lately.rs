@@ -56,7 +56,7 @@ pub struct Sample {
     pub route: Label,
     /// Whose answer it got.
     pub provider: Label,
-    /// With an error, or broken off; not where the caller went away.
+    /// Not served, or broken off; not where the caller went away, or has asked for what cannot be.
     pub is_failed: bool,
     /// Whether more than one target was asked.
     pub is_switched: bool,

@@ -3,14 +3,23 @@
 const KEY = 'pillion-token';
 const PATIENCE = 5_000; // ms
 
+/** What is said of a token that was shown and refused. */
+export const WRONG = 'The token that was shown is not the admin token.';
+
 /** Nobody answers, or not in time. */
 export class Away extends Error {}
 
-/** Not told to us: `status` 401 where a token would help, 403 where it would not. */
+/** Not told to us: `status` 401 where a token would help, 403 where it would not. `shown` is the token that was shown. */
 export class Denied extends Error {
-  constructor(status, why) {
+  constructor(status, why, shown) {
     super(why);
     this.status = status;
+    this.shown = shown;
+  }
+
+  /** Whether the token that this tab knows was shown, and is not the one. */
+  get isWrong() {
+    return this.status === 401 && Boolean(this.shown) && this.shown === token.value;
   }
 }
 
@@ -38,7 +47,8 @@ export const token = {
 
 /** The JSON at `path`, which is relative: the page may be behind somebody's proxy. Null where it is not there. */
 export async function ask(path) {
-  const headers = token.value ? { authorization: `Bearer ${token.value}` } : {};
+  const shown = token.value;
+  const headers = shown ? { authorization: `Bearer ${shown}` } : {};
   let answer, body;
   try {
     answer = await fetch(path, { headers, cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
@@ -46,7 +56,7 @@ export async function ask(path) {
   } catch {
     throw new Away('no answer');
   }
-  if (answer.status === 401 || answer.status === 403) throw new Denied(answer.status, body.trim());
+  if (answer.status === 401 || answer.status === 403) throw new Denied(answer.status, body.trim(), shown);
   if (answer.status === 404) return null;
   try {
     // A process that is not ready says so with a 503, and why.

@@ -1,7 +1,7 @@
 // The page: asks the sidecar each second while somebody looks, and draws what it says. Nothing is asked
 // while the page is hidden or held still.
 
-import { ask, Away, Denied, token } from './api.js';
+import { ask, Away, Denied, token, WRONG } from './api.js';
 import { Charts } from './charts.js';
 import { Configuration } from './configuration.js';
 import { Detail } from './detail.js';
@@ -102,7 +102,8 @@ function plots() {
 
 function denials() {
   if (!view.denied) return [];
-  const what = view.denied.status === 401 ? 'The sidecar wants to see the admin token.' : 'The sidecar does not tell us.';
+  const wants = view.denied.isWrong ? WRONG : 'The sidecar wants to see the admin token.';
+  const what = view.denied.status === 401 ? wants : 'The sidecar does not tell us.';
   return [{ kind: 'bad', what, why: view.denied.message }];
 }
 
@@ -114,7 +115,7 @@ function identity(said) {
 
 /** What to do where there is no request to be seen. */
 function empty(all) {
-  const listen = known.config?.config?.listen ?? '127.0.0.1:4100';
+  const listen = known.activity?.listen ?? '127.0.0.1:4100';
   const route = known.routes?.routes[0]?.route ?? 'a-route';
   const lines = all
     ? [el('p', {}, 'None of them is like that.')]
@@ -129,9 +130,10 @@ function empty(all) {
   if (node.textContent !== lines.map(({ textContent }) => textContent).join('')) node.replaceChildren(...lines);
 }
 
-function askToken() {
+/** `refused` is why it is asked for again. */
+function askToken(refused) {
   const dialog = by('token');
-  text(dialog.querySelector('.why'), view.denied && token.value ? 'This token is not the one.' : '');
+  text(dialog.querySelector('.why'), refused?.isWrong ? WRONG : '');
   if (!dialog.open) dialog.showModal();
 }
 
@@ -168,7 +170,7 @@ async function wake() {
 
 by('pause').addEventListener('click', hold);
 by('help-open').addEventListener('click', () => by('help').showModal());
-by('token-open').addEventListener('click', askToken);
+by('token-open').addEventListener('click', () => askToken(view.denied));
 by('token').addEventListener('submit', (event) => {
   event.preventDefault();
   take(event.target.elements.token.value);
@@ -180,7 +182,9 @@ function take(value) {
   by('token').close();
   view.denied = null;
   detail.again();
-  wake();
+  wake().then(() => {
+    if (view.denied?.isWrong) askToken(view.denied);
+  });
 }
 by('by').addEventListener('change', async () => {
   try {
@@ -195,5 +199,5 @@ document.documentElement.addEventListener('theme', plots);
 document.addEventListener('visibilitychange', wake);
 keys({ requests, detail, pause: hold, group });
 wake().then(() => {
-  if (view.denied?.status === 401) askToken();
+  if (view.denied?.status === 401) askToken(view.denied);
 });

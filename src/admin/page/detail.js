@@ -1,15 +1,18 @@
 // One request, whole: what its record says, and its attempts on a scale of time.
 
-import { ask, Denied } from './api.js';
+import { ask, Denied, WRONG } from './api.js';
 import { attribute, by, el, icon, keyed, state, text } from './dom.js';
 import { count, date, millis, money, words } from './format.js';
 import { outcome } from './requests.js';
 import { bar, draw, kind } from './waterfall.js';
 
+const MORE = 'Reasons, usage and the rest of its record are told to who shows the admin token.';
+
 export class Detail {
   #request = null;
   #record = null;
   #refused = '';
+  #denied = null;
   #closed;
   #askToken;
 
@@ -44,7 +47,7 @@ export class Detail {
       record = await ask(`api/requests/${encodeURIComponent(id)}`);
       if (!record) refused = 'The sidecar keeps the last 256 records, and this one no more.';
     } catch (error) {
-      refused = error instanceof Denied ? 'Reasons, usage and the rest of its record are told to who shows the admin token.' : '';
+      if (error instanceof Denied) [refused, this.#denied] = [error.isWrong ? WRONG : MORE, error];
     }
     if (this.id !== id) return;
     [this.#record, this.#refused] = [record, refused];
@@ -72,7 +75,7 @@ export class Detail {
     const copy = el('button', { type: 'button', class: 'id', title: 'Copy the id' }, this.id);
     copy.addEventListener('click', () => navigator.clipboard?.writeText(this.id).then(() => attribute(copy, 'data-copied', true)));
     const token = el('button', { type: 'button', class: 'tool' }, 'Show the token');
-    token.addEventListener('click', () => this.#askToken());
+    token.addEventListener('click', () => this.#askToken(this.#denied));
     this.node.replaceChildren(
       el('header', {}, el('h2', { id: 'detail-title' }), el('span'), close),
       copy,

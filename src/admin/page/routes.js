@@ -50,8 +50,7 @@ export function routes({ routes, targets, ready, now }) {
   if (!routes || !targets) return;
   const known = new Map(targets.targets.map((target) => [target.target, target]));
   const secrets = new Map((ready?.secrets ?? []).map(({ provider, problem }) => [provider, problem]));
-  const out = targets.targets.filter((target) => !target.available || secrets.has(target.provider)).length;
-  text(by('routes-note'), known.size ? `${count(known.size)} targets, ${out ? `${out} not available` : 'all available'}` : '');
+  text(by('routes-note'), known.size ? note(targets.targets, secrets) : '');
   if (!routes.routes.length) {
     keyed(table, [null], () => '', nothing);
     return;
@@ -60,6 +59,15 @@ export function routes({ routes, targets, ready, now }) {
   const hidden = routes.routes.length - rows.length;
   keyed(table, hidden ? [...rows, { hidden }] : rows, ({ route }) => route ?? '', () => el('tbody'), (body, row) =>
     row.hidden ? quiet(body, row.hidden) : one(body, row, known, secrets, now));
+}
+
+/** How many targets there are, and how many get no requests, or one alone that tries them. */
+function note(targets, secrets) {
+  const isOut = (target) => !target.available || secrets.has(target.provider);
+  const out = targets.filter(isOut).length;
+  const half = targets.filter((target) => !isOut(target) && target.breaker === 'half_open').length;
+  const but = [out && `${out} not available`, half && `${half} half-open`].filter(Boolean);
+  return `${count(targets.length)} targets, ${but.join(', ') || 'all available'}`;
 }
 
 /** More routes than these are not all shown: those whose first target nobody has asked are counted instead, so that

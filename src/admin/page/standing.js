@@ -54,7 +54,7 @@ export function figures({ activity, series, spend }) {
   const tiles = [
     { name: 'In flight', value: activity ? count(activity.running_count) : '–', more: 'now' },
     { name: 'Requests', value: late ? count(late.requests) : '–', more: late?.requests ? `${rate(late.requests / minutes)} a minute, ${window}` : window },
-    { name: 'Failed', value: late ? share(late.failed, late.requests) : '–', more: late?.failed ? `${count(late.failed)}, ${window}` : window, kind: late?.failed ? 'bad' : null },
+    { name: 'Failed', value: late ? share(late.failed, late.requests) : '–', more: late?.failed ? `${count(late.failed)} with 5xx or cut, ${window}` : window, kind: late?.failed ? 'bad' : null },
     { name: 'Switched target', value: late ? share(late.switched, late.requests) : '–', more: late?.switched ? `${count(late.switched)}, ${window}` : window, kind: late?.switched ? 'warn' : null },
     { name: 'First token', value: millis(late?.p50_ms), more: late?.p95_ms ? `p50; p95 ${millis(late.p95_ms)}` : `p50, ${window}` },
     { name: `Spend, ${window}`, key: 'spend', value: late && series.currency ? money(late.cost, series.currency) : '–', more: all ? `${all} since the start` : window },

@@ -7,7 +7,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use super::vendors::{BaseUrl, Model, Size, VENDORS, Vendor};
-use crate::config::sha256;
+use crate::config::{Problem, sha256};
 
 /// What a variable holds; one that is empty is as one that is not set.
 pub(super) type Known<'a> = dyn Fn(&str) -> Option<String> + 'a;
@@ -18,6 +18,22 @@ pub(super) struct BuiltIn {
     pub(super) about: String,
     /// What was found and is not used, and why.
     pub(super) notes: Vec<String>,
+    /// Paths of the configuration, each with the variable that it was made of.
+    said: Vec<(String, &'static str)>,
+}
+
+impl BuiltIn {
+    /// What is wrong, by the variables that say it: nobody has written the text.
+    pub(super) fn told(&self, mut problems: Vec<Problem>) -> Vec<Problem> {
+        for problem in &mut problems {
+            let said = self.said.iter().find(|(path, _)| *path == problem.path);
+            if let Some((_, variable)) = said {
+                (problem.path, problem.at) = (String::new(), None);
+                problem.file = (*variable).to_owned();
+            }
+        }
+        problems
+    }
 }
 
 /// A server of one's own that serves models by OpenAI's API without a key.
@@ -42,11 +58,20 @@ pub(super) fn built_in(
     let mut found: Vec<Found> = found.collect();
     found.extend(local.and_then(Found::of_local));
     let (yaml, about) = if found.is_empty() {
-        simulated(token)?
+        simulated(token, !notes.is_empty())?
     } else {
         real(&found, token)
     };
-    Ok(BuiltIn { yaml, about, notes })
+    let said = found.iter().filter_map(|it| {
+        let path = format!("providers.{}.base_url", it.name);
+        Some((path, it.base_url_of?))
+    });
+    Ok(BuiltIn {
+        yaml,
+        about,
+        notes,
+        said: said.collect(),
+    })
 }
 
 /// A provider to be used.
@@ -54,6 +79,8 @@ struct Found {
     name: &'static str,
     kind: &'static str,
     base_url: String,
+    /// The variable that says it, where one does.
+    base_url_of: Option<&'static str>,
     /// The variable with its key.
     key: Option<&'static str>,
     chat: String,
@@ -70,6 +97,7 @@ impl Found {
             name: local.name,
             kind: "openai-compatible",
             base_url: local.base_url,
+            base_url_of: Some("OLLAMA_HOST"),
             key: None,
             chat: first.clone(),
             large: first,
@@ -107,10 +135,10 @@ fn find(
         ));
         return None;
     }
-    let base_url = match &vendor.base_url {
+    let (base_url, base_url_of) = match &vendor.base_url {
         BaseUrl::Said(variable) => {
             let url = known(variable).or_else(|| lacks(key, variable, notes))?;
-            checked(&url, key, variable, notes)?
+            (checked(&url, key, variable, notes)?, Some(*variable))
         }
         BaseUrl::Usual(usual, elsewhere) => {
             let said = elsewhere
@@ -122,18 +150,31 @@ fn find(
                         "{} is not used: it is the address of this proxy.",
                         it.variable
                     ));
-                    (*usual).to_owned()
+                    ((*usual).to_owned(), None)
                 }
-                Some((it, url)) => with_path(&checked(&url, key, it.variable, notes)?, it.path),
-                None => (*usual).to_owned(),
+                Some((it, url)) => {
+                    let url = checked(&url, key, it.variable, notes)?;
+                    (with_path(&url, it.path), Some(it.variable))
+                }
+                None => ((*usual).to_owned(), None),
             }
         }
     };
     let mut model = |model: &Model| match model {
         Model::Known(model) => Some((*model).to_owned()),
         Model::Said(variables) => {
-            let said = variables.iter().find_map(|variable| known(variable));
-            said.or_else(|| lacks(key, variables[0], notes))
+            let mut said = variables.iter();
+            let said = said.find_map(|variable| Some((*variable, known(variable)?)));
+            let Some((variable, model)) = said else {
+                return lacks(key, variables[0], notes);
+            };
+            if model.contains(char::is_whitespace) {
+                notes.push(format!(
+                    "{key} is not used: {variable} has white space in it."
+                ));
+                return None;
+            }
+            Some(model)
         }
     };
     let chat = model(&vendor.chat)?;
@@ -142,6 +183,7 @@ fn find(
         name: vendor.name,
         kind: vendor.kind,
         base_url,
+        base_url_of,
         key: Some(key),
         large: model(&vendor.large)?,
         chat,
@@ -283,7 +325,8 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn simulated(token: &str) -> io::Result<(String, String)> {
+/// `is_unused` where there are keys, and it was said why they are of no use.
+fn simulated(token: &str, is_unused: bool) -> io::Result<(String, String)> {
     let (north, south) = (free_port()?, free_port()?);
     let text = format!(
         "simulate:
@@ -300,9 +343,16 @@ routes:
 {}",
         key(token, "default_route: chat, passthrough: south"),
     );
-    let about = "No provider's key was found, neither in the environment nor in .env. So two simulated providers answer \
-                 whatever model is asked for: `north`, which is overloaded at every fifth request, and `south`, which takes over then.";
-    Ok((text, about.into()))
+    let why = if is_unused {
+        "No provider can be used by the keys that were found."
+    } else {
+        "No provider's key was found, neither in the environment nor in .env."
+    };
+    let about = format!(
+        "{why} So two simulated providers answer whatever model is asked for: `north`, which is overloaded at every fifth \
+         request, and `south`, which takes over then."
+    );
+    Ok((text, about))
 }
 
 fn key(token: &str, more: &str) -> String {

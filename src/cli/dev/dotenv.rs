@@ -1,10 +1,11 @@
 //! `.env`: variables in a file, as the libraries of that name read them.
 //!
 //! Lines of `NAME=value`, `export` before them or not; `#` begins a comment, within a line behind white space.
-//! A value may stand in `"…"`, with `\n`, `\t`, `\"` and the like, or in `'…'`, as it is; both may go over lines.
-//! `${NAME}` and `${NAME:-else}` are replaced but in `'…'`. As python-dotenv 1.2 and dotenv 17 for Node have it
-//! (read 2026-11), where they agree. What is wrong is said by its line and never with its text, which may be a
-//! secret.
+//! A value may stand in `"…"`, with `\n`, `\t`, `\"` and the like, in `'…'`, as it is but for `\'` and `\\`, or in
+//! `` `…` ``; all may go over lines. `${NAME}` and `${NAME:-else}` are replaced where there are no quotes or `"…"`.
+//! As python-dotenv 1.2 and dotenv 17 for Node have it (read 2026-11), where they agree; of what one of them alone
+//! can read, `'NAME'=value` is the one's and `NAME: value` the other's. As with them a line that cannot be read
+//! keeps nobody from the rest. It is said by its number and never with its text, which may be a secret.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -15,17 +16,22 @@ const LARGEST: u64 = 1 << 20;
 
 pub(super) type Variables = Vec<(String, String)>;
 
-/// What a file holds. `outside` is the variables of the environment, which `${NAME}` may name.
+/// What a file holds, and which lines of it cannot be read and why. `outside` is the variables of the environment,
+/// which `${NAME}` may name.
 ///
 /// # Errors
-/// What is wrong with the file, with its name.
+/// Why the file cannot be read, with its name.
 pub(super) fn read(
     file: &Path,
     outside: &dyn Fn(&str) -> Option<String>,
-) -> Result<Variables, String> {
-    let text = text(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
-    parse(&text, outside)
-        .map_err(|Wrong { line, why }| format!("{}, line {line}: {why}", file.display()))
+) -> Result<(Variables, Vec<String>), String> {
+    let name = file.display();
+    let text = text(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    let (variables, wrong) = parse(&text, outside);
+    let wrong = wrong.iter();
+    let told =
+        wrong.map(|Wrong { line, why }| format!("{name}, line {line} is left out: it {why}"));
+    Ok((variables, told.collect()))
 }
 
 fn text(file: &Path) -> io::Result<String> {
@@ -48,56 +54,93 @@ struct Wrong {
 }
 
 /// Later ones of a name go before earlier ones.
-fn parse(text: &str, outside: &dyn Fn(&str) -> Option<String>) -> Result<Variables, Wrong> {
+fn parse(text: &str, outside: &dyn Fn(&str) -> Option<String>) -> (Variables, Vec<Wrong>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut variables = Variables::new();
+    let mut wrong = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let line = 1 + text[..text.len() - rest.len()].matches('\n').count();
-        let wrong = |why| Wrong { line, why };
-        let (first, behind) = rest.split_once('\n').unwrap_or((rest, ""));
-        let said = first.trim();
-        if said.is_empty() || said.starts_with('#') {
-            rest = behind;
-            continue;
-        }
-        let (name, _) = first.split_once('=').ok_or(wrong("is no `NAME=value`"))?;
-        let value = &rest[name.len() + 1..];
-        let name = name.trim();
-        let exported = name
-            .strip_prefix("export")
-            .filter(|it| it.starts_with([' ', '\t']));
-        let name = exported.unwrap_or(name).trim();
-        if !is_name(name) {
-            return Err(wrong(
-                "what stands before `=` is no variable's name (letters, digits, `_`, `.` and `-`)",
-            ));
-        }
-        let (value, behind) = value_of(value).map_err(wrong)?;
-        rest = behind;
-        let value = match value {
-            Value::AsItIs(value) => value,
-            Value::Open(value) => {
-                let known = |name: &str| {
-                    let before = || {
-                        variables
-                            .iter()
-                            .find(|(known, _): &&(String, String)| known == name)
-                    };
-                    outside(name).or_else(|| before().map(|(_, value)| value.clone()))
-                };
-                replaced(&value, &known).map_err(wrong)?
-            }
+        let known = |name: &str| {
+            let before = || variables.iter().find(|(known, _)| known == name);
+            outside(name).or_else(|| before().map(|(_, value)| value.clone()))
         };
-        variables.retain(|(known, _)| known != name);
-        variables.push((name.to_owned(), value));
+        match variable(rest, &known) {
+            Ok((Some((name, value)), behind)) => {
+                variables.retain(|(known, _)| *known != name);
+                variables.push((name, value));
+                rest = behind;
+            }
+            Ok((None, behind)) => rest = behind,
+            Err(why) => {
+                let line = 1 + text[..text.len() - rest.len()].matches('\n').count();
+                wrong.push(Wrong { line, why });
+                // Not what a quote that is never closed would reach to.
+                rest = rest.split_once('\n').map_or("", |(_, behind)| behind);
+            }
+        }
     }
-    Ok(variables)
+    (variables, wrong)
+}
+
+/// What one line says, if it says anything, and the lines behind it.
+type Said<'a> = (Option<(String, String)>, &'a str);
+
+fn variable<'a>(
+    text: &'a str,
+    known: &dyn Fn(&str) -> Option<String>,
+) -> Result<Said<'a>, &'static str> {
+    let (whole, behind) = text.split_once('\n').unwrap_or((text, ""));
+    let line = whole.trim_start();
+    if is_over(line) {
+        return Ok((None, behind));
+    }
+    let exported = line
+        .strip_prefix("export")
+        .filter(|it| it.starts_with([' ', '\t']));
+    let (name, after) = name_of(exported.unwrap_or(line).trim_start());
+    let is_named = is_name(name);
+    let value = match after.trim_start().strip_prefix('=') {
+        Some(value) if is_named => value,
+        Some(_) => return Err(NO_NAME),
+        None if is_named && (after.starts_with(": ") || after.starts_with(":\t")) => &after[1..],
+        // It marks a variable of another line, as a shell has it.
+        None if is_named && exported.is_some() && is_over(after) => return Ok((None, behind)),
+        None if after.contains('=') => return Err(NO_NAME),
+        None => return Err("is no `NAME=value`"),
+    };
+    // It may go over lines.
+    let (value, behind) = value_of(&text[whole.len() - value.len()..])?;
+    let value = match value {
+        Value::AsItIs(value) => value,
+        Value::Open(value) => replaced(&value, known),
+    };
+    Ok((Some((name.to_owned(), value)), behind))
+}
+
+const NO_NAME: &str = "has no variable's name before `=` (letters, digits, `_`, `.` and `-`)";
+
+/// Whether a line has no more to say.
+fn is_over(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line.starts_with('#')
+}
+
+/// The name with which a line begins, and what stands behind it.
+fn name_of(line: &str) -> (&str, &str) {
+    let quoted = line.strip_prefix('\'');
+    if let Some(found) = quoted.and_then(|inner| inner.split_once('\'')) {
+        return found;
+    }
+    let end = line.find(|c: char| !c.is_ascii() || !is_part(c as u8));
+    line.split_at(end.unwrap_or(line.len()))
 }
 
 fn is_name(name: &str) -> bool {
-    let is_part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
     !name.is_empty() && name.bytes().all(is_part)
+}
+
+fn is_part(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-')
 }
 
 enum Value {
@@ -109,82 +152,80 @@ enum Value {
 /// What stands behind `=`, and the lines behind it.
 fn value_of(text: &str) -> Result<(Value, &str), &'static str> {
     let inner = text.trim_start_matches([' ', '\t']);
-    match inner.chars().next() {
-        Some('\'') => {
-            let (value, behind) = inner[1..]
-                .split_once('\'')
-                .ok_or("has a `'` that is not closed")?;
-            Ok((Value::AsItIs(value.to_owned()), after_quotes(behind)?))
-        }
-        Some('"') => {
-            let (value, behind) = double(&inner[1..])?;
-            Ok((Value::Open(value), after_quotes(behind)?))
-        }
-        _ => {
-            let (line, behind) = text.split_once('\n').unwrap_or((text, ""));
-            let comment = line
-                .match_indices('#')
-                .find(|(at, _)| line[..*at].ends_with([' ', '\t']) || *at == 0);
-            let end = comment.map_or(line.len(), |(at, _)| at);
-            Ok((Value::Open(line[..end].trim().to_owned()), behind))
-        }
+    if let Some(quote @ ('\'' | '"' | '`')) = inner.chars().next() {
+        let (value, behind) = quoted(&inner[1..], quote)?;
+        let form = match quote {
+            '"' => Value::Open,
+            _ => Value::AsItIs,
+        };
+        return Ok((form(value), after_quotes(behind)?));
     }
+    let (line, behind) = text.split_once('\n').unwrap_or((text, ""));
+    let comment = line
+        .match_indices('#')
+        .find(|(at, _)| line[..*at].ends_with([' ', '\t']) || *at == 0);
+    let end = comment.map_or(line.len(), |(at, _)| at);
+    Ok((Value::Open(line[..end].trim().to_owned()), behind))
 }
 
-/// What stands before the closing `"`, with its escapes read, and what stands behind it.
-fn double(text: &str) -> Result<(String, &str), &'static str> {
+/// What stands before the closing quote, with its escapes read, and what stands behind it.
+fn quoted(text: &str, quote: char) -> Result<(String, &str), &'static str> {
     let mut value = String::new();
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
         match c {
-            '"' => return Ok((value, &text[at + 1..])),
-            '\\' => match chars.next().map(|(_, escaped)| escaped) {
-                Some('n') => value.push('\n'),
-                Some('r') => value.push('\r'),
-                Some('t') => value.push('\t'),
-                Some(same @ ('"' | '\\' | '\'')) => value.push(same),
-                Some(other) => value.extend(['\\', other]),
-                None => break,
+            c if c == quote => return Ok((value, &text[at + 1..])),
+            '\\' => match (quote, chars.next().map(|(_, escaped)| escaped)) {
+                ('"', Some('n')) => value.push('\n'),
+                ('"', Some('r')) => value.push('\r'),
+                ('"', Some('t')) => value.push('\t'),
+                ('"' | '\'', Some(same @ ('\\' | '\''))) | ('"', Some(same @ '"')) => {
+                    value.push(same);
+                }
+                (_, Some(other)) => value.extend(['\\', other]),
+                (_, None) => break,
             },
             other => value.push(other),
         }
     }
-    Err("has a `\"` that is not closed")
+    Err("has a quote that is not closed")
 }
 
 /// The next line, behind a closing quote.
 fn after_quotes(text: &str) -> Result<&str, &'static str> {
     let (line, behind) = text.split_once('\n').unwrap_or((text, ""));
-    let line = line.trim();
-    if line.is_empty() || line.starts_with('#') {
+    if is_over(line) {
         return Ok(behind);
     }
     Err("has more behind the closing quote")
 }
 
-/// With its variables. One that nobody knows is empty.
-fn replaced(value: &str, known: &dyn Fn(&str) -> Option<String>) -> Result<String, &'static str> {
+/// With its variables. One that nobody knows is empty, and what names none stays.
+fn replaced(value: &str, known: &dyn Fn(&str) -> Option<String>) -> String {
     let mut whole = String::new();
     let mut rest = value;
-    while let Some((before, inner)) = rest.split_once("${") {
-        let (inner, behind) = inner
-            .split_once('}')
-            .ok_or("has a `${` that is not closed")?;
-        let (name, otherwise) = inner.split_once(":-").unwrap_or((inner, ""));
+    while let Some((before, behind)) = rest.split_once("${") {
         whole += before;
-        whole += &known(name)
-            .filter(|value| !value.is_empty())
-            .unwrap_or_else(|| otherwise.to_owned());
-        rest = behind;
+        let Some((inner, after)) = behind.split_once('}') else {
+            return whole + "${" + behind;
+        };
+        let (name, otherwise) = inner.split_once(":-").unwrap_or((inner, ""));
+        if name.contains(':') {
+            whole.extend(["${", inner, "}"]);
+        } else {
+            let said = known(name).filter(|value| !value.is_empty());
+            whole += said.as_deref().unwrap_or(otherwise);
+        }
+        rest = after;
     }
-    Ok(whole + rest)
+    whole + rest
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Variables, Wrong> {
+    fn read(text: &str) -> (Variables, Vec<Wrong>) {
         parse(text, &|name| {
             (name == "HOME").then(|| "/home/me".to_owned())
         })
@@ -216,21 +257,28 @@ mod tests {
             ("A=${HOME}/x", "/home/me/x"),
             ("A=\"${HOME}${NOBODY}${NOBODY:-else}\"", "/home/meelse"),
             ("A=$HOME", "$HOME"),
+            ("A=a${b", "a${b"),
+            ("A=${HOME:x}${b:c:-d}", "${HOME:x}${b:c:-d}"),
+            ("A=it's", "it's"),
+            ("A='it\\'s \\\\ \\n'", "it's \\ \\n"),
+            ("A=`it's \"${HOME}\"\\n`", "it's \"${HOME}\"\\n"),
+            ("'A'=sk-1", "sk-1"),
+            ("export 'A' = sk-1", "sk-1"),
+            ("A: sk-1 # mine", "sk-1"),
+            ("A=b: c", "b: c"),
+            ("export A\nA=1\nexport A # for others", "1"),
             ("\u{feff}A=1", "1"),
         ] {
             let read = read(line);
-            assert_eq!(
-                read,
-                Ok(vec![("A".to_owned(), expected.to_owned())]),
-                "{line:?}"
-            );
+            let expected = vec![("A".to_owned(), expected.to_owned())];
+            assert_eq!(read, (expected, vec![]), "{line:?}");
         }
     }
 
     #[test]
     fn lines_follow_each_other() {
         let text = "# mine\n\nlog.level-2=x\nA=1\r\nB=\"x\ny\" # two\nC=${A}${B}\nA=2\nD='z'";
-        let variables = read(text).unwrap();
+        let (variables, _) = read(text);
         let variables: Vec<_> = variables
             .iter()
             .map(|(a, b)| (a.as_str(), b.as_str()))
@@ -248,24 +296,29 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_by_its_line_and_without_its_text() {
+    fn what_is_wrong_is_said_by_its_line_and_keeps_nobody_from_the_rest() {
         for (text, line, why) in [
-            ("A=1\ncanary\n", 2, "is no `NAME=value`"),
+            ("B=1\ncanary\n", 2, "is no `NAME=value`"),
             ("\n# x\nca/nary=1", 3, "no variable's name"),
             ("ca nary=1", 1, "no variable's name"),
+            ("'ca nary'=1", 1, "no variable's name"),
             ("=canary", 1, "no variable's name"),
-            ("A=\"x\ny\"\nB='canary", 3, "a `'` that is not closed"),
-            ("A=\"canary\\", 1, "a `\"` that is not closed"),
-            ("A='canary' canary", 1, "more behind the closing quote"),
-            ("A=${canary", 1, "a `${` that is not closed"),
+            ("set -a", 1, "is no `NAME=value`"),
+            ("canary:1", 1, "is no `NAME=value`"),
+            ("B=\"x\ny\"\nB='canary", 3, "a quote that is not closed"),
+            ("B=\"canary\\", 1, "a quote that is not closed"),
+            ("B='canary' canary", 1, "more behind the closing quote"),
+            ("B=`canary", 1, "a quote that is not closed"),
         ] {
-            let wrong = read(text).unwrap_err();
+            let (variables, wrong) = read(&format!("{text}\nA=sk-1\n"));
+            let last = ("A".to_owned(), "sk-1".to_owned());
+            assert_eq!(variables.last(), Some(&last), "{text}");
+            let [wrong] = &wrong[..] else {
+                panic!("{text}: {wrong:?}");
+            };
             assert_eq!(wrong.line, line, "{text}");
-            assert!(
-                wrong.why.contains(why) && !wrong.why.contains("canary"),
-                "{}",
-                wrong.why
-            );
+            let said = wrong.why;
+            assert!(said.contains(why) && !said.contains("canary"), "{said}");
         }
     }
 }

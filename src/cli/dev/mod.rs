@@ -14,24 +14,26 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use jiff::tz::TimeZone;
 
-use self::built_in::built_in;
+use self::built_in::{BuiltIn, built_in};
 use self::vendors::VENDORS;
 use self::welcome::Welcome;
 use super::application::{Application, Token, has_keys};
-use super::run::{flags, refuse, serve};
+use super::run::{flags, refuse, runtime, started};
 use super::{BAD_CONFIGURATION, FAILED, keys, may_colour};
-use crate::app::{Addresses, Console, Next, Options, Start};
-use crate::config::{self, Document, Format, Problem, Sources};
+use crate::app::{self, Addresses, Console, Next, Options, Start, StartError, Yielding};
+use crate::config::{self, Document, Format, Loaded, Problem, Process, Sources};
 use crate::kube::{EXEMPT, PROXIES};
 use crate::record::{Output, Style};
 use crate::snapshot::Snapshot;
+use crate::telemetry::log;
 
 /// Where `dev` looks for keys besides the environment.
 const DOTENV: &str = ".env";
@@ -39,8 +41,6 @@ const DOTENV: &str = ".env";
 /// The defaults of `listen` and `admin`.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4100);
 const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4101);
-/// Any that is free.
-const FREE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Run a proxy for development: no file needed, simulated providers unless a real key is found.
 ///
@@ -63,6 +63,8 @@ const FREE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOS
 /// OPENAI_API_KEY, ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY in its environment and without the
 /// providers' keys. Signals are passed on to it, the proxy ends with it, and its exit code is ours.
 /// The proxy then writes to stderr alone.
+///
+/// Ctrl-C ends it, and so does a terminal that is closed, but under `nohup`.
 #[expect(
     clippy::doc_markdown,
     reason = "it is the command's help, which shows marks as they are"
@@ -82,7 +84,7 @@ pub(super) struct Dev {
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
     /// The token that the application sends; else PILLION_TOKEN; a new random one when absent
-    #[arg(long, conflicts_with_all = ["config", "token_file"])]
+    #[arg(long, conflicts_with_all = ["config", "token_file"], value_parser = NonEmptyStringValueParser::new())]
     token: Option<String>,
     /// A file with the token that the application sends
     #[arg(long, value_name = "FILE")]
@@ -90,7 +92,7 @@ pub(super) struct Dev {
     /// Open the page of what goes on in the browser
     #[arg(long)]
     ui: bool,
-    /// Requests as JSON lines, which are audit records
+    /// Requests as JSON lines, which are audit records; beside CMD all that the proxy says is JSON
     #[arg(long)]
     json: bool,
     /// The application to start, with its arguments
@@ -103,14 +105,21 @@ impl Dev {
     /// the rest the lines of requests tell. Nobody is warned of a configuration that is not theirs.
     pub(super) fn logged(&self) -> &'static str {
         match self.config {
-            Some(_) => "warn,pillion::app::reload=info,pillion::simulate=error",
-            None => "warn,pillion::config=error,pillion::simulate=error",
+            Some(_) => {
+                "warn,pillion::cli::dev=info,pillion::app::reload=info,pillion::simulate=error"
+            }
+            None => "warn,pillion::cli::dev=info,pillion::config=error,pillion::simulate=error",
         }
     }
 
-    /// Whether programs read what is logged.
-    pub(super) fn is_for_programs(&self) -> bool {
-        self.json
+    /// How log lines look unless `PILLION_LOG_FORMAT` says something else.
+    pub(super) fn log_format(&self) -> log::Format {
+        match (self.json, self.command.is_empty()) {
+            (false, _) => log::Format::Human,
+            (true, true) => log::Format::suited(),
+            // Records are between them.
+            (true, false) => log::Format::Json,
+        }
     }
 
     pub(super) fn run(self, out: &mut impl Write) -> io::Result<ExitCode> {
@@ -128,7 +137,7 @@ impl Dev {
             page: self.ui,
             ..Welcome::default()
         };
-        let (start, token, keys) = if let Some(file) = self.config.clone() {
+        let (start, token) = if let Some(file) = self.config.clone() {
             sources.document = Document::File(file);
             let (start, token) = match (Start::of(&sources), said) {
                 (Ok(start), None) if has_keys(&start) => {
@@ -138,35 +147,29 @@ impl Dev {
                 (Ok(start), None) => (Ok(start), Some(Token::any())),
                 (start, said) => (start, said),
             };
-            (start, token, Vec::new())
+            (start, token)
         } else {
             let token = said.map_or_else(|| keys::new_token().map(Token::Said), Ok)?;
-            let (about, asked) = make(&mut sources, token.text(), self.listen)?;
-            welcome.about = Some(about);
+            let (made, asked) = make(&mut sources, token.text(), self.listen)?;
             if let Some((_, names)) = &mut welcome.taken {
                 names.retain(|name| asked.contains(name) || is_general(name));
             }
-            let keys = VENDORS.iter().flat_map(|vendor| vendor.keys);
-            (Start::of(&sources), Some(token), keys.copied().collect())
+            let start = Start::of(&sources);
+            let start = start.map_err(|problems| made.told(problems));
+            welcome.about = Some(made.about);
+            (start, Some(token))
         };
-        let start = match start.and_then(|start| self.placed(start, &mut sources)) {
+        let start = match start {
             Ok(start) => start,
             Err(problems) => return Ok(refuse(&problems)),
         };
-        let listen = start.process().listen;
-        if is_taken(listen) {
-            tracing::error!(
-                "cannot listen on {listen}: the address is already in use, perhaps by another `pillion dev`; \
-                 `--listen 127.0.0.1:0` takes a port that is free"
-            );
-            return Ok(ExitCode::from(FAILED));
-        }
         let application = (!self.command.is_empty()).then(|| Application {
             words: self.command.clone(),
             env: sources.env.clone(),
-            keys,
+            keys: VENDORS.iter().flat_map(|it| it.keys).copied().collect(),
         });
-        let options = self.options();
+        let listen = start.process().listen;
+        let options = self.options(start.process());
         let mut said = Ok(());
         let mut ready = |at: Addresses, snapshot: &Snapshot| {
             let good = token.as_ref().filter(|token| token.opens(snapshot));
@@ -175,6 +178,10 @@ impl Dev {
                 // Who reads JSON lines on stdout reads nothing else there.
                 None if self.json => welcome.write(&mut io::stderr(), at, snapshot, text),
                 None => welcome.write(out, at, snapshot, text),
+                Some(_) if self.json => {
+                    welcome.log(at);
+                    Ok(())
+                }
                 // stdout is the application's.
                 Some(application) => welcome.write_short(&mut io::stderr(), at, &application.words),
             };
@@ -186,27 +193,24 @@ impl Dev {
                 Some(application) => application.start(at, snapshot, token.as_ref()),
             }
         };
-        let code = serve(start, sources, options, &mut ready)?;
+        let runtime = runtime(start.process().workers)?;
+        let ended = runtime.block_on(app::run(start, sources, options, &mut ready));
+        runtime.shutdown_background();
+        if let Err(StartError::Bind(error)) = &ended
+            && error.is_taken()
+        {
+            let at = error.address();
+            let flag = if at == listen { "listen" } else { "admin" };
+            tracing::error!(
+                "{error}, perhaps by another `pillion dev`; `--{flag} 127.0.0.1:0` takes a port that is free"
+            );
+            return Ok(ExitCode::from(FAILED));
+        }
+        let code = started(ended);
         said.map(|()| code)
     }
 
-    /// With ports that are free in the place of usual ones that are taken, where nobody is told of those by
-    /// anyone but us.
-    fn placed(&self, start: Start, sources: &mut Sources) -> Result<Start, Vec<Problem>> {
-        let process = start.process();
-        let is_told = !self.command.is_empty();
-        let listen = is_told
-            .then(|| instead(process.listen, LISTEN, self.listen, &is_taken))
-            .flatten();
-        let admin = instead(process.admin, ADMIN, self.admin, &is_taken);
-        if listen.or(admin).is_none() {
-            return Ok(start);
-        }
-        sources.flags.extend(flags(listen, admin));
-        Start::of(sources)
-    }
-
-    fn options(&self) -> Options {
+    fn options(&self, process: &Process) -> Options {
         let (output, is_terminal) = if self.command.is_empty() {
             (Output::Stdout, io::stdout().is_terminal())
         } else {
@@ -220,7 +224,13 @@ impl Dev {
         Options {
             // Whoever ends it by hand has no traffic to lead away first.
             native: true,
+            by_hand: true,
             beside: !self.command.is_empty(),
+            yielding: Yielding {
+                // Only an application that we start is told of the port by us.
+                listen: !self.command.is_empty() && is_usual(process.listen, LISTEN, self.listen),
+                admin: is_usual(process.admin, ADMIN, self.admin),
+            },
             console: Console {
                 readable: (!self.json).then(style),
                 output,
@@ -230,15 +240,18 @@ impl Dev {
 }
 
 /// The configuration for which no file is needed, under the environment and `.env`, for the command of
-/// another name. It has yet to be read.
-pub(super) fn without_file(token: &str) -> io::Result<Result<Sources, String>> {
+/// another name, and what it says.
+pub(super) fn without_file(token: &str) -> io::Result<Result<(Sources, Read), String>> {
     let (mut sources, _) = match sources(Vec::new(), None) {
         Ok(found) => found,
         Err(why) => return Ok(Err(why)),
     };
-    make(&mut sources, token, None)?;
-    Ok(Ok(sources))
+    let (made, _) = make(&mut sources, token, None)?;
+    let read = config::load(&sources).map_err(|problems| made.told(problems));
+    Ok(Ok((sources, read)))
 }
+
+type Read = Result<Loaded, Vec<Problem>>;
 
 /// Names of variables, and the file that they are from.
 type Taken = (PathBuf, Vec<String>);
@@ -257,18 +270,21 @@ fn sources(
         None if Path::new(DOTENV).is_file() => Path::new(DOTENV),
         None => return Ok((sources, None)),
     };
-    let variables = dotenv::read(file, &|name| sources.variable(name))?;
+    let (variables, wrong) = dotenv::read(file, &|name| sources.variable(name))?;
+    for line in wrong {
+        tracing::warn!("{line}");
+    }
     let is_said = |(_, value): &(String, String)| !value.is_empty();
     let taken = sources.beside(variables.into_iter().filter(is_said).collect());
     Ok((sources, Some((file.to_owned(), taken))))
 }
 
-/// Makes the configuration, and returns what it is about, and which variables were asked for.
+/// Makes the configuration for `sources`, and returns it, and which variables were asked for.
 fn make(
     sources: &mut Sources,
     token: &str,
     listen: Option<SocketAddr>,
-) -> io::Result<(String, BTreeSet<String>)> {
+) -> io::Result<(BuiltIn, BTreeSet<String>)> {
     let asked = RefCell::new(BTreeSet::new());
     let known = |name: &str| {
         asked.borrow_mut().insert(name.to_owned());
@@ -276,12 +292,12 @@ fn make(
     };
     let listen = listen.or_else(|| known("PILLION_LISTEN")?.parse().ok());
     let local = local::ask(&known, &sources.env)?;
-    let made = built_in(token, &known, local, listen.unwrap_or(LISTEN))?;
+    let mut made = built_in(token, &known, local, listen.unwrap_or(LISTEN))?;
     for note in &made.notes {
         tracing::warn!("{note}");
     }
-    sources.document = text(made.yaml);
-    Ok((made.about, asked.into_inner()))
+    sources.document = text(std::mem::take(&mut made.yaml));
+    Ok((made, asked.into_inner()))
 }
 
 /// Whether a variable is read whatever the providers are.
@@ -289,20 +305,9 @@ fn is_general(name: &str) -> bool {
     name.starts_with("PILLION_") || PROXIES.contains(&name) || EXEMPT.contains(&name)
 }
 
-/// Another address than `at`, where that is the usual one, nobody has said it, and it is taken.
-fn instead(
-    at: SocketAddr,
-    usual: SocketAddr,
-    said: Option<SocketAddr>,
-    is_taken: &dyn Fn(SocketAddr) -> bool,
-) -> Option<SocketAddr> {
-    (at == usual && said.is_none() && is_taken(usual)).then_some(FREE)
-}
-
-/// Whether somebody listens there.
-fn is_taken(address: SocketAddr) -> bool {
-    let bound = TcpListener::bind(address);
-    bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+/// Whether `at` is the usual address, and nobody has said it.
+fn is_usual(at: SocketAddr, usual: SocketAddr, said: Option<SocketAddr>) -> bool {
+    at == usual && said.is_none()
 }
 
 fn text(text: String) -> Document {
@@ -313,36 +318,4 @@ fn text(text: String) -> Document {
 fn wrong(why: &str) -> ExitCode {
     tracing::error!("{why}");
     ExitCode::from(BAD_CONFIGURATION)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_usual_port_that_is_taken_gives_way_and_one_that_was_said_does_not() {
-        let other = SocketAddr::from(([127, 0, 0, 1], 4200));
-        for (at, said, taken, expected) in [
-            (LISTEN, None, &[LISTEN][..], Some(FREE)),
-            (LISTEN, None, &[ADMIN], None),
-            (LISTEN, Some(LISTEN), &[LISTEN], None),
-            (other, None, &[LISTEN, other], None),
-        ] {
-            let is_taken = |address: SocketAddr| taken.contains(&address);
-            assert_eq!(
-                instead(at, LISTEN, said, &is_taken),
-                expected,
-                "{at} {said:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_address_is_taken_while_somebody_listens_there() {
-        let listener = TcpListener::bind(FREE).unwrap();
-        let address = listener.local_addr().unwrap();
-        assert!(is_taken(address));
-        drop(listener);
-        assert!(!is_taken(address));
-    }
 }

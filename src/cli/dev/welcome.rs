@@ -85,6 +85,22 @@ What goes on: {} in a browser{}. Ready and metrics: /readyz, /metrics there. Ctr
         out.flush()
     }
 
+    /// The same for programs.
+    pub(super) fn log(&self, at: Addresses) {
+        let (file, names) = self.taken.as_ref().map_or_else(Default::default, |it| {
+            (it.0.display().to_string(), it.1.join(", "))
+        });
+        tracing::info!(
+            target: "pillion::cli::dev",
+            listen = %at.listen,
+            page = page(at),
+            file = (!file.is_empty()).then_some(file),
+            taken = (!names.is_empty()).then_some(names),
+            about = self.about,
+            "serving"
+        );
+    }
+
     fn begin(&self, out: &mut impl Write) -> io::Result<()> {
         if let Some((file, names)) = &self.taken {
             let file = file.display();

@@ -109,9 +109,9 @@ fn within_json_a_value_is_escaped_as_often_whether_it_streams_or_not() {
     let vault = Arc::new(vault);
     let nested = |text: &str| serde_json::Value::from(text).to_string();
     let flat = r#"{"t":"[QUOTED_1], \"[QUOTED_1]\""}"#.to_owned();
-    let once = format!(r#"{{"cmd":{},"then":"[QUOTED_1]"}}"#, nested(&flat));
-    let twice = format!(r#"{{"run":{}}}"#, nested(&once));
-    for arguments in [flat, once, twice] {
+    let deeper = format!(r#"{{"cmd":{},"then":"[QUOTED_1]"}}"#, nested(&flat));
+    let deepest = format!(r#"{{"run":{}}}"#, nested(&deeper));
+    for arguments in [flat, deeper, deepest] {
         let body = format!(r#"{{"arguments":{}}}"#, nested(&arguments));
         let whole = vault.restore_body(&body).unwrap().unwrap();
         let whole: serde_json::Value = serde_json::from_str(&whole).unwrap();

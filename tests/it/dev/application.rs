@@ -1,10 +1,13 @@
 //! `-- CMD…`: what the application is told, and how both end.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
+
+use serde_json::Value;
 
 use super::process::{Process, folder};
 use super::{answering, chat};
-use crate::support::{Folder, Upstream};
+use crate::support::{Folder, Upstream, program};
 
 /// Tells what it was told, and ends with 7 when its input does.
 const TELLS: &str = "env | grep -e ^OPENAI -e ^ANTHROPIC; cat; exit 7";
@@ -47,10 +50,48 @@ async fn an_application_is_told_of_us_alone_and_its_code_is_ours() {
 }
 
 #[tokio::test]
+async fn a_configuration_of_ones_own_gives_the_application_no_key_either() {
+    let config = "allow_anonymous: true\nproviders: { p: { kind: openai-compatible, base_url: \"http://127.0.0.1:9/v1\" } }\n\
+                  routes: { chat: { targets: [p/m] } }\n";
+    let arguments = ["--config", "dev.yaml", "--", "env"];
+    let env = [
+        ("GEMINI_API_KEY", "canary"),
+        ("KEPT", "kept"),
+        ("NOTIFY_SOCKET", "/nowhere/canary"),
+    ];
+    let mut dev = Process::dev(folder(&[("dev.yaml", config)]), &arguments, &env);
+    dev.out_line("KEPT=kept").await;
+    assert_eq!(dev.code().await, 0);
+    assert!(!dev.out().contains("canary"), "{}", dev.out());
+}
+
+#[tokio::test]
+async fn for_programs_all_that_is_ours_is_json() {
+    let arguments = ["--json", "--", "sh", "-c", TELLS];
+    let env = [("AZURE_OPENAI_API_KEY", "canary")];
+    let mut dev = Process::dev(Folder::new(), &arguments, &env);
+    let (at, token) = dev.told().await;
+    assert_eq!(chat(at, &token, "chat").await.status, 200);
+    dev.close_stdin();
+    assert_eq!(dev.code().await, 7);
+    let said = dev.err();
+    let is_object = |line| serde_json::from_str::<serde_json::Map<_, Value>>(line).is_ok();
+    assert!(said.lines().all(is_object), "{said}");
+    let listen = format!("\"listen\":\"{at}\"");
+    for part in [&listen, "AZURE_OPENAI_API_KEY is not used", "pillion.audit"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn signals_are_the_applications_and_so_is_what_they_end_with() {
     for (script, signal, code) in [
         ("echo up; exec sleep 1000", "TERM", 128 + 15),
         ("echo up; exec sleep 1000", "INT", 128 + 2),
+        ("echo up; exec sleep 1000", "HUP", 128 + 1),
+        ("echo up; exec sleep 1000", "QUIT", 128 + 3),
+        ("echo up; exec sleep 1000", "USR1", 128 + 10),
+        ("echo up; exec sleep 1000", "USR2", 128 + 12),
         (
             "trap 'kill $!; exit 9' TERM; sleep 1000 & echo up; wait",
             "TERM",
@@ -62,9 +103,32 @@ async fn signals_are_the_applications_and_so_is_what_they_end_with() {
         dev.signal(signal);
         assert_eq!(dev.code().await, code, "{script}: {signal}");
     }
+    // A sidecar has no other use for one, either.
+    let upstream = Upstream::choosing(answering).await;
+    let waits = ["--", "sh", "-c", "echo up; exec sleep 1000"];
+    for (signal, code) in [("HUP", 128 + 1), ("USR1", 128 + 10)] {
+        let mut run = run(&upstream, "allow_anonymous: true", &waits, &[]);
+        run.out_line("up").await;
+        run.signal(signal);
+        assert_eq!(run.code().await, code, "{signal}");
+    }
     // One that ends itself.
     let mut dev = Process::dev(Folder::new(), &["--", "sh", "-c", "kill -9 $$"], &[]);
     assert_eq!(dev.code().await, 128 + 9);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn under_nohup_a_closed_terminal_ends_nobody() {
+    let inner = format!(
+        "trap '' HUP; exec '{}' dev --listen 127.0.0.1:0 --admin 127.0.0.1:0 -- sh -c 'echo up; exec sleep 1000'",
+        program().display()
+    );
+    let mut dev = Process::dev(Folder::new(), &["--", "sh", "-c", &inner], &[]);
+    dev.out_line("up").await;
+    dev.signal("HUP");
+    dev.signal("TERM");
+    assert_eq!(dev.code().await, 128 + 15);
 }
 
 #[tokio::test]
@@ -100,6 +164,28 @@ async fn without_a_proxy_there_is_no_application() {
     assert_eq!(dev.code().await, 1);
     assert!(dev.err().contains("cannot listen"), "{}", dev.err());
     assert!(!mark.exists());
+}
+
+#[tokio::test]
+async fn several_at_once_have_a_port_each() {
+    // Whoever has the usual ports, they or others.
+    let mut all: Vec<_> = (0..6)
+        .map(|_| {
+            let words = ["dev", "--", "sh", "-c", TELLS];
+            Process::start(Folder::new(), &words, &[])
+        })
+        .collect();
+    let mut ports = BTreeSet::new();
+    for dev in &all {
+        let (at, token) = dev.told().await;
+        assert_eq!(chat(at, &token, "chat").await.status, 200);
+        ports.insert(at);
+    }
+    assert_eq!(ports.len(), all.len());
+    for dev in &mut all {
+        dev.close_stdin();
+        assert_eq!(dev.code().await, 7);
+    }
 }
 
 #[tokio::test]

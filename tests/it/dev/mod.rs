@@ -91,7 +91,8 @@ async fn without_a_key_every_model_is_answered() {
     let answer = chat(at, &token, "gpt-of-tomorrow").await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     dev.out_line("sim-").await;
-    dev.signal("TERM");
+    // The terminal is closed.
+    dev.signal("HUP");
     assert_eq!(dev.code().await, 0);
 }
 
@@ -126,7 +127,8 @@ async fn what_was_exported_for_an_application_is_no_provider() {
         ("OPENAI_BASE_URL", "http://127.0.0.1:4100/v1"),
     ];
     let dev = Process::dev(Folder::new(), &[], &env);
-    dev.out_line("No provider's key was found").await;
+    dev.out_line("No provider can be used by the keys that were found")
+        .await;
     dev.err_line("it holds a token of Pillion's own").await;
     assert!(!dev.err().contains("canary"));
 }
@@ -158,29 +160,39 @@ async fn who_finds_the_port_taken_is_told_what_to_do_in_words_for_people() {
 }
 
 #[tokio::test]
-async fn a_file_of_variables_that_cannot_be_read_is_refused_by_its_line() {
-    for (files, more, why) in [
+async fn a_file_that_cannot_be_read_is_refused_and_so_is_a_token_that_is_none() {
+    for (more, why) in [
+        (["--env-file", "none.env"], "none.env cannot be read"),
         (
-            &[(".env", "A=1\nsk-canary\n")][..],
-            &[][..],
-            ".env, line 2: is no `NAME=value`",
-        ),
-        (
-            &[("other.env", "KEY='canary")],
-            &["--env-file", "other.env"],
-            "other.env, line 1: has a `'` that is not closed",
-        ),
-        (&[], &["--env-file", "none.env"], "none.env cannot be read"),
-        (
-            &[],
-            &["--token-file", "none"],
+            ["--token-file", "none"],
             "the token's file none cannot be read",
         ),
     ] {
-        let mut dev = Process::dev(folder(files), more, &[]);
+        let mut dev = Process::dev(Folder::new(), &more, &[]);
         assert_eq!(dev.code().await, 78, "{why}");
+        assert!(dev.err().contains(why), "{}", dev.err());
+    }
+    let mut dev = Process::dev(Folder::new(), &["--token", ""], &[]);
+    assert_eq!(dev.code().await, 2, "nobody would be let in");
+}
+
+#[tokio::test]
+async fn a_line_of_variables_that_cannot_be_read_is_left_out_and_said() {
+    let text = "sk-canary\nKEY='canary\nANTHROPIC_API_KEY=sk-ant\n";
+    for (file, more) in [
+        (".env", &[][..]),
+        ("other.env", &["--env-file", "other.env"]),
+    ] {
+        let dev = Process::dev(folder(&[(file, text)]), more, &[]);
+        dev.out_line("Providers: anthropic").await;
         let said = dev.err();
-        assert!(said.contains(why) && !said.contains("canary"), "{said}");
+        for why in [
+            "line 1 is left out: it is no `NAME=value`",
+            "line 2 is left out: it has a quote that is not closed",
+        ] {
+            assert!(said.contains(&format!("{file}, {why}")), "{said}");
+        }
+        assert!(!said.contains("canary"), "{said}");
     }
 }
 

@@ -83,6 +83,7 @@ test('a fallback is seen, a breaker opens and closes, and the plot moves', { ski
   assert.notEqual(await drawn(page), before, 'the plot has moved');
   // The page counts down to the probe; then the next request is it.
   await shows(target(page, 'north/weak'), 'Half-open');
+  await shows(page.locator('#routes-note'), '3 targets, 1 half-open');
   await ask('chat');
   await shows(target(page, 'north/weak'), 'Available');
   await shows(page.locator('#figures'), '66.7 %');
@@ -109,9 +110,14 @@ test('keys go through the requests, and the token opens what is known of one', {
   await shows(detail, 'switched');
   assert.equal(await detail.locator('.attempts li').count(), 2);
   await shows(detail, 'admin token');
-  await detail.getByRole('button', { name: 'Show the token' }).click();
-  await page.locator('#token input[type=password]').fill(ADMIN_TOKEN);
-  await page.keyboard.press('Enter');
+  const show = async (token) => {
+    await detail.getByRole('button', { name: 'Show the token' }).click();
+    await page.locator('#token input[type=password]').fill(token);
+    await page.keyboard.press('Enter');
+  };
+  await show('another');
+  await shows(detail, 'The token that was shown is not the admin token.');
+  await show(ADMIN_TOKEN);
   await detail.locator('summary', { hasText: 'Record' }).waitFor();
   await shows(detail.locator('.facts'), 'north/weak → south/steady');
   await picture(page, 'detail-light');
@@ -129,6 +135,30 @@ test('keys go through the requests, and the token opens what is known of one', {
   // What is told of one without the token is refused, and the browser says so.
   const refused = complaints.splice(0).filter((complaint) => !/401.*\/api\/requests\//.test(complaint));
   assert.deepEqual(refused, []);
+});
+
+test('from elsewhere the token is asked for, until it is the one', { skip }, async () => {
+  const context = await browser.newContext();
+  const far = await context.newPage();
+  far.setDefaultTimeout(PATIENCE);
+  // As the sidecar answers those who are not on its machine.
+  await far.route(/\/(readyz|api\/.*)$/, (route) =>
+    route.request().headers().authorization === `Bearer ${ADMIN_TOKEN}` ? route.continue() : route.fulfill({ status: 401, body: 'needs the token of `admin_token`\n' }));
+  await far.goto(`http://127.0.0.1:${pillion.ports.admin}/`);
+  const dialog = far.getByRole('dialog', { name: 'Token' });
+  const show = async (token) => {
+    await dialog.locator('input[type=password]').fill(token);
+    await far.keyboard.press('Enter');
+  };
+  await dialog.waitFor();
+  await shows(far.locator('#notices'), 'wants to see the admin token');
+  await show('another');
+  await shows(dialog, 'not the admin token');
+  await shows(far.locator('#notices'), 'not the admin token');
+  await show(ADMIN_TOKEN);
+  await shows(far.locator('#standing'), 'Ready');
+  await dialog.waitFor({ state: 'hidden' });
+  await context.close();
 });
 
 test('many routes do not push the requests away', { skip }, async () => {

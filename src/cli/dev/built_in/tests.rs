@@ -6,12 +6,15 @@ use crate::snapshot::{Callers, Snapshot};
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4100);
 
-fn made(variables: &[(&str, &str)], local: Option<Local>) -> (Snapshot, BuiltIn) {
-    let known = |name: &str| {
+fn known_of(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+    move |name| {
         let found = variables.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())
-    };
-    let built_in = built_in("t", &known, local, LISTEN).unwrap();
+    }
+}
+
+fn made(variables: &[(&str, &str)], local: Option<Local>) -> (Snapshot, BuiltIn) {
+    let built_in = built_in("t", &known_of(variables), local, LISTEN).unwrap();
     let sources = Sources::from_text(Format::Yaml, built_in.yaml.clone());
     let loaded = load(&sources);
     let Loaded {
@@ -182,6 +185,14 @@ fn what_cannot_be_used_is_said_and_never_shown() {
         (
             &[
                 ("AZURE_OPENAI_API_KEY", "canary"),
+                ("AZURE_OPENAI_ENDPOINT", "https://x.openai.azure.com"),
+                ("AZURE_OPENAI_DEPLOYMENT", "my canary"),
+            ],
+            "AZURE_OPENAI_DEPLOYMENT has white space in it",
+        ),
+        (
+            &[
+                ("AZURE_OPENAI_API_KEY", "canary"),
                 ("AZURE_OPENAI_ENDPOINT", "my canary"),
             ],
             "what AZURE_OPENAI_ENDPOINT holds is no URL",
@@ -190,11 +201,50 @@ fn what_cannot_be_used_is_said_and_never_shown() {
         let (snapshot, built_in) = made(variables, None);
         let said = built_in.notes.join("\n") + &built_in.about + &built_in.yaml;
         assert!(said.contains(note) && !said.contains("canary"), "{said}");
+        // It was found.
+        let about = &built_in.about;
+        assert!(!about.contains("No provider's key"), "{about}");
         // Nothing else was found.
         assert_eq!(
             targets(&snapshot, "chat"),
             ["north/sim-large", "south/sim-small"]
         );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_address_is_said_by_its_variable() {
+    for (variables, expected) in [
+        (
+            &[
+                ("OPENAI_API_KEY", "sk"),
+                ("OPENAI_BASE_URL", "https://u:canary@h/v1"),
+            ][..],
+            "OPENAI_BASE_URL: holds credentials",
+        ),
+        (
+            &[
+                ("OPENAI_API_KEY", "sk"),
+                ("OPENAI_BASE_URL", "https://h/v1/chat/completions"),
+            ],
+            "OPENAI_BASE_URL: goes beyond `/v1`",
+        ),
+        (
+            &[
+                ("AZURE_OPENAI_API_KEY", "k"),
+                ("AZURE_OPENAI_ENDPOINT", "https://x.openai.azure.com/x"),
+                ("AZURE_OPENAI_DEPLOYMENT", "mine"),
+            ],
+            "AZURE_OPENAI_ENDPOINT: has the path `/x`",
+        ),
+    ] {
+        let built_in = built_in("t", &known_of(variables), None, LISTEN).unwrap();
+        let sources = Sources::from_text(Format::Yaml, built_in.yaml.clone());
+        let problems = load(&sources).err().unwrap_or_default();
+        let told = built_in.told(problems);
+        let told: Vec<_> = told.iter().map(ToString::to_string).collect();
+        assert!(told[0].starts_with(expected), "{told:?}");
+        assert!(!told.join("\n").contains("canary"), "{told:?}");
     }
 }
 
