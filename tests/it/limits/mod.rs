@@ -4,6 +4,7 @@
 mod charged;
 mod failover;
 mod fleet;
+mod outage;
 mod race;
 
 use serde_json::{Value, json};
