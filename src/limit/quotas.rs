@@ -18,7 +18,7 @@ use super::shown::Shown;
 use super::terms::{Account, Budget, Of, Scope, Terms};
 use crate::fleet::Counters;
 use crate::fleet::counters::Lease;
-use crate::price::Money;
+use crate::price::{Money, Month};
 use crate::snapshot::Target;
 use crate::telemetry::{Metrics, names};
 
@@ -97,9 +97,10 @@ impl Quotas {
         targets: &[Arc<Target>],
     ) -> Result<Given, Box<Refusal>> {
         let usual = self.book().usual(request.route);
+        let month = Month::of(Timestamp::now());
         let prices = targets
             .iter()
-            .map(|target| request.asked.price(usual, target));
+            .map(|target| request.asked.price(usual, target, month));
         let prices: SmallVec<[Money; 4]> = prices.collect();
         let (taken, price) =
             self.take_at(&request, usual, &prices)

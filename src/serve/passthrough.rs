@@ -164,7 +164,7 @@ fn first(
         now,
         deadline: now + route.timeouts.whole,
     };
-    let plan = ruled.plan(gateway, route, look, false, &selection)?;
+    let plan = ruled.plan(gateway, route, look, None, &selection)?;
     let mut targets = plan.targets().iter();
     let well = targets.find(|target| health.standing(target, now).is_ok());
     well.or(plan.targets().first()).cloned().ok_or(NOWHERE)
