@@ -50,7 +50,7 @@ pub struct Removed {
 
 impl fmt::Display for Removed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` {}", self.target.id, self.why)
+        write!(f, "`{}` {}", self.target.told(), self.why)
     }
 }
 

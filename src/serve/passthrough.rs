@@ -106,7 +106,7 @@ async fn send(
     recorder: &mut Recorder,
 ) -> Result<Answer, GatewayError> {
     if !residency.admits(&target.provider) {
-        let why = residency.excludes(&target.id);
+        let why = residency.excludes(target.told());
         return Err(GatewayError::NoEligibleTarget { why, wait: None });
     }
     usable(gateway, target).map_err(|why| GatewayError::NoEligibleTarget { why, wait: None })?;
