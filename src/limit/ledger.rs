@@ -112,10 +112,10 @@ impl Folder {
     fn read(&self) -> Memory {
         match std::fs::read_to_string(&self.file) {
             Ok(text) => read(&text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Default::default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Memory::default(),
             Err(error) => {
                 tracing::warn!(file = %self.file.display(), %error, "what was spent before cannot be read");
-                Default::default()
+                Memory::default()
             }
         }
     }
