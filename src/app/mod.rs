@@ -304,14 +304,19 @@ pub async fn run(
         cut: &cut,
     };
     let until = drain.run(&mut signals).await;
-    if let Some(fleet) = &gateway.fleet {
-        fleet.settle().await;
-    }
-    if let Some(ledger) = &ledger {
-        quotas.write_down(ledger, "");
-    }
-    life::close(records).await;
-    sending.end(until).await;
+    let telling = async {
+        if let Some(fleet) = &gateway.fleet {
+            fleet.settle(until).await;
+        }
+        if let Some(ledger) = &ledger {
+            quotas.write_down(ledger);
+        }
+    };
+    let sending = async {
+        life::close(records).await;
+        sending.end(until).await;
+    };
+    tokio::join!(telling, sending);
     reports_end.cancel();
     life::last_report(&reporting).await;
     tracing::info!("ended");

@@ -3,15 +3,17 @@
 //! It reads under the environment that it is called in, as `run` does, and opens no connection unless
 //! `--resolve` asks for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::BAD_CONFIGURATION;
 use crate::config::{self, Bootstrap, CentralText, Document, Format, Loaded, Problem, Sources};
+use crate::price::{Month, Price};
 use crate::secret::Reference;
 use crate::snapshot::{self, Condition, Route, Select, Snapshot};
 use crate::source::Place;
@@ -195,10 +197,21 @@ fn tell(file: &str, found: &Found, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "warning: {warning}")?;
     }
     if let Found::Whole(loaded) | Found::Central(loaded) = found {
-        for target in unpriced(&loaded.snapshot) {
+        let month = Month::of(Timestamp::now());
+        for (target, price) in unpriced(&loaded.snapshot, month) {
+            let (until, hint) = match price {
+                None => (
+                    String::new(),
+                    "add `price: { input: …, output: … }`, for a million tokens".to_owned(),
+                ),
+                Some(price) => (
+                    format!(" in {month}"),
+                    format!("add that month to `rates.{}`", price.currency),
+                ),
+            };
             writeln!(
                 out,
-                "warning: {file}: models.\"{target}\".price: is not known: what `{target}` costs will not be told; add `price: {{ input: …, output: … }}`, for a million tokens"
+                "warning: {file}: models.\"{target}\".price: is not known{until}: what `{target}` costs will not be told; {hint}"
             )?;
         }
     }
@@ -224,11 +237,14 @@ fn tell(file: &str, found: &Found, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// The targets of the routes that have no price, each once.
-fn unpriced(snapshot: &Snapshot) -> BTreeSet<&str> {
+/// The targets of the routes whose price is not known in that month, each once; with their price where only
+/// a rate is missing.
+fn unpriced(snapshot: &Snapshot, month: Month) -> BTreeMap<&str, Option<&Price>> {
     let targets = snapshot.routes.values().flat_map(|route| route.targets());
-    let unpriced = targets.filter(|target| target.price.is_none());
-    unpriced.map(|target| &*target.id).collect()
+    let prices = targets.map(|target| (&*target.id, target.price.as_ref()));
+    prices
+        .filter(|(_, price)| price.is_none_or(|price| !price.is_known(month)))
+        .collect()
 }
 
 fn routes(loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
@@ -328,6 +344,28 @@ mod tests {
         let warning = "models.\"local/qwen3:32b\".price: is not known";
         assert!(said.contains(warning), "{said}");
         assert!(!said.contains("models.\"openai/"), "{said}");
+    }
+
+    #[test]
+    fn a_rate_that_begins_later_is_missed_until_then() {
+        let name = format!("pillion-rates-{:016x}.yaml", fastrand::u64(..));
+        let file = std::env::temp_dir().join(name);
+        let text = "allow_anonymous: true
+currency: KZT
+rates: { KZT: { 9999-01: 480 } }
+providers: { openai: { kind: openai, secret: env:KEY } }
+routes: { r: { targets: [openai/gpt-5-mini] } }
+";
+        std::fs::write(&file, text).unwrap();
+        let (said, code) = run(&[file.to_str().unwrap()], false);
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(code, ExitCode::SUCCESS, "{said}");
+        let hint = "add that month to `rates.KZT`";
+        assert!(
+            said.contains("models.\"openai/gpt-5-mini\".price: is not known in 2"),
+            "{said}"
+        );
+        assert!(said.contains(hint), "{said}");
     }
 
     #[test]

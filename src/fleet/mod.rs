@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::held::Held;
 use self::hints::Hints;
@@ -117,10 +117,10 @@ impl Fleet {
         self.inner.counters.clone()
     }
 
-    /// Returns once Redis has what it was told, for as long as there is hope of that: a process that
+    /// Returns once Redis has what it was told, or then, for as long as there is hope of that: a process that
     /// ends leaves word of its calls.
-    pub async fn settle(&self) {
-        self.inner.counters.finish().await;
+    pub async fn settle(&self, until: Instant) {
+        self.inner.counters.finish(until).await;
         self.inner.redis.settle().await;
     }
 

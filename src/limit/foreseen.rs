@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::price::Money;
+use crate::price::{Money, Month};
 use crate::snapshot::Target;
 
 /// So many answers are remembered.
@@ -66,16 +66,16 @@ impl Asked {
         self.prompt().saturating_add(self.completion(each))
     }
 
-    /// The most that it is likely to cost at `target`. One without a price costs nothing here: it is left out
-    /// where that matters.
-    pub(super) fn price(self, usual: u64, target: &Target) -> Money {
+    /// The most that it is likely to cost at `target` in `month`. One whose price is not known costs nothing
+    /// here: it is left out where that matters.
+    pub(super) fn price(self, usual: u64, target: &Target, month: Month) -> Money {
         let each = self
             .most
             .unwrap_or_else(|| WORST.max(usual.saturating_mul(4)));
         let price = target.price.as_ref();
-        price.map_or(Money::ZERO, |price| {
-            price.at_most(self.prompt(), self.completion(each))
-        })
+        let at_most =
+            price.and_then(|price| price.at_most(self.prompt(), self.completion(each), month));
+        at_most.unwrap_or_default()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Limits and budgets as requests meet them: all that a request is to take is taken before it is
 //! sent, and put right when it ends, however it ends.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
@@ -10,14 +11,14 @@ use tokio::time::Instant;
 use super::book::{self, Book, Mode, Moment, Taken, Taking, Warning};
 use super::foreseen::Asked;
 use super::hold::{Hold, Used};
-use super::ledger::{self, Entry, Whose};
+use super::ledger::{self, Entry, Memory, Whose};
 use super::parts::{items, refused, shown};
 use super::refused::{Refusal, Refused, Why};
 use super::shown::Shown;
 use super::terms::{Account, Budget, Of, Scope, Terms};
 use crate::fleet::Counters;
 use crate::fleet::counters::Lease;
-use crate::price::Money;
+use crate::price::{Money, Month};
 use crate::snapshot::Target;
 use crate::telemetry::{Metrics, names};
 
@@ -96,9 +97,10 @@ impl Quotas {
         targets: &[Arc<Target>],
     ) -> Result<Given, Box<Refusal>> {
         let usual = self.book().usual(request.route);
+        let month = Month::of(Timestamp::now());
         let prices = targets
             .iter()
-            .map(|target| request.asked.price(usual, target));
+            .map(|target| request.asked.price(usual, target, month));
         let prices: SmallVec<[Money; 4]> = prices.collect();
         let (taken, price) =
             self.take_at(&request, usual, &prices)
@@ -273,7 +275,7 @@ impl Quotas {
     }
 
     /// What is spent, and what is known of what the fleet has spent, by name.
-    pub(super) fn entries(&self) -> Vec<Entry> {
+    pub(super) fn memory(&self) -> Memory {
         let now = Timestamp::now();
         let entry = |whose| {
             move |(account, spent, ends)| Entry {
@@ -284,35 +286,50 @@ impl Quotas {
             }
         };
         let own = self.book().spent(now);
-        let fleet = self.inner.counters.get().map(|it| it.all(now));
+        let counters = self.inner.counters.get();
+        // In this order: what is told meanwhile is in both, and counts once by its name.
+        let mut owed = counters.map(Counters::owed).unwrap_or_default();
+        let fleet = counters.map(|it| it.all(now));
         let fleet = fleet.unwrap_or_default().into_iter();
         let mut entries: Vec<Entry> = own.into_iter().map(entry(Whose::Own)).collect();
         entries.extend(fleet.map(entry(Whose::Fleet)));
         // So that the same is written the same.
         entries.sort_by(|a, b| a.account.cmp(&b.account));
-        entries
-    }
-
-    /// The epoch that what the fleet has spent is known from; empty where nothing is.
-    pub(super) fn epoch(&self) -> String {
-        let counters = self.inner.counters.get();
-        counters.map(Counters::joined).unwrap_or_default()
+        owed.sort_by(|a, b| (&a.id, &a.account).cmp(&(&b.id, &b.account)));
+        Memory {
+            epoch: counters.map(Counters::joined).unwrap_or_default(),
+            instances: counters.and_then(Counters::instances),
+            entries,
+            owed,
+        }
     }
 
     /// What an earlier life of this process has spent. Where the fleet counts no more, what it has spent is
-    /// taken to be spent by each of so many in equal parts.
-    pub(super) fn remember(&self, epoch: &str, entries: Vec<Entry>, instances: u32) {
+    /// taken to be spent by each of so many in equal parts, and what it was not told by this one.
+    pub(super) fn remember(&self, memory: Memory, instances: u32) {
         let counters = self.inner.counters.get();
+        let mut untold: HashMap<Arc<str>, Money> = HashMap::new();
         if let Some(counters) = counters {
-            counters.was_in(epoch);
+            counters.was_in(&memory.epoch);
+            if let Some(instances) = memory.instances {
+                counters.were(instances);
+            }
+            counters.owe(memory.owed);
+        } else {
+            for owed in memory.owed {
+                *untold.entry(owed.account).or_default() += owed.spent;
+            }
         }
-        for entry in entries {
+        for entry in memory.entries {
             let spent = match (entry.whose, counters) {
                 (Whose::Fleet, Some(counters)) => {
                     counters.remember(&entry.account, entry.spent, entry.ends);
                     continue;
                 }
-                (Whose::Fleet, None) => book::share(entry.spent, instances),
+                (Whose::Fleet, None) => {
+                    let untold = untold.get(&entry.account).copied().unwrap_or_default();
+                    book::share(entry.spent, instances) + untold
+                }
                 (Whose::Own, _) => entry.spent,
             };
             self.book().remember(&entry.account, entry.ends, spent);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::chat::{Look, Surface};
+use crate::price::Month;
 use crate::snapshot::{Residency, Target};
 
 /// What removes targets, in this order.
@@ -49,7 +50,7 @@ pub struct Removed {
 
 impl fmt::Display for Removed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` {}", self.target.id, self.why)
+        write!(f, "`{}` {}", self.target.told(), self.why)
     }
 }
 
@@ -57,8 +58,9 @@ impl fmt::Display for Removed {
 pub struct Sieve<'a> {
     pub look: &'a Look<'a>,
     pub residency: &'a Residency,
-    /// Whether a budget is to be held. What costs nothing says so: `price: { input: 0, output: 0 }`.
-    pub budgeted: bool,
+    /// Where a budget is to be held: the month whose prices must be known for that. What costs nothing says
+    /// so: `price: { input: 0, output: 0 }`.
+    pub budget: Option<Month>,
     /// Why a target cannot be asked at all, if it cannot.
     pub usable: &'a dyn Fn(&Target) -> Result<(), String>,
 }
@@ -104,7 +106,10 @@ impl Sieve<'_> {
             Filter::Capability => self.cannot(target),
             Filter::Residency if self.residency.admits(&target.provider) => None,
             Filter::Residency => Some(outside(self.residency)),
-            Filter::Budget => (self.budgeted && target.price.is_none()).then(|| UNPRICED.into()),
+            Filter::Budget => {
+                let is_known = |month| target.price.as_ref().is_some_and(|it| it.is_known(month));
+                (!self.budget.is_none_or(is_known)).then(|| UNPRICED.into())
+            }
             Filter::Health => (self.usable)(target).err(),
         }
     }

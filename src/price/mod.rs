@@ -142,15 +142,23 @@ impl Price {
         }
     }
 
+    /// Whether it is known in `month` what a token costs then: a rate may begin later.
+    pub fn is_known(&self, month: Month) -> bool {
+        (self.dollars.as_ref()).is_none_or(|months| exchange::in_force(months, month).is_some())
+    }
+
     /// What so many tokens would cost, by the last rate that is known: to compare prices.
     pub fn foreseen(&self, prompt: u64, completion: u64) -> Money {
         let rates = self.tariff.rates(prompt);
-        self.told(prompt, rates.input, completion, rates.output)
+        let cost = listed(prompt, rates.input, completion, rates.output);
+        let months = self.dollars.as_ref();
+        let rate = months.and_then(|months| months.values().next_back());
+        rate.map_or(cost, |rate| exchange::at(cost, *rate))
     }
 
-    /// The same where each token is of the dearest kind: a prompt of sound, or one that goes into the cache;
-    /// an answer of sound, or of reasoning.
-    pub fn at_most(&self, prompt: u64, completion: u64) -> Money {
+    /// What they cost in `month` at most: where each is of the dearest kind, a prompt of sound, or one that goes
+    /// into the cache; an answer of sound, or of reasoning. `None` where that is not known.
+    pub fn at_most(&self, prompt: u64, completion: u64, month: Month) -> Option<Money> {
         let rates = self.tariff.rates(prompt);
         let dearest = |plain: u64, others: [Option<u64>; 2]| {
             let others = others.into_iter().flatten();
@@ -158,16 +166,18 @@ impl Price {
         };
         let input = dearest(rates.input, [rates.cache_write, rates.audio_input]);
         let output = dearest(rates.output, [rates.reasoning, rates.audio_output]);
-        self.told(prompt, input, completion, output)
+        let cost = listed(prompt, input, completion, output);
+        match &self.dollars {
+            None => Some(cost),
+            Some(months) => Some(exchange::at(cost, exchange::in_force(months, month)?)),
+        }
     }
+}
 
-    fn told(&self, prompt: u64, input: u64, completion: u64, output: u64) -> Money {
-        let of = |tokens: u64, each: u64| Money::from_picos(u128::from(tokens) * u128::from(each));
-        let cost = of(prompt, input) + of(completion, output);
-        let months = self.dollars.as_ref();
-        let rate = months.and_then(|months| months.values().next_back());
-        rate.map_or(cost, |rate| exchange::at(cost, *rate))
-    }
+/// In a list's own currency.
+fn listed(prompt: u64, input: u64, completion: u64, output: u64) -> Money {
+    let of = |tokens: u64, each: u64| Money::from_picos(u128::from(tokens) * u128::from(each));
+    of(prompt, input) + of(completion, output)
 }
 
 #[cfg(test)]
@@ -340,9 +350,10 @@ mod tests {
         ] {
             let price = Price::new("USD", Tariff { rates, long: None });
             assert_eq!(price.foreseen(10, 2), Money::from_picos(foreseen));
-            assert_eq!(price.at_most(10, 2), Money::from_picos(most));
+            let at_most = price.at_most(10, 2, month());
+            assert_eq!(at_most, Some(Money::from_picos(most)));
             let dearest = usage(10, 0, 10, 2, 2);
-            assert!(price.cost(&dearest, month()) <= Some(price.at_most(10, 2)));
+            assert!(price.cost(&dearest, month()) <= at_most);
         }
     }
 

@@ -270,7 +270,7 @@ impl<'a> Replay<'a> {
         let sieve = Sieve {
             look: &Look::unread(&[]),
             residency,
-            budgeted: false,
+            budget: None,
             usable: &usable,
         };
         match Plan::make(route, rule, &sieve, &selection, &mut self.rng) {

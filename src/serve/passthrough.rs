@@ -107,7 +107,7 @@ async fn send(
 ) -> Result<Answer, GatewayError> {
     recorder.residency(residency);
     if !residency.admits(&target.provider) {
-        let why = residency.excludes(&target.id);
+        let why = residency.excludes(target.told());
         return Err(GatewayError::NoEligibleTarget { why, wait: None });
     }
     usable(gateway, target).map_err(|why| GatewayError::NoEligibleTarget { why, wait: None })?;
@@ -165,7 +165,7 @@ fn first(
         now,
         deadline: now + route.timeouts.whole,
     };
-    let plan = ruled.plan(gateway, route, look, false, &selection)?;
+    let plan = ruled.plan(gateway, route, look, None, &selection)?;
     let mut targets = plan.targets().iter();
     let well = targets.find(|target| health.standing(target, now).is_ok());
     well.or(plan.targets().first()).cloned().ok_or(NOWHERE)

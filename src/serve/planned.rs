@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::header::HeaderMap;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::private::{Masked, Private};
@@ -14,6 +15,7 @@ use crate::error::GatewayError;
 use crate::health::{Ask, Kind};
 use crate::limit::{self, Seat, Under};
 use crate::plan::{Deadline, Plan, Selection, patience};
+use crate::price::Month;
 use crate::record::Recorder;
 use crate::snapshot::{Residency, Route};
 
@@ -95,9 +97,9 @@ impl Planned {
             deadline: deadline.at,
         };
         let under = caller.snapshot.under(caller.key, Some(&route));
-        let budgeted = limit::budget_of(&under).is_some();
         recorder.residency(&ruled.residency);
-        let plan = ruled.plan(gateway, &route, &look, budgeted, &selection)?;
+        let budget = limit::budget_of(&under).map(|_| Month::of(Timestamp::now()));
+        let plan = ruled.plan(gateway, &route, &look, budget, &selection)?;
         let residency = ruled.residency;
         recorder.plan(plan.targets());
         Ok(Self {

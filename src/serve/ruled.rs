@@ -11,6 +11,7 @@ use super::{Gateway, usable};
 use crate::chat::{Look, Request};
 use crate::error::GatewayError;
 use crate::plan::{self, Circumstances, Found, Plan, Selection, Sieve, choose};
+use crate::price::Month;
 use crate::record::Recorder;
 use crate::snapshot::{Residency, Route, Rule, Select};
 
@@ -94,13 +95,13 @@ impl<'r> Ruled<'r> {
         gateway: &Gateway,
         route: &Route,
         look: &Look<'_>,
-        budgeted: bool,
+        budget: Option<Month>,
         by: &Selection<'_>,
     ) -> Result<Plan, GatewayError> {
         let sieve = Sieve {
             look,
             residency: &self.residency,
-            budgeted,
+            budget,
             usable: &|target| usable(gateway, target),
         };
         Plan::make(route, self.rule, &sieve, by, &mut fastrand::Rng::new())

@@ -60,6 +60,14 @@ impl Target {
         }
     }
 
+    /// As people are told of it: one that no configuration names is its provider.
+    pub fn told(&self) -> &str {
+        match self.id.strip_suffix("/-") {
+            Some(provider) if provider == &*self.provider.name => provider,
+            _ => &self.id,
+        }
+    }
+
     /// With the price of the lists that come with Pillion, where they have one.
     #[must_use]
     pub fn listed(self, exchange: &Exchange) -> Self {

@@ -50,7 +50,7 @@ pub async fn pass(
 ) -> Result<Response<Incoming>, GatewayError> {
     let within = Within::of(target, request.residency);
     let within = within.ok_or_else(|| GatewayError::NoEligibleTarget {
-        why: request.residency.excludes(&target.id),
+        why: request.residency.excludes(target.told()),
         wait: None,
     })?;
     let provider = &target.provider;

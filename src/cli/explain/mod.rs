@@ -23,6 +23,7 @@ use crate::config::Sources;
 use crate::health::{Ask, Health, Hurry, Kind};
 use crate::limit;
 use crate::plan::{Circumstances, Explanation, Found, Selection, Sieve};
+use crate::price::Month;
 use crate::serve::Inspected;
 use crate::snapshot::{Callers, Key, Residency, Route, Rule, Snapshot};
 
@@ -152,7 +153,7 @@ impl Explain {
         let sieve = Sieve {
             look: &look,
             residency: &residency,
-            budgeted: limit::budget_of(&snapshot.under(&key, Some(&route))).is_some(),
+            budget: limit::budget_of(&snapshot.under(&key, Some(&route))).map(|_| Month::of(at)),
             usable: &|_| Ok(()),
         };
         let health = Health::new(fastrand::Rng::with_seed(0));

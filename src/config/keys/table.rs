@@ -27,7 +27,7 @@ pub(in crate::config) static ROOT: &[Key] = &[
     key("allow_rollback_from", Integer { least: 0, most: u64::MAX }, Optional, "Of a central document only: the highest `version` that it is taken over although its own is lower."),
     key("rollout", Table(ROLLOUT), Optional, "Of a central document only: which sidecars take it first; absent means all of them at once."),
     key("local_overrides", list(&Text), Optional, "Of a central document only: what a sidecar's own file may set, as paths such as `routes.*.timeout`."),
-    key("instances", Integer { least: 1, most: 1_000_000 }, Optional, "How many sidecars there are, where they share no state."),
+    key("instances", Integer { least: 1, most: 1_000_000 }, Optional, "How many sidecars there are, where they share no state; and where they do, for one that starts while it is away and has not seen how many."),
     key("body_limit", Size, Default("32MiB"), "The largest request body."),
     key("drain", ANY_SPAN, Default("25s"), "How long requests in flight may take to end after SIGTERM."),
     key("lame_duck", ANY_SPAN, Default("2s"), "How long connections are still accepted after SIGTERM."),

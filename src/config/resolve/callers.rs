@@ -77,6 +77,10 @@ fn keys(
             let message = format!("`{id}` is already the id of {first}");
             report.problem(&table.at("id"), message);
         }
+        if id.trim() != &*id || id.chars().any(char::is_control) {
+            let message = "has white space around it, or a control character in it";
+            report.problem(&table.at("id"), message);
+        }
         ids.entry(id.clone()).or_insert_with(|| table.path.clone());
         let key = Arc::new(Key {
             id,

@@ -8,6 +8,7 @@ mod audit;
 mod callers;
 mod central;
 mod collector;
+mod dead;
 mod headers;
 mod knobs;
 mod money;
@@ -87,6 +88,8 @@ pub(super) fn resolve(
         detectors: known.detectors,
     };
     terms::share_budgets(root, snapshot.instances.is_some(), report);
+    terms::warn_of_loss(root, report);
+    dead::check(root, &snapshot, facts.standing, facts.now, report);
     source(root, report);
     if !facts.standing.is_led() {
         return (snapshot, process, Release::default());

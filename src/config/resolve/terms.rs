@@ -45,6 +45,28 @@ pub(super) fn share_budgets(root: &Table, is_divided: bool, report: &mut Report)
     }
 }
 
+/// What goes on while the shared state is away is divided by how many there are. Who starts then, and has not
+/// seen that before, goes by what is configured.
+pub(super) fn warn_of_loss(root: &Table, report: &mut Report) {
+    if !root.has("shared_state") || root.has("instances") {
+        return;
+    }
+    let tables = (root.map("routes").chain(root.map("teams"))).map(|(_, table)| table);
+    let mut tables = tables.chain(root.tables("keys"));
+    let goes_on = |table: &Table| {
+        terms(table, Of::Key, "").is_some_and(|terms| {
+            let has_limits = terms.rpm.or(terms.tpm).or(terms.concurrency).is_some();
+            let is_shared = |budget: &Budget| !budget.alone && budget.on_loss == OnLoss::Open;
+            has_limits && terms.on_loss == OnLoss::Open
+                || terms.budget.as_ref().is_some_and(is_shared)
+        })
+    };
+    if tables.any(goes_on) {
+        let message = "a process that starts while it is away takes the whole of limits and budgets that are `on_loss: open`, as nobody knows how many there are; say it (`instances`)";
+        report.warning(&root.at("shared_state"), message);
+    }
+}
+
 fn refuse(at: &Path, report: &mut Report) {
     report.problem_with_hint(
         at,

@@ -145,3 +145,159 @@ fn a_sidecar_keeps_the_teams_of_its_keys() {
         ["support"]
     );
 }
+
+/// What is said to a document with these providers, and this behind them.
+fn warned(more: &str) -> String {
+    let text = format!(
+        "providers:
+  here: {{ kind: openai-compatible, base_url: http://127.0.0.1:8000/v1, residency: kz }}
+  there: {{ kind: openai, secret: env:OPENAI_API_KEY }}
+models: {{ here/plain: {{ tools: false, images: false }}, here/free: {{ price: {{ input: 0, output: 0 }} }} }}
+{more}"
+    );
+    let told = said(&loaded(&yaml(&text)).warnings);
+    let told = told
+        .iter()
+        .filter(|line| !line.contains("is the only target"));
+    told.cloned().collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_can_never_come_to_pass_is_warned_of() {
+    let budget = "budget: { amount: 5, per: day }";
+    let anyone = "allow_anonymous: true\n";
+    let rule = |when: &str, to: &str, only: bool| {
+        format!(
+            "routes: {{ r: {{ targets: [here/free], rules: [{{ name: a, when: {{ {when} }}, targets: [{to}], only: {only} }}] }} }}\n"
+        )
+    };
+    let plain =
+        "routes: { r: { targets: [here/free] }, s: { targets: [there/gpt-5-mini, here/x] } }\n";
+    let outside = "routes: { r: { targets: [there/gpt-5-mini] }, s: { targets: [here/free] } }\n";
+    for (more, told) in [
+        (
+            format!("{anyone}routes: {{ r: {{ targets: [here/x], {budget} }} }}\n"),
+            "routes.r.budget: cannot be held",
+        ),
+        (
+            format!("{anyone}routes: {{ r: {{ targets: [here/x, here/free], {budget} }} }}\n"),
+            "",
+        ),
+        // A rate that begins next month is none.
+        (
+            format!(
+                "{anyone}currency: KZT\nrates: {{ KZT: {{ 2026-12: 480 }} }}\nroutes: {{ r: {{ targets: [there/gpt-5-mini], {budget} }} }}\n"
+            ),
+            "routes.r.budget: cannot be held",
+        ),
+        (
+            format!(
+                "{anyone}currency: KZT\nrates: {{ KZT: {{ 2026-11: 480 }} }}\nroutes: {{ r: {{ targets: [there/gpt-5-mini], {budget} }} }}\n"
+            ),
+            "",
+        ),
+        (
+            format!("routes: {{ r: {{ targets: [here/x] }} }}\n{}", key(budget)),
+            "keys[0].budget: there is a budget, which cannot be held at `r`",
+        ),
+        (
+            format!(
+                "routes: {{ r: {{ targets: [here/x] }} }}\nteams: {{ t: {{ {budget} }} }}\n{}",
+                key("team: t")
+            ),
+            "keys[0].team: there is a budget",
+        ),
+        (format!("{plain}{}", key(budget)), ""),
+        (
+            format!("{outside}{}", key("residency: kz, routes: [r]")),
+            "keys[0].residency: no target of `r` is within `kz`",
+        ),
+        (format!("{outside}{}", key("residency: kz")), ""),
+        (
+            format!("{anyone}{}", rule("tools: true", "here/plain", true)),
+            "rules[0].targets: has none that takes tools",
+        ),
+        (
+            format!("{anyone}{}", rule("images: true", "here/plain", true)),
+            "rules[0].targets: has none that sees images",
+        ),
+        (
+            format!("{anyone}{}", rule("tools: true", "here/plain", false)),
+            "",
+        ),
+        (
+            format!(
+                "{anyone}{}",
+                rule("tools: true", "here/plain, here/x", true)
+            ),
+            "",
+        ),
+        (
+            format!(
+                "{plain}teams: {{ ghost: {{ limits: {{ rpm: 1 }} }} }}\n{}",
+                key("team: t")
+            ),
+            "teams.ghost: no key is in this team",
+        ),
+        (
+            format!(
+                "{plain}identity: {{ team: own }}\nteams: {{ own: {{ limits: {{ rpm: 1 }} }} }}\n{}",
+                key("team: t")
+            ),
+            "",
+        ),
+        (
+            format!(
+                "{}{}",
+                rule("key: [a, nokey]", "here/x", false),
+                key("team: t")
+            ),
+            "rules[0].when.key: no key has the id `nokey`",
+        ),
+        (
+            format!("{}{}", rule("key: a", "here/x", false), key("team: t")),
+            "",
+        ),
+        (
+            format!(
+                "shared_state: redis://redis\n{plain}{}",
+                key("limits: { rpm: 5 }")
+            ),
+            "shared_state: a process that starts while it is away takes the whole",
+        ),
+        (
+            format!(
+                "shared_state: redis://redis\ninstances: 3\n{plain}{}",
+                key("limits: { rpm: 5 }")
+            ),
+            "",
+        ),
+        (
+            format!(
+                "shared_state: redis://redis\n{plain}{}",
+                key("limits: { rpm: 5, on_loss: closed }, budget: { amount: 1, per: day }")
+            ),
+            "",
+        ),
+    ] {
+        let warnings = warned(&more);
+        assert!(warnings.contains(told), "{more}: {warnings}");
+        assert!(
+            !told.is_empty() || warnings.is_empty(),
+            "{more}: {warnings}"
+        );
+    }
+}
+
+#[test]
+fn the_id_of_a_key_is_one_line() {
+    for id in ["a\\tb", "a\\nb", " a"] {
+        let keys = key("team: t").replace("id: a", &format!("id: \"{id}\""));
+        let alone = SMALL.replace("allow_anonymous: true", "");
+        let problems = refused(&yaml(&format!("{alone}{keys}"))).join("\n");
+        assert!(
+            problems.contains("keys[0].id: has white space"),
+            "{problems}"
+        );
+    }
+}

@@ -1,12 +1,11 @@
 //! What is told to Redis beside the requests: that this process is there, what its requests came
 //! to, and what they still hold.
 
-use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use super::item::{self, Item};
 use super::scripts::{HELLO, JOIN, RENEW, SWEEP};
@@ -25,8 +24,10 @@ const HELLO_EACH: Duration = Duration::from_secs(1);
 const GONE: Duration = Duration::from_secs(15);
 /// How often it looks for leases that have lapsed, in such ticks.
 const SWEEP_EACH: u64 = 10;
-/// How long a process that ends waits until its settlements are told.
+/// How long a process that ends waits at least until its settlements are told, and how often it looks whether
+/// they are.
 const LAST: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(20);
 
 impl Counters {
     /// Keeps Redis told, for as long as the process lives.
@@ -61,7 +62,7 @@ impl Counters {
             }
             if self.inner.redis.is_up() {
                 self.renew().await;
-                let is_told = lock(&self.inner.ring).is_empty();
+                let is_told = lock(&self.inner.untold).is_empty();
                 if is_told && self.inner.joins.swap(false, Ordering::Relaxed) {
                     self.join().await;
                 }
@@ -69,17 +70,32 @@ impl Counters {
         }
     }
 
-    /// Returns once Redis has all that it is to be told, for as long as there is hope of that.
-    pub(in crate::fleet) async fn finish(&self) {
+    /// Returns once Redis has all that it is to be told, or then. One that is away is waited for if money
+    /// is owed.
+    pub(in crate::fleet) async fn finish(&self, until: Instant) {
         let telling = async {
-            while self.inner.redis.is_up() && !lock(&self.inner.ring).is_empty() {
+            while self.is_worth_waiting() {
                 self.flush().await;
+                if self.is_worth_waiting() {
+                    sleep(LOOK).await;
+                }
             }
         };
-        let _ = timeout(LAST, telling).await;
+        let until = until.max(Instant::now() + LAST);
+        if timeout_at(until, telling).await.is_err() && !self.owed().is_empty() {
+            tracing::warn!("the shared state could not be told all that was spent");
+        }
         let instances = self.key("instances", "");
         let token = self.inner.token.as_bytes();
         (self.inner.redis).tell(&[b"ZREM", instances.as_bytes(), token]);
+    }
+
+    fn is_worth_waiting(&self) -> bool {
+        if self.inner.redis.is_up() {
+            !lock(&self.inner.untold).is_empty()
+        } else {
+            !self.owed().is_empty()
+        }
     }
 
     /// Says that it is there, and asks how the budgets stand that it knows.
@@ -113,7 +129,7 @@ impl Counters {
 
     /// So many processes are there. Fewer are believed only after a while: in a Redis that has been
     /// emptied they come one by one.
-    fn count(&self, instances: u32) {
+    pub(super) fn count(&self, instances: u32) {
         let now = Instant::now();
         let mut known = lock(&self.inner.instances);
         if instances >= known.count || known.at.is_none_or(|at| now - at >= GONE) {
@@ -138,20 +154,16 @@ impl Counters {
     async fn flush(&self) {
         loop {
             let Some(epoch) = self.epoch() else {
-                if lock(&self.inner.ring).is_empty() || self.seed().await.is_err() {
+                if lock(&self.inner.untold).is_empty() || self.seed().await.is_err() {
                     return;
                 }
                 continue;
             };
-            let some: Vec<Settlement> = {
-                let mut ring = lock(&self.inner.ring);
-                let count = ring.len().min(TOGETHER);
-                ring.drain(..count).collect()
-            };
+            let some = lock(&self.inner.untold).next(TOGETHER);
             if some.is_empty() {
                 return;
             }
-            let mut back = VecDeque::new();
+            let mut again = Vec::new();
             // All are on their way before the first reply is waited for.
             let asking: Vec<_> = some
                 .iter()
@@ -162,19 +174,23 @@ impl Counters {
                     Ok(reply) => match replies(&reply) {
                         [Reply::Number(-1), ..] => {
                             self.forget(&epoch);
-                            back.push_back(settlement.clone());
+                            again.push(settlement.clone());
+                            continue;
                         }
                         [Reply::Number(_), budgets @ ..] => self.told(settlement, budgets),
                         _ => {}
                     },
-                    Err(Away) => back.extend(settlement.again()),
+                    Err(Away) => {
+                        if let Some(settlement) = settlement.again() {
+                            again.push(settlement);
+                            continue;
+                        }
+                    }
                 }
+                lock(&self.inner.untold).acknowledged(settlement);
             }
-            let is_away = !back.is_empty() && self.epoch().is_some();
-            let mut ring = lock(&self.inner.ring);
-            while let Some(settlement) = back.pop_back() {
-                ring.push_front(settlement);
-            }
+            let is_away = !again.is_empty() && self.epoch().is_some();
+            lock(&self.inner.untold).again(again);
             if is_away {
                 return;
             }
@@ -186,7 +202,7 @@ impl Counters {
         let mut accounts = lock(&self.inner.accounts);
         for (place, (purse, cost)) in settlement.costs().enumerate() {
             if settlement.lent {
-                accounts.lent(purse, cost, 0);
+                accounts.acknowledged(purse, cost);
             }
             let Some([spent, held, first]) = budgets.chunks_exact(3).nth(place) else {
                 continue;

@@ -23,9 +23,12 @@ const MOST: u64 = UNIT;
 pub(super) struct Known {
     pub(super) spent: u64,
     pub(super) held: u64,
-    /// Let out while Redis was away, and not told to it by now.
-    away: u64,
+    /// Let out while Redis was away, for what runs; ...
+    pub(super) lent: u64,
+    /// ... and what that came to, as long as Redis has not acknowledged it.
+    pub(super) owed: u64,
     pub(super) ends: Timestamp,
+    /// Zero until it is known.
     limit: u64,
     on_loss: OnLoss,
 }
@@ -36,7 +39,8 @@ impl Known {
         Self {
             spent: 0,
             held: 0,
-            away: 0,
+            lent: 0,
+            owed: 0,
             ends,
             limit: 0,
             on_loss: OnLoss::Closed,
@@ -88,7 +92,8 @@ impl Accounts {
 
     /// Those whose window has not ended long since.
     pub(super) fn current(&mut self, now: Timestamp) -> impl Iterator<Item = (&Arc<str>, &Known)> {
-        self.0.retain(|_, known| known.ends > now || known.away > 0);
+        self.0
+            .retain(|_, known| known.ends > now || known.lent + known.owed > 0);
         self.0.iter()
     }
 
@@ -98,7 +103,7 @@ impl Accounts {
         for (place, item) in items.iter().enumerate() {
             let Item::Money(purse) = item else { continue };
             let known = self.of(purse);
-            let lent = known.away.saturating_add(purse.amount);
+            let lent = (known.lent + known.owed).saturating_add(purse.amount);
             // What costs nothing is never too much.
             if purse.amount > 0 && lent > known.share(instances) {
                 return Err(place);
@@ -106,22 +111,43 @@ impl Accounts {
         }
         for item in items {
             if let Item::Money(purse) = item {
-                self.of(purse).away += purse.amount;
+                self.of(purse).lent += purse.amount;
             }
         }
         Ok(())
     }
 
-    /// What was let out is not `from` but `to`; nothing, once Redis knows it.
-    pub(super) fn lent(&mut self, purse: &Purse, from: u64, to: u64) {
+    /// What was let out came to this.
+    pub(super) fn settled(&mut self, purse: &Purse, cost: u64) {
         let known = self.of(purse);
-        known.away = known.away.saturating_sub(from).saturating_add(to);
+        known.lent = known.lent.saturating_sub(purse.amount);
+        self.owe(purse, cost);
+    }
+
+    pub(super) fn owe(&mut self, purse: &Purse, cost: u64) {
+        let known = self.of(purse);
+        known.owed = known.owed.saturating_add(cost);
+    }
+
+    /// Redis has it.
+    pub(super) fn acknowledged(&mut self, purse: &Purse, cost: u64) {
+        let known = self.of(purse);
+        known.owed = known.owed.saturating_sub(cost);
+    }
+
+    /// What is let out for what runs, of each account.
+    pub(super) fn lent(&self) -> HashMap<Arc<str>, u64> {
+        let lent = self.0.iter().filter(|(_, known)| known.lent > 0);
+        lent.map(|(account, known)| (Arc::clone(account), known.lent))
+            .collect()
     }
 
     fn of(&mut self, purse: &Purse) -> &mut Known {
         let known = self.0.entry(Arc::clone(&purse.account));
         let known = known.or_insert_with(|| Known::new(purse.ends));
-        (known.limit, known.on_loss) = (purse.limit, purse.on_loss);
+        if purse.limit > 0 {
+            (known.limit, known.on_loss) = (purse.limit, purse.on_loss);
+        }
         known
     }
 }
@@ -167,12 +193,22 @@ mod tests {
                 lent,
                 "{limit} {spent} {held}"
             );
-            accounts.lent(&closed, lent * cent, 0);
+            for _ in 0..lent {
+                accounts.settled(&closed, cent);
+            }
+            assert_eq!(lends(&mut accounts, &closed, instances), 0, "it is owed");
+            accounts.acknowledged(&closed, lent * cent);
             assert_eq!(
                 lends(&mut accounts, &closed, instances),
                 lent,
                 "told to Redis"
             );
+            let mut later = Accounts::default();
+            later.remember(&closed.account, spent * UNIT, Timestamp::MAX);
+            later.owe(&purse(0, 0, OnLoss::Closed), lent * cent);
+            if held == 0 {
+                assert_eq!(lends(&mut later, &closed, instances), 0, "a later life");
+            }
         }
     }
 

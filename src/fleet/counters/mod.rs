@@ -17,8 +17,9 @@ mod report;
 mod scripts;
 mod settlement;
 mod taking;
+mod untold;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,6 +32,7 @@ use self::epoch::Epoch;
 use self::known::Accounts;
 use self::scripts::Script;
 use self::settlement::Settlement;
+use self::untold::Untold;
 use super::lock;
 use super::redis::{Away, Redis};
 use crate::limit::{OnLoss, Rate};
@@ -39,11 +41,10 @@ use crate::redis::Reply;
 
 pub(crate) use self::item::{Item, Lack, Purse, Said};
 pub use self::report::{Spent, spent};
+pub(crate) use self::untold::Owed;
 
 /// A lease that is not renewed for so long has lapsed.
 const LIFE: Duration = Duration::from_mins(1);
-/// So many that were not told to Redis yet are kept.
-const RING: usize = 10_000;
 
 /// The fleet's counters. Clones are one.
 #[derive(Clone)]
@@ -62,7 +63,7 @@ struct Inner {
     accounts: Mutex<Accounts>,
     /// Leases of requests that run.
     held: Mutex<HashMap<String, Held>>,
-    ring: Mutex<VecDeque<Settlement>>,
+    untold: Mutex<Untold>,
     wake: Notify,
     /// Whether leases are to be taken again at once.
     reclaim: AtomicBool,
@@ -89,8 +90,17 @@ struct Held {
 pub(crate) struct Lease {
     id: String,
     items: Arc<[Item]>,
-    /// Whether its money was let out while Redis was away.
-    lent: bool,
+    by: By,
+}
+
+/// Who let its money out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Redis,
+    /// This process, while Redis was away.
+    Us,
+    /// This process, of which nobody knows whether Redis did so, too.
+    Both,
 }
 
 impl Counters {
@@ -104,7 +114,7 @@ impl Counters {
                 epoch: Mutex::default(),
                 accounts: Mutex::default(),
                 held: Mutex::default(),
-                ring: Mutex::default(),
+                untold: Mutex::default(),
                 wake: Notify::new(),
                 reclaim: AtomicBool::new(false),
                 instances: Mutex::default(),
@@ -153,26 +163,35 @@ impl Counters {
     pub(crate) fn settle(&self, lease: Lease, tokens: Option<u64>, cost: Option<Money>) {
         // No renewal is on its way behind this.
         lock(&self.inner.held).remove(&lease.id);
+        let by = lease.by;
         let settlement = Settlement::of(lease, tokens, cost);
-        if settlement.lent {
+        if by != By::Redis {
             let mut accounts = lock(&self.inner.accounts);
             for (purse, cost) in settlement.costs() {
-                accounts.lent(purse, purse.amount, cost);
+                accounts.settled(purse, cost);
             }
         }
-        if settlement.says_something() {
+        if by == By::Us {
+            let mut untold = lock(&self.inner.untold);
+            for (purse, cost) in settlement.costs() {
+                untold.add(purse, cost, || self.id());
+            }
+            drop(untold);
+            self.inner.wake.notify_one();
+        } else if settlement.says_something() {
             self.push(settlement);
         }
     }
 
-    /// What is known of an account: spent and held.
+    /// What is known of an account: spent and held, by the fleet as Redis said last, and by this process since.
     pub(crate) fn known(&self, account: &str) -> Option<(Money, Money)> {
         let accounts = lock(&self.inner.accounts);
         let known = accounts.get(account)?;
-        Some((item::money(known.spent), item::money(known.held)))
+        let (spent, held) = (known.spent + known.owed, known.held + known.lent);
+        Some((item::money(spent), item::money(held)))
     }
 
-    /// What is known to be spent of what is not over.
+    /// What Redis is known to have been told of what is not over.
     pub(crate) fn all(&self, now: Timestamp) -> Vec<(Arc<str>, Money, Timestamp)> {
         let mut accounts = lock(&self.inner.accounts);
         let all = accounts.current(now);
@@ -187,19 +206,51 @@ impl Counters {
         lock(&self.inner.accounts).remember(account, item::nanos(spent), ends);
     }
 
+    /// What this process has spent that Redis has not acknowledged; with it what runs without Redis.
+    pub(crate) fn owed(&self) -> Vec<Owed> {
+        let runs = lock(&self.inner.accounts).lent();
+        lock(&self.inner.untold).owed(&runs)
+    }
+
+    /// So much was not acknowledged when an earlier life of this process ended: it is this one's to tell, and
+    /// goes off what it may let out by itself.
+    pub(crate) fn owe(&self, owed: Vec<Owed>) {
+        let mut all: BTreeMap<String, Vec<Purse>> = BTreeMap::new();
+        for Owed {
+            id,
+            account,
+            spent,
+            ends,
+        } in owed
+        {
+            let purse = Purse {
+                key: self.budget(&account),
+                account,
+                limit: 0,
+                amount: item::nanos(spent),
+                ends,
+                on_loss: OnLoss::Closed,
+            };
+            lock(&self.inner.accounts).owe(&purse, purse.amount);
+            all.entry(id).or_default().push(purse);
+        }
+        for (id, purses) in all {
+            self.push(Settlement::lent(id, purses));
+        }
+    }
+
     /// How many processes share, as far as is known.
     pub(crate) fn instances(&self) -> Option<u32> {
         Some(lock(&self.inner.instances).count).filter(|count| *count > 0)
     }
 
+    /// So many were seen by an earlier life of this process.
+    pub(crate) fn were(&self, instances: u32) {
+        self.count(instances);
+    }
+
     fn push(&self, settlement: Settlement) {
-        let mut ring = lock(&self.inner.ring);
-        if ring.len() >= RING {
-            // Its lease lapses, and is charged as a whole.
-            ring.pop_front();
-        }
-        ring.push_back(settlement);
-        drop(ring);
+        lock(&self.inner.untold).push(settlement);
         self.inner.wake.notify_one();
     }
 

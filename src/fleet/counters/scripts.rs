@@ -102,8 +102,8 @@ return out";
 
 /// Puts right what a request took: `KEYS` the epoch, the leases, this lease, the mark that it is
 /// done, then each item's; `ARGV` the epoch, the lease's id, the mark's milliseconds (0 for none), then of
-/// each item its kind and three more: a rate's microseconds, more or less; a budget's cost, limit,
-/// milliseconds. A lease that has lapsed was charged as a whole; the difference comes back.
+/// each item its kind and three more: a rate's microseconds, more or less; a budget's cost, limit (0 where that
+/// is not known), milliseconds. A lease that has lapsed was charged as a whole; the difference comes back.
 ///
 /// Returns 1, or 0 when it was done before, or -1 for another epoch; then of each budget what is spent, what
 /// is held, and 1 for who is the first to find four fifths of it spent.
@@ -135,7 +135,7 @@ for i = 5, #KEYS do \
     redis.call('PEXPIRE', KEYS[i], ARGV[a + 3]) \
     local was = redis.call('HMGET', KEYS[i], 'spent', 'held') \
     local limit, first = tonumber(ARGV[a + 2]), 0 \
-    if tonumber(was[1]) * 5 >= limit * 4 then first = redis.call('HSETNX', KEYS[i], 'warned', '1') end \
+    if limit > 0 and tonumber(was[1]) * 5 >= limit * 4 then first = redis.call('HSETNX', KEYS[i], 'warned', '1') end \
     out[#out + 1] = was[1] or '0' out[#out + 1] = was[2] or '0' out[#out + 1] = first \
   end \
 end \

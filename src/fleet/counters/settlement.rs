@@ -6,21 +6,22 @@ use jiff::Timestamp;
 
 use super::item::{self, Item, Purse};
 use super::scripts::SETTLE;
-use super::{Counters, Lease};
+use super::{By, Counters, Lease};
 use crate::fleet::redis::Away;
 use crate::price::Money;
 use crate::redis::Reply;
 
 /// For so long it is known to be told, so that it counts once when it is told again.
-const DONE_MS: u64 = 300_000;
+const DONE_MS: i64 = 300_000;
 
 #[derive(Debug, Clone)]
 pub(super) struct Settlement {
-    id: String,
+    pub(super) id: String,
     items: Arc<[Item]>,
     /// What it came to, where that is known.
     tokens: Option<u64>,
     cost: Option<u64>,
+    /// Whether its money was let out without Redis.
     pub(super) lent: bool,
 }
 
@@ -31,7 +32,18 @@ impl Settlement {
             items: lease.items,
             tokens,
             cost: cost.map(item::nanos),
-            lent: lease.lent,
+            lent: lease.by != By::Redis,
+        }
+    }
+
+    /// So much of these was let out without Redis.
+    pub(super) fn lent(id: String, purses: Vec<Purse>) -> Self {
+        Self {
+            id,
+            items: purses.into_iter().map(Item::Money).collect(),
+            tokens: None,
+            cost: None,
+            lent: true,
         }
     }
 
@@ -71,8 +83,13 @@ impl Settlement {
         epoch: &str,
     ) -> impl Future<Output = Result<Reply, Away>> + Send + use<> {
         let now = Timestamp::now();
-        let has_money = self.costs().next().is_some();
-        let done = if has_money { DONE_MS } else { 0 };
+        let lives = (self.costs()).map(|(purse, _)| item::life(purse.ends, now));
+        let done = match lives.max() {
+            // There are few, and a later life of this process may tell it again.
+            Some(life) if self.lent => life,
+            Some(_) => DONE_MS,
+            None => 0,
+        };
         let mut args = vec![epoch.to_owned(), self.id.clone(), done.to_string()];
         let mut keys = vec![counters.key("epoch", ""), counters.key("leases", "")];
         keys.extend([counters.lease(&self.id), counters.mark(&self.id)]);
@@ -154,7 +171,7 @@ mod tests {
             let lease = Lease {
                 id: "l".into(),
                 items: items.into(),
-                lent: false,
+                by: By::Redis,
             };
             let told = Settlement::of(lease, Some(2), Some(Money::ZERO));
             assert!(told.says_something());

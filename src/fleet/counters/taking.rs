@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::item::{Item, Said};
 use super::scripts::TAKE;
 use super::settlement::Settlement;
-use super::{Counters, LIFE, Lease, replies};
+use super::{By, Counters, LIFE, Lease, replies};
 use crate::fleet::lock;
 use crate::fleet::redis::Away;
 use crate::price::Money;
@@ -53,7 +53,7 @@ impl Counters {
             let lease = Lease {
                 id: self.id(),
                 items: Arc::clone(items),
-                lent: false,
+                by: By::Redis,
             };
             let now = Timestamp::now();
             let mut args = vec![
@@ -102,21 +102,27 @@ impl Counters {
         instances: u32,
     ) -> Result<Lease, usize> {
         let lent = lock(&self.inner.accounts).lend(items, instances);
-        let mut lease = lost.0.unwrap_or_else(|| Lease {
-            id: String::new(),
-            items: Arc::clone(items),
-            lent: true,
-        });
-        match lent {
-            Ok(()) => {
-                if lease.id.is_empty() {
-                    lease.id = self.id();
+        match (lent, lost.0) {
+            (Ok(()), Some(lease)) => Ok(Lease {
+                by: By::Both,
+                ..lease
+            }),
+            (Ok(()), None) => {
+                let mut untold = lock(&self.inner.untold);
+                for item in items.iter() {
+                    if let Item::Money(purse) = item {
+                        // It has a name from now on.
+                        untold.add(purse, 0, || self.id());
+                    }
                 }
-                lease.lent = true;
-                Ok(lease)
+                Ok(Lease {
+                    id: self.id(),
+                    items: Arc::clone(items),
+                    by: By::Us,
+                })
             }
-            Err(closed) => {
-                if !lease.id.is_empty() {
+            (Err(closed), lease) => {
+                if let Some(lease) = lease {
                     self.give_back(lease);
                 }
                 Err(closed)

@@ -210,7 +210,7 @@ fn make(
     let sieve = Sieve {
         look: &Look::unread(b""),
         residency: &Residency::default(),
-        budgeted: false,
+        budget: None,
         usable: &|_| Ok(()),
     };
     Plan::make(route, None, &sieve, by, rng)

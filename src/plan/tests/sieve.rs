@@ -1,8 +1,11 @@
 //! What the filters remove, and that nothing is ever planned that is not where it must stay.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::chat::{Request, Surface};
 use crate::plan::{Filter, Removed};
+use crate::price::{Price, Tariff};
 use crate::snapshot::{Abilities, Key, Member, Place, Route, Rule, Select};
 
 fn request(surface: Surface, body: &str) -> Request {
@@ -19,7 +22,7 @@ fn left(targets: &[Arc<Target>], request: &Request) -> (Vec<String>, Vec<Removed
     let sieve = Sieve {
         look: &Look::at(request),
         residency: &Residency::default(),
-        budgeted: false,
+        budget: None,
         usable: &|_| Ok(()),
     };
     let mut targets = targets.to_vec();
@@ -147,7 +150,7 @@ fn an_empty_plan_says_which_filter_emptied_it() {
     let sieve = Sieve {
         look: &Look::at(&asked),
         residency: &residency,
-        budgeted: false,
+        budget: None,
         usable: &|_| Ok(()),
     };
     let mut rng = fastrand::Rng::with_seed(1);
@@ -158,7 +161,7 @@ fn an_empty_plan_says_which_filter_emptied_it() {
     );
     let sieve = Sieve {
         residency: &Residency::default(),
-        budgeted: false,
+        budget: None,
         usable: &|_| Err("has no key".into()),
         ..sieve
     };
@@ -234,7 +237,7 @@ fn no_plan_ever_holds_a_target_outside() {
         let sieve = Sieve {
             look: &Look::at(&asked),
             residency: &residency,
-            budgeted: false,
+            budget: None,
             usable: &|_| Ok(()),
         };
         let by = Selection {
@@ -299,7 +302,7 @@ fn the_targets_of_a_rule_come_first_and_each_target_once() {
         let sieve = Sieve {
             look: &Look::unread(b""),
             residency: &Residency::default(),
-            budgeted: false,
+            budget: None,
             usable: &|_| Ok(()),
         };
         let mut rng = fastrand::Rng::with_seed(1);
@@ -330,4 +333,33 @@ fn a_schedule_whose_target_is_kept_in_says_so() {
         told,
         "No target may serve this request: none is where it must stay."
     );
+}
+
+#[test]
+fn a_budget_is_held_only_where_the_price_is_known_in_that_month() {
+    let asked = request(Surface::Chat, r#"{"model":"m","messages":[]}"#);
+    let rates = BTreeMap::from([("2026-12".parse().unwrap(), 480_000_000)]);
+    let priced = |id: &str, dollars| {
+        let mut target = target(id, None);
+        Arc::get_mut(&mut target).unwrap().price = Some(Price {
+            dollars,
+            ..Price::new("KZT", Tariff::flat(1, 1))
+        });
+        target
+    };
+    for (month, left) in [("2026-11", 1), ("2026-12", 2), ("2027-01", 2)] {
+        let sieve = Sieve {
+            look: &Look::at(&asked),
+            residency: &Residency::default(),
+            budget: Some(month.parse().unwrap()),
+            usable: &|_| Ok(()),
+        };
+        let mut targets = vec![
+            priced("a/x", None),
+            priced("a/y", Some(Arc::new(rates.clone()))),
+            target("a/z", None),
+        ];
+        sieve.sift(&mut targets);
+        assert_eq!(targets.len(), left, "{month}");
+    }
 }

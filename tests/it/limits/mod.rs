@@ -4,6 +4,7 @@
 mod charged;
 mod failover;
 mod fleet;
+mod outage;
 mod race;
 
 use serde_json::{Value, json};
@@ -385,6 +386,12 @@ async fn a_budget_needs_prices_and_what_is_free_says_so() {
     is_refused(&passed, 503, "no_eligible_target");
     let why =
         "the key `chat` has a budget, which cannot be held here: what passes through has no price";
+    assert!(passed.text().contains(why), "{}", passed.text());
+    // A model that no route bears goes there, too: it is named by its provider.
+    let nobodys = bounded().replace("\"chat\"", "\"gpt-5\"");
+    let passed = gateway.post(CHAT, &KEY, &nobodys).await;
+    is_refused(&passed, 503, "no_eligible_target");
+    let why = "`first` has no price that is known";
     assert!(passed.text().contains(why), "{}", passed.text());
     let mut client = gateway.connect().await;
     client.get("/v1/files", &KEY).await;
