@@ -242,11 +242,16 @@ async fn who_leaves_before_redis_has_answered_holds_nothing_there() {
     tells(gateway, "reserved", "0.00").await;
     // What it is asked now, it does when it goes on.
     redis.stop();
-    for _ in 0..3 {
-        let client = crate::support::twice::sent(gateway, &super::KEY, &super::bounded()).await;
-        client.leave().await;
-    }
-    gateway.records(|_| true, 4).await;
+    soon("three have asked and left", async {
+        // Of who has left before it was heard there is no record.
+        while gateway.all_records().len() < 4 {
+            let client = crate::support::twice::sent(gateway, &super::KEY, &super::bounded()).await;
+            client.leave().await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    gateway.under_way("chat", 0).await;
     redis.go_on();
     tells(gateway, "reserved", "0.00").await;
     soon("nothing is held", async {
