@@ -18,6 +18,7 @@ use super::application::Next;
 use super::reload::Reloader;
 use crate::admin::Status;
 use crate::config::Process;
+use crate::limit::{Folder, Quotas};
 use crate::listen::Phase;
 use crate::once::Calls;
 use crate::record::Records;
@@ -247,6 +248,14 @@ impl Drain<'_> {
 pub(super) async fn last_report(reporting: &Tasks) {
     if timeout(LAST_WORDS, reporting.idle()).await.is_err() {
         tracing::warn!("the centre could not be told of the end");
+    }
+}
+
+/// Writes down what was spent. A disk that hangs cannot keep the process.
+pub(super) async fn write_down(quotas: Quotas, ledger: Folder) {
+    let writing = tokio::task::spawn_blocking(move || quotas.write_down(&ledger));
+    if timeout(LAST_WORDS, writing).await.is_err() {
+        tracing::error!("what was spent could not be written down before the end");
     }
 }
 

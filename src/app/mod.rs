@@ -306,10 +306,13 @@ pub async fn run(
     let until = drain.run(&mut signals).await;
     let telling = async {
         if let Some(fleet) = &gateway.fleet {
-            fleet.settle(until).await;
+            tokio::select! {
+                () = fleet.settle(until) => {}
+                () = signals.end() => tracing::warn!("told to end again: what is not told is written down"),
+            }
         }
-        if let Some(ledger) = &ledger {
-            quotas.write_down(ledger);
+        if let Some(ledger) = ledger {
+            life::write_down(quotas, ledger).await;
         }
     };
     let sending = async {

@@ -13,6 +13,7 @@ use super::settlement::Settlement;
 use super::{Counters, LIFE, replies};
 use crate::fleet::lock;
 use crate::fleet::redis::Away;
+use crate::price::Money;
 use crate::redis::Reply;
 
 /// A lease is renewed when it is so old.
@@ -82,7 +83,7 @@ impl Counters {
             }
         };
         let until = until.max(Instant::now() + LAST);
-        if timeout_at(until, telling).await.is_err() && !self.owed().is_empty() {
+        if timeout_at(until, telling).await.is_err() && self.owes() {
             tracing::warn!("the shared state could not be told all that was spent");
         }
         let instances = self.key("instances", "");
@@ -94,8 +95,12 @@ impl Counters {
         if self.inner.redis.is_up() {
             !lock(&self.inner.untold).is_empty()
         } else {
-            !self.owed().is_empty()
+            self.owes()
         }
+    }
+
+    fn owes(&self) -> bool {
+        self.owed().iter().any(|owed| owed.spent > Money::ZERO)
     }
 
     /// Says that it is there, and asks how the budgets stand that it knows.
@@ -159,7 +164,8 @@ impl Counters {
                 }
                 continue;
             };
-            let some = lock(&self.inner.untold).next(TOGETHER);
+            let runs = lock(&self.inner.accounts).lent();
+            let some = lock(&self.inner.untold).next(TOGETHER, &runs, || self.id());
             if some.is_empty() {
                 return;
             }

@@ -93,7 +93,7 @@ impl Accounts {
     /// Those whose window has not ended long since.
     pub(super) fn current(&mut self, now: Timestamp) -> impl Iterator<Item = (&Arc<str>, &Known)> {
         self.0
-            .retain(|_, known| known.ends > now || known.lent + known.owed > 0);
+            .retain(|_, known| known.ends > now || known.lent > 0 || known.owed > 0);
         self.0.iter()
     }
 
@@ -103,7 +103,8 @@ impl Accounts {
         for (place, item) in items.iter().enumerate() {
             let Item::Money(purse) = item else { continue };
             let known = self.of(purse);
-            let lent = (known.lent + known.owed).saturating_add(purse.amount);
+            let lent = known.lent.saturating_add(known.owed);
+            let lent = lent.saturating_add(purse.amount);
             // What costs nothing is never too much.
             if purse.amount > 0 && lent > known.share(instances) {
                 return Err(place);
@@ -111,7 +112,8 @@ impl Accounts {
         }
         for item in items {
             if let Item::Money(purse) = item {
-                self.of(purse).lent += purse.amount;
+                let known = self.of(purse);
+                known.lent = known.lent.saturating_add(purse.amount);
             }
         }
         Ok(())

@@ -187,7 +187,8 @@ impl Counters {
     pub(crate) fn known(&self, account: &str) -> Option<(Money, Money)> {
         let accounts = lock(&self.inner.accounts);
         let known = accounts.get(account)?;
-        let (spent, held) = (known.spent + known.owed, known.held + known.lent);
+        let spent = known.spent.saturating_add(known.owed);
+        let held = known.held.saturating_add(known.lent);
         Some((item::money(spent), item::money(held)))
     }
 

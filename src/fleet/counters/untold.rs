@@ -36,7 +36,8 @@ pub(super) struct Untold {
 impl Untold {
     pub(super) fn push(&mut self, settlement: Settlement) {
         if self.waiting.len() >= RING {
-            self.waiting.pop_front();
+            let leased = self.waiting.iter().position(|one| !one.lent);
+            self.waiting.remove(leased.unwrap_or_default());
         }
         self.waiting.push_back(settlement);
     }
@@ -54,11 +55,28 @@ impl Untold {
         sum.amount = sum.amount.saturating_add(cost);
     }
 
-    /// The next ones to be told. What is let out from now on is another sum.
-    pub(super) fn next(&mut self, count: usize) -> Vec<Settlement> {
-        for (_, (id, sum)) in self.sums.drain() {
-            if sum.amount > 0 {
-                self.waiting.push_back(Settlement::lent(id, vec![sum]));
+    /// The next ones to be told. What is let out from now on is another sum, and so is what `runs` without Redis.
+    pub(super) fn next(
+        &mut self,
+        count: usize,
+        runs: &HashMap<Arc<str>, u64>,
+        mut id: impl FnMut() -> String,
+    ) -> Vec<Settlement> {
+        // While those before are not told, sums go on to grow.
+        if self.waiting.len() < count {
+            for (account, (name, sum)) in std::mem::take(&mut self.sums) {
+                let is_spent = sum.amount > 0;
+                if runs.contains_key(&account) {
+                    let none = Purse {
+                        amount: 0,
+                        ..sum.clone()
+                    };
+                    let name = if is_spent { id() } else { name.clone() };
+                    self.sums.insert(account, (name, none));
+                }
+                if is_spent {
+                    self.waiting.push_back(Settlement::lent(name, vec![sum]));
+                }
             }
         }
         let next = self.waiting.drain(..count.min(self.waiting.len()));
@@ -85,8 +103,8 @@ impl Untold {
         self.waiting.is_empty() && self.told.is_empty() && !has_sum
     }
 
-    /// All the money of it; with what runs on without Redis, so much of each account: nobody else knows of
-    /// that.
+    /// All the money of it that has no lease, which would be charged when it lapses; with what runs on without Redis, so
+    /// much of each account: nobody else knows of that.
     pub(super) fn owed(&self, runs: &HashMap<Arc<str>, u64>) -> Vec<Owed> {
         let owed = |id: &str, purse: &Purse, spent| Owed {
             id: id.to_owned(),
@@ -95,6 +113,7 @@ impl Untold {
             ends: purse.ends,
         };
         let settlements = self.told.iter().chain(&self.waiting);
+        let settlements = settlements.filter(|settlement| settlement.lent);
         let settled = settlements.flat_map(|settlement| {
             let costs = settlement.costs();
             costs.map(|(purse, cost)| owed(&settlement.id, purse, cost))
@@ -134,20 +153,21 @@ mod tests {
     #[test]
     fn what_is_on_its_way_is_owed_until_it_is_acknowledged_and_is_added_to_no_more() {
         let mut untold = Untold::default();
+        let (none, id) = (HashMap::new(), || -> String { panic!("nothing runs") });
         let row = |id: &str, spent| (id.to_owned(), spent);
         untold.add(&purse("a"), 2, || "one".into());
         untold.add(&purse("a"), 3, || panic!("it has a name"));
         assert_eq!(owed(&untold), [row("one", 5)]);
-        let told = untold.next(9);
+        let told = untold.next(9, &none, id);
         assert_eq!(owed(&untold), [row("one", 5)]);
         untold.add(&purse("a"), 4, || "two".into());
         assert_eq!(owed(&untold), [row("one", 5), row("two", 4)]);
         untold.again(told);
-        let told = untold.next(1);
+        let told = untold.next(1, &none, id);
         assert_eq!(told[0].id, "one");
         untold.acknowledged(&told[0]);
         assert_eq!(owed(&untold), [row("two", 4)]);
-        let told = untold.next(9);
+        let told = untold.next(9, &none, id);
         untold.acknowledged(&told[0]);
         assert!(untold.is_empty() && owed(&untold).is_empty());
     }
@@ -159,6 +179,15 @@ mod tests {
         assert!(untold.is_empty());
         let runs = HashMap::from([("a".into(), 7)]);
         assert_eq!(untold.owed(&runs)[0].spent, item::money(7));
-        assert!(untold.next(9).is_empty());
+        let id = || panic!("it has a name");
+        assert!(untold.next(9, &runs, id).is_empty());
+        assert_eq!(untold.owed(&runs)[0].spent, item::money(7));
+        untold.add(&purse("a"), 2, || panic!("it has a name"));
+        let told = untold.next(9, &runs, || "two".into());
+        assert_eq!(told[0].id, "one");
+        let spent: Vec<_> = untold.owed(&runs).into_iter().map(|it| it.spent).collect();
+        assert_eq!(spent, [item::money(2), item::money(7)], "told, and running");
+        assert!(untold.next(9, &HashMap::new(), String::new).is_empty());
+        assert_eq!(untold.owed(&HashMap::new()).len(), 1, "it runs no more");
     }
 }
