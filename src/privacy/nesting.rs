@@ -57,6 +57,10 @@ enum Text {
 /// What has come of a text that is JSON.
 #[derive(Debug, Default)]
 struct Json {
+    /// Lists and objects that are open.
+    open: u32,
+    /// The last of them has been closed.
+    over: bool,
     escape: Escape,
     /// The string that is open.
     string: Option<Text>,
@@ -85,13 +89,18 @@ impl Text {
                 self.open(c, depth);
             }
             Self::Empty | Self::Opened(_) => *self = Self::Plain,
+            // `[1] says "…`: what goes on behind its end was none.
+            Self::Json(json) if json.over && !c.is_whitespace() => *self = Self::Plain,
             Self::Json(json) => json.take(c, depth),
             Self::Plain => {}
         }
     }
 
     fn open(&mut self, c: char, depth: u8) {
-        let mut json = Box::<Json>::default();
+        let mut json = Box::new(Json {
+            open: 1,
+            ..Json::default()
+        });
         json.take(c, depth);
         *self = Self::Json(json);
     }
@@ -107,8 +116,14 @@ impl Text {
 impl Json {
     fn take(&mut self, c: char, depth: u8) {
         let Some(string) = &mut self.string else {
-            if c == '"' {
-                self.string = Some(Text::Empty);
+            match c {
+                '"' => self.string = Some(Text::Empty),
+                '{' | '[' => self.open += 1,
+                '}' | ']' => {
+                    self.open = self.open.saturating_sub(1);
+                    self.over = self.open == 0;
+                }
+                _ => {}
             }
             return;
         };
@@ -164,6 +179,10 @@ mod tests {
             (Form::Text, "", 0),
             (Form::Text, r#"She said: ""#, 0),
             (Form::Text, r#"[note] ""#, 0),
+            (Form::Text, r#"[1] According to ""#, 0),
+            (Form::Text, r#"{"a": ["b"]} says ""#, 0),
+            (Form::Text, r#"[{"a": [1, {}], "b": ""#, 1),
+            (Form::Json, r#"{"a":"[1] According to ""#, 1),
             (Form::Text, r#"{"a": "#, 0),
             (Form::Text, r#"{"a": "x "#, 1),
             (Form::Text, " \n[1, \"x ", 1),

@@ -127,7 +127,11 @@ impl Unmask {
 
     /// Takes the next piece, and appends to `out` what is certain of the text so far.
     pub fn push(&mut self, piece: &str, out: &mut String) {
-        if self.vault.is_empty() || self.held.is_empty() && placeholder::next(piece, 0).is_none() {
+        if self.vault.is_empty() {
+            out.push_str(piece);
+            return;
+        }
+        if self.held.is_empty() && placeholder::next(piece, 0).is_none() {
             out.push_str(piece);
             self.nesting.take(piece);
             return;
