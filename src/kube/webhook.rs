@@ -91,10 +91,14 @@ where
     }
     // One that does not say how large it is may be as large as any.
     let most = sent.size_hint().upper().unwrap_or(u64::MAX);
-    let _room = room.take(usize::try_from(most).unwrap_or(usize::MAX)).await;
-    let read = body::read(&head.headers, sent, admission::MOST, tasks);
-    let body = match timeout(LONGEST_READ, read).await {
-        Ok(Ok(body)) => body,
+    let read = async {
+        // Who waits for others that are slow is no better off than they are.
+        let room = room.take(usize::try_from(most).unwrap_or(usize::MAX)).await;
+        let body = body::read(&head.headers, sent, admission::MOST, tasks).await;
+        body.map(|body| (body, room))
+    };
+    let (body, _room) = match timeout(LONGEST_READ, read).await {
+        Ok(Ok(read)) => read,
         Ok(Err(ReadError::Refused(error))) => {
             let (status, ..) = error.wire();
             return last(text(status, format!("{error}\n")));

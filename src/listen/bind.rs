@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
 
 /// Connections that the system holds until they are accepted.
@@ -49,6 +50,10 @@ fn listen(
         }),
         SocketAddr::V6(_) => ipv6(),
     }?;
+    if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+        // Whatever the system says of it.
+        SockRef::from(&socket).set_only_v6(false)?;
+    }
     socket.set_reuseaddr(true)?;
     // A connection has what its listener has. A system that refuses only holds more.
     let _ = socket.set_send_buffer_size(SEND_BUFFER);
