@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::body::Body;
 use crate::config::{self, Begun, Bootstrap, Loaded, Problem, Process, Sources};
 use crate::fleet::Fleet;
-use crate::limit::{Folder, Seats};
+use crate::limit::{Folder, Quotas, Seats};
 use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
 use crate::live::Live;
 use crate::once::Calls;
@@ -304,17 +304,7 @@ pub async fn run(
         cut: &cut,
     };
     let until = drain.run(&mut signals).await;
-    let telling = async {
-        if let Some(fleet) = &gateway.fleet {
-            tokio::select! {
-                () = fleet.settle(until) => {}
-                () = signals.end() => tracing::warn!("told to end again: what is not told is written down"),
-            }
-        }
-        if let Some(ledger) = ledger {
-            life::write_down(quotas, ledger).await;
-        }
-    };
+    let telling = tell_spent(gateway.fleet.as_ref(), quotas, ledger, until, &mut signals);
     let sending = async {
         life::close(records).await;
         sending.end(until).await;
@@ -334,6 +324,25 @@ fn bind(address: SocketAddr, yields: bool) -> Result<TcpListener, StartError> {
         bound => bound,
     }
     .map_err(StartError::Bind)
+}
+
+/// What was spent is told to the fleet, until then or until we are told to end again, and written down.
+async fn tell_spent(
+    fleet: Option<&Fleet>,
+    quotas: Quotas,
+    ledger: Option<Folder>,
+    until: tokio::time::Instant,
+    signals: &mut life::Signals,
+) {
+    if let Some(fleet) = fleet {
+        tokio::select! {
+            () = fleet.settle(until) => {}
+            () = signals.end() => tracing::warn!("told to end again: what is not told is written down"),
+        }
+    }
+    if let Some(ledger) = ledger {
+        life::write_down(quotas, ledger).await;
+    }
 }
 
 /// Takes connections of applications from now on.
