@@ -4,9 +4,7 @@
 //! A whole text is walked instead, and known to be JSON. Of one that is still coming that is told by how it begins.
 
 use super::unmask::Form;
-
-/// Strings that hold JSON that holds strings that hold JSON…
-const DEEPEST: u8 = 4;
+use super::walk::DEEPEST;
 
 /// What has come of a text.
 #[derive(Debug)]

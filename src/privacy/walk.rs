@@ -15,7 +15,7 @@ use super::unmask::Form;
 use crate::wire::json::{Cursor, Invalid, Kind, Text, check, quote};
 
 /// Strings that hold JSON that holds strings that hold JSON…
-const DEEPEST: u8 = 4;
+pub(super) const DEEPEST: u8 = 4;
 /// What a string that is opaque has at least, in bytes, without a blank or a mark.
 const UNBROKEN: usize = 1024;
 /// Digits that a number has at least to be looked at.
