@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{FIRST_READ, StartError, keep_warm, service};
+use super::parts::{keep_warm, service};
+use super::{FIRST_READ, StartError};
 use crate::health::Health;
 use crate::limit::{Quotas, Seats};
 use crate::listen::{self, Connections, Phase, Settings};

@@ -18,6 +18,7 @@ use super::application::Next;
 use super::reload::Reloader;
 use crate::admin::Status;
 use crate::config::Process;
+use crate::fleet::Fleet;
 use crate::limit::{Folder, Quotas};
 use crate::listen::Phase;
 use crate::once::Calls;
@@ -251,8 +252,27 @@ pub(super) async fn last_report(reporting: &Tasks) {
     }
 }
 
+/// What was spent is told to the fleet, until then or until we are told to end again, and written down.
+pub(super) async fn tell_spent(
+    fleet: Option<&Fleet>,
+    quotas: Quotas,
+    ledger: Option<Folder>,
+    until: Instant,
+    signals: &mut Signals,
+) {
+    if let Some(fleet) = fleet {
+        tokio::select! {
+            () = fleet.settle(until) => {}
+            () = signals.end() => tracing::warn!("told to end again: what is not told is written down"),
+        }
+    }
+    if let Some(ledger) = ledger {
+        write_down(quotas, ledger).await;
+    }
+}
+
 /// Writes down what was spent. A disk that hangs cannot keep the process.
-pub(super) async fn write_down(quotas: Quotas, ledger: Folder) {
+async fn write_down(quotas: Quotas, ledger: Folder) {
     let writing = tokio::task::spawn_blocking(move || quotas.write_down(&ledger));
     if timeout(LAST_WORDS, writing).await.is_err() {
         tracing::error!("what was spent could not be written down before the end");

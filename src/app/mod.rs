@@ -7,6 +7,7 @@ mod core;
 mod embedded;
 mod files;
 mod life;
+mod parts;
 mod reload;
 mod sending;
 mod service;
@@ -18,39 +19,28 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::body::Body;
 use crate::config::{self, Begun, Bootstrap, Loaded, Problem, Process, Sources};
-use crate::fleet::Fleet;
-use crate::limit::{Folder, Quotas, Seats};
-use crate::listen::{self, BindError, Connections, Peer, Phase, Settings};
-use crate::live::Live;
+use crate::limit::Seats;
+use crate::listen::{self, BindError, Phase};
 use crate::once::Calls;
 use crate::record::{Output, Style};
-use crate::redis;
-use crate::serve::{self, Gateway};
-use crate::simulate::Simulator;
-use crate::snapshot::{Identity, Snapshot};
+use crate::serve::Gateway;
+use crate::snapshot::Snapshot;
 use crate::source::Place;
 use crate::tasks::Tasks;
-use crate::telemetry::Metrics;
-use crate::upstream::Upstream;
 
 use self::core::Core;
+use self::parts::{accept, fleet, keep_warm, ledger, simulators};
 use self::reload::{First, Reloader};
 use self::sending::Sending;
 
 pub use self::application::{Application, Next};
 pub use self::embedded::Embedded;
 pub use self::webhook::Webhook;
-
-/// How long a connection that is kept open for a `warm` route may wait for its use.
-const WARM_AGAIN: Duration = Duration::from_secs(20);
 
 /// How long a start and a reload wait for the stores of secrets. A provider whose key comes later is
 /// left out until then.
@@ -304,7 +294,7 @@ pub async fn run(
         cut: &cut,
     };
     let until = drain.run(&mut signals).await;
-    let telling = tell_spent(gateway.fleet.as_ref(), quotas, ledger, until, &mut signals);
+    let telling = life::tell_spent(gateway.fleet.as_ref(), quotas, ledger, until, &mut signals);
     let sending = async {
         life::close(records).await;
         sending.end(until).await;
@@ -324,107 +314,4 @@ fn bind(address: SocketAddr, yields: bool) -> Result<TcpListener, StartError> {
         bound => bound,
     }
     .map_err(StartError::Bind)
-}
-
-/// What was spent is told to the fleet, until then or until we are told to end again, and written down.
-async fn tell_spent(
-    fleet: Option<&Fleet>,
-    quotas: Quotas,
-    ledger: Option<Folder>,
-    until: tokio::time::Instant,
-    signals: &mut life::Signals,
-) {
-    if let Some(fleet) = fleet {
-        tokio::select! {
-            () = fleet.settle(until) => {}
-            () = signals.end() => tracing::warn!("told to end again: what is not told is written down"),
-        }
-    }
-    if let Some(ledger) = ledger {
-        life::write_down(quotas, ledger).await;
-    }
-}
-
-/// Takes connections of applications from now on.
-fn accept(
-    listener: TcpListener,
-    gateway: &Arc<Gateway>,
-    process: &Process,
-    connections: &Tasks,
-    serving: &watch::Receiver<Phase>,
-    background: &Tasks,
-) {
-    let settings = Settings {
-        h2c: process.h2c,
-        ..Settings::default()
-    };
-    let open = Connections::at_most(files::enough_for(process));
-    let twin = listen::bind_ipv6_twin(&listener);
-    for listener in std::iter::once(listener).chain(twin) {
-        background.spawn(listen::serve(
-            listener,
-            settings,
-            open.clone(),
-            connections.clone(),
-            serving.clone(),
-            service(Arc::clone(gateway)),
-        ));
-    }
-}
-
-/// What ties this process to the others, where they share a state.
-fn fleet(
-    process: &Process,
-    identity: &Identity,
-    metrics: &Metrics,
-    background: &Tasks,
-) -> Option<Fleet> {
-    let state = process.shared_state.as_ref()?;
-    let place = redis::Place::of(state.expose())?;
-    let (waiters, up) = (process.concurrency, metrics.shared_state_up());
-    Some(Fleet::start(place, identity, waiters, background, up))
-}
-
-/// Where what was spent is written down, for a restart.
-fn ledger(process: &Process, identity: &Identity) -> Option<Folder> {
-    let folder = process.cache_dir.as_ref()?;
-    Some(Folder::of(folder, identity.instance.as_deref()))
-}
-
-fn service(
-    gateway: Arc<Gateway>,
-) -> impl Fn(Request<Incoming>, Peer) -> std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send>>
-+ Clone {
-    move |request, peer| Box::pin(serve::handle(Arc::clone(&gateway), request, peer))
-}
-
-async fn simulators(process: &Process) -> Result<Vec<Simulator>, StartError> {
-    let mut running = Vec::new();
-    for provider in &process.simulate {
-        let name = Arc::clone(&provider.name);
-        let simulator = Simulator::start(provider.clone())
-            .await
-            .map_err(|error| StartError::Simulator { name, error })?;
-        tracing::warn!(target: "pillion::simulate", provider = %provider.name, address = %simulator.address(), "a simulated provider answers here");
-        running.push(simulator);
-    }
-    Ok(running)
-}
-
-/// Keeps a connection open to every target of the routes that are `warm`, and the credentials of
-/// every provider fresh.
-async fn keep_warm(live: Live<Snapshot>, upstream: Upstream) {
-    loop {
-        let snapshot = live.current();
-        for provider in snapshot.providers.values() {
-            upstream.credentials.prepare(provider);
-        }
-        for route in snapshot.routes.values().filter(|route| route.warm) {
-            for target in route.targets() {
-                upstream.clients.warm(&target.provider);
-            }
-        }
-        drop(snapshot);
-        tokio::time::sleep(WARM_AGAIN).await;
-    }
 }
