@@ -1,6 +1,8 @@
 //! Promises of the room as a whole: no socket, and a clock that stands still until it is moved.
 
+mod linger;
 mod simulation;
+mod tapes;
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -199,111 +201,6 @@ async fn an_answer_for_one_goes_out_as_it_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_alone_takes_the_call_along_unless_a_retry_is_expected() {
-    for (headers, identity, after, lingers) in [
-        (&[][..], plain("a"), 2000, false),
-        (&[SDK][..], plain("a"), 2000, false),
-        (&[SDK, ANNOUNCED][..], plain("a"), 1799, false),
-        (&[SDK, ANNOUNCED][..], plain("a"), 1801, true),
-        (&[SDK, ANNOUNCED][..], plain("a"), 2199, true),
-        (&[SDK, ANNOUNCED][..], plain("a"), 2201, false),
-        (&[ANNOUNCED][..], plain("a"), 2000, true),
-        (&[][..], keyed("k", "a"), 0, true),
-        (&[][..], deduped("a"), 0, true),
-    ] {
-        let scene = Scene::new();
-        let (waiter, answering) = scene.first(headers, identity);
-        sleep(Duration::from_millis(after)).await;
-        drop(waiter);
-        assert_eq!(!answering.is_closed(), lingers, "{headers:?} {after}");
-        let one = usize::from(lingers);
-        assert_eq!(scene.counts(), (one, one));
-        sleep(Duration::from_millis(9999)).await;
-        assert_eq!(!answering.is_closed(), lingers);
-        sleep(Duration::from_millis(2)).await;
-        assert!(answering.is_closed(), "ten seconds are all");
-        scene.tasks.idle().await;
-        assert_eq!(scene.counts(), (0, 0));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_call_that_lingers_is_joined_before_its_answer_and_behind_it() {
-    for answered_first in [false, true] {
-        let scene = Scene::new();
-        let (waiter, answering) = scene.first(&[SDK, ANNOUNCED], plain("a"));
-        sleep(2 * SECOND).await;
-        drop(waiter);
-        let mut answering = Some(answering);
-        let mut answer = || {
-            let sent = answering.take().unwrap().send(Answers::Plain("yes".into()));
-            assert!(sent.is_ok());
-        };
-        if answered_first {
-            answer();
-            sleep(SECOND).await;
-        }
-        let (retry, kind) = scene.join(&[RETRY, ANNOUNCED], plain("a"));
-        assert_eq!(kind, Kind::Retry);
-        if !answered_first {
-            answer();
-        }
-        assert_eq!(all(shared(retry).await).await, "yes");
-        sleep(10 * SECOND).await;
-        scene.tasks.idle().await;
-        assert_eq!(scene.counts(), (0, 0), "kept for no longer than it lingers");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_caller_that_is_told_to_come_again_finds_its_call() {
-    let scene = Scene::new();
-    let (waiter, answering) = scene.first(&[SDK], plain("a"));
-    sleep(SECOND).await;
-    waiter.give_up(&GatewayError::DeadlineExceeded);
-    let (retry, _) = scene.join(&[RETRY], plain("a"));
-    assert!(answering.send(Answers::Plain("yes".into())).is_ok());
-    assert_eq!(all(shared(retry).await).await, "yes");
-}
-
-#[tokio::test(start_paused = true)]
-async fn of_too_many_that_linger_the_oldest_goes() {
-    let scene = Scene::new();
-    let mut answering = Vec::new();
-    for number in 0..66 {
-        let (waiter, sender) = scene.first(&[], keyed(&number.to_string(), "a"));
-        answering.push(sender);
-        drop(waiter);
-    }
-    sleep(Duration::from_millis(1)).await;
-    let gone: Vec<bool> = answering.iter().map(Answering::is_closed).collect();
-    assert_eq!(gone[..3], [true, true, false]);
-    assert!(!gone[2..].contains(&true));
-    assert_eq!(scene.counts(), (64, 64));
-    scene.cut.cancel();
-    scene.tasks.idle().await;
-    assert!(answering.iter().all(Answering::is_closed));
-    assert_eq!(scene.counts(), (0, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn where_nobody_comes_again_nothing_lingers_and_who_waits_is_answered() {
-    let scene = Scene::new();
-    let (left, before) = scene.first(&[], keyed("left before", "a"));
-    let (leaves, behind) = scene.first(&[], keyed("leaves behind", "a"));
-    let (stays, answering) = scene.first(&[], keyed("stays", "a"));
-    drop(left);
-    assert_eq!(scene.counts(), (3, 1));
-    scene.calls.desert();
-    drop(leaves);
-    assert!(answering.send(Answers::Plain("yes".into())).is_ok());
-    assert_eq!(all(shared(stays).await).await, "yes");
-    scene.tasks.idle().await;
-    assert!(before.is_closed() && behind.is_closed());
-    assert_eq!(scene.counts(), (0, 0));
-}
-
-#[tokio::test(start_paused = true)]
 async fn an_answer_is_kept_for_ten_minutes_for_the_same_request() {
     let scene = Scene::new();
     let (waiter, answering) = scene.first(&[], keyed("k", "a"));
@@ -381,104 +278,6 @@ async fn identical_requests_are_one_within_their_routes_time() {
     let (_waiter, _answering) = scene.first(&[], deduped("slow"));
     sleep(3 * SECOND).await;
     let (_again, _) = scene.first(&[], deduped("slow"));
-}
-
-/// So many bytes of an endless answer.
-const PIECE: usize = 1 << 20;
-
-/// Polls once: whether a chunk was there.
-fn ready(body: &mut Body) -> bool {
-    let mut cx = Context::from_waker(std::task::Waker::noop());
-    Pin::new(body).poll_frame(&mut cx).is_ready()
-}
-
-/// A source that always has another piece.
-struct Endless;
-
-impl http_body::Body for Endless {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        static ZEROS: [u8; PIECE] = [0; PIECE];
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&ZEROS)))))
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_long_answer_is_let_go_and_its_readers_stay_together() {
-    let scene = Scene::new();
-    let Ok(Entered::First(vacancy)) = scene.enter(Asked::default(), keyed("k", "a")) else {
-        panic!("there was none before");
-    };
-    let first = vacancy.begin(Box::pin(async { Response::new(Endless.boxed_unsync()) }));
-    let (joined, _) = scene.join(&[], keyed("k", "a"));
-    let mut fast = shared(first).await.into_body();
-    let mut slow = shared(joined).await.into_body();
-    assert!(ready(&mut slow));
-    let mut lead = 0;
-    while ready(&mut fast) {
-        lead += 1;
-        assert!(lead < 20, "it runs away");
-    }
-    assert!((8..=9).contains(&lead), "{lead} MiB before the slow one");
-    let (again, _) = scene.first(&[], keyed("k", "a"));
-    drop(again);
-    assert!(ready(&mut slow) && ready(&mut slow));
-    assert!(ready(&mut fast) && ready(&mut fast));
-    assert!(!ready(&mut fast), "no further than the slow one let it");
-    // One that leaves holds nobody up, and what is read by all is let go.
-    drop(slow);
-    for _ in 0..100 {
-        assert!(ready(&mut fast));
-    }
-    assert_eq!(scene.calls.all.room.taken(), 0);
-    drop(fast);
-}
-
-#[tokio::test(start_paused = true)]
-async fn tapes_take_no_more_than_their_room_together() {
-    let scene = Scene::new();
-    let mut bodies = Vec::new();
-    for number in 0..12 {
-        let identity = keyed(&number.to_string(), "a");
-        let Ok(Entered::First(vacancy)) = scene.enter(Asked::default(), identity) else {
-            panic!("there was none before");
-        };
-        let waiter = vacancy.begin(Box::pin(async { Response::new(Endless.boxed_unsync()) }));
-        let mut body = shared(waiter).await.into_body();
-        for _ in 0..7 {
-            assert!(ready(&mut body), "it goes on, kept or not");
-        }
-        bodies.push(body);
-        assert!(scene.calls.all.room.taken() <= tape::TOGETHER);
-    }
-    drop(bodies);
-    scene.cut.cancel();
-    scene.tasks.idle().await;
-    assert_eq!(scene.calls.all.room.taken(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_kept_is_bounded_and_the_oldest_goes() {
-    let scene = Scene::new();
-    let body = Bytes::from(vec![b'x'; 7 << 20]);
-    for number in 0..12 {
-        let (waiter, answering) = scene.first(&[], keyed(&number.to_string(), "a"));
-        assert!(answering.send(Answers::Plain(body.clone())).is_ok());
-        assert_eq!(all(shared(waiter).await).await.len(), body.len());
-    }
-    let (entries, size) = scene.calls.all.store.sizes();
-    assert_eq!(entries, 9);
-    assert!(size <= 64 << 20, "{size}");
-    assert_eq!(scene.replayed(keyed("0", "a")).await, None);
-    assert_eq!(
-        scene.replayed(keyed("11", "a")).await.unwrap().len(),
-        7 << 20
-    );
 }
 
 #[tokio::test(start_paused = true)]
