@@ -71,7 +71,7 @@ async fn keys_of_a_file_are_providers_and_a_fallback_is_a_line() {
 
     // Who shows no token is told so, and it is a line.
     assert_eq!(chat(at, "wrong", "chat").await.status, 401);
-    let line = dev.out_line("401").await;
+    let line = dev.out_line("the caller got 401").await;
     assert!(
         line.contains("  not sent  the caller got 401 invalid_api_key  "),
         "{line}"
