@@ -24,17 +24,20 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Begun, Bootstrap, Loaded, Problem, Process, Sources};
+use crate::fleet::Fleet;
 use crate::limit::Seats;
 use crate::listen::{self, BindError, Phase};
 use crate::once::Calls;
 use crate::record::{Output, Style};
+use crate::redis;
 use crate::serve::Gateway;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Identity, Snapshot};
 use crate::source::Place;
 use crate::tasks::Tasks;
+use crate::telemetry::Metrics;
 
 use self::core::Core;
-use self::parts::{accept, fleet, keep_warm, ledger, simulators};
+use self::parts::{accept, keep_warm, ledger, simulators};
 use self::reload::{First, Reloader};
 use self::sending::Sending;
 
@@ -314,4 +317,17 @@ fn bind(address: SocketAddr, yields: bool) -> Result<TcpListener, StartError> {
         bound => bound,
     }
     .map_err(StartError::Bind)
+}
+
+/// What ties this process to the others, where they share a state.
+fn fleet(
+    process: &Process,
+    identity: &Identity,
+    metrics: &Metrics,
+    background: &Tasks,
+) -> Option<Fleet> {
+    let state = process.shared_state.as_ref()?;
+    let place = redis::Place::of(state.expose())?;
+    let (waiters, up) = (process.concurrency, metrics.shared_state_up());
+    Some(Fleet::start(place, identity, waiters, background, up))
 }

@@ -11,16 +11,13 @@ use tokio::sync::watch;
 use super::{StartError, files};
 use crate::body::Body;
 use crate::config::Process;
-use crate::fleet::Fleet;
 use crate::limit::Folder;
 use crate::listen::{self, Connections, Peer, Phase, Settings};
 use crate::live::Live;
-use crate::redis;
 use crate::serve::{self, Gateway};
 use crate::simulate::Simulator;
 use crate::snapshot::{Identity, Snapshot};
 use crate::tasks::Tasks;
-use crate::telemetry::Metrics;
 use crate::upstream::Upstream;
 
 /// How long a connection that is kept open for a `warm` route may wait for its use.
@@ -51,19 +48,6 @@ pub(super) fn accept(
             service(Arc::clone(gateway)),
         ));
     }
-}
-
-/// What ties this process to the others, where they share a state.
-pub(super) fn fleet(
-    process: &Process,
-    identity: &Identity,
-    metrics: &Metrics,
-    background: &Tasks,
-) -> Option<Fleet> {
-    let state = process.shared_state.as_ref()?;
-    let place = redis::Place::of(state.expose())?;
-    let (waiters, up) = (process.concurrency, metrics.shared_state_up());
-    Some(Fleet::start(place, identity, waiters, background, up))
 }
 
 /// Where what was spent is written down, for a restart.
