@@ -327,7 +327,9 @@ fn quoted(text: &str) -> String {
 
 /// `is_unused` where there are keys, and it was said why they are of no use.
 fn simulated(token: &str, is_unused: bool) -> io::Result<(String, String)> {
-    let (north, south) = (free_port()?, free_port()?);
+    // Both are held until both are known.
+    let held = [free_port()?, free_port()?];
+    let [north, south] = held.each_ref().map(|(_, port)| port);
     let text = format!(
         "simulate:
   north: {{ listen: \"127.0.0.1:{north}\", models: {{ \"*\": {{ first_token: 120ms, fail: [ {{ class: overloaded, share: 20% }} ] }} }} }}
@@ -362,11 +364,18 @@ fn key(token: &str, more: &str) -> String {
     )
 }
 
-/// A port that is free now. Another process may take it first; then the start says so.
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+/// A port that is free now. It is taken a moment later, so it is none of those that systems give to whoever asks
+/// for any: another process could get it meanwhile.
+fn free_port() -> io::Result<(TcpListener, u16)> {
+    let mut taken = io::Error::from(io::ErrorKind::AddrInUse);
+    for _ in 0..64 {
+        let port = fastrand::u16(20_000..30_000);
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(held) => return Ok((held, port)),
+            Err(error) => taken = error,
+        }
+    }
+    Err(taken)
 }
 
 #[cfg(test)]
