@@ -43,7 +43,8 @@ fn echo(seen: &Seen) -> Reply {
 }
 
 fn no_value_in(what: &str, text: &str) {
-    for value in [MAIL, "anna.k", CARD, "4111"] {
+    // Four digits alone stand in hashes, ids and ports by chance.
+    for value in [MAIL, "anna.k", CARD, "4111 ", "4111111"] {
         assert!(!text.contains(value), "{what}: {text}");
     }
 }
