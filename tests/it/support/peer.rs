@@ -1,13 +1,13 @@
 //! A real server of a test's own, on ports of loopback: started where its program is installed.
 
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{Folder, soon};
+use super::{Folder, Refusing, soon};
 
 const LOOK: Duration = Duration::from_millis(10);
 /// More than any of them listens at.
@@ -32,6 +32,8 @@ pub(crate) struct Peer {
     arguments: Arguments,
     child: Child,
     pub(crate) ports: Ports,
+    /// While it is away, nobody else gets its ports.
+    held: [Refusing; PORTS],
     pub(crate) folder: Folder,
 }
 
@@ -76,25 +78,19 @@ impl Peer {
         arguments: impl Fn(&Ports, &Folder) -> Vec<String> + Send + Sync + 'static,
     ) -> Self {
         let folder = Folder::new();
-        let ports = free();
+        let held = [(); PORTS].map(|()| Refusing::new());
+        let ports = held.each_ref().map(|held| held.address().port());
         let child = run(&program, &arguments(&ports, &folder));
         let mut peer = Self {
             program,
             arguments: Box::new(arguments),
             child,
             ports,
+            held,
             folder,
         };
-        for _ in 0..5 {
-            if peer.is_there().await {
-                return peer;
-            }
-            // Somebody else has taken one of its ports.
-            peer.ports = free();
-            peer.folder = Folder::new();
-            peer.child = run(&peer.program, &(peer.arguments)(&peer.ports, &peer.folder));
-        }
-        panic!("{} does not start", peer.program);
+        assert!(peer.is_there().await, "{} does not start", peer.program);
+        peer
     }
 
     /// A collector of OTLP that does with what it takes what `exporter` says. `None` where none is installed.
@@ -118,7 +114,7 @@ impl Peer {
 
     /// Where it accepts connections.
     pub(crate) fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.ports[0]).into()
+        self.held[0].address()
     }
 
     /// Sends it a signal, by its name.
@@ -160,11 +156,6 @@ impl Drop for Peer {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-fn free() -> Ports {
-    let held = [(); PORTS].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
 }
 
 fn run(program: &str, arguments: &[String]) -> Child {

@@ -1,7 +1,7 @@
 //! A Redis of a test's own: a real one, on a port of loopback.
 
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::{Folder, Gateway, Program, soon};
+use super::{Folder, Gateway, Program, Refusing, soon};
 
 const LOOK: Duration = Duration::from_millis(5);
 const PROGRAM: Program = Program {
@@ -28,6 +28,8 @@ pub(crate) struct Redis {
     child: Child,
     program: String,
     pub(crate) port: u16,
+    /// While it is away, nobody else gets its port.
+    _held: Refusing,
     password: Option<&'static str>,
     /// A replica writes down what it is sent, which another Redis that starts there would read.
     folder: Folder,
@@ -50,24 +52,20 @@ impl Redis {
     }
 
     async fn start_of(program: String, password: Option<&'static str>) -> Self {
-        for _ in 0..5 {
-            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            let port = free.local_addr().unwrap().port();
-            drop(free);
-            let folder = Folder::new();
-            let child = run(&program, port, password, &folder);
-            let mut redis = Self {
-                child,
-                program: program.clone(),
-                port,
-                password,
-                folder,
-            };
-            if redis.is_there().await {
-                return redis;
-            }
-        }
-        panic!("{program} does not start");
+        let held = Refusing::new();
+        let port = held.address().port();
+        let folder = Folder::new();
+        let child = run(&program, port, password, &folder);
+        let mut redis = Self {
+            child,
+            program,
+            port,
+            _held: held,
+            password,
+            folder,
+        };
+        assert!(redis.is_there().await, "{} does not start", redis.program);
+        redis
     }
 
     pub(crate) fn url(&self) -> String {
