@@ -39,7 +39,7 @@ async fn an_empty_account_is_not_asked_for_any_of_its_models() {
     let answer = gateway.chat(&ask_route("larger")).await;
     told(&answer, 503, "upstream_quota_exhausted");
     assert_eq!((first.hits(), second.hits()), (1, 2));
-    assert!(gateway.log().contains("an account is exhausted"));
+    gateway.says("an account is exhausted").await;
 }
 
 #[tokio::test]

@@ -222,11 +222,9 @@ async fn what_a_process_held_that_is_gone_is_charged() {
     let refused = ask(&gateways[0]).await;
     is_refused(&refused, 402, "insufficient_quota");
     assert_eq!(refused.header("retry-after"), None);
-    assert!(
-        gateways[0]
-            .log()
-            .contains("are charged as what they might have cost")
-    );
+    gateways[0]
+        .says("are charged as what they might have cost")
+        .await;
 }
 
 #[tokio::test]

@@ -208,10 +208,9 @@ async fn a_budget_is_spent_to_its_end_and_not_beyond() {
         .metric("pillion_budget_warning{scope=\"key:chat\"}")
         .await;
     assert_eq!(near.as_deref(), Some("1"));
-    let warned = gateway
-        .log()
-        .matches("four fifths of a budget are spent")
-        .count();
+    let warning = "four fifths of a budget are spent";
+    gateway.says(warning).await;
+    let warned = gateway.log().matches(warning).count();
     assert_eq!(warned, 1, "{}", gateway.log());
     assert_eq!(gateway.post(CHAT, &OTHER, &bounded()).await.status, 200);
     // A reload forgets nothing.
