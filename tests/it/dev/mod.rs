@@ -113,8 +113,9 @@ async fn an_ollama_is_asked_for_its_models() {
     assert_eq!(chat(at, &token, "chat").await.status, 200);
     dev.out_line("  chat  ollama/qwen3:8b ok  ").await;
 
-    let refusing = Refusing::new().address().to_string();
-    let dev = Process::dev(Folder::new(), &[], &[("OLLAMA_HOST", &refusing)]);
+    let refusing = Refusing::new();
+    let host = refusing.address().to_string();
+    let dev = Process::dev(Folder::new(), &[], &[("OLLAMA_HOST", &host)]);
     dev.err_line("OLLAMA_HOST is not used").await;
     dev.out_line("No provider's key was found").await;
 }
@@ -185,13 +186,13 @@ async fn a_line_of_variables_that_cannot_be_read_is_left_out_and_said() {
     ] {
         let dev = Process::dev(folder(&[(file, text)]), more, &[]);
         dev.out_line("Providers: anthropic").await;
-        let said = dev.err();
         for why in [
             "line 1 is left out: it is no `NAME=value`",
             "line 2 is left out: it has a quote that is not closed",
         ] {
-            assert!(said.contains(&format!("{file}, {why}")), "{said}");
+            dev.err_line(&format!("{file}, {why}")).await;
         }
+        let said = dev.err();
         assert!(!said.contains("canary"), "{said}");
     }
 }
