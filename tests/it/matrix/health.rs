@@ -75,9 +75,14 @@ struct Row {
     steps: &'static [Step],
 }
 
-const BREAKER: &str = ", breaker: { failures: 2, window: 60s, cooldown: 400ms..2s }";
+/// Open for longer than a row takes.
+const BREAKER: &str = ", breaker: { failures: 2, window: 60s, cooldown: 60s..60s }";
+const COOLS: &str = ", breaker: { failures: 2, window: 60s, cooldown: 400ms..2s }";
+/// The second time it is open for longer than two requests take.
+const COOLS_LATER: &str = ", breaker: { failures: 2, window: 60s, cooldown: 1s..60s }";
 /// The longest that the first cooldown may be, with its jitter.
 const COOLED: Step = Step::Passes(900);
+const COOLED_LATER: Step = Step::Passes(1500);
 
 #[rustfmt::skip]
 fn table() -> Vec<Row> {
@@ -91,20 +96,20 @@ fn table() -> Vec<Row> {
             &[First(Fails(Fault::Server)), Asks(2, Backup, &["server_error", "ok"]), Asks(3, Backup, &["ok"]), Reached(2), Metric("pillion_breaker_state", ".1/m\"} 2")]),
         row("U8", "every breaker is open", Head, false, BREAKER,
             &[First(Fails(Fault::Server)), Asks(2, Error(502, "upstream_failed"), &["server_error"]), First(Waits), Crowd(6), Reached(3)]),
-        row("U9", "half open, one probe goes", Head, true, BREAKER,
+        row("U9", "half open, one probe goes", Head, true, COOLS,
             &[First(Fails(Fault::Server)), Asks(2, Backup, &["server_error", "ok"]), COOLED, First(Waits), Together(10), Reached(3)]),
-        row("U9a", "a probe that is answered closes it", Head, true, BREAKER,
+        row("U9a", "a probe that is answered closes it", Head, true, COOLS,
             &[First(Fails(Fault::Server)), Asks(2, Backup, &["server_error", "ok"]), First(Answers), COOLED, Asks(3, Own, &["ok"]), Reached(5)]),
-        row("U9b", "a probe that fails opens it again, for longer", Head, true, BREAKER,
-            &[First(Fails(Fault::Server)), Asks(2, Backup, &["server_error", "ok"]), COOLED, Asks(1, Backup, &["server_error", "ok"]), Asks(2, Backup, &["ok"]), Reached(3)]),
+        row("U9b", "a probe that fails opens it again, for longer", Head, true, COOLS_LATER,
+            &[First(Fails(Fault::Server)), Asks(2, Backup, &["server_error", "ok"]), COOLED_LATER, Asks(1, Backup, &["server_error", "ok"]), Asks(2, Backup, &["ok"]), Reached(3)]),
         row("U5h", "a rate limit is kept to", Head, true, BREAKER,
             &[First(Limits(60_000)), Asks(1, Backup, &["rate_limited", "ok"]), Asks(3, Backup, &["ok"]), Reached(1)]),
         row("U5i", "a rate limit is over when it said so", Head, true, BREAKER,
-            &[First(Limits(500)), Asks(1, Backup, &["rate_limited", "ok"]), First(Answers), Asks(1, Backup, &["ok"]), Passes(600), Asks(2, Own, &["ok"]), Reached(3)]),
+            &[First(Limits(1500)), Asks(1, Backup, &["rate_limited", "ok"]), First(Answers), Asks(1, Backup, &["ok"]), Passes(1600), Asks(2, Own, &["ok"]), Reached(3)]),
         row("U6h", "an account without quota is left", Head, true, BREAKER,
             &[First(Fails(Fault::Quota)), Asks(1, Backup, &["quota_exhausted", "ok"]), Asks(3, Backup, &["ok"]), Reached(1)]),
         row("U11h", "an account whose key is refused is marked", Head, false, BREAKER,
-            &[First(Fails(Fault::Auth)), Asks(1, Error(502, "upstream_authentication_error"), &["auth"]), AsksWithin(250, Error(502, "upstream_authentication_error"), &[]), Reached(1)]),
+            &[First(Fails(Fault::Auth)), Asks(1, Error(502, "upstream_authentication_error"), &["auth"]), AsksWithin(2000, Error(502, "upstream_authentication_error"), &[]), Reached(1)]),
         row("U11j", "another account serves what comes later", Head, true, BREAKER,
             &[First(Fails(Fault::Auth)), Asks(1, Error(502, "upstream_authentication_error"), &["auth"]), Asks(2, Backup, &["ok"]), Reached(1)]),
         row("U11i", "a marked account is asked again with another key", Head, true, BREAKER,
@@ -114,7 +119,8 @@ fn table() -> Vec<Row> {
         row("U10h", "a caller's mistakes open nothing", Head, true, BREAKER,
             &[First(Fails(Fault::Invalid)), Asks(4, Error(400, "invalid_value|invalid_request"), &["invalid_request"]), Reached(4)]),
         row("U21h", "a second target is asked while the first is slower than ever", BeforeHead, true, ", hedge: on",
-            &[First(Answers), Asks(12, Own, &["ok"]), First(Silence), AsksWithin(1500, Backup, &["cancelled", "ok"])]),
+            // Ten answers are the fewest that tell what is slow.
+            &[First(Answers), Asks(10, Own, &["ok"]), First(Silence), AsksWithin(4000, Backup, &["cancelled", "ok"])]),
         // Responses of a provider that serves them itself are only passed on.
         Row { asked: Asked::Stream, on: &[Surface::Chat, Surface::Messages], ..row("S1h", "another target goes on with a text", AfterIt, true, ", on_break: continue",
             &[First(Breaks), Asks(1, Both, &["reset|broken", "ok"])]) },
@@ -333,7 +339,7 @@ async fn crowd(
         }
         let sees = Sees::Error(503, "no_eligible_target");
         check(scene, case, &answer, sees, &[]).await;
-        assert!(took < Duration::from_millis(250), "{took:?}");
+        assert!(took < Duration::from_secs(2), "{took:?}");
         told += 1;
         if told == count - 1 {
             gate.open();
