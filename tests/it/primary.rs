@@ -61,11 +61,11 @@ async fn behind_an_open_breaker_the_backup_is_as_fast_as_alone() {
 
 #[tokio::test]
 async fn once_it_is_known_nobody_waits_much_longer_than_for_one_first_token() {
-    const FIRST_TOKEN: Duration = ms(600);
+    const FIRST_TOKEN: Duration = ms(1500);
     let first = Upstream::always(hello().pace(FIRST_TOKEN * 10)).await;
     let second = Upstream::always(hello()).await;
     let config = Config::of(&[&first, &second])
-        .limits("30s", "600ms", "18s")
+        .limits("30s", "1500ms", "18s")
         .knob("breaker: { cooldown: 1s..2s }");
     let gateway = Gateway::start(config).await;
     // It finds out.
@@ -118,7 +118,7 @@ async fn it_is_back_within_one_cooldown_of_being_well() {
     let back = (0..180).find(|at| is_first(*at)).expect("it is back");
     let took = first.requests()[5].at - opened;
     eprintln!("it was back after {took:?}, {back} requests");
-    assert!((ms(1590)..ms(2300)).contains(&took), "{took:?}");
+    assert!((ms(1590)..ms(3000)).contains(&took), "{took:?}");
     let later = (back + 10..180).filter(|at| !is_first(*at)).count();
     assert_eq!(later, 0, "all of its traffic is");
 }
