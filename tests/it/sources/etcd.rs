@@ -284,7 +284,7 @@ async fn a_change_that_was_not_told_yet_is_told_by_the_next_watch() {
     let mut source = open(&place(&format!("{base}/k")));
     assert_eq!(new(&mut *source).await.text, "a: 1\n");
     for _ in 0..2 {
-        let fetched = source.fetch(Duration::from_millis(300)).await;
+        let fetched = source.fetch(Duration::from_secs(1)).await;
         assert!(matches!(fetched, Ok(Fetched::Same)), "{fetched:?}");
         let last = server.requests().pop().unwrap();
         assert_eq!(last.json()["create_request"]["start_revision"], "6");
