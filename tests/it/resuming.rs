@@ -177,7 +177,7 @@ async fn an_end_of_the_process_while_another_is_asked_is_told_and_recorded() {
 
 #[tokio::test]
 async fn nobody_is_waited_for_beyond_the_end_of_the_stream() {
-    let more = format!("{CONTINUE}, stream: 300ms");
+    let more = format!("{CONTINUE}, stream: 1s");
     let stage = Stage::with("", &more).await;
     let (kind, backup) = (Kind::Anthropic, Kind::Gemini);
     stage.cast(kind, Act::does(breaks_off));
