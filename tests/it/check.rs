@@ -63,7 +63,7 @@ simulate:
       no-schema: {{ {quick}, ignores: [json_schema] }}
       no-usage: {{ {quick}, ignores: [stream_usage] }}
       short: {{ {quick}, context: 1000 }}
-      slow: {{ {good}, first_token: 450ms }}
+      slow: {{ {good}, first_token: 1500ms }}
       broken: {{ {quick}, fail: [{{ class: broken }}] }}
 providers:
   north: {{ kind: openai-compatible, base_url: \"http://127.0.0.1:{north}/v1\" }}
@@ -78,7 +78,7 @@ routes:
   no-schema: {{ targets: [north/good, south/no-schema] }}
   no-usage: {{ targets: [north/good, south/no-usage] }}
   short: {{ targets: [north/good, south/short] }}
-  slow: {{ targets: [north/good, south/slow], first_token: 300ms }}
+  slow: {{ targets: [north/good, south/slow], first_token: 1s }}
   broken: {{ targets: [north/good, south/broken] }}
   dead: {{ targets: [north/good, dead/any] }}
   first-dead: {{ targets: [dead/any, north/good] }}
