@@ -23,7 +23,7 @@ fn config() -> Config {
         ))
         .provider("first", &format!("http://127.0.0.1:{first}/v1"), "")
         .provider("second", &format!("http://127.0.0.1:{second}/v1"), "")
-        .limits("20s", "2s", "2s")
+        .limits("20s", "4s", "4s")
 }
 
 #[tokio::test]
