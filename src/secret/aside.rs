@@ -163,7 +163,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_folder_that_hangs_holds_one_thread_and_no_other_folder() {
-        let aside = Aside::patient(Duration::from_millis(50));
+        let aside = Aside::patient(Duration::from_secs(1));
         let (hung, fine) = (PathBuf::from("/hung"), PathBuf::from("/fine"));
         let free = aside.hang(&hung);
         let looks = Arc::new(AtomicUsize::new(0));

@@ -137,7 +137,7 @@ fn a_value_that_did_not_change_is_the_same_one() {
 #[tokio::test]
 async fn a_place_that_hangs_holds_up_nobody_and_its_last_value_stays() {
     let keyring = Keyring {
-        files: Aside::patient(Duration::from_millis(50)),
+        files: Aside::patient(Duration::from_secs(1)),
         ..Keyring::default()
     };
     let (file, new) = (Scratch::holding("sk-1"), Scratch::holding("sk-n"));
