@@ -287,14 +287,17 @@ mod tests {
 
     /// Something that lets us in, and then neither reads nor answers.
     async fn silent(listener: TcpListener) {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        // To be let in, and to be looked at.
-        for _ in 0..2 {
-            let mut command = Vec::new();
-            socket.read_buf(&mut command).await.unwrap();
-            socket.write_all(b"+OK\r\n").await.unwrap();
+        let mut held = Vec::new();
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            // To be let in, and to be looked at. Whoever finds this slow leaves, and comes again.
+            for _ in 0..2 {
+                let mut command = Vec::new();
+                let _ = socket.read_buf(&mut command).await;
+                let _ = socket.write_all(b"+OK\r\n").await;
+            }
+            held.push(socket);
         }
-        std::future::pending::<()>().await;
     }
 
     #[tokio::test]
