@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -26,6 +27,9 @@ pub(super) struct Process {
 impl Process {
     /// Runs it in `folder` with these arguments and this environment alone.
     pub(super) fn start(folder: Folder, arguments: &[&str], env: &[(&str, &str)]) -> Self {
+        // Whoever runs the tests may have it ignored, as `nohup` does, which would be inherited. What has
+        // a handler here is as usual there.
+        drop(signal(SignalKind::hangup()).unwrap());
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut child = Command::new(program())
             .args(arguments)
