@@ -11,8 +11,8 @@ use crate::support::{Answer, Client, Config, Gate, Gateway, Reply, Upstream, soo
 
 /// More than enough answers to make a history: ten are.
 const HISTORY: usize = 30;
-/// Much longer than a target of these tests ever takes, but not too long for an answer.
-const LATE: Duration = Duration::from_secs(1);
+/// Much longer than a first target of these tests ever takes, but not too long for an answer.
+const LATE: Duration = Duration::from_millis(300);
 /// What a cancelled call is told by in the record.
 const SLOWER: &str = "another target answered first";
 
@@ -67,8 +67,6 @@ impl Race {
         let (first, second) = (Actor::named("first").await, Actor::named("second").await);
         let config = Config::of(&[&first.upstream, &second.upstream])
             .limits("20s", "10s", "10s")
-            // One that is late now and then is asked first all the same.
-            .knob("slow_floor: 20s")
             .knob(hedge);
         let gateway = Gateway::start(config).await;
         Self {

@@ -13,7 +13,7 @@ const CHAT: &str = "/v1/chat/completions";
 /// More than enough answers to make a history: ten are.
 const HISTORY: usize = 30;
 /// Much longer than `inside` takes before.
-const LATE: Duration = Duration::from_secs(1);
+const LATE: Duration = Duration::from_millis(300);
 
 /// Two providers and a gateway: `inside` is in kz, `outside` says nothing of itself.
 struct Two {
