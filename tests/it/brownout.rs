@@ -54,7 +54,7 @@ async fn storm(breaker: &str) {
     let names = ["first", "second", "third"];
     let upstreams = [half_down(1).await, half_down(2).await, half_down(3).await];
     let config = Config::of(&upstreams.each_ref())
-        .limits("10s", "150ms", "150ms")
+        .limits("10s", "500ms", "500ms")
         .knob(&format!("max_attempts: {MAX_ATTEMPTS}"))
         .knob(breaker);
     let gateway = Gateway::start(config).await;

@@ -253,7 +253,7 @@ async fn a_primary_that_fails_in_every_way_is_hardly_noticed_beside_backups_that
     let first = provider(&attempts, true).await;
     let second = provider(&attempts, false).await;
     let third = provider(&attempts, false).await;
-    let config = Config::of(&[&first, &second, &third]).limits("30s", "1s", "10s");
+    let config = Config::of(&[&first, &second, &third]).limits("30s", "3s", "10s");
     let gateway = Gateway::start(config).await;
     let ran = run(&gateway, 0..4000).await;
     let tally = Tally::of(ran.iter().map(|one| one.fared));
