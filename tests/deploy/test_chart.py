@@ -1,6 +1,7 @@
 import base64
 import ipaddress
 import itertools
+import shutil
 import subprocess
 
 import pytest
@@ -82,6 +83,19 @@ def test_what_is_rendered_is_valid_where_it_is_to_be_used(values, version, tmp_p
 def test_values_that_are_wrong_are_refused_with_a_reason(args, said):
     error = template(*args)
     assert isinstance(error, str) and said in error
+
+
+@pytest.mark.parametrize("whether", [True, False])
+def test_a_chart_that_has_it_below_says_whether(whether, tmp_path):
+    shutil.copytree(CHART, tmp_path / "charts/pillion")
+    below = {"name": "pillion", "version": "0.1.0", "condition": "pillion.enabled"}
+    above = {"apiVersion": "v2", "name": "above", "version": "0.1.0", "dependencies": [below]}
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump(above))
+    value = f"pillion.enabled={str(whether).lower()}"
+    command = ["helm", "template", "llm", str(tmp_path), "--kube-version", "1.33.0", "--set", value]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert ("MutatingWebhookConfiguration" in done.stdout) == whether
 
 
 @pytest.mark.parametrize("amount", ["1", "1.5", ".5", "1e3", "500m", "+2", "100u"])
