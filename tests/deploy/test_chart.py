@@ -121,6 +121,24 @@ def test_a_certificate_is_for_the_service_and_trusted_by_the_webhook(tmp_path):
     subprocess.run(command, cwd=tmp_path, check=True)
 
 
+def test_what_is_trusted_stays_while_a_certificate_is_renewed():
+    documents = template("--set", "certificates.source=cert-manager")
+    issuers, certificates = (
+        {it["metadata"]["name"]: it["spec"] for it in of_kind(documents, kind)} for kind in ("Issuer", "Certificate")
+    )
+    hook = of_kind(documents, "MutatingWebhookConfiguration")[0]
+    namespace, name = hook["metadata"]["annotations"]["cert-manager.io/inject-ca-from"].split("/")
+    shown = certificates[name]
+    volumes = of_kind(documents, "Deployment")[0]["spec"]["template"]["spec"]["volumes"]
+    assert namespace == "platform" and {"secretName": shown["secretName"]} in [it.get("secret") for it in volumes]
+    issuer = issuers[shown["issuerRef"]["name"]]
+    authority = next(it for it in certificates.values() if {"secretName": it["secretName"]} == issuer.get("ca"))
+    assert authority["isCA"] and "isCA" not in shown
+    assert issuers[authority["issuerRef"]["name"]] == {"selfSigned": {}}
+    hours = lambda it: int(it["duration"].removesuffix("h"))
+    assert hours(authority) > 10 * hours(shown)
+
+
 @pytest.mark.parametrize("mode", ["webhook", "policy"])
 def test_a_pod_comes_by_one_way_at_most(mode):
     args = ["--set", f"mode={mode},sidecar.tokenSecret=llm/token"]
