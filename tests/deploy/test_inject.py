@@ -4,6 +4,7 @@ away what a pod had."""
 import copy
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -382,6 +383,20 @@ def test_the_component_is_the_injector_s_sidecar(settings, tmp_path):
         text=True,
     )
     assert said.returncode == 0, said.stderr
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet", "Job"])
+def test_the_component_is_for_each_kind_that_it_names(kind, tmp_path):
+    shutil.copytree(ROOT / "deploy/kustomize/components/sidecar", tmp_path / "sidecar")
+    workload = yaml.safe_load((ROOT / "deploy/kustomize/example/deployment.yaml").read_text())
+    workload |= {"kind": kind, "apiVersion": "batch/v1" if kind == "Job" else "apps/v1"}
+    (tmp_path / "workload.yaml").write_text(yaml.safe_dump(workload))
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump({"resources": ["workload.yaml"], "components": ["sidecar"]}))
+    done = subprocess.run(["kubectl", "kustomize", str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    patched = yaml.safe_load(done.stdout)["spec"]["template"]["spec"]
+    assert [it["name"] for it in patched["initContainers"]] == ["pillion", "migrate"]
+    assert patched["containers"] == workload["spec"]["template"]["spec"]["containers"]
 
 
 def sorted_env(value):
