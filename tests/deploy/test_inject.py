@@ -4,6 +4,8 @@ away what a pod had."""
 import copy
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 
@@ -383,6 +385,19 @@ def test_the_component_is_the_injector_s_sidecar(settings, tmp_path):
         text=True,
     )
     assert said.returncode == 0, said.stderr
+
+
+def test_what_the_documentation_says_first_does_it():
+    command = re.search("`pillion (inject -f deployment.yaml[^`]*)`", (ROOT / "deploy/README.md").read_text()).group(1)
+    done = subprocess.run(
+        [os.environ["PILLION_BIN"], *shlex.split(command)],
+        cwd=ROOT / "deploy/kustomize/example",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    injected = yaml.safe_load(done.stdout)["spec"]["template"]["spec"]
+    assert injected["initContainers"][0]["name"] == "pillion"
 
 
 @pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet", "Job"])
