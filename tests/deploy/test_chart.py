@@ -1,6 +1,7 @@
 import base64
 import ipaddress
 import itertools
+import shutil
 import subprocess
 
 import pytest
@@ -84,6 +85,19 @@ def test_values_that_are_wrong_are_refused_with_a_reason(args, said):
     assert isinstance(error, str) and said in error
 
 
+@pytest.mark.parametrize("whether", [True, False])
+def test_a_chart_that_has_it_below_says_whether(whether, tmp_path):
+    shutil.copytree(CHART, tmp_path / "charts/pillion")
+    below = {"name": "pillion", "version": "0.1.0", "condition": "pillion.enabled"}
+    above = {"apiVersion": "v2", "name": "above", "version": "0.1.0", "dependencies": [below]}
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump(above))
+    value = f"pillion.enabled={str(whether).lower()}"
+    command = ["helm", "template", "llm", str(tmp_path), "--kube-version", "1.33.0", "--set", value]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert ("MutatingWebhookConfiguration" in done.stdout) == whether
+
+
 @pytest.mark.parametrize("amount", ["1", "1.5", ".5", "1e3", "500m", "+2", "100u"])
 def test_amounts_are_kubernetes_own(amount):
     assert isinstance(template("--set-string", f"sidecar.resources.cpuLimit={amount}"), list)
@@ -105,6 +119,24 @@ def test_a_certificate_is_for_the_service_and_trusted_by_the_webhook(tmp_path):
     host = f"{service['name']}.{service['namespace']}.svc"
     command = ["openssl", "verify", "-CAfile", "ca.crt", "-verify_hostname", host, "tls.crt"]
     subprocess.run(command, cwd=tmp_path, check=True)
+
+
+def test_what_is_trusted_stays_while_a_certificate_is_renewed():
+    documents = template("--set", "certificates.source=cert-manager")
+    issuers, certificates = (
+        {it["metadata"]["name"]: it["spec"] for it in of_kind(documents, kind)} for kind in ("Issuer", "Certificate")
+    )
+    hook = of_kind(documents, "MutatingWebhookConfiguration")[0]
+    namespace, name = hook["metadata"]["annotations"]["cert-manager.io/inject-ca-from"].split("/")
+    shown = certificates[name]
+    volumes = of_kind(documents, "Deployment")[0]["spec"]["template"]["spec"]["volumes"]
+    assert namespace == "platform" and {"secretName": shown["secretName"]} in [it.get("secret") for it in volumes]
+    issuer = issuers[shown["issuerRef"]["name"]]
+    authority = next(it for it in certificates.values() if {"secretName": it["secretName"]} == issuer.get("ca"))
+    assert authority["isCA"] and "isCA" not in shown
+    assert issuers[authority["issuerRef"]["name"]] == {"selfSigned": {}}
+    hours = lambda it: int(it["duration"].removesuffix("h"))
+    assert hours(authority) > 10 * hours(shown)
 
 
 @pytest.mark.parametrize("mode", ["webhook", "policy"])

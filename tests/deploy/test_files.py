@@ -63,6 +63,10 @@ def test_the_sidecar_of_the_compose_file_has_a_configuration_that_holds(deploy):
         os.environ["PILLION_BIN"], "validate", str(deploy / "compose/pillion.yaml"), env={"HOSTNAME": "compose"}
     )
     assert "ok:" in said
+    # Who looks at the page comes from outside of the sidecar's network: without a token nobody would be told anything.
+    config = yaml.safe_load((deploy / "compose/pillion.yaml").read_text())
+    source, variable = config["admin_token"].split(":")
+    assert source == "env" and sidecar["environment"][variable] in (deploy / "compose/compose.yaml").read_text().split("services:")[0]
     # The application's token is the one that the sidecar knows.
     token = compose["services"]["app"]["environment"]["OPENAI_API_KEY"]
     said = run(os.environ["PILLION_BIN"], "schema")

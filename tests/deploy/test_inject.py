@@ -4,6 +4,9 @@ away what a pod had."""
 import copy
 import json
 import os
+import re
+import shlex
+import shutil
 import subprocess
 
 import pytest
@@ -382,6 +385,33 @@ def test_the_component_is_the_injector_s_sidecar(settings, tmp_path):
         text=True,
     )
     assert said.returncode == 0, said.stderr
+
+
+def test_what_the_documentation_says_first_does_it():
+    command = re.search("`pillion (inject -f deployment.yaml[^`]*)`", (ROOT / "deploy/README.md").read_text()).group(1)
+    done = subprocess.run(
+        [os.environ["PILLION_BIN"], *shlex.split(command)],
+        cwd=ROOT / "deploy/kustomize/example",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    injected = yaml.safe_load(done.stdout)["spec"]["template"]["spec"]
+    assert injected["initContainers"][0]["name"] == "pillion"
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet", "Job"])
+def test_the_component_is_for_each_kind_that_it_names(kind, tmp_path):
+    shutil.copytree(ROOT / "deploy/kustomize/components/sidecar", tmp_path / "sidecar")
+    workload = yaml.safe_load((ROOT / "deploy/kustomize/example/deployment.yaml").read_text())
+    workload |= {"kind": kind, "apiVersion": "batch/v1" if kind == "Job" else "apps/v1"}
+    (tmp_path / "workload.yaml").write_text(yaml.safe_dump(workload))
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump({"resources": ["workload.yaml"], "components": ["sidecar"]}))
+    done = subprocess.run(["kubectl", "kustomize", str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    patched = yaml.safe_load(done.stdout)["spec"]["template"]["spec"]
+    assert [it["name"] for it in patched["initContainers"]] == ["pillion", "migrate"]
+    assert patched["containers"] == workload["spec"]["template"]["spec"]["containers"]
 
 
 def sorted_env(value):

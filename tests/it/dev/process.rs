@@ -27,9 +27,7 @@ pub(super) struct Process {
 impl Process {
     /// Runs it in `folder` with these arguments and this environment alone.
     pub(super) fn start(folder: Folder, arguments: &[&str], env: &[(&str, &str)]) -> Self {
-        // Whoever runs the tests may have it ignored, as `nohup` does, which would be inherited. What has
-        // a handler here is as usual there.
-        drop(signal(SignalKind::hangup()).unwrap());
+        nothing_ignored();
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut child = Command::new(program())
             .args(arguments)
@@ -121,6 +119,23 @@ impl Process {
         let token = value(self.out_line("OPENAI_API_KEY=").await);
         let address = url.trim_start_matches("http://").trim_end_matches("/v1");
         (address.parse().unwrap(), token)
+    }
+}
+
+/// What we ignore a program that we start would ignore, too: the end of a terminal under `nohup`, its keys in the
+/// background of a shell. What is listened for, as here from now on, is as usual to who is started.
+fn nothing_ignored() {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let set = set.map_or(0, |set| u64::from_str_radix(set.trim(), 16).unwrap());
+    for kind in [
+        SignalKind::hangup(),
+        SignalKind::interrupt(),
+        SignalKind::quit(),
+    ] {
+        if (set >> (kind.as_raw_value() - 1)) & 1 == 1 {
+            drop(signal(kind).unwrap());
+        }
     }
 }
 
