@@ -140,6 +140,12 @@ def test_what_is_trusted_stays_while_a_certificate_is_renewed():
 
 
 @pytest.mark.parametrize("mode", ["webhook", "policy"])
+def test_no_variables_are_an_empty_map_or_none(mode):
+    args = ["--set", f"mode={mode},sidecar.tokenSecret=llm/token"]
+    assert template(*args, "--set-json", "sidecar.env=null", version="1.36.0") == template(*args, version="1.36.0")
+
+
+@pytest.mark.parametrize("mode", ["webhook", "policy"])
 def test_a_pod_comes_by_one_way_at_most(mode):
     args = ["--set", f"mode={mode},sidecar.tokenSecret=llm/token"]
     documents = template(*args, version="1.37.0")

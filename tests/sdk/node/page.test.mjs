@@ -66,6 +66,10 @@ test('a sidecar without requests says what it is and what to do', { skip }, asyn
   await shows(target(page, 'north/weak'), 'Available');
   await shows(page.locator('#first-token .canvas[data-empty]'), '');
   await page.locator('.budgets', { hasText: 'route:chat' }).waitFor();
+  const { config } = await (await fetch(`http://127.0.0.1:${pillion.ports.admin}/readyz`)).json();
+  const fact = (name) => page.locator('#configuration-card dl > div').filter({ has: page.locator('dt', { hasText: name }) }).locator('dd');
+  await shows(fact('Version'), config.version);
+  assert.equal(await fact('Stale').textContent(), 'no');
 });
 
 test('a fallback is seen, a breaker opens and closes, and the plot moves', { skip }, async () => {
@@ -81,6 +85,10 @@ test('a fallback is seen, a breaker opens and closes, and the plot moves', { ski
   await shows(page.locator('#first-token .legend'), 'chat');
   await shows(page.locator('#spend-rate .legend'), '$');
   assert.notEqual(await drawn(page), before, 'the plot has moved');
+  for (const group of ['south', 'chat']) {
+    await page.keyboard.press('g');
+    await shows(page.locator('#first-token .legend'), group);
+  }
   // The page counts down to the probe; then the next request is it.
   await shows(target(page, 'north/weak'), 'Half-open');
   await shows(page.locator('#routes-note'), '3 targets, 1 half-open');
