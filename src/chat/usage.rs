@@ -10,7 +10,8 @@ pub struct Usage {
     pub cached: Option<u64>,
     /// The part of `prompt` written to the provider's cache.
     pub cache_write: Option<u64>,
-    /// Tokens of reasoning; a part of `completion` at `OpenAI`, beside it at some others.
+    /// Tokens of reasoning; a part of `completion` at `OpenAI`, and where [`of_total`](Self::of_total) can tell that it
+    /// is not.
     pub reasoning: Option<u64>,
     pub completion: Option<u64>,
     /// The part of `prompt` that was sound, and that of `completion`: where they are charged apart.
@@ -32,6 +33,21 @@ impl Usage {
             cache_write: count(self.cache_write),
             reasoning: count(self.reasoning),
             completion: count(self.completion),
+            ..self
+        }
+    }
+
+    /// With the reasoning within the completion, as most count it: where `total` is more by just that, it stood
+    /// beside it.
+    #[must_use]
+    pub fn of_total(self, total: Option<u64>) -> Self {
+        let beside = || {
+            let reasoning = self.reasoning.filter(|tokens| *tokens > 0)?;
+            let all = self.completion?.checked_add(reasoning)?;
+            (self.prompt?.checked_add(all)? == total?).then_some(all)
+        };
+        Self {
+            completion: beside().or(self.completion),
             ..self
         }
     }

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use memchr::memchr2;
 use memchr::memmem::Finder;
 
-use super::row::{BEGINNING, MEMBERS, Row, Tokens};
+use super::row::{BEGINNING, MEMBERS, Row, Tokens, counted};
 
 /// Behind a list or an object comes the name of the next member: what its end is found by.
 static ENDS: LazyLock<Vec<[Finder<'static>; 2]>> = LazyLock::new(|| {
@@ -130,7 +130,7 @@ fn tokens(value: &str) -> Result<Option<Tokens>> {
         let rest = members.next()?.strip_prefix('"')?.strip_prefix(name)?;
         rest.strip_prefix("\":")
     };
-    let mut count = |name| read_as(member(name).ok_or(Other)?);
+    let mut count = |name| read_as(member(name).ok_or(Other)?).map(counted);
     let mut tokens = Tokens {
         prompt: count("prompt")?,
         cached: count("cached")?,

@@ -225,11 +225,7 @@ fn tokens(text: &str, cursor: &mut Cursor<'_>) -> Result<Option<Tokens>, Invalid
         cursor.skip()?;
         return Ok(None);
     }
-    // What no provider can have counted is in no sum.
-    let count = |cursor: &mut Cursor<'_>| {
-        let said = cursor.integer_or_skip()?;
-        Ok::<_, Invalid>(said.filter(|tokens| *tokens < Usage::MOST))
-    };
+    let count = |cursor: &mut Cursor<'_>| Ok::<_, Invalid>(counted(cursor.integer_or_skip()?));
     let mut tokens = Tokens::default();
     cursor.object(|cursor, key| {
         match key.raw() {
@@ -246,6 +242,11 @@ fn tokens(text: &str, cursor: &mut Cursor<'_>) -> Result<Option<Tokens>, Invalid
         Ok::<(), Invalid>(())
     })?;
     Ok(Some(tokens))
+}
+
+/// What no provider can have counted is in no sum.
+pub(super) fn counted(said: Option<u64>) -> Option<u64> {
+    said.filter(|tokens| *tokens < Usage::MOST)
 }
 
 fn found<'a>(text: &'a str, cursor: &mut Cursor<'a>) -> Result<Option<&'a str>, Invalid> {

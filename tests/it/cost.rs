@@ -145,6 +145,32 @@ async fn sound_costs_what_its_tokens_cost() {
 }
 
 #[tokio::test]
+async fn reasoning_that_is_counted_beside_the_completion_is_paid_for() {
+    let beside = |text: String| {
+        text.replace(
+            "\"completion_tokens\":3,\"total_tokens\":12",
+            "\"completion_tokens\":3,\"completion_tokens_details\":{\"reasoning_tokens\":2},\"total_tokens\":14",
+        )
+    };
+    let first = Upstream::script([
+        Reply::json(beside(plain("Hello!"))),
+        Reply::sse(beside(streamed(&["Hel", "lo!"]))),
+    ])
+    .await;
+    let gateway = Gateway::start(Config::of(&[&first]).root(PRICE)).await;
+    for body in [ask(), ask_stream()] {
+        let record = told(&gateway, &body).await;
+        let usage = &record.0["usage"];
+        assert_eq!(
+            (&usage["completion"], &usage["reasoning"]),
+            (&json!(5), &json!(2))
+        );
+        // 9 × 2 + 5 × 30 for a million.
+        assert_eq!(record.0["cost"], "0.000168");
+    }
+}
+
+#[tokio::test]
 async fn tokens_that_nobody_can_have_counted_are_estimated() {
     let most = u64::MAX.to_string();
     let absurd = |text: String| {

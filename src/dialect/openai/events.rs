@@ -12,8 +12,7 @@ use serde_json::value::RawValue;
 use super::stream::{self, Shape, Wanted};
 use crate::chat::{Call, Event, Finish, Reason, Usage};
 use crate::outcome::{Failure, broken};
-use crate::wire::edit::Object;
-use crate::wire::json::{self, Cursor};
+use crate::wire::json;
 
 /// One answer being decoded. Pure: bytes in, events out.
 #[derive(Debug, Clone)]
@@ -28,8 +27,6 @@ pub struct Decoder {
     /// How many calls have been announced, and how many have begun.
     announced: usize,
     begun: usize,
-    /// As the provider counted it.
-    total: Option<u64>,
     reason: Option<Reason>,
     done: bool,
 }
@@ -51,7 +48,6 @@ impl Decoder {
             open: Vec::new(),
             announced: 0,
             begun: 0,
-            total: None,
             reason: None,
             done: false,
         }
@@ -147,9 +143,6 @@ impl Decoder {
         {
             out.push(Event::Id(id));
         }
-        if let Some(usage) = chunk.usage {
-            self.count(usage.get())?;
-        }
         for choice in chunk.choices {
             // One was asked for.
             if choice.index != 0 {
@@ -239,15 +232,6 @@ impl Decoder {
         out.extend(closed.map(|(_, call)| Event::Call(call)));
     }
 
-    fn count(&mut self, usage: &str) -> Result<(), Failure> {
-        if usage.starts_with('{')
-            && let Some(span) = Object::read(&mut Cursor::new(usage))?.get("total_tokens")
-        {
-            self.total = Cursor::at(usage, span.start).integer_or_skip()?;
-        }
-        Ok(())
-    }
-
     fn finish(&mut self, out: &mut Vec<Event>) -> Result<(), Failure> {
         // The frames' decoder is not done without a reason.
         let reason = self.reason.unwrap_or(Reason::Stop);
@@ -274,18 +258,9 @@ impl Decoder {
         Ok(())
     }
 
-    /// The tokens counted so far, with reasoning inside the completion: xAI counts it beside, which the total gives away.
+    /// The tokens counted so far.
     pub fn usage(&self) -> Usage {
-        let mut usage = self.frames.usage();
-        if let (Some(prompt), Some(completion), Some(reasoning), Some(total)) =
-            (usage.prompt, usage.completion, usage.reasoning, self.total)
-        {
-            let beside = completion.saturating_add(reasoning);
-            if reasoning > 0 && prompt.saturating_add(beside) == total {
-                usage.completion = Some(beside);
-            }
-        }
-        usage
+        self.frames.usage()
     }
 }
 
@@ -323,8 +298,6 @@ struct Chunk<'a> {
     id: Option<&'a RawValue>,
     #[serde(borrow, default)]
     choices: Vec<Choice<'a>>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Deserialize)]

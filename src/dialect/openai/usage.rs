@@ -11,8 +11,10 @@ pub(super) fn read(cursor: &mut Cursor<'_>, usage: &mut Usage) -> Result<bool, I
     if cursor.kind()? != Kind::Object {
         return Ok(false);
     }
+    let mut total = None;
     cursor.object(|cursor, key| {
         match key.raw() {
+            "total_tokens" => take(cursor, &mut total)?,
             "prompt_tokens" => take(cursor, &mut usage.prompt)?,
             "completion_tokens" => take(cursor, &mut usage.completion)?,
             // DeepSeek's name for it.
@@ -32,6 +34,9 @@ pub(super) fn read(cursor: &mut Cursor<'_>, usage: &mut Usage) -> Result<bool, I
         }
         Ok::<(), Invalid>(())
     })?;
+    // xAI counts it beside, and charges for both:
+    // <https://docs.x.ai/docs/key-information/consumption-and-rate-limits> (read 2026-11).
+    *usage = usage.of_total(total);
     Ok(true)
 }
 
@@ -62,6 +67,34 @@ fn take_sound(cursor: &mut Cursor<'_>, into: &mut Option<NonZeroU32>) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reasoning_beside_the_completion_is_told_by_the_total() {
+        let said = |completion: u64, total: &str| {
+            let text = format!(
+                r#"{{"total_tokens":{total},"prompt_tokens":12,"completion_tokens":{completion},"completion_tokens_details":{{"reasoning_tokens":300}}}}"#
+            );
+            let mut usage = Usage::default();
+            // Some say it twice.
+            for _ in 0..2 {
+                read(&mut Cursor::new(&text), &mut usage).unwrap();
+            }
+            (usage.completion, usage.reasoning)
+        };
+        for (completion, total, expected) in [
+            (500, "812", 800),
+            (1, "313", 301),
+            (500, "512", 500),
+            (500, "null", 500),
+            (500, "900", 500),
+        ] {
+            assert_eq!(
+                said(completion, total),
+                (Some(expected), Some(300)),
+                "{total}"
+            );
+        }
+    }
 
     #[test]
     fn unknown_is_not_zero_and_the_last_number_wins() {

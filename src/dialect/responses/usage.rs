@@ -10,8 +10,10 @@ pub(super) fn of(text: &str, response: &Object<'_>) -> Result<Usage, Invalid> {
     let Some(span) = response.get("usage") else {
         return Ok(usage);
     };
+    let mut total = None;
     members(&mut Cursor::at(text, span.start), |cursor, key| {
         match key {
+            "total_tokens" => total = cursor.integer_or_skip()?,
             "input_tokens" => usage.prompt = cursor.integer_or_skip()?,
             "output_tokens" => usage.completion = cursor.integer_or_skip()?,
             "input_tokens_details" => members(cursor, |cursor, key| {
@@ -32,7 +34,7 @@ pub(super) fn of(text: &str, response: &Object<'_>) -> Result<Usage, Invalid> {
         }
         Ok(())
     })?;
-    Ok(usage)
+    Ok(usage.of_total(total))
 }
 
 fn members<'a>(

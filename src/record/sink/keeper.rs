@@ -100,7 +100,7 @@ impl Work {
             tracing::error!(%path, %error, "an audit segment cannot be compressed");
         }
         if let Err(error) = self.remove_old(Timestamp::now()) {
-            tracing::error!(%path, %error, "an old audit segment cannot be removed");
+            tracing::error!(%path, %error, "old audit segments cannot be looked for");
         }
         if let Err(error) = self.notes.prune() {
             tracing::warn!(%path, %error, "the heads of the audit file cannot be shortened");
@@ -127,19 +127,30 @@ impl Work {
     /// Returns whether it came to its end.
     fn compress(&self, segment: &Segment, whole: &Path) -> io::Result<bool> {
         let part = more(whole, ".part");
+        let done = self.compress_into(&part, segment);
+        if !matches!(done, Ok(true)) {
+            // Of a full disk it would take the room that records wait for.
+            let _ = fs::remove_file(&part);
+            return done;
+        }
+        fs::rename(&part, whole)?;
+        sync_folder(whole);
+        done
+    }
+
+    /// The same into a file that is nobody's yet.
+    fn compress_into(&self, part: &Path, segment: &Segment) -> io::Result<bool> {
         let mut plain = File::open(&segment.path)?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-        let file = options.open(&part)?;
+        let file = options.open(part)?;
         own(&file, self.group)?;
         let mut encoder = GzEncoder::new(file, Compression::default());
         let mut piece = vec![0; PIECE];
         loop {
             if self.stop.load(Ordering::Acquire) {
-                drop(encoder);
-                fs::remove_file(&part)?;
                 return Ok(false);
             }
             let began = Instant::now();
@@ -153,8 +164,6 @@ impl Work {
         let file = encoder.finish()?;
         file.set_modified(plain.metadata()?.modified()?)?;
         file.sync_all()?;
-        fs::rename(&part, whole)?;
-        sync_folder(whole);
         Ok(true)
     }
 
@@ -164,19 +173,27 @@ impl Work {
             if age <= self.policy.retention {
                 continue;
             }
-            // Noted first: what is gone without a word is taken for a theft.
-            if let Some(head) = last_head(&segment.path)? {
-                let name = segment.path.file_name().unwrap_or_default();
-                self.notes.note(What::Removed {
-                    segment: name.to_string_lossy().into_owned(),
-                    seq: head.seq,
-                    hash: head.hash,
-                });
-                self.notes.flush();
+            // One that is damaged stays, and keeps none of the others here.
+            if let Err(error) = self.remove(&segment) {
+                let path = segment.path.display();
+                tracing::error!(%path, %error, "an old audit segment cannot be removed");
             }
-            fs::remove_file(&segment.path)?;
         }
         Ok(())
+    }
+
+    fn remove(&self, segment: &Segment) -> io::Result<()> {
+        // Noted first: what is gone without a word is taken for a theft.
+        if let Some(head) = last_head(&segment.path)? {
+            let name = segment.path.file_name().unwrap_or_default();
+            self.notes.note(What::Removed {
+                segment: name.to_string_lossy().into_owned(),
+                seq: head.seq,
+                hash: head.hash,
+            });
+            self.notes.flush();
+        }
+        fs::remove_file(&segment.path)
     }
 }
 

@@ -84,7 +84,12 @@ fn what_is_as_we_write_it_is_read_quickly_and_as_any_other_json() {
         .replace(r#"["seed"]"#, "null")
         .replace(r#"{"request":"{\"model\":\"a\",\"b\":[{}]},\"config_version\":","answer":null,"cut":false}"#, "null")
         .replace(r#""0.000123""#, "null");
-    for text in [WRITTEN, &nulls] {
+    // More than anybody can have counted.
+    let absurd = WRITTEN
+        .replace(r#""prompt":12"#, r#""prompt":18446744073709551615"#)
+        .replace(r#""completion":7"#, r#""completion":1099511627776"#);
+    assert_eq!(record(&absurd).usage.unwrap().prompt, None);
+    for text in [WRITTEN, &nulls, &absurd] {
         let row = quick::read(text).unwrap_or_else(|_| panic!("{text}"));
         assert_eq!(shown(&row), shown(&read(text).unwrap()));
         for cut in BEGINNING.len()..text.len() {

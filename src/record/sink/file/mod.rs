@@ -57,6 +57,8 @@ pub(super) struct FileSink {
     retry_at: Option<Instant>,
     /// When what is not on the disk yet was written.
     unsynced: Option<Instant>,
+    /// It could not be brought there when that was last tried.
+    unkept: bool,
     notes: Notes,
     noted: Option<Head>,
     checkpoint_at: Instant,
@@ -127,6 +129,7 @@ impl FileSink {
             lost: BEHIND,
             retry_at: None,
             unsynced: None,
+            unkept: false,
             notes,
             noted: None,
             checkpoint_at: now + CHECKPOINT,
@@ -190,8 +193,8 @@ impl FileSink {
         if self.retry_at.is_none() {
             self.flush(now);
         }
-        let due = self.unsynced.is_some_and(|since| since + SYNC <= now);
-        if due || self.policy.fsync == Fsync::Always {
+        let due = self.unsynced.map(|since| since + self.unsynced_for());
+        if due.is_some_and(|due| due <= now) {
             self.sync(now);
         }
         let is_due = self.size >= self.rotate_at || self.is_old();
@@ -297,20 +300,38 @@ impl FileSink {
         if self.unsynced.take().is_none() || !self.regular || self.policy.fsync == Fsync::Never {
             return;
         }
-        if let Err(error) = self.file.sync_data() {
-            self.unsynced = Some(now);
-            self.settle(Err(error), now);
+        match self.file.sync_data() {
+            Ok(()) => {
+                if std::mem::take(&mut self.unkept) {
+                    self.is_well();
+                }
+            }
+            Err(error) => {
+                self.unkept = true;
+                // It is tried again together with a write.
+                self.unsynced = Some(now + RETRY.saturating_sub(self.unsynced_for()));
+                self.settle(Err(error), now);
+            }
+        }
+    }
+
+    /// How long what was written need not be on the disk.
+    fn unsynced_for(&self) -> Duration {
+        match self.policy.fsync {
+            Fsync::Always => Duration::ZERO,
+            Fsync::Interval | Fsync::Never => SYNC,
         }
     }
 
     fn settle(&mut self, result: io::Result<()>, now: Instant) {
         let path = self.policy.path.display();
         match result {
-            Ok(()) if self.retry_at.is_some() => {
-                tracing::info!(%path, "the audit file can be written again");
-                self.retry_at = None;
+            Ok(()) => {
+                // What is taken and not kept is as bad as before.
+                if self.retry_at.take().is_some() && !self.unkept {
+                    self.is_well();
+                }
             }
-            Ok(()) => {}
             Err(error) => {
                 let waiting = count(&self.pending);
                 tracing::error!(%path, %error, waiting, "the audit file cannot be written");
@@ -318,6 +339,11 @@ impl FileSink {
                 self.why = Some(format!("{path} cannot be written: {error}"));
             }
         }
+    }
+
+    fn is_well(&self) {
+        let path = self.policy.path.display();
+        tracing::info!(%path, "the audit file can be written again");
     }
 
     /// Notes how far the chain in the file has come. What was written since the last sync must be on
@@ -392,6 +418,41 @@ mod tests {
         assert_eq!(sink.write(&batch, Instant::now()), 0);
         assert_eq!(fs::read(folder.join("old")).unwrap().len(), 9);
         assert!(two_whole_lines(&folder.join("audit.jsonl")));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_disk_that_keeps_nothing_is_tried_every_second() {
+        let name = format!("pillion-unkept-{:016x}", fastrand::u64(..));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir(&folder).unwrap();
+        for fsync in [Fsync::Always, Fsync::Interval] {
+            let policy = AuditFile {
+                fsync,
+                ..AuditFile::at(folder.join("audit.jsonl"))
+            };
+            let start = Instant::now();
+            let mut sink = FileSink::open(policy, None, Heads::default(), start).unwrap();
+            // It takes whatever is written to it, and can be synced no more than a device.
+            let null = File::options().append(true).open("/dev/null").unwrap();
+            let whole = std::mem::replace(&mut sink.file, null);
+            sink.unsynced = Some(start);
+            let mut now = start + SYNC;
+            for _ in 0..3 {
+                sink.write(&Batch::default(), now);
+                assert!(sink.fails().is_some(), "{fsync:?}");
+                assert_eq!(sink.wake_in(now), Some(RETRY), "{fsync:?}");
+                let why = sink.why.take();
+                sink.write(&Batch::default(), now + RETRY / 2);
+                assert_eq!(sink.why, None, "{fsync:?}: it is not tried before");
+                sink.why = why;
+                now += RETRY;
+            }
+            sink.file = whole;
+            sink.write(&Batch::default(), now);
+            assert!(sink.fails().is_none() && !sink.unkept, "{fsync:?}");
+        }
         fs::remove_dir_all(folder).unwrap();
     }
 }

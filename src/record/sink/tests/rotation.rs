@@ -120,6 +120,47 @@ fn what_is_older_than_its_retention_is_removed_and_that_is_no_theft() {
 }
 
 #[test]
+fn a_segment_that_cannot_be_read_keeps_no_other_one_here_and_leaves_no_part() {
+    let place = Place::new();
+    let now = Instant::now();
+    let mut sink = open(AuditFile {
+        rotate: 1,
+        compress: false,
+        ..place.policy()
+    });
+    sink.write(&some(1, 3), now);
+    sink.write(&some(4, 3), now);
+    sink.close(6, now);
+    let old = |end| {
+        place
+            .folder
+            .join(format!("audit.jsonl.20200101T000000Z-{end}"))
+    };
+    let [damaged, whole] = ["3.gz", "6"].map(old);
+    let all = segments(&place.file).unwrap();
+    fs::remove_file(&all[0].path).unwrap();
+    fs::write(&damaged, [0x1f, 0x8b, 8, 0, 7]).unwrap();
+    fs::rename(&all[1].path, &whole).unwrap();
+    // What can be opened and not be read.
+    let unread = "audit.jsonl.29991231T235959Z-7";
+    fs::create_dir(place.folder.join(unread)).unwrap();
+    let sink = place.open();
+    until("the whole one is gone", || {
+        let all = segments(&place.file).unwrap();
+        all.iter().all(|it| it.last != 6)
+    });
+    drop(sink);
+    let mut left = Vec::new();
+    for entry in fs::read_dir(&place.folder).unwrap() {
+        left.push(entry.unwrap().file_name().into_string().unwrap());
+    }
+    left.sort();
+    let damaged = damaged.file_name().unwrap().to_str().unwrap();
+    let kept = ["audit.jsonl", damaged, unread, "audit.jsonl.heads"];
+    assert_eq!(left, kept);
+}
+
+#[test]
 fn a_file_that_is_never_full_is_rotated_in_time() {
     let place = Place::new();
     let policy = AuditFile {
