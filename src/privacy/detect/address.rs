@@ -7,7 +7,7 @@
 use super::around::{joins, skip, unit, widen_left, widen_right};
 use super::chars::{char_at, digit, is_blank, is_capital, is_dash};
 use super::cluster::Cluster;
-use super::english::side;
+use super::english::{american, is_flat, side};
 use super::house::{DIGITS, digits_end, house_end};
 use super::words::{Cue, Shape, Word};
 use super::{Certainty, Hit, Look};
@@ -15,6 +15,8 @@ use crate::privacy::Class;
 
 /// Words of a street's name, at most.
 const NAME: usize = 5;
+/// Digits of a house's number that stands before its street, at most.
+const AMERICAN: usize = 5;
 /// What a small word says that may stand before the number of a house.
 const NEAR: Cue = Cue::STREET
     .or(Cue::QUARTER)
@@ -24,11 +26,18 @@ const NEAR: Cue = Cue::STREET
     .or(Cue::MARK);
 pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     let group = cluster.groups[first];
-    if group.len() > DIGITS || !cluster.begins(first) {
+    if group.len() > AMERICAN || !cluster.begins(first) {
         return;
     }
     let text = look.text;
     let house = house_end(text, group.end);
+    if group.len() > DIGITS {
+        if let Some(end) = street_behind(look, house) {
+            let end = widen_right(look, end);
+            look.hit(Hit::new(Class::ADDRESS, group.start..end, Certainty::Told));
+        }
+        return;
+    }
     // Most words before a number have to do with no address. Numbers may lie between, of which the first
     // group is the farthest.
     let lead = if cluster.follows_number(first) {
@@ -184,6 +193,10 @@ fn street_behind(look: &Look<'_>, at: usize) -> Option<usize> {
             return Some(side(text, end));
         }
         at = word.end;
+        // `841 David Dam Apt. 329`: a street, whatever its kind is called.
+        if count > 0 && (is_flat(&text[at..]) || american(text, at).is_some()) {
+            return Some(at);
+        }
     }
     None
 }

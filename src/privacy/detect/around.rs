@@ -2,7 +2,7 @@
 
 use super::Look;
 use super::chars::{char_at, digit, is_blank, is_dash, is_letter};
-use super::english::british;
+use super::english::{american, british};
 use super::house::{BEHIND, DIGITS, digits_end, house_end, letters_end};
 use super::words::{Cue, Shape, Word};
 
@@ -96,6 +96,9 @@ pub(super) fn widen_right(look: &Look<'_>, end: usize) -> usize {
         if let Some(to) = unit(look, next, 1) {
             end = to;
             continue;
+        }
+        if let Some(to) = american(text, end) {
+            return to;
         }
         if next == end || text[end..next].contains('\n') && !comma {
             break;

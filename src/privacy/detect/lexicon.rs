@@ -21,7 +21,7 @@ pub(super) const WORDS: &[(Cue, &str)] = &[
     ),
     (
         Cue::CARD,
-        "карта карты карте карту картой карточк* card cards visa mastercard картасы* картам* картаң* картан* \
+        "карта карты карте карту картой карточк* card cards cc visa mastercard картасы* картам* картаң* картан* \
          amex maestro мир pan unionpay виза",
     ),
     (

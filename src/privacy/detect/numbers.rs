@@ -100,7 +100,7 @@ fn has_plus(text: &str, start: usize) -> bool {
     visible_before(text, start).is_some_and(|(c, _)| matches!(c, '+' | '\u{ff0b}'))
 }
 
-/// A payment card: a known prefix with its length, and the checksum of Luhn.
+/// A payment card: the checksum of Luhn, and a known prefix with its length, or a word that names it.
 fn card(look: &Look<'_>, cluster: &Cluster, first: usize) -> Option<Hit> {
     let start = cluster.groups[first].start;
     if cluster.groups[first].len() < 4 || has_plus(look.text, start) {
@@ -110,10 +110,10 @@ fn card(look: &Look<'_>, cluster: &Cluster, first: usize) -> Option<Hit> {
         let last = cluster.last_of(first, length)?;
         let digits = cluster.digits(first, last);
         let end = cluster.groups[last].end;
-        if !is_issued(digits) || !luhn(digits) || !ends(look.text, end) {
+        let named = || look.says(start, Cue::CARD, 4);
+        if !luhn(digits) || !ends(look.text, end) || !is_issued(digits) && !named() {
             return None;
         }
-        let named = || look.says(start, Cue::CARD, 4);
         if first == last {
             let mut near = look.words(start).take(2);
             let is_other = near.any(|word| word.cue.has(Cue::OTHER) && !word.cue.has(Cue::MARK));

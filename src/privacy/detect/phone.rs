@@ -8,6 +8,8 @@ use crate::privacy::Class;
 
 /// Digits that a number has at least.
 const SHORTEST: usize = 6;
+/// Digits of an extension, at most.
+const EXTENSION: usize = 6;
 
 /// The telephone number that starts with `groups[first]`, if one does.
 pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
@@ -24,14 +26,19 @@ pub(super) fn find(look: &mut Look<'_>, cluster: &Cluster, first: usize) {
     let Some((last, certainty)) = read(look, cluster, first, plus) else {
         return;
     };
-    let end = cluster.groups[last].end;
+    let number_end = cluster.groups[last].end;
+    let end = glued(look.text, number_end);
     if !ends(look.text, end) {
         return;
     }
     if !plus && (is_fraction(look.text, group.start, end) || is_amount(look, end)) {
         return;
     }
-    let end = extension(look, end);
+    let end = if end == number_end {
+        extension(look, end)
+    } else {
+        end
+    };
     // A bracket that is not closed within it is around it.
     let around = look.text[start..end].starts_with('(') && !look.text[start..end].contains(')');
     let start = start + usize::from(around);
@@ -134,8 +141,10 @@ fn international(cluster: &Cluster, first: usize, skip: usize) -> Option<usize> 
     };
     let (prefix, (least, most)) =
         (1..=3).find_map(|count| Some((count, national(lead(count)?)?)))?;
+    // `+41 (0)46 102 13 65`
+    let trunk = usize::from(digits.get(prefix) == Some(&0));
     let shortest = (skip + prefix + least).max(7 + skip);
-    let longest = skip + prefix + most;
+    let longest = skip + prefix + trunk + most;
     (shortest..=longest).rev().find_map(|count| {
         let end = cluster.last_of(first, count)?;
         cluster.gaps(first, end).all(is_loose).then_some(end)
@@ -265,8 +274,10 @@ fn grouped(cluster: &Cluster, first: usize) -> Option<usize> {
     let groups = &cluster.groups[first..];
     let bracketed = groups.get(1).is_some_and(|group| group.gap.brackets > 0);
     if bracketed {
-        // `(727) 250-12-34`, `(415) 555-2671`
-        let last = cluster.last_of(first, 10)?;
+        // `(727) 250-12-34`, `(415) 555-2671`, `(07700) 502 254`
+        let eleven = cluster.last_of(first, 11);
+        let british = eleven.filter(|last| cluster.digits(first, *last).starts_with(&[0]));
+        let last = british.or_else(|| cluster.last_of(first, 10))?;
         let area = groups[0].len();
         return ((3..=5).contains(&area) && cluster.gaps(first, last).all(is_loose))
             .then_some(last);
@@ -289,12 +300,16 @@ fn grouped(cluster: &Cluster, first: usize) -> Option<usize> {
             Some(first + 2)
         }
         [1, 3, 3, 4, ..] if digits[0] == 1 && digits[1] >= 2 && digits[4] >= 2 => Some(first + 3),
-        // `020 7946 0958`, `07700 900123`
-        [3, 4, 4, ..] | [4, 3, 3 | 4, ..] | [5, 6, ..] if digits[0] == 0 && digits[1] != 0 => {
-            Some(first + if shape[0] == 5 { 1 } else { 2 })
-        }
+        // `020 7946 0958`, `07700 900123`, `07700 900 123`
+        [3, 4, 4, ..] | [4, 3, 3 | 4, ..] | [5, 3, 3, ..] if is_trunk(digits) => Some(first + 2),
+        [5, 6, ..] if is_trunk(digits) => Some(first + 1),
         _ => None,
     }
+}
+
+/// One zero, which stands for the country's own code.
+fn is_trunk(digits: &[u8]) -> bool {
+    matches!(digits, [0, second, ..] if *second > 0)
 }
 
 /// `номер 701 123 4567`: ten digits that begin with the code of a mobile network.
@@ -325,6 +340,20 @@ fn called(cluster: &Cluster, first: usize) -> Option<usize> {
     })
 }
 
+/// `x582`, as Americans write an extension: behind it.
+fn glued(text: &str, end: usize) -> usize {
+    let behind = text.get(end..).unwrap_or_default();
+    let Some(number) = behind.strip_prefix(['x', 'X']) else {
+        return end;
+    };
+    let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+    if (1..=EXTENSION).contains(&digits) {
+        end + 1 + digits
+    } else {
+        end
+    }
+}
+
 /// `доб. 123`, `ext. 5`: the extension behind a number belongs to it.
 fn extension(look: &Look<'_>, end: usize) -> usize {
     let mut at = end;
@@ -351,7 +380,7 @@ fn extension(look: &Look<'_>, end: usize) -> usize {
     while let Some(c) = char_at(look.text, at).filter(|c| digit(*c).is_some()) {
         at += c.len_utf8();
     }
-    if at == from || at - from > 6 {
+    if at == from || at - from > EXTENSION {
         return end;
     }
     at

@@ -83,6 +83,17 @@ fn telephone() {
         ("87011234567 тг", &[]),
         ("Clause 252.227-7013; id call_883098", &[]),
         ("(800-292-9263, USA)", &["phone: 800-292-9263"]),
+        (
+            "+41 (0)46 102 13 65 or not",
+            &["phone: +41 (0)46 102 13 65"],
+        ),
+        ("(07700) 502 254", &["phone: (07700) 502 254"]),
+        ("07700 600 935", &["phone: 07700 600 935"]),
+        ("at (962)261-6354x582?", &["phone: (962)261-6354x582"]),
+        (
+            "+1-210-224-4413x794, 2x4, 1080x1920",
+            &["phone: +1-210-224-4413x794"],
+        ),
     ]);
 }
 
@@ -95,6 +106,9 @@ fn checksums() {
         ("3782 822463 10005", &["card: 3782 822463 10005"]),
         ("4111 1111 1111 1112, 4111111111111112", &[]),
         ("заказ 4111111111111111", &[]),
+        ("block card no 180062355675234", &["card: 180062355675234"]),
+        ("my cc 3513426456724203", &["card: 3513426456724203"]),
+        ("build 3513426456724203, card 3513426456724204", &[]),
         ("KZ86125KZT5004100100", &["iban: KZ86125KZT5004100100"]),
         (
             "KZ86 125K ZT50 0410 0100.",
@@ -128,6 +142,33 @@ fn documents() {
         ("№ 125/24 шарт бойынша", &["contract: 125/24"]),
         ("договор 2023 года, договор от 12.03.2023", &[]),
         ("к договору заказ № 555", &[]),
+    ]);
+}
+
+#[test]
+fn american_addresses() {
+    all(&[
+        (
+            "Ship it to 841 David Dam Apt. 329\nPort Francis, GU 02926-1234 today",
+            &["address: 841 David Dam Apt. 329\nPort Francis, GU 02926-1234"],
+        ),
+        (
+            "Address: 78535 Bell Field\n    St. John's, NC 81867.",
+            &["address: 78535 Bell Field\n    St. John's, NC 81867"],
+        ),
+        (
+            "at 0637 Morrow Flat Suite #281, Wellington",
+            &["address: 0637 Morrow Flat Suite #281"],
+        ),
+        (
+            "12345 Abay Street, Almaty, KZ 05000",
+            &["address: 12345 Abay Street, Almaty, KZ 05000"],
+        ),
+        (
+            "In 2024 Anna Smith and Bob sold 10000 New Phones, US 2024; see 12 Open Issues Suite A. ",
+            &[],
+        ),
+        ("1234567 Bell Field Apt. 3", &[]),
     ]);
 }
 
