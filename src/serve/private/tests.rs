@@ -32,15 +32,24 @@ async fn look(words: usize, deadline: Instant) -> Result<(), GatewayError> {
     looked.await.map(|_| ())
 }
 
-#[tokio::test]
-async fn what_cannot_be_looked_into_in_time_is_refused() {
-    let later = Instant::now() + Duration::from_mins(1);
-    let large = AT_ONCE;
-    assert_eq!(look(1, later).await, Ok(()));
-    assert_eq!(look(large, later).await, Ok(()));
-    let error = look(large, Instant::now()).await.unwrap_err();
-    assert_eq!(error, GatewayError::PiiUnavailable);
-    assert_eq!(error.wire().2, "pii_unavailable");
+#[test]
+fn what_cannot_be_looked_into_in_time_is_refused() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().max_blocking_threads(1).build();
+    runtime.unwrap().block_on(async {
+        let later = Instant::now() + Duration::from_mins(1);
+        let large = AT_ONCE;
+        assert_eq!(look(1, later).await, Ok(()));
+        assert_eq!(look(large, later).await, Ok(()));
+        // The one thread for it has something else to do.
+        let (free, held) = std::sync::mpsc::channel::<()>();
+        let busy = spawn_blocking(move || held.recv());
+        let error = look(large, Instant::now()).await.unwrap_err();
+        assert_eq!(error, GatewayError::PiiUnavailable);
+        assert_eq!(error.wire().2, "pii_unavailable");
+        drop(free);
+        assert!(busy.await.unwrap().is_err());
+    });
 }
 
 #[test]
