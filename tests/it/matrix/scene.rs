@@ -34,8 +34,6 @@ pub(super) struct Scene {
     cast: Arc<Mutex<HashMap<String, Part>>>,
     pub(super) least: Mutex<Least>,
     rows: AtomicUsize,
-    /// Ends that came later than they are to, if not by much.
-    pub(super) late: Mutex<Vec<String>>,
     failures: Mutex<Vec<String>>,
 }
 
@@ -191,7 +189,6 @@ impl Scene {
                 tasks: u64::MAX,
             }),
             rows: AtomicUsize::new(0),
-            late: Mutex::default(),
             failures: Mutex::default(),
         });
         // What is made once, at the first request, is no leak.
