@@ -56,8 +56,7 @@ async fn a_key_is_rotated_under_load_and_no_request_fails() {
         "{} of 800 requests were in flight and retried",
         retried.len()
     );
-    // Without the new key it would be all that came behind the old one's end.
-    assert!((2..=400).contains(&retried.len()), "{}", retried.len());
+    assert!((2..=100).contains(&retried.len()), "{}", retried.len());
     assert!(
         !gateway.log().contains("refuses its key"),
         "{}",
