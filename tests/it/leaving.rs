@@ -14,6 +14,14 @@ async fn asked(gateway: &Gateway, body: &str) -> Client {
     client
 }
 
+/// A provider that pauses at the gate behind its second event.
+async fn held_in_mid_stream(gate: &Gate) -> (Upstream, Gateway) {
+    let answer = Reply::sse(streamed(&["Hel", "lo!"])).pause_after(2, gate);
+    let first = Upstream::always(answer).await;
+    let gateway = Gateway::start(Config::of(&[&first])).await;
+    (first, gateway)
+}
+
 /// How long after its caller left the provider knew; the one request has one record.
 async fn is_cancelled(gateway: &Gateway, first: &Upstream, left: Instant) -> Duration {
     let took = first.closed(0).await - left;
@@ -71,9 +79,7 @@ async fn a_caller_that_leaves_before_the_first_token_cancels_the_call() {
 async fn a_caller_that_leaves_in_mid_stream_cancels_the_call() {
     takes_less(PROMISED, async || {
         let gate = Gate::new();
-        let answer = Reply::sse(streamed(&["Hel", "lo!"])).pause_after(2, &gate);
-        let first = Upstream::always(answer).await;
-        let gateway = Gateway::start(Config::of(&[&first])).await;
+        let (first, gateway) = held_in_mid_stream(&gate).await;
         let mut stream = gateway.stream(&ask_stream()).await;
         stream.event().await;
         stream.event().await;
@@ -104,9 +110,7 @@ async fn a_caller_that_half_closes_has_left() {
 async fn a_caller_that_half_closes_in_mid_stream_has_left() {
     takes_less(PROMISED, async || {
         let gate = Gate::new();
-        let answer = Reply::sse(streamed(&["Hel", "lo!"])).pause_after(2, &gate);
-        let first = Upstream::always(answer).await;
-        let gateway = Gateway::start(Config::of(&[&first])).await;
+        let (first, gateway) = held_in_mid_stream(&gate).await;
         let mut stream = gateway.stream(&ask_stream()).await;
         stream.event().await;
         let left = Instant::now();

@@ -11,9 +11,8 @@ use crate::support::{Answer, Client, Config, Gate, Gateway, Reply, Upstream, soo
 
 /// Between two looks at a metric.
 const LOOK: Duration = Duration::from_millis(2);
-/// A refusal takes milliseconds; this much only a machine that is busy with something else. What waits
-/// here waits for longer than that.
-const AT_ONCE: Duration = Duration::from_secs(2);
+/// A refusal takes milliseconds; this much only a machine that is busy with something else.
+const AT_ONCE: Duration = Duration::from_millis(250);
 /// Two keys: an interactive one and a batch one.
 pub(crate) const KEYS: &str = "keys:
   - { id: chat, hash: \"sha256:9ed9e0109703909c9750c6ea7db9e40ab5984662c8e812264fe790f174f00122\" }

@@ -18,7 +18,7 @@ use super::words::{Asked, At, Bounds, Case, Listed, Phase, cases};
 const ROOM: usize = 3;
 const QUEUE: usize = 2;
 /// Nobody else is answered before the gate opens.
-const AT_ONCE: Duration = Duration::from_secs(2);
+const AT_ONCE: Duration = Duration::from_millis(250);
 
 pub(super) fn listed() -> Vec<Listed> {
     let cases = cases("X5", Asked::Both, &SURFACES);

@@ -29,8 +29,6 @@ use crate::support::soon;
 const LONG: Duration = Duration::from_secs(15);
 /// What is told of a change in less is told at once.
 const AT_ONCE: Duration = Duration::from_secs(1);
-/// The same by a store on a busy disk. Whoever would wait for it waits for [`LONG`].
-const SOON: Duration = Duration::from_secs(5);
 
 fn clients() -> Clients {
     Clients::new(Tasks::default(), Egress::default())
@@ -90,7 +88,7 @@ async fn found(source: &mut dyn Source) -> Document {
     assert!(source.watches());
     let asked = Instant::now();
     let fetched = soon("the change is told", source.fetch(LONG)).await;
-    assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
     match fetched {
         Ok(Fetched::New(document)) => document,
         other => panic!("nothing new: {other:?}"),
@@ -119,7 +117,7 @@ async fn told(source: &mut dyn Source, change: impl Future<Output = ()>) -> Docu
     change.await;
     let changed = Instant::now();
     let fetched = soon("the change is told", waiting).await;
-    assert!(changed.elapsed() < SOON, "{:?}", changed.elapsed());
+    assert!(changed.elapsed() < AT_ONCE, "{:?}", changed.elapsed());
     match fetched {
         Ok(Fetched::New(document)) => document,
         other => panic!("nothing new: {other:?}"),
